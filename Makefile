@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check bench docs format clean
+help:
+	@echo "make demo [KEEP=1]  run the main job end to end; KEEP=1 leaves the server running"
+	@echo "make test           run every test, with the coverage gate"
+	@echo "make check          lint, types, import contracts"
+	@echo "make bench          measure against the bare servers and print ratios"
+	@echo "make docs           build the documentation into site/"
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/entitlements demo $(if $(KEEP),--keep)
+
+test: $(STAMP)
+	$(BIN)/python tests/run.py
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py $(BENCH)
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) site .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""A fast index over directories of distributions: catalog, pages and files."""

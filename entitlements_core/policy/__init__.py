@@ -1,0 +1,1 @@
+"""Pure: values and rules. No clock, no IO, no SQL, no framework; `now` is an argument."""

@@ -1,0 +1,1 @@
+"""The package query: the language a restriction is written in."""

@@ -1,0 +1,1 @@
+"""Use cases: policy, store and plugins put together."""

@@ -1,0 +1,1 @@
+"""Pure: the Simple repository API, values to text and content negotiation."""

@@ -1,0 +1,1 @@
+"""SQLModel tables, migrations and queries; rows become policy values at this border."""

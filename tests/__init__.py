@@ -1,0 +1,1 @@
+"""The tests mirror the tree; functional/ runs real servers and real clients."""
