@@ -1,0 +1,246 @@
+"""The policy itself: `CHECKS`, read from top to bottom.
+
+`decide` gives the first refusal, `explain` all of them. The same `covers` decides what a page lists
+and what a download opens, so the two cannot disagree.
+
+What a customer is told depends on the order: whatever the state of a token, what its restriction
+does not cover looks exactly like what does not exist. States that keep the pages readable (expired,
+over a limit, licence not accepted) refuse only files, since a file is the one place where every
+client prints the reason.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
+from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
+from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.limits import Usage
+from entitlements_core.policy.metering import exhausted
+from entitlements_core.policy.network import Address, client_key
+from entitlements_core.policy.resource import (
+    CoreMetadata,
+    DistributionFile,
+    Other,
+    Resource,
+    Unidentified,
+)
+
+__all__ = ["CHECKS", "Check", "Question", "RequestContext", "covers", "decide", "explain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """Where a request comes from and what it wants to do.
+
+    Attributes:
+        repository: ``owner/slug`` that the address names.
+        address: of the client, behind configured proxies the forwarded one; None when unreadable.
+        writes: an upload or removal.
+    """
+
+    repository: str
+    address: Address | None = None
+    writes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Everything a decision depends on.
+
+    Attributes:
+        credential: who asks.
+        request: from where, in which repository.
+        resource: for what.
+        usage: what the credential used in the current period, or None where the counters are not
+            at hand: then the reservation, which is exact, is the check of the limits.
+        client_known: the client already counts in the current period; only read with `usage`.
+        now: aware, UTC.
+    """
+
+    credential: Credential
+    request: RequestContext
+    resource: Resource
+    usage: Usage | None = None
+    client_known: bool = False
+    now: datetime
+
+
+Check = Callable[[Question], Deny | None]
+
+NOT_FOUND: Final = Deny(
+    Reason.NOT_FOUND,
+    "Not available to this entitlement",
+    "Check the name, and ask the vendor whether your entitlement covers it.",
+)
+UNKNOWN: Final = Deny(
+    Reason.UNKNOWN_TOKEN,
+    "Unknown or revoked entitlement token",
+    "Check the token for typing errors, or ask the vendor for a new one.",
+)
+
+
+def decide(question: Question) -> Decision:
+    """`Allow`, or the first refusal in the order of `CHECKS`."""
+    for check in CHECKS:
+        denied = check(question)
+        if denied is not None:
+            return denied
+    return Allow()
+
+
+def explain(question: Question) -> tuple[Deny, ...]:
+    """All refusals in the order of `CHECKS`; empty when the answer is `Allow`."""
+    return tuple(denied for check in CHECKS if (denied := check(question)) is not None)
+
+
+def covers(credential: Credential, grant: Grant, facts: FileFacts, now: datetime) -> bool:
+    """Whether a file is visible: the restriction matches, and it is not a frozen-out release."""
+    if credential.updates_until is not None and facts.uploaded_at > credential.updates_until:
+        return False
+    return grant.restriction is None or grant.restriction.matches(facts, now)
+
+
+def not_deleted(question: Question) -> Deny | None:
+    """A deleted credential is as unknown as one that never was."""
+    return UNKNOWN if question.credential.state is State.DELETED else None
+
+
+def granted_here(question: Question) -> Deny | None:
+    """A credential is unknown in a repository where it has no grant."""
+    return None if _grant(question) is not None else UNKNOWN
+
+
+def enabled(question: Question) -> Deny | None:
+    """The vendor switched the credential off."""
+    if question.credential.state is State.ENABLED:
+        return None
+    return Deny(
+        Reason.TOKEN_DISABLED, "Entitlement token disabled", _ask(question, "to enable it again")
+    )
+
+
+def user_may_read(question: Question) -> Deny | None:
+    """A user token lives only as long as its user may read the repository."""
+    credential = question.credential
+    if credential.kind is not CredentialKind.USER or credential.user_has_access:
+        return None
+    return Deny(
+        Reason.USER_WITHOUT_ACCESS,
+        "User has no access to this repository",
+        _ask(question, "to be given access again"),
+    )
+
+
+def address_admitted(question: Question) -> Deny | None:
+    """The address rules of the credential."""
+    address = question.request.address
+    if question.credential.networks.admits(address):
+        return None
+    return Deny(
+        Reason.ADDRESS_DENIED,
+        f"Address {address or 'unknown'} not allowed for this entitlement",
+        _ask(question, "to allow this address"),
+    )
+
+
+def may_write(question: Question) -> Deny | None:
+    """Uploads need a grant of ``rw``."""
+    grant = _grant(question)
+    if not question.request.writes or (grant is not None and grant.access is Access.WRITE):
+        return None
+    return Deny(Reason.READ_ONLY, "Entitlement is read-only", _ask(question, "to allow uploads"))
+
+
+def covered(question: Question) -> Deny | None:
+    """The restriction, for files and their metadata; lists are open and filtered item by item."""
+    resource = question.resource
+    if isinstance(resource, Unidentified | Other):
+        return NOT_FOUND
+    if not isinstance(resource, DistributionFile | CoreMetadata):
+        return None
+    grant = _grant(question)
+    if grant is None or not covers(question.credential, grant, resource.facts, question.now):
+        return NOT_FOUND
+    return None
+
+
+def already_valid(question: Question) -> Deny | None:
+    """Files open at `valid_from`, inclusive."""
+    start = question.credential.valid_from
+    if not _transfers(question) or start is None or question.now >= start:
+        return None
+    return Deny(
+        Reason.TOKEN_NOT_YET_VALID, f"Entitlement valid from {_minute(start)}", retry_at=start
+    )
+
+
+def still_valid(question: Question) -> Deny | None:
+    """Files close at `valid_until`, exclusive."""
+    end = question.credential.valid_until
+    if not _transfers(question) or end is None or question.now < end:
+        return None
+    return Deny(
+        Reason.TOKEN_EXPIRED, f"Entitlement expired {_minute(end)}", _ask(question, "to renew it")
+    )
+
+
+def eula_accepted(question: Question) -> Deny | None:
+    """A required licence must be accepted before any file is served."""
+    eula = question.credential.eula
+    if not _transfers(question) or not eula.required or eula.accepted:
+        return None
+    title = f"Accept the licence first: {eula.url}" if eula.url else "Accept the licence first"
+    return Deny(Reason.EULA_REQUIRED, title, _ask(question, "how to accept it"))
+
+
+def within_limits(question: Question) -> Deny | None:
+    """Whether one more file would fit, as far as the counters at hand tell."""
+    usage, resource = question.usage, question.resource
+    if usage is None or question.request.writes or not isinstance(resource, DistributionFile):
+        return None
+    return exhausted(
+        question.credential.limits,
+        usage,
+        new_client=not question.client_known,
+        length=resource.facts.size,
+    )
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    not_deleted,
+    granted_here,
+    enabled,
+    user_may_read,
+    address_admitted,
+    may_write,
+    covered,
+    already_valid,
+    still_valid,
+    eula_accepted,
+    within_limits,
+)
+
+
+def _grant(question: Question) -> Grant | None:
+    return question.credential.grant_in(question.request.repository)
+
+
+def _transfers(question: Question) -> bool:
+    """Whether a file itself moves: only that is refused by the states that keep pages readable."""
+    return question.request.writes or isinstance(question.resource, DistributionFile)
+
+
+def _ask(question: Question, purpose: str) -> str:
+    return f"Ask {question.credential.contact or 'the vendor'} {purpose}."
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def client_of(question: Question, *, ipv6_prefix: int = 64) -> str:
+    """The client that this request counts as."""
+    return client_key(question.request.address, ipv6_prefix=ipv6_prefix)

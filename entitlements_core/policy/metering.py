@@ -1,0 +1,206 @@
+"""Counting: what one answer takes from the limits, decided before its first byte.
+
+A download is a GET of a distribution file answered in full or from byte 0. Further requests of the
+same client for the same file ride on it for a while, so that resumed and repeated transfers of one
+installation count once. Ranges that begin elsewhere are collected until they nearly add up to the
+file, and then count: byte 0 is never among them, so waiting for all of it would let a client that
+skips a few bytes go uncounted.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.limits import Limits, Usage
+from entitlements_core.policy.period import ResetPeriod, next_reset, period_start
+
+__all__ = [
+    "Account",
+    "Demand",
+    "Outcome",
+    "Schedule",
+    "Taken",
+    "Transfer",
+    "exhausted",
+    "reserve",
+    "rolled",
+]
+
+COLLECTED_SHARE: Final = 0.9
+"""The share of a file's bytes at which ranges count as a download."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the counters go back to zero by themselves."""
+
+    period: ResetPeriod = ResetPeriod.NEVER
+    anchor: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The counters of one credential and the rules they obey.
+
+    Attributes:
+        limits: per reset period.
+        schedule: the reset period.
+        usage: counted since ``usage.since``.
+    """
+
+    limits: Limits
+    schedule: Schedule
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What one client has fetched of one file.
+
+    Attributes:
+        counted_at: when a download was last counted; None while only ranges were collected.
+        collected: bytes of ranges that began elsewhere, since the last counted download.
+    """
+
+    counted_at: datetime | None = None
+    collected: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """One answer about to be sent.
+
+    Attributes:
+        size: of the whole file, in bytes.
+        start: the first byte sent, inclusive.
+        length: bytes to be sent.
+        client_known: the client already counts since ``usage.since``.
+        window: for how long further requests ride on a counted download; zero: none do.
+        now: aware, UTC.
+    """
+
+    size: int
+    start: int
+    length: int
+    client_known: bool
+    window: timedelta
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What an admitted answer took.
+
+    Attributes:
+        usage: the counters after it.
+        transfer: what the client has fetched of the file after it.
+        counted: whether it counted as a download.
+        new_client: whether it brought a new client.
+    """
+
+    usage: Usage
+    transfer: Transfer
+    counted: bool
+    new_client: bool
+
+
+Outcome = Taken | Deny
+
+
+def rolled(account: Account, now: datetime) -> Usage:
+    """The counters at `now`: zeroed when a reset has passed since they were last zero."""
+    start = period_start(account.schedule.period, account.schedule.anchor, now)
+    if start is None or start <= account.usage.since:
+        return account.usage
+    return Usage(since=start)
+
+
+def reserve(account: Account, transfer: Transfer, demand: Demand) -> Outcome:
+    """Take what one answer needs, or say which limit it would pass.
+
+    The caller holds the account's lock, writes the outcome back, and only then sends a byte.
+    `demand.client_known` and `transfer` must be those since ``rolled(account, now).since``.
+    """
+    usage = rolled(account, demand.now)
+    rides = _rides(transfer, demand, usage.since)
+    counted, after = (False, transfer) if rides else _collect(transfer, demand)
+    new_client = not demand.client_known
+    denied = exhausted(
+        account.limits,
+        usage,
+        new_client=new_client,
+        length=demand.length,
+        # A client that may not fetch the file may not begin to collect it either.
+        new_download=not rides,
+        retry_at=next_reset(account.schedule.period, account.schedule.anchor, demand.now),
+    )
+    if denied is not None:
+        return denied
+    return Taken(
+        usage=replace(
+            usage,
+            downloads=usage.downloads + counted,
+            clients=usage.clients + new_client,
+            bandwidth=usage.bandwidth + demand.length,
+        ),
+        transfer=after,
+        counted=counted,
+        new_client=new_client,
+    )
+
+
+def exhausted(  # noqa: PLR0913 - the facts of one comparison, all named
+    limits: Limits,
+    usage: Usage,
+    *,
+    new_client: bool,
+    length: int,
+    new_download: bool = True,
+    retry_at: datetime | None = None,
+) -> Deny | None:
+    """The limit that one more answer would pass, or None.
+
+    Args:
+        limits: per period.
+        usage: in the current period.
+        new_client: the answer goes to a client that does not count yet.
+        length: of the answer, in bytes.
+        new_download: the answer may count as a download.
+        retry_at: the next reset.
+    """
+    checks = (
+        (Reason.DOWNLOAD_LIMIT, "Download", limits.downloads, usage.downloads, int(new_download)),
+        (Reason.CLIENT_LIMIT, "Client", limits.clients, usage.clients, int(new_client)),
+        (Reason.BANDWIDTH_LIMIT, "Bandwidth", limits.bandwidth, usage.bandwidth, length),
+    )
+    for reason, noun, limit, used, wanted in checks:
+        if limit is not None and wanted and used + wanted > limit:
+            return _limit_reached(reason, noun, limit, used, retry_at)
+    return None
+
+
+def _rides(transfer: Transfer, demand: Demand, since: datetime) -> bool:
+    counted_at = transfer.counted_at
+    return (
+        counted_at is not None and counted_at >= since and demand.now - counted_at < demand.window
+    )
+
+
+def _collect(transfer: Transfer, demand: Demand) -> tuple[bool, Transfer]:
+    collected = transfer.collected + demand.length
+    if demand.start == 0 or collected >= demand.size * COLLECTED_SHARE:
+        return True, Transfer(counted_at=demand.now)
+    return False, Transfer(collected=collected)
+
+
+def _limit_reached(
+    reason: Reason, noun: str, limit: int, used: int, retry_at: datetime | None
+) -> Deny:
+    if reason is Reason.BANDWIDTH_LIMIT:
+        title = f"Bandwidth limit of {limit} bytes reached"
+    else:
+        title = f"{noun} limit {min(used, limit)}/{limit} reached"
+    if retry_at is not None:
+        title += f"; resets {retry_at:%Y-%m-%d %H:%M} UTC"
+    return Deny(reason, title, "Ask the vendor to raise the limit or to reset it.", retry_at)

@@ -1,0 +1,133 @@
+"""The grammar of a secret: generated ones carry a checksum, custom ones follow Cloudsmith's rules.
+
+A generated secret is ``ent_``, 32 base62 characters (190 bits) and 6 of checksum, 42 in all. The
+fixed prefix lets scanners find leaked ones; the checksum refuses a mistyped one without a look-up.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+from entitlements_core.errors import InvalidValue
+
+__all__ = [
+    "RESERVED",
+    "SCAN_PATTERN",
+    "check_custom",
+    "checksum_holds",
+    "from_random_bytes",
+    "may_exist",
+    "weakness",
+]
+
+PREFIX: Final = "ent_"
+BODY_LENGTH: Final = 32
+CHECKSUM_LENGTH: Final = 6
+RANDOM_BYTES: Final = 32
+"""How many random bytes `from_random_bytes` takes."""
+
+SCAN_PATTERN: Final = r"\bent_[0-9A-Za-z]{38}\b"
+"""A regular expression with which a secret scanner finds generated secrets."""
+
+SHORTEST: Final = 8
+LONGEST: Final = 48
+SHORTEST_STRONG: Final = 16
+
+RESERVED: Final = frozenset(
+    {"packages", "metadata", "favicon.ico", "robots.txt", "basic-auth", "download", "downloads"}
+)
+"""Path words that a custom secret may not be, since it could shadow a route of a host."""
+
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ALPHANUMERIC: Final = frozenset(_BASE62)
+_ALLOWED: Final = _ALPHANUMERIC | frozenset("._-")
+
+
+def from_random_bytes(data: bytes) -> str:
+    """Spell `data` (32 random bytes) as a generated secret, checksum included."""
+    body = _base62(int.from_bytes(data), BODY_LENGTH)
+    return PREFIX + body + _checksum(body)
+
+
+def may_exist(text: str) -> bool:
+    """Whether a secret spelled like this can have been issued, so that a look-up makes sense."""
+    if not SHORTEST <= len(text) <= LONGEST or not _ALLOWED.issuperset(text):
+        return False
+    return not _looks_generated(text) or checksum_holds(text)
+
+
+def checksum_holds(text: str) -> bool:
+    """Whether `text` is a generated secret without a typing error."""
+    body = text[len(PREFIX) : -CHECKSUM_LENGTH]
+    return _looks_generated(text) and text.endswith(_checksum(body))
+
+
+def check_custom(text: str, *, reserved: Sequence[str] = ()) -> str:
+    """`text`, if the vendor may choose it as a secret: ``^[A-Za-z0-9][A-Za-z0-9._-]{7,47}$``.
+
+    The rules are Cloudsmith's ("Setting an Entitlement Token"), and no reserved path word. A text
+    that looks generated must carry a right checksum, or it could never be found again.
+
+    Args:
+        text: the secret.
+        reserved: further words that a host cannot spare.
+
+    Raises:
+        InvalidValue: naming ``token``; its message never repeats the secret.
+    """
+    problem = _custom_problem(text, reserved)
+    if problem:
+        raise InvalidValue(
+            "token",
+            f"This custom secret cannot be used: {problem}.",
+            f"Use {SHORTEST} to {LONGEST} letters, digits, dots, dashes or underscores,"
+            " beginning with a letter or digit.",
+        )
+    return text
+
+
+def weakness(text: str) -> str | None:
+    """A warning when a permitted custom secret could be guessed; None when it is long enough."""
+    if len(text) < SHORTEST_STRONG:
+        return (
+            f"The secret has {len(text)} characters and might be guessed;"
+            f" use at least {SHORTEST_STRONG}, or let one be generated."
+        )
+    if len(set(text)) < SHORTEST:
+        return "The secret repeats few characters and might be guessed; let one be generated."
+    return None
+
+
+def _custom_problem(text: str, reserved: Sequence[str]) -> str | None:
+    checks = (
+        (len(text) < SHORTEST, f"it has {len(text)} characters, fewer than {SHORTEST}"),
+        (len(text) > LONGEST, f"it has {len(text)} characters, more than {LONGEST}"),
+        (text[:1] not in _ALPHANUMERIC, "it does not begin with a letter or digit"),
+        (
+            not _ALLOWED.issuperset(text),
+            "it holds a character other than letters, digits, dots, dashes and underscores",
+        ),
+        (text.casefold() in RESERVED.union(reserved), "it is a reserved path word"),
+        (
+            _looks_generated(text) and not checksum_holds(text),
+            "it looks like a generated secret with a typing error",
+        ),
+    )
+    return next((problem for failed, problem in checks if failed), None)
+
+
+def _looks_generated(text: str) -> bool:
+    length = len(PREFIX) + BODY_LENGTH + CHECKSUM_LENGTH
+    return len(text) == length and text.startswith(PREFIX) and text[4:].isalnum()
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_BASE62))
+        digits.append(_BASE62[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,131 @@
+"""The server's key: it finds tokens by their secret and seals secrets so that they can be shown.
+
+The key lies in a file of its own beside the store, so that a copy of the database alone opens
+nothing. Two keys are derived from it: one for the digests by which secrets are looked up, one for
+the authenticated encryption of sealed secrets.
+"""
+
+import base64
+import binascii
+import contextlib
+import hmac
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from entitlements_core.errors import KeyFileError
+from entitlements_core.policy.secret import RANDOM_BYTES, from_random_bytes
+
+__all__ = ["Keyring", "new_secret"]
+
+_HEADER: Final = "index-entitlements-key-1"
+_KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+
+
+def new_secret() -> str:
+    """A generated secret of 190 random bits."""
+    return from_random_bytes(secrets.token_bytes(RANDOM_BYTES))
+
+
+class Keyring:
+    """The derived keys of one key file.
+
+    Attributes:
+        fingerprint: identifies the key without telling anything of it; the store remembers the one
+            it was made with.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._digest_key = _derive(key, b"digest")
+        self._seal = AESGCM(_derive(key, b"seal"))
+        self.fingerprint = _derive(key, b"fingerprint").hex()[:32]
+
+    @classmethod
+    def load(cls, path: Path) -> "Keyring":
+        """Read the key file at `path`.
+
+        Raises:
+            KeyFileError: when it is missing, unreadable or no key.
+        """
+        try:
+            header, _, text = path.read_text(encoding="ascii").strip().partition(":")
+            key = base64.b64decode(text, validate=True)
+        except FileNotFoundError:
+            raise KeyFileError(
+                f"The key file {path} is missing.",
+                "Restore it from your backup; without it no token of this store can be found."
+                " For a new store, run `entitlements init`.",
+            ) from None
+        except (OSError, UnicodeDecodeError, binascii.Error) as error:
+            raise _unreadable(path, type(error).__name__) from None
+        if header != _HEADER or len(key) != _KEY_BYTES:
+            raise _unreadable(path, "not a key of this product")
+        return cls(key)
+
+    @classmethod
+    def create(cls, path: Path) -> "Keyring":
+        """Make a key file with mode 0600, or load the one that another process made first.
+
+        Raises:
+            KeyFileError: when it cannot be written, or an existing one cannot be read.
+        """
+        text = f"{_HEADER}:{base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # A finished file under another name, then linked: nobody ever reads half a key.
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    os.link(name, path)
+            finally:
+                Path(name).unlink()
+        except OSError as error:
+            raise KeyFileError(
+                f"The key file {path} cannot be written: {error.strerror}.",
+                "Choose a directory that the server may write to.",
+            ) from None
+        return cls.load(path)
+
+    def digest(self, secret: str) -> bytes:
+        """The look-up key of `secret`: HMAC-SHA256, 32 bytes."""
+        return hmac.digest(self._digest_key, secret.encode(errors="surrogatepass"), "sha256")
+
+    def seal(self, secret: str) -> bytes:
+        """`secret` encrypted so that `unseal` can show it again."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._seal.encrypt(nonce, secret.encode(), None)
+
+    def unseal(self, sealed: bytes) -> str:
+        """The secret that was sealed.
+
+        Raises:
+            KeyFileError: when it was sealed with another key, or altered.
+        """
+        try:
+            return self._seal.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None).decode()
+        except InvalidTag:
+            raise KeyFileError(
+                "A sealed secret cannot be opened with this key.",
+                "Restore the key file that belongs to this store.",
+            ) from None
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(key, b"index-entitlements:" + purpose, "sha256")
+
+
+def _unreadable(path: Path, why: str) -> KeyFileError:
+    return KeyFileError(
+        f"The key file {path} cannot be read ({why}).",
+        "Check its permissions, or restore it from your backup.",
+    )

@@ -1,0 +1,253 @@
+"""The tables. Rows never leave this package; the rest of the product sees policy values.
+
+No ``from __future__ import annotations`` here: SQLModel reads the annotations at class creation.
+
+The request path reads and writes some of these tables with statements of its own (`reader`,
+`ledger`); a column renamed here is renamed there, and the conformance suite tells.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from entitlements_core.store.types import Moment
+
+__all__ = [
+    "AuditRow",
+    "ClientRow",
+    "DownloadRow",
+    "EulaAcceptanceRow",
+    "EulaRow",
+    "GrantRow",
+    "PartialRow",
+    "RepositoryRow",
+    "SecretRow",
+    "StoreInfoRow",
+    "TagRow",
+    "TokenRow",
+    "UsageRow",
+]
+
+
+def _big_id() -> Any:  # noqa: ANN401 - what SQLModel's Field returns
+    # SQLite numbers rows by itself only in a column declared INTEGER.
+    kind = BigInteger().with_variant(Integer(), "sqlite")
+    return Field(default=None, sa_column=Column(kind, primary_key=True))
+
+
+class StoreInfoRow(SQLModel, table=True):
+    """Facts about the store itself: the fingerprint of the key it was made with."""
+
+    __tablename__ = "store_info"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class RepositoryRow(SQLModel, table=True):
+    """An index that a host serves, ``owner/slug``.
+
+    `revision` grows with every change that a credential depends on (licence, contact).
+    """
+
+    __tablename__ = "repositories"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("owner", "slug"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    owner: str
+    slug: str
+    description: str = ""
+    contact: str = ""
+    enforce_eula: bool = False
+    user_tokens_enabled: bool = False
+    revision: int = 1
+    created_at: datetime = Field(sa_type=Moment)
+    created_by: str = ""
+
+
+class TokenRow(SQLModel, table=True):
+    """A token, without its secret in clear.
+
+    `revision` grows with every change: the request path keeps the compiled credential of a revision
+    and reads the number on every request, so no change is ever missed.
+    `sealed_secret` is the authenticated encryption of the secret, or None where sealing is off.
+    """
+
+    __tablename__ = "tokens"
+    __table_args__: ClassVar[Any] = (
+        Index("ix_tokens_state_kind", "state", "kind"),
+        Index("ix_tokens_user", "user"),
+    )
+
+    id: int | None = _big_id()
+    identifier: str = Field(unique=True)
+    revision: int = 1
+    name: str
+    kind: str
+    state: str
+    user: str = ""
+    owner: str = ""
+    sealed_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
+    limit_num_downloads: int | None = Field(default=None, sa_type=BigInteger)
+    limit_num_clients: int | None = Field(default=None, sa_type=BigInteger)
+    limit_bandwidth: int | None = Field(default=None, sa_type=BigInteger)
+    limit_bandwidth_unit: str = "Byte"
+    limit_date_range_from: datetime | None = Field(default=None, sa_type=Moment)
+    limit_date_range_to: datetime | None = Field(default=None, sa_type=Moment)
+    scheduled_reset_period: str = "Never Reset"
+    reset_anchor: datetime = Field(sa_type=Moment)
+    updates_until: datetime | None = Field(default=None, sa_type=Moment)
+    allow_networks: list[str] = Field(default_factory=list, sa_type=JSON)
+    deny_networks: list[str] = Field(default_factory=list, sa_type=JSON)
+    eula_required: bool = False
+    access_private_broadcasts: bool = False
+    token_metadata: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = Field(sa_type=Moment)
+    created_by: str = ""
+    updated_at: datetime | None = Field(default=None, sa_type=Moment)
+    updated_by: str = ""
+    deleted_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class TagRow(SQLModel, table=True):
+    """A free word on a token, to find it by."""
+
+    __tablename__ = "token_tags"
+
+    token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
+    tag: str = Field(primary_key=True, index=True)
+
+
+class GrantRow(SQLModel, table=True):
+    """What a token opens in one repository; `limit_package_query` None is everything."""
+
+    __tablename__ = "grants"
+
+    token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True, index=True)
+    access: str = "r"
+    limit_package_query: str | None = None
+    is_default: bool = False
+    """The repository's default token, at most one each; it can be disabled, not deleted."""
+
+
+class SecretRow(SQLModel, table=True):
+    """Which token a secret opens in a repository: the only table a request is looked up in.
+
+    One row per repository and living secret. The primary key is the rule that a secret is used
+    once in a repository. `valid_until` (exclusive) is set on a previous secret that overlaps.
+    """
+
+    __tablename__ = "secrets"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    token_id: int = Field(foreign_key="tokens.id", index=True, sa_type=BigInteger)
+    valid_until: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class UsageRow(SQLModel, table=True):
+    """The counters of a token since they last were zero. Made with the token, never without it."""
+
+    __tablename__ = "usage"
+
+    token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
+    since: datetime = Field(sa_type=Moment)
+    downloads: int = Field(default=0, sa_type=BigInteger)
+    clients: int = Field(default=0, sa_type=BigInteger)
+    bandwidth: int = Field(default=0, sa_type=BigInteger)
+    last_used_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class ClientRow(SQLModel, table=True):
+    """A client of a token. It counts in the current period when `since` is the usage's `since`."""
+
+    __tablename__ = "clients"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
+    client: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=Moment)
+    first_seen_at: datetime = Field(sa_type=Moment)
+    last_seen_at: datetime = Field(sa_type=Moment)
+
+
+class DownloadRow(SQLModel, table=True):
+    """A counted download, with the bytes of every answer that rode on it."""
+
+    __tablename__ = "downloads"
+    __table_args__: ClassVar[Any] = (
+        Index("ix_downloads_token_file", "token_id", "filename", "client", "at"),
+        Index("ix_downloads_repository_at", "repository_id", "at"),
+    )
+
+    id: int | None = _big_id()
+    at: datetime = Field(sa_type=Moment)
+    token_id: int = Field(foreign_key="tokens.id", sa_type=BigInteger)
+    repository_id: int = Field(foreign_key="repositories.id")
+    project: str
+    version: str
+    filename: str
+    client: str
+    user_agent: str = ""
+    requests: int = 1
+    bandwidth: int = Field(default=0, sa_type=BigInteger)
+
+
+class PartialRow(SQLModel, table=True):
+    """Bytes of ranges that a client collected of a file and that are no download yet."""
+
+    __tablename__ = "partial_downloads"
+
+    token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    filename: str = Field(primary_key=True)
+    client: str = Field(primary_key=True)
+    collected: int = Field(default=0, sa_type=BigInteger)
+    since: datetime = Field(sa_type=Moment)
+
+
+class AuditRow(SQLModel, table=True):
+    """One change of anything: who, when, what, before and after. No secrets."""
+
+    __tablename__ = "audit"
+    __table_args__: ClassVar[Any] = (Index("ix_audit_at", "at"),)
+
+    id: int | None = _big_id()
+    at: datetime = Field(sa_type=Moment)
+    actor: str
+    action: str
+    repository: str = ""
+    token: str = Field(default="", index=True)
+    before: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    after: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class EulaRow(SQLModel, table=True):
+    """A numbered revision of a repository's licence text; the highest number is in force."""
+
+    __tablename__ = "eulas"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("repository_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    repository_id: int = Field(foreign_key="repositories.id")
+    number: int
+    identifier: str = Field(unique=True)
+    content: str
+    sha256: str
+    created_at: datetime = Field(sa_type=Moment)
+    created_by: str = ""
+
+
+class EulaAcceptanceRow(SQLModel, table=True):
+    """That a token's holder accepted a revision."""
+
+    __tablename__ = "eula_acceptances"
+
+    token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
+    eula_id: int = Field(foreign_key="eulas.id", primary_key=True)
+    accepted_at: datetime = Field(sa_type=Moment)
+    accepted_from: str = ""
