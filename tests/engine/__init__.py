@@ -1,0 +1,1 @@
+"""The index over directories: real archives, real file systems, real threads."""

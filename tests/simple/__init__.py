@@ -1,0 +1,1 @@
+"""The pages are pure: no fixtures, no files."""
