@@ -1,10 +1,109 @@
-"""The hooks through which the core meets hosts and third parties."""
+"""The hooks through which the core meets hosts and third parties.
 
-from typing import Final
+A plugin is a module or object registered under the entry-point group ``index_entitlements`` whose
+functions carry `hookimpl`. Hooks can only narrow what a token opens, never widen it: a veto
+refuses, a hook that raises refuses, and where every plugin is silent the answer is no.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import pluggy
 
-PROJECT_NAME: Final = "index_entitlements"
+from entitlements_core import PROJECT_NAME
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import Question, RequestContext
+from entitlements_core.policy.decision import Decision, Deny
+from entitlements_core.policy.events import Download, TokenChange
+from entitlements_core.policy.facts import FileFacts
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["hookspec"]
 
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
-hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+@hookspec(firstresult=True)
+def entitlements_find_credential(secret: str, request: RequestContext) -> Credential | None:
+    """Find the credential of a secret that the store does not know.
+
+    Answer the credential, or None when the secret is not of your kind. Raise `CredentialInvalid`
+    when it is of your kind and bad: then nobody else is asked. Any other exception refuses the
+    request with ``validation_unavailable``.
+    """
+
+
+@hookspec
+def entitlements_veto(question: Question) -> Deny | None:
+    """Refuse a request that the policy allows; None lets it pass.
+
+    Every plugin is asked and any refusal wins. An exception is a refusal, and is logged as one.
+    Called for pages, core metadata and files; the items of a page are filtered by the restriction
+    alone.
+    """
+
+
+@hookspec
+def entitlements_query_fields() -> Mapping[str, str]:
+    """Name further fields of the package query, each with one sentence of help.
+
+    A field compares text. Its values come from `entitlements_file_facts`.
+    """
+
+
+@hookspec
+def entitlements_file_facts(facts: FileFacts) -> Mapping[str, str]:
+    """Give the values of your query fields for one distribution file.
+
+    A field that you leave out is unknown for this file, and an unknown fact never opens it.
+    """
+
+
+@hookspec(firstresult=True)
+def entitlements_host() -> str | None:
+    """Say which host this is, such as ``devpi-server 6.20.3``."""
+
+
+@hookspec
+def entitlements_repositories() -> Iterable[str]:
+    """Name the repositories (``owner/slug``) that the host serves."""
+
+
+@hookspec(firstresult=True)
+def entitlements_files(repository: str, project: str | None) -> Iterable[FileFacts] | None:
+    """Give the files of a repository, or of one normalised project of it; None if not yours."""
+
+
+@hookspec(firstresult=True)
+def entitlements_user_may_read(user: str, repository: str) -> bool | None:
+    """Say whether a user of the host may read a repository; None when you cannot tell.
+
+    A user token lives only while the answer is True.
+    """
+
+
+@hookspec(firstresult=True)
+def entitlements_user_is_admin(user: str, repository: str) -> bool | None:
+    """Say whether a user of the host administers a repository; None when you cannot tell."""
+
+
+@hookspec
+def entitlements_decided(question: Question, decision: Decision) -> None:
+    """Observe a decision. An exception is logged and changes nothing."""
+
+
+@hookspec
+def entitlements_downloaded(download: Download) -> None:
+    """Observe a counted download. An exception is logged and changes nothing."""
+
+
+@hookspec
+def entitlements_token_changed(change: TokenChange) -> None:
+    """Observe a change of a token. An exception is logged and changes nothing."""
+
+
+@hookspec
+def entitlements_commands(app: "typer.Typer") -> None:
+    """Add commands to the ``entitlements`` command line."""

@@ -1,0 +1,290 @@
+"""Pure: which secret a request carries, and what a refusal looks like on the wire.
+
+The forms are those of RFC 7617 (Basic), RFC 6750 (Bearer) and our token index URL,
+``/+t/SECRET/…``. A refusal is a status, a custom reason phrase (the only text that pip, Poetry and
+pipenv print) and a body of exactly ``application/problem+json`` (RFC 9457; what uv prints).
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from entitlements_core.policy.decision import Deny, Reason
+
+__all__ = [
+    "CHALLENGE",
+    "FILE_HEADERS",
+    "PAGE_HEADERS",
+    "PROBLEM_JSON",
+    "Answer",
+    "ByteRange",
+    "Form",
+    "Presented",
+    "TokenPath",
+    "etag_matches",
+    "line",
+    "read_authorization",
+    "read_range",
+    "refuse",
+    "split_token_path",
+]
+
+PROBLEM_JSON: Final = "application/problem+json"
+TOKEN_MARKER: Final = "+t"  # noqa: S105 - the marker before a secret, not a secret
+CHALLENGE: Final = 'Basic realm="packages", charset="UTF-8"'
+MAX_REASON: Final = 100
+MAX_AUTHORIZATION: Final = 4096
+
+_PRIVATE: Final = (
+    ("Cache-Control", "private, no-cache"),
+    ("Vary", "Accept, Authorization"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+PAGE_HEADERS: Final = (
+    *_PRIVATE,
+    ("Content-Security-Policy", "default-src 'none'; sandbox allow-top-navigation"),
+)
+"""On every page: revalidated each time, never shared, no secret to the next site."""
+FILE_HEADERS: Final = (*_PRIVATE, ("Accept-Ranges", "bytes"))
+"""On every distribution file and its core metadata."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Form(Enum):
+    """How a secret travelled. A path is not a login: a client must not be asked for a password."""
+
+    PATH = "path"
+    BASIC = "basic"
+    BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request presents.
+
+    Attributes:
+        secret: never shown, logged or kept; left out of ``repr``.
+        form: how it travelled.
+        username: of basic auth, or empty.
+    """
+
+    secret: str
+    form: Form
+    username: str = ""
+
+    def __repr__(self) -> str:
+        return f"Presented(form={self.form.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPath:
+    """A path below ``/+t/SECRET``.
+
+    Attributes:
+        secret: as it stands in the path.
+        prefix: ``/+t/SECRET``, which moves from PATH_INFO to SCRIPT_NAME so that every link a host
+            writes stays below it.
+        rest: what remains, beginning with a slash.
+    """
+
+    secret: str
+    prefix: str
+    rest: str
+
+    def __repr__(self) -> str:
+        return f"TokenPath(rest={self.rest!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response that needs no file.
+
+    Attributes:
+        status: the HTTP status code.
+        reason: the reason phrase, printable ASCII.
+        headers: in order; Content-Length included.
+        body: complete.
+    """
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """The one range that is sent, RFC 9110 §14: `start` inclusive, `stop` exclusive, in bytes."""
+
+    start: int
+    stop: int
+
+
+def split_token_path(path: str) -> TokenPath | None:
+    """The secret in a path that begins with ``/+t/``; None when it does not.
+
+    ``/+t`` and ``/+t/`` give an empty secret, which is no token's.
+    """
+    marker = f"/{TOKEN_MARKER}"
+    if path != marker and not path.startswith(f"{marker}/"):
+        return None
+    secret, slash, rest = path[len(marker) + 1 :].partition("/")
+    return TokenPath(secret, f"{marker}/{secret}", slash + rest or "/")
+
+
+def read_authorization(header: str | None) -> Presented | None:
+    """The secret of an ``Authorization`` header; None when there is none or it cannot be read.
+
+    With Basic, the password is the secret whatever the user name says (``token``, ``__token__``);
+    with an empty password the user name is, so that ``https://SECRET@host/`` works.
+    """
+    if not header or len(header) > MAX_AUTHORIZATION:
+        return None
+    scheme, _, value = header.strip().partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer" and value:
+        return Presented(value, Form.BEARER)
+    if scheme.lower() == "basic":
+        return _read_basic(value)
+    return None
+
+
+def _read_basic(value: str) -> Presented | None:
+    try:
+        text = base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    username, _, password = text.partition(":")
+    secret = password or username
+    return Presented(secret, Form.BASIC, username if password else "") if secret else None
+
+
+_HIDDEN_PAGE: Final = (Reason.TOKEN_DISABLED, Reason.USER_WITHOUT_ACCESS, Reason.ADDRESS_DENIED)
+"""Refusals that cover the pages too, with a code that resolvers do not step over (402)."""
+
+
+def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
+    """The status code of a refusal.
+
+    A file says 403, from which every client recovers the text. A page that may not be shown says
+    402 or 410: resolvers treat 401, 403 and 404 on a page as "look elsewhere". In a path, an
+    unknown token is 410 and never 401, at which pip would ask for a password.
+
+    Args:
+        deny: the refusal.
+        form: how the secret travelled, None when there was none.
+        transfers: the request is for a file (or an upload), not for a page.
+    """
+    if deny.reason in {Reason.UNAUTHORIZED, Reason.UNKNOWN_TOKEN}:
+        return 410 if form is Form.PATH else 401
+    if deny.reason is Reason.NOT_FOUND:
+        return 404
+    if deny.reason is Reason.VALIDATION_UNAVAILABLE:
+        return 503
+    if deny.reason in _HIDDEN_PAGE and not transfers:
+        return 402
+    return 403
+
+
+def refuse(
+    deny: Deny, *, form: Form | None = None, transfers: bool = False, head: bool = False
+) -> Answer:
+    """The response that tells a client of a refusal, in the words that it will print.
+
+    Args:
+        deny: the refusal.
+        form: how the secret travelled, None when there was none.
+        transfers: the request was for a file (or an upload), not for a page.
+        head: the request was a HEAD: headers as for GET, no body.
+    """
+    status = status_of(deny, form, transfers=transfers)
+    reason = phrase(deny.title)
+    problem: dict[str, object] = {
+        "type": "about:blank",
+        "title": deny.title,
+        "status": status,
+        "detail": deny.remedy,
+        "code": deny.reason.value,
+    }
+    if deny.retry_at is not None:
+        problem["retry_at"] = deny.retry_at.isoformat().replace("+00:00", "Z")
+    body = json.dumps(problem).encode()
+    headers: list[tuple[str, str]] = [
+        ("Content-Type", PROBLEM_JSON),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("Vary", "Accept, Authorization"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    if status == 401:  # noqa: PLR2004 - RFC 9110: a 401 carries a challenge
+        headers.append(("WWW-Authenticate", CHALLENGE))
+    return Answer(status, reason, tuple(headers), b"" if head else body)
+
+
+def phrase(text: str) -> str:
+    """`text` as a reason phrase: printable ASCII, at most 100 characters, no line break."""
+    printable = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return printable if len(printable) <= MAX_REASON else f"{printable[: MAX_REASON - 3]}..."
+
+
+def line(answer: Answer) -> str:
+    """The WSGI status line of an answer."""
+    return f"{answer.status} {answer.reason}"
+
+
+def etag_matches(header: str | None, etag: str) -> bool:
+    """Whether an If-None-Match header names `etag` (quoted, strong), RFC 9110 §13.1.2."""
+    if not header:
+        return False
+    if header.strip() == "*":
+        return True
+    return any(item.strip().removeprefix("W/") == etag for item in header.split(","))
+
+
+def read_range(header: str | None, size: int) -> ByteRange | None:
+    """The range to send of a file of `size` bytes; None means all of it.
+
+    An unreadable header, another unit and several ranges are ignored, as RFC 9110 §14.2 permits:
+    the answer is then the whole file.
+
+    Raises:
+        ValueError: when the range lies outside the file (status 416).
+    """
+    if not header:
+        return None
+    unit, _, spec = header.partition("=")
+    first, dash, last = spec.strip().partition("-")
+    if unit.strip().lower() != "bytes" or not dash or not _digits(first) or not _digits(last):
+        return None
+    if not first:
+        return _last_bytes(last, size)
+    start = _number(first)
+    if last and _number(last) < start:
+        return None
+    if start >= size:
+        raise ValueError(f"range begins at {start}, the file has {size} bytes")
+    return ByteRange(start, min(_number(last) + 1, size) if last else size)
+
+
+def _last_bytes(count: str, size: int) -> ByteRange | None:
+    if not count:
+        return None
+    wanted = _number(count)
+    if wanted == 0 or size == 0:
+        raise ValueError(f"the last {wanted} of {size} bytes are none")
+    return ByteRange(max(size - wanted, 0), size)
+
+
+def _digits(text: str) -> bool:
+    return text == "" or (text.isascii() and text.isdigit())
+
+
+def _number(text: str) -> int:
+    # Longer than any file size, and int() would refuse thousands of digits with an error.
+    return int(text) if len(text) <= 19 else 10**19  # noqa: PLR2004 - digits of 2**63

@@ -1,0 +1,220 @@
+"""The only module that touches a plugin manager: loading, and one typed function per hook."""
+
+import inspect
+import logging
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final
+
+import pluggy
+
+from entitlements_core import PROJECT_NAME, hookspecs
+from entitlements_core.errors import CredentialInvalid, PluginError
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import Question, RequestContext
+from entitlements_core.policy.decision import Decision, Deny, Reason
+from entitlements_core.policy.events import Download, TokenChange
+from entitlements_core.policy.facts import FileFacts
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["Plugins"]
+
+log: Final = logging.getLogger("entitlements.plugins")
+
+VETOED: Final = Deny(
+    Reason.VETOED,
+    "Refused by the vendor's rules",
+    "Ask the vendor; if this goes on, a rule may be out of order.",
+)
+UNAVAILABLE: Final = Deny(
+    Reason.VALIDATION_UNAVAILABLE, "Validation service unavailable", "Try again in a few minutes."
+)
+
+
+class Plugins:
+    """The registered plugins.
+
+    Args:
+        extra: plugin objects to register beside those of the entry-point group.
+        discover: whether to load the entry-point group ``index_entitlements``.
+
+    Raises:
+        PluginError: when a plugin cannot be imported, implements a hook that does not exist, or
+            takes arguments that the hook does not give.
+    """
+
+    def __init__(self, extra: Iterable[object] = (), *, discover: bool = True) -> None:
+        self._manager = pluggy.PluginManager(PROJECT_NAME)
+        self._manager.add_hookspecs(hookspecs)
+        if discover:
+            self._discover()
+        for plugin in extra:
+            self.register(plugin)
+
+    def register(self, plugin: object, name: str | None = None) -> None:
+        """Add one plugin.
+
+        Raises:
+            PluginError: when it does not fit; both signatures are shown.
+        """
+        try:
+            self._manager.register(plugin, name=name)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self._manager.unregister(plugin)
+            raise PluginError(
+                _mismatch(plugin, error), "Correct or uninstall the plugin."
+            ) from None
+        self.__dict__.pop("_hooks_in_use", None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The registered plugins, sorted."""
+        return tuple(sorted(name for name, _ in self._manager.list_name_plugin()))
+
+    def implements(self, hook: str) -> bool:
+        """Whether any plugin implements `hook`; lets the request path skip empty calls."""
+        return hook in self._hooks_in_use
+
+    @cached_property
+    def _hooks_in_use(self) -> frozenset[str]:
+        callers = vars(self._manager.hook).items()
+        return frozenset(
+            name
+            for name, caller in callers
+            if isinstance(caller, pluggy.HookCaller) and caller.get_hookimpls()
+        )
+
+    # Credentials and decisions: whatever fails here refuses.
+
+    def find_credential(self, secret: str, request: RequestContext) -> Credential | Deny | None:
+        """`entitlements_find_credential`; a `Deny` when a source cannot answer.
+
+        Raises:
+            CredentialInvalid: when a source knows the secret as bad.
+        """
+        try:
+            found = self._manager.hook.entitlements_find_credential(secret=secret, request=request)
+        except CredentialInvalid:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises refuses
+            # The traceback could show the secret among the plugin's own values: only its kind.
+            log.error("a credential source failed: %s", type(error).__name__)  # noqa: TRY400 - see above
+            return UNAVAILABLE
+        if found is None or isinstance(found, Credential):
+            return found
+        log.error("a credential source answered %s, no credential", type(found).__name__)
+        return UNAVAILABLE
+
+    def veto(self, question: Question) -> Deny | None:
+        """`entitlements_veto`: the first refusal, or None."""
+        if not self.implements("entitlements_veto"):
+            return None
+        try:
+            answers = self._manager.hook.entitlements_veto(question=question)
+        except Exception:
+            log.exception("a veto raised, which refuses the request")
+            return VETOED
+        for answer in answers:
+            return answer if isinstance(answer, Deny) else VETOED
+        return None
+
+    def user_may_read(self, user: str, repository: str) -> bool:
+        """`entitlements_user_may_read`; silence and failure are no."""
+        return self._ask("entitlements_user_may_read", user=user, repository=repository) is True
+
+    def user_is_admin(self, user: str, repository: str) -> bool:
+        """`entitlements_user_is_admin`; silence and failure are no."""
+        return self._ask("entitlements_user_is_admin", user=user, repository=repository) is True
+
+    # Hosts and files.
+
+    def host(self) -> str:
+        """`entitlements_host`, or an empty string."""
+        return str(self._ask("entitlements_host") or "")
+
+    def repositories(self) -> tuple[str, ...]:
+        """`entitlements_repositories` of all plugins, sorted."""
+        answers = self._manager.hook.entitlements_repositories()
+        return tuple(sorted({name for names in answers for name in names}))
+
+    def files(self, repository: str, project: str | None = None) -> tuple[FileFacts, ...] | None:
+        """`entitlements_files`; None when no host serves the repository."""
+        found = self._manager.hook.entitlements_files(repository=repository, project=project)
+        return None if found is None else tuple(found)
+
+    def query_fields(self) -> Mapping[str, str]:
+        """`entitlements_query_fields` of all plugins together: field name to help."""
+        merged: dict[str, str] = {}
+        for fields in self._manager.hook.entitlements_query_fields():
+            merged.update(fields)
+        return merged
+
+    def file_facts(self, facts: FileFacts) -> Mapping[str, str]:
+        """`entitlements_file_facts` of all plugins together; a failing one leaves all unknown."""
+        merged: dict[str, str] = {}
+        try:
+            for values in self._manager.hook.entitlements_file_facts(facts=facts):
+                merged.update(values)
+        except Exception:
+            log.exception("extra facts of %s are unknown", facts.filename)
+            return {}
+        return merged
+
+    # Observers: whatever fails here changes nothing.
+
+    def decided(self, question: Question, decision: Decision) -> None:
+        """`entitlements_decided`."""
+        self._tell("entitlements_decided", question=question, decision=decision)
+
+    def downloaded(self, download: Download) -> None:
+        """`entitlements_downloaded`."""
+        self._tell("entitlements_downloaded", download=download)
+
+    def token_changed(self, change: TokenChange) -> None:
+        """`entitlements_token_changed`."""
+        self._tell("entitlements_token_changed", change=change)
+
+    def add_commands(self, app: "typer.Typer") -> None:
+        """`entitlements_commands`; a plugin that fails here is left out, and said to be."""
+        self._tell("entitlements_commands", app=app)
+
+    def _ask(self, hook: str, **arguments: object) -> object:
+        try:
+            return getattr(self._manager.hook, hook)(**arguments)
+        except Exception:
+            log.exception("%s failed and counts as no", hook)
+            return None
+
+    def _tell(self, hook: str, **arguments: object) -> None:
+        if not self.implements(hook):
+            return
+        try:
+            getattr(self._manager.hook, hook)(**arguments)
+        except Exception:
+            log.exception("an observer failed in %s", hook)
+
+    def _discover(self) -> None:
+        for point in entry_points(group=PROJECT_NAME):
+            try:
+                plugin = point.load()
+            except Exception as error:
+                raise PluginError(
+                    f"The plugin {point.name} ({point.value}) cannot be loaded: {error}.",
+                    "Correct or uninstall it; the server does not run without its rules.",
+                ) from error
+            self.register(plugin, name=point.name)
+
+
+def _mismatch(plugin: object, error: pluggy.PluginValidationError) -> str:
+    """What does not fit, with the signature of the hook beside that of the plugin."""
+    lines = [str(error).strip()]
+    for name, spec in vars(hookspecs).items():
+        own = getattr(plugin, name, None)
+        if name.startswith("entitlements_") and callable(own) and name in lines[0]:
+            lines.append(f"hook:   {name}{inspect.signature(spec)}")
+            lines.append(f"plugin: {name}{inspect.signature(own)}")
+    return "\n".join(lines)

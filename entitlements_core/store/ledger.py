@@ -1,0 +1,261 @@
+"""The counters: what an answer takes is decided and stored in one transaction, before it is sent.
+
+Requests that arrive while a transaction is being made durable wait together and share the next one,
+so that the cost of a commit is divided among them. The first to arrive does the work for all
+(a combining lock): there is no thread of our own to start, to fork or to lose.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from entitlements_core.errors import StoreError
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.limits import Usage
+from entitlements_core.policy.metering import (
+    Account,
+    Demand,
+    Taken,
+    Transfer,
+    reserve,
+    rolled,
+)
+
+__all__ = ["Account", "Book", "Entry", "Ledger", "LedgerDriver", "Receipt", "TransferKey"]
+
+BATCH: Final = 256
+"""The most answers that share a transaction."""
+
+TransferKey = tuple[int, int, str, str]
+"""Token, repository, file name, client."""
+ClientKey = tuple[int, str]
+"""Token, client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One answer that wants to be sent.
+
+    Attributes:
+        token_id: whose counters.
+        repository: ``owner/slug``.
+        project, version, filename: of the distribution file.
+        client: the address or network that counts as the client.
+        user_agent: for the record.
+        size: of the whole file, bytes.
+        start: the first byte sent, inclusive.
+        length: bytes to be sent.
+        window: for how long further answers ride on a counted download.
+        now: aware, UTC.
+    """
+
+    token_id: int
+    repository: str
+    project: str
+    version: str
+    filename: str
+    client: str
+    user_agent: str
+    size: int
+    start: int
+    length: int
+    window: timedelta
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """An admitted and stored answer; `Ledger.cancel` takes it back.
+
+    Attributes:
+        entry: what was asked.
+        repository_id: the store's number of the repository.
+        taken: what it took.
+    """
+
+    entry: Entry
+    repository_id: int
+    taken: Taken
+
+
+@dataclass(slots=True)
+class Book:
+    """The part of the counters that one batch touches, held in memory for its transaction.
+
+    A driver fills it under lock, `post` applies each entry in turn, and the driver writes back what
+    changed.
+    """
+
+    accounts: dict[int, Account] = field(default_factory=dict)
+    repositories: dict[str, int] = field(default_factory=dict)
+    clients: dict[ClientKey, datetime] = field(default_factory=dict)
+    """When each client's period began; it counts when that is the account's `since`."""
+    transfers: dict[TransferKey, Transfer] = field(default_factory=dict)
+
+    usage_after: dict[int, tuple[Usage, datetime]] = field(default_factory=dict)
+    clients_after: dict[ClientKey, tuple[datetime, datetime]] = field(default_factory=dict)
+    downloads: list[tuple[TransferKey, Entry]] = field(default_factory=list)
+    riders: list[tuple[TransferKey, datetime, int]] = field(default_factory=list)
+    collected: dict[TransferKey, tuple[int, datetime]] = field(default_factory=dict)
+
+    def post(self, entry: Entry) -> Receipt | Deny:
+        """Decide on one entry and note what it changes.
+
+        Raises:
+            StoreError: when the token or the repository is gone.
+        """
+        account = self.accounts.get(entry.token_id)
+        repository_id = self.repositories.get(entry.repository)
+        if account is None or repository_id is None:
+            raise StoreError("The token or its repository was removed during the request.")
+        key = (entry.token_id, repository_id, entry.filename, entry.client)
+        client = (entry.token_id, entry.client)
+        usage = rolled(account, entry.now)
+        transfer = self.transfers.get(key, Transfer())
+        outcome = reserve(
+            account,
+            transfer,
+            Demand(
+                size=entry.size,
+                start=entry.start,
+                length=entry.length,
+                client_known=self.clients.get(client) == usage.since,
+                window=entry.window,
+                now=entry.now,
+            ),
+        )
+        if isinstance(outcome, Deny):
+            return outcome
+        self.accounts[entry.token_id] = replace(account, usage=outcome.usage)
+        self.usage_after[entry.token_id] = (outcome.usage, entry.now)
+        self.clients[client] = outcome.usage.since
+        self.clients_after[client] = (outcome.usage.since, entry.now)
+        self._note_transfer(key, entry, transfer, outcome)
+        return Receipt(entry=entry, repository_id=repository_id, taken=outcome)
+
+    def _note_transfer(
+        self, key: TransferKey, entry: Entry, before: Transfer, outcome: Taken
+    ) -> None:
+        after = outcome.transfer
+        self.transfers[key] = after
+        if outcome.counted:
+            self.downloads.append((key, entry))
+            if before.collected:
+                self.collected[key] = (0, entry.now)
+        elif after.counted_at is not None:
+            self.riders.append((key, after.counted_at, entry.length))
+        else:
+            self.collected[key] = (after.collected, entry.now)
+
+
+class LedgerDriver(Protocol):
+    """How a database keeps the book."""
+
+    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+        """Post all entries in one durable transaction; one outcome for each, in order.
+
+        An outcome is an error where only that entry is at fault.
+
+        Raises:
+            StoreError: when nothing was stored.
+        """
+        ...
+
+    def cancel(self, receipt: Receipt) -> None:
+        """Take back what a receipt took, where its period is still the current one.
+
+        Raises:
+            StoreError: when nothing was stored.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+class _Slot:
+    """A waiting request; `ready` is released when its outcome is there, or for it to lead."""
+
+    __slots__ = ("entry", "outcome", "ready")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.outcome: Receipt | Deny | StoreError | None = None
+        self.ready = threading.Lock()
+        self.ready.acquire()
+
+
+class Ledger:
+    """Reserves answers, many in one transaction.
+
+    Args:
+        driver: of the database.
+    """
+
+    def __init__(self, driver: LedgerDriver) -> None:
+        self._driver = driver
+        self._mutex = threading.Lock()
+        self._waiting: list[_Slot] = []
+        self._led = False
+
+    def reserve(self, entry: Entry) -> Receipt | Deny:
+        """Take what an answer needs, durably, or say which limit it would pass.
+
+        Raises:
+            StoreError: when the counters cannot be kept; the answer must then not be sent.
+        """
+        slot = _Slot(entry)
+        with self._mutex:
+            self._waiting.append(slot)
+            leads, self._led = not self._led, True
+        if not leads:
+            slot.ready.acquire()
+        if slot.outcome is None:
+            self._lead()
+        outcome = slot.outcome
+        if isinstance(outcome, Receipt | Deny):
+            return outcome
+        raise outcome or StoreError("The counters could not be kept.")
+
+    def cancel(self, receipt: Receipt) -> None:
+        """Take back a reservation of which not one byte was sent, after a fault of ours.
+
+        Raises:
+            StoreError: when that cannot be stored; the count then stays, on the safe side.
+        """
+        self._driver.cancel(receipt)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._driver.close()
+
+    def _lead(self) -> None:
+        """Commit the waiting requests, then hand the lead to the first that came meanwhile."""
+        with self._mutex:
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        outcomes: Sequence[Receipt | Deny | StoreError | None] = [None] * len(batch)
+        try:
+            outcomes = self._driver.commit([slot.entry for slot in batch])
+        except StoreError as error:
+            outcomes = [error] * len(batch)
+        finally:
+            # Also when something unforeseen was raised: nobody may wait for ever, and a slot
+            # without an outcome is a refusal.
+            for slot, outcome in zip(batch, outcomes, strict=True):
+                slot.outcome = outcome or StoreError("The counters could not be kept.")
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: list[_Slot]) -> None:
+        with self._mutex:
+            successor = self._waiting[0] if self._waiting else None
+            self._led = successor is not None
+        if successor is not None:
+            successor.ready.release()
+        for slot in batch:
+            if slot.ready.locked():
+                slot.ready.release()

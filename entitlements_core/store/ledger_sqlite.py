@@ -1,0 +1,328 @@
+"""The counters on SQLite: one writer at a time, across threads and processes."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.engine import make_url
+
+from entitlements_core.errors import StoreError
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.limits import BandwidthUnit, Limits, Usage
+from entitlements_core.policy.metering import Account, Schedule, Transfer
+from entitlements_core.policy.period import ResetPeriod
+from entitlements_core.store.connections import open_stack
+from entitlements_core.store.ledger import Book, Entry, Receipt, TransferKey
+from entitlements_core.store.types import from_micros, to_micros
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - only where there is no flock
+    fcntl = None  # type: ignore[assignment]  # then SQLite's own waiting has to do
+
+__all__ = ["SqliteLedger"]
+
+_ACCOUNT: Final = """
+    SELECT t.limit_num_downloads, t.limit_num_clients, t.limit_bandwidth, t.limit_bandwidth_unit,
+           t.scheduled_reset_period, t.reset_anchor, u.since, u.downloads, u.clients, u.bandwidth
+    FROM usage u JOIN tokens t ON t.id = u.token_id WHERE u.token_id = ?
+"""
+_DOWNLOADED: Final = """
+    SELECT max(at) FROM downloads
+    WHERE token_id = ? AND filename = ? AND client = ? AND repository_id = ?
+"""
+_COLLECTED: Final = """
+    SELECT collected, since FROM partial_downloads
+    WHERE token_id = ? AND repository_id = ? AND filename = ? AND client = ?
+"""
+_SAVE_USAGE: Final = """
+    UPDATE usage SET since = ?, downloads = ?, clients = ?, bandwidth = ?, last_used_at = ?
+    WHERE token_id = ?
+"""
+_SAVE_CLIENT: Final = """
+    INSERT INTO clients (token_id, client, since, first_seen_at, last_seen_at)
+    VALUES (?1, ?2, ?3, ?4, ?4)
+    ON CONFLICT (token_id, client) DO UPDATE SET since = ?3, last_seen_at = ?4
+"""
+_SAVE_DOWNLOAD: Final = """
+    INSERT INTO downloads (at, token_id, repository_id, project, version, filename, client,
+                           user_agent, requests, bandwidth)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+"""
+_SAVE_RIDER: Final = """
+    UPDATE downloads SET requests = requests + 1, bandwidth = bandwidth + ?
+    WHERE token_id = ? AND filename = ? AND client = ? AND at = ? AND repository_id = ?
+"""
+_SAVE_COLLECTED: Final = """
+    INSERT INTO partial_downloads (token_id, repository_id, filename, client, collected, since)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (token_id, repository_id, filename, client)
+    DO UPDATE SET collected = excluded.collected, since = excluded.since
+"""
+_DROP_COLLECTED: Final = """
+    DELETE FROM partial_downloads
+    WHERE token_id = ? AND repository_id = ? AND filename = ? AND client = ?
+"""
+
+
+class SqliteLedger:
+    """Keeps the book in the SQLite file of `url`.
+
+    Processes queue at a lock file beside it: the kernel wakes the next one at once, where SQLite
+    would look again after a sleep, and late ones could starve.
+
+    Args:
+        url: an SQLAlchemy URL.
+        synchronous: FULL or NORMAL, as for `open_stack`.
+    """
+
+    def __init__(self, url: str, *, synchronous: str = "FULL") -> None:
+        self._stack = open_stack(url, synchronous=synchronous)
+        self._turnstile = Turnstile(Path(f"{make_url(url).database}.lock"))
+
+    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+        """See `LedgerDriver.commit`."""
+        with self._transaction() as connection:
+            book = Book()
+            outcomes: list[Receipt | Deny | StoreError] = []
+            for entry in entries:
+                _load(connection, book, entry)
+                try:
+                    outcomes.append(book.post(entry))
+                except StoreError as error:
+                    outcomes.append(error)
+            _save(connection, book)
+        return outcomes
+
+    def cancel(self, receipt: Receipt) -> None:
+        """See `LedgerDriver.cancel`."""
+        entry, taken = receipt.entry, receipt.taken
+        key = (entry.token_id, receipt.repository_id, entry.filename, entry.client)
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE usage SET downloads = downloads - ?, clients = clients - ?,"
+                " bandwidth = bandwidth - ? WHERE token_id = ? AND since = ?",
+                (
+                    taken.counted,
+                    taken.new_client,
+                    entry.length,
+                    entry.token_id,
+                    to_micros(taken.usage.since),
+                ),
+            )
+            if taken.new_client:
+                connection.execute(
+                    "DELETE FROM clients WHERE token_id = ? AND client = ?",
+                    (entry.token_id, entry.client),
+                )
+            _cancel_transfer(connection, key, receipt)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._stack.close()
+        self._turnstile.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._turnstile.passed(), self._stack.borrow() as connection:
+                # IMMEDIATE: a transaction that reads first and writes later could be refused.
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"The counters cannot be kept: {error}.") from error
+
+
+class Turnstile:
+    """A lock that processes pass one at a time.
+
+    It is a courtesy that makes waiting short and fair; SQLite's own lock is what excludes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._owner = 0
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Hold the lock for the length of the block."""
+        if fcntl is None:  # pragma: no cover - only where there is no flock
+            yield
+            return
+        descriptor = self._open()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the lock file."""
+        if self._descriptor is not None and self._owner == os.getpid():
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = None
+
+    def _open(self) -> int:
+        # A descriptor inherited over a fork would share the parent's lock.
+        if self._descriptor is None or self._owner != os.getpid():
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._owner = os.getpid()
+        return self._descriptor
+
+
+def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:
+    """Add to the book what `entry` touches and an earlier one did not."""
+    if entry.token_id not in book.accounts:
+        row = connection.execute(_ACCOUNT, (entry.token_id,)).fetchone()
+        if row is None:
+            return
+        book.accounts[entry.token_id] = account_of(row)
+    if entry.repository not in book.repositories:
+        owner, _, slug = entry.repository.partition("/")
+        row = connection.execute(
+            "SELECT id FROM repositories WHERE owner = ? AND slug = ?", (owner, slug)
+        ).fetchone()
+        if row is None:
+            return
+        book.repositories[entry.repository] = row[0]
+    client = (entry.token_id, entry.client)
+    if client not in book.clients:
+        row = connection.execute(
+            "SELECT since FROM clients WHERE token_id = ? AND client = ?", client
+        ).fetchone()
+        if row is not None:
+            book.clients[client] = from_micros(row[0])
+    key = (entry.token_id, book.repositories[entry.repository], entry.filename, entry.client)
+    if key not in book.transfers:
+        book.transfers[key] = _transfer(connection, key)
+
+
+def _transfer(connection: sqlite3.Connection, key: TransferKey) -> Transfer:
+    token_id, repository_id, filename, client = key
+    (counted_at,) = connection.execute(
+        _DOWNLOADED, (token_id, filename, client, repository_id)
+    ).fetchone()
+    row = connection.execute(_COLLECTED, key).fetchone()
+    return Transfer(
+        counted_at=None if counted_at is None else from_micros(counted_at),
+        collected=0 if row is None else row[0],
+    )
+
+
+def _save(connection: sqlite3.Connection, book: Book) -> None:
+    for token_id, (usage, now) in book.usage_after.items():
+        connection.execute(
+            _SAVE_USAGE,
+            (
+                to_micros(usage.since),
+                usage.downloads,
+                usage.clients,
+                usage.bandwidth,
+                to_micros(now),
+                token_id,
+            ),
+        )
+    for (token_id, client), (since, now) in book.clients_after.items():
+        connection.execute(_SAVE_CLIENT, (token_id, client, to_micros(since), to_micros(now)))
+    for (token_id, repository_id, filename, client), entry in book.downloads:
+        connection.execute(
+            _SAVE_DOWNLOAD,
+            (
+                to_micros(entry.now),
+                token_id,
+                repository_id,
+                entry.project,
+                entry.version,
+                filename,
+                client,
+                entry.user_agent,
+                entry.length,
+            ),
+        )
+    for (token_id, repository_id, filename, client), at, length in book.riders:
+        connection.execute(
+            _SAVE_RIDER, (length, token_id, filename, client, to_micros(at), repository_id)
+        )
+    for key, (collected, now) in book.collected.items():
+        if collected:
+            connection.execute(_SAVE_COLLECTED, (*key, collected, to_micros(now)))
+        else:
+            connection.execute(_DROP_COLLECTED, key)
+
+
+def _cancel_transfer(connection: sqlite3.Connection, key: TransferKey, receipt: Receipt) -> None:
+    token_id, repository_id, filename, client = key
+    length, taken = receipt.entry.length, receipt.taken
+    if taken.transfer.counted_at is None:
+        connection.execute(
+            "UPDATE partial_downloads SET collected = collected - ? WHERE token_id = ?"
+            " AND repository_id = ? AND filename = ? AND client = ?",
+            (length, *key),
+        )
+        return
+    place = (token_id, filename, client, to_micros(taken.transfer.counted_at), repository_id)
+    if taken.counted:
+        connection.execute(
+            "DELETE FROM downloads WHERE id = (SELECT max(id) FROM downloads WHERE token_id = ?"
+            " AND filename = ? AND client = ? AND at = ? AND repository_id = ?)",
+            place,
+        )
+    else:
+        connection.execute(
+            "UPDATE downloads SET requests = requests - 1, bandwidth = bandwidth - ?"
+            " WHERE token_id = ? AND filename = ? AND client = ? AND at = ? AND repository_id = ?",
+            (length, *place),
+        )
+
+
+def account_of(row: tuple[object, ...]) -> Account:
+    """The account of a row: limits, schedule and counters, in the order of `_ACCOUNT`."""
+    *rules, since, downloads, clients, bandwidth = row
+    limits, schedule = _rules(*rules)
+    return Account(
+        limits=limits,
+        schedule=schedule,
+        usage=Usage(
+            since=from_micros(_whole(since)),
+            downloads=_whole(downloads),
+            clients=_whole(clients),
+            bandwidth=_whole(bandwidth),
+        ),
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _rules(*row: object) -> tuple[Limits, Schedule]:
+    downloads, clients, bandwidth, unit, period, anchor = row
+    return (
+        Limits(
+            downloads=_limit(downloads),
+            clients=_limit(clients),
+            bandwidth=None
+            if bandwidth is None
+            else _whole(bandwidth) * BandwidthUnit(str(unit)).bytes,
+        ),
+        Schedule(period=ResetPeriod(str(period)), anchor=from_micros(_whole(anchor))),
+    )
+
+
+def _limit(value: object) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise StoreError(f"The store holds {value!r} where a whole number belongs.")
+    return value
