@@ -1,0 +1,173 @@
+"""Say in words why a file matches a query, or why it does not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from textwrap import shorten
+
+from packaging.utils import canonicalize_name
+
+from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.query.match import compile_tree
+from entitlements_core.policy.query.readings import (
+    FLAGS,
+    NUMBERS,
+    SEVERAL_TEXTS,
+    known_test,
+    text_reader,
+)
+from entitlements_core.policy.query.syntax import (
+    And,
+    Choice,
+    DateRange,
+    Dependency,
+    Flag,
+    Node,
+    Not,
+    Number,
+    Or,
+    Span,
+    Term,
+    TextPattern,
+)
+
+__all__ = ["Clause", "Explanation", "explain"]
+
+_LONGEST_FACT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One part of a query that decided.
+
+    Attributes:
+        text: the part as written: a term, or a term with its ``NOT``.
+        span: where it stands in the query.
+        matched: whether the part holds; False also where the fact is not known.
+        sentence: what was found, such as ``version 2.0 is not >=1.0,<2.0``.
+    """
+
+    text: str
+    span: Span
+    matched: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether a file matches, and the parts of the query that made it so.
+
+    A part below a ``NOT (...)`` can hold and be the very reason why the file does not match.
+    """
+
+    matched: bool
+    clauses: tuple[Clause, ...]
+
+
+def explain(tree: Node, source: str, facts: FileFacts) -> Explanation:
+    """Why the tree, in which relative dates are bound, matches the file or does not.
+
+    Args:
+        tree: the query.
+        source: its text, from which the clauses are cut.
+        facts: the file.
+    """
+    clauses = tuple(_deciding(tree, source, facts, wanted=True))
+    return Explanation(compile_tree(tree)(facts), clauses)
+
+
+def _deciding(node: Node, source: str, facts: FileFacts, *, wanted: bool) -> Iterator[Clause]:
+    match node:
+        case Term():
+            yield _clause(node, node, source, facts)
+        case Not(operand=Term() as term):
+            yield _clause(node, term, source, facts)
+        case Not():
+            yield from _deciding(node.operand, source, facts, wanted=not wanted)
+        case And() | Or():
+            outcome = compile_tree(node, positive=wanted)(facts)
+            for operand in node.operands:
+                # Of a failed AND the parts that failed, of a true OR those that are true; else all.
+                if compile_tree(operand, positive=wanted)(facts) is outcome:
+                    yield from _deciding(operand, source, facts, wanted=wanted)
+
+
+def _clause(node: Term | Not, term: Term, source: str, facts: FileFacts) -> Clause:
+    return Clause(
+        text=source[slice(*node.span)],
+        span=node.span,
+        matched=compile_tree(node)(facts),
+        sentence=_sentence(term, facts),
+    )
+
+
+def _sentence(term: Term, facts: FileFacts) -> str:  # noqa: PLR0911 - one for each kind of value
+    subject = term.field or "name, filename or version"
+    if not known_test(term.field)(facts):
+        return f"{subject} is not known"
+    holds = compile_tree(term, positive=not term.negated)(facts)
+    match term.value:
+        case TextPattern() as pattern:
+            return f"{subject}{_text(term.field, facts)} {_text_relation(term, pattern, holds)}"
+        case Number():
+            return f"{subject} {NUMBERS[subject](facts)} {_be(holds)} {term.written}"
+        case DateRange() as dates:
+            relation = f"{_be(holds)} {_period(*dates.bounds(term.comparison))}"
+            return f"{subject} {_instant(facts.uploaded_at)} {relation}"
+        case Flag():
+            return f"{subject} is {str(FLAGS[subject](facts)).lower()}"
+        case Choice():
+            return f"{subject} {facts.kind.value} {_be(holds)} {term.written}"
+        case Dependency() as wanted:
+            return _dependency(wanted, term.written, facts, holds)
+        case _:
+            return f"version {facts.version} {_be(holds)} {term.written}"
+
+
+def _be(holds: bool) -> str:  # noqa: FBT001 - the outcome to put in words
+    return "is" if holds else "is not"
+
+
+def _text(field: str, facts: FileFacts) -> str:
+    if not field:
+        return ""
+    several = SEVERAL_TEXTS.get(field)
+    text = ", ".join(sorted(several(facts))) if several else text_reader(field)(facts)
+    return f" {shorten(text, _LONGEST_FACT, placeholder='...') or '(none)'}"
+
+
+def _text_relation(term: Term, pattern: TextPattern, holds: bool) -> str:  # noqa: FBT001 - see _be
+    end = len(term.written) - pattern.anchored_end
+    wanted = term.written[pattern.anchored_start : end]
+    if len(pattern.parts) > 1:
+        return f"{'matches' if holds else 'does not match'} {term.written}"
+    match pattern.anchored_start, pattern.anchored_end:
+        case True, True:
+            return f"{_be(holds)} {wanted or 'empty'}"
+        case True, False:
+            return f"{'starts' if holds else 'does not start'} with {wanted}"
+        case False, True:
+            return f"{'ends' if holds else 'does not end'} with {wanted}"
+        case _:
+            return f"{'contains' if holds else 'does not contain'} {wanted}"
+
+
+def _dependency(wanted: Dependency, written: str, facts: FileFacts, holds: bool) -> str:  # noqa: FBT001 - see _be
+    stated = [one for one in facts.dependencies if canonicalize_name(one.name) == wanted.name]
+    if not stated:
+        return f"dependency {wanted.name} is not stated"
+    found = "; ".join(map(str, stated))
+    return f"dependency {found} {'admits' if holds else 'does not admit'} {written}"
+
+
+def _period(low: datetime | None, high: datetime | None) -> str:
+    words = []
+    if low is not None:
+        words.append(f"at or after {_instant(low)}")
+    if high is not None:
+        words.append(f"before {_instant(high)}")
+    return " and ".join(words)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,136 @@
+"""Read the value of a term: one function for each kind of field."""
+
+import re
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import TypeVar
+
+from entitlements_core.policy.query.dates import read_date
+from entitlements_core.policy.query.fields import Field, Kind
+from entitlements_core.policy.query.patterns import normalised, read_pattern, without_blanks
+from entitlements_core.policy.query.syntax import Choice, Comparison, Flag, Number, Value
+from entitlements_core.policy.query.tokenizer import Excerpt
+from entitlements_core.policy.query.versions import read_dependency, read_version
+
+__all__ = ["read_value"]
+
+_T = TypeVar("_T")
+_Read = tuple[Comparison, Value]
+
+_MAX_NUMBER = 2**63 - 1
+_ORDER = (Comparison.GE, Comparison.LE, Comparison.GT, Comparison.LT)
+_TEXT_OPERATORS = ("~=", "==", "!=", ">=", "<=", ">", "<", "=")
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[a-z]*)")
+_DECIMAL = {unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb", "pb"))}
+_BINARY = {unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib", "pib"), 1)}
+_UNITS: Mapping[str, int] = {"": 1, **_DECIMAL, **_BINARY}
+
+
+def read_value(value: Excerpt, field: Field) -> _Read:
+    """What a term of this field is compared with, and how; `value` is not empty.
+
+    Raises:
+        QuerySyntaxError: the value does not fit the field; says what was expected.
+    """
+    return _READERS[field.kind](value, field)
+
+
+def _read_text(value: Excerpt, field: Field) -> _Read:
+    operator = next(filter(value.begins, _TEXT_OPERATORS), None)
+    if operator is not None:
+        subject = f"The field {field.name}" if field.name else "A term without a field"
+        raise value.error(
+            f"{subject} is text and cannot be compared with {operator}; "
+            f"expected text such as in {field.example}"
+        )
+    return Comparison.EQ, read_pattern(value)
+
+
+def _read_name(value: Excerpt, field: Field) -> _Read:
+    _read_text(value, field)
+    return Comparison.EQ, normalised(read_pattern(value))
+
+
+def _read_specifiers(value: Excerpt, _: Field) -> _Read:
+    return Comparison.EQ, without_blanks(read_pattern(value))
+
+
+def _read_version(value: Excerpt, _: Field) -> _Read:
+    return Comparison.EQ, read_version(value)
+
+
+def _read_dependency(value: Excerpt, _: Field) -> _Read:
+    return Comparison.EQ, read_dependency(value)
+
+
+def _read_date(value: Excerpt, _: Field) -> _Read:
+    comparison, rest = _read_comparison(value)
+    return read_date(rest, comparison)
+
+
+def _read_number(value: Excerpt, field: Field) -> _Read:
+    comparison, rest = _read_comparison(value)
+    if not (rest.text.isascii() and rest.text.isdigit()):
+        raise rest.error(f"Expected a whole number, such as in {field.example}")
+    return comparison, _bounded(rest, int(rest.text))
+
+
+def _read_size(value: Excerpt, field: Field) -> _Read:
+    comparison, rest = _read_comparison(value)
+    found = _SIZE.fullmatch(rest.text.lower())
+    factor = _UNITS.get(found["unit"]) if found else None
+    if found is None or factor is None:
+        raise rest.error(
+            f"Expected a size in bytes or with a unit (kB, MB, GB, KiB, MiB, ...), "
+            f"such as in {field.example}"
+        )
+    size = Fraction(found["number"]) * factor
+    if size.denominator != 1:
+        raise rest.error(f"{rest.text} is not a whole number of bytes.")
+    return comparison, _bounded(rest, size.numerator)
+
+
+def _bounded(value: Excerpt, number: int) -> Number:
+    if number > _MAX_NUMBER:
+        raise value.error(f"The number is too large; the largest is {_MAX_NUMBER}.")
+    return Number(number)
+
+
+def _read_comparison(value: Excerpt) -> tuple[Comparison, Excerpt]:
+    found = next((one for one in _ORDER if value.begins(one.value)), Comparison.EQ)
+    rest = value.without(len(found.value)).stripped()
+    if not rest.text:
+        raise value.error(f"Expected a value after {value.text.strip()}, found nothing.")
+    return found, rest
+
+
+def _read_flag(value: Excerpt, field: Field) -> _Read:
+    return Comparison.EQ, Flag(_chosen(value, field, {"true": True, "false": False}))
+
+
+def _read_choice(value: Excerpt, field: Field) -> _Read:
+    return Comparison.EQ, Choice(_chosen(value, field, field.choices))
+
+
+def _chosen(value: Excerpt, field: Field, words: Mapping[str, _T]) -> _T:
+    chosen = words.get(value.text.strip().lower())
+    if chosen is None:
+        raise value.error(
+            f"{value.text} is not a value of {field.name}; expected one of {', '.join(words)}."
+        )
+    return chosen
+
+
+_READERS: Mapping[Kind, Callable[[Excerpt, Field], _Read]] = {
+    Kind.TEXT: _read_text,
+    Kind.NAME: _read_name,
+    Kind.SPECIFIERS: _read_specifiers,
+    Kind.VERSION: _read_version,
+    Kind.DEPENDENCY: _read_dependency,
+    Kind.NUMBER: _read_number,
+    Kind.SIZE: _read_size,
+    Kind.DATE: _read_date,
+    Kind.FLAG: _read_flag,
+    Kind.CHOICE: _read_choice,
+}
+"""A reader for every kind."""
