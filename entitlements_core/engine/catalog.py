@@ -1,0 +1,209 @@
+"""The distributions in some directories, kept up to date: what the engine serves from."""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from entitlements_core.engine.catalog_cache import CatalogCache
+from entitlements_core.engine.distributions import Unservable, identify
+from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
+from entitlements_core.engine.inventory import Inventory
+from entitlements_core.engine.scan import Problem, distribution_of, is_passed_over, parents
+from entitlements_core.engine.snapshot import EMPTY, CatalogFile, Snapshot
+from entitlements_core.engine.watch import Watcher
+from entitlements_core.engine.wheels import wheel_metadata
+
+__all__ = ["Catalog", "ScanReport"]
+
+_MANY_PATHS: Final = 200
+"""More changed paths than this are cheaper to take in by a look at everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a look at the directories found.
+
+    Attributes:
+        read: files whose contents were read.
+        reused: files known from before, here or in the cache.
+        removed: files that were known and are gone.
+        waiting: files that are still being written, or were changed while they were read.
+        problems: see `Catalog.problems`.
+    """
+
+    read: int
+    reused: int
+    removed: int
+    waiting: int
+    problems: tuple[Problem, ...]
+
+
+class Catalog:
+    """The wheels and sdists in some directories, and below them.
+
+    Nothing is served before the first `refresh`. Reading `snapshot` never waits; every other
+    method may. All methods may be called from any thread. A forked child calls `watch` again;
+    everything else goes on in it as it was.
+
+    Args:
+        roots: directories; of one file name in two of them the first root wins. They may be
+            missing for a while: their files are then withdrawn.
+        repository: ``owner/slug``, for the facts.
+        cache: path of the SQLite file that keeps what was read; made when it is not there. Several
+            processes, and several catalogs, may share it.
+        clock: tells the time, aware.
+
+    Raises:
+        StoreError: the cache cannot be made or opened.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        *,
+        repository: str,
+        cache: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._roots = tuple(os.path.abspath(root) for root in roots)  # noqa: PTH100 - keeps links
+        self._cache = CatalogCache(cache)
+        self._inventory = Inventory(self._roots, repository)
+        self._intake = Intake(self._roots, self._inventory, self._cache, clock)
+        self._snapshot = EMPTY
+        self._problems: tuple[Problem, ...] = ()
+        self._watcher: Watcher | None = None
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is served now."""
+        return self._snapshot
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not served, or not as its owner meant, by path."""
+        return self._problems
+
+    def refresh(self, progress: Progress | None = None) -> ScanReport:
+        """Look at everything now, and take in what changed.
+
+        Where files were changed less than 0.3 s ago, waits a moment to see whether they still are.
+
+        Args:
+            progress: called with the files read so far and the files to read.
+        """
+        with self._update():
+            tally = self._intake.look(self._everything(), progress)
+        if self._intake.waiting:
+            time.sleep(SETTLE_SECONDS)
+            with self._update():
+                tally.read += self._intake.look(self._intake.waiting, progress).read
+        waiting = len(self._intake.waiting)
+        return ScanReport(tally.read, tally.reused, tally.removed, waiting, self._problems)
+
+    def rescan(self) -> None:
+        """Look at everything now; files that are still being written are left for later."""
+        with self._update():
+            self._intake.look(self._everything())
+
+    def examine(self, paths: Iterable[str]) -> None:
+        """Look again at some absolute paths, and at the files that were still being written."""
+        scopes = {scope for path in paths for scope in self._scopes(path)}
+        if len(scopes) > _MANY_PATHS:
+            scopes = set(self._everything())
+        scopes |= self._intake.waiting
+        if scopes:
+            with self._update():
+                self._intake.look([scope for scope in scopes if not _is_covered(scope, scopes)])
+
+    def metadata(self, file: CatalogFile) -> bytes | None:
+        """The core metadata of a file (PEP 658), None where none are served or it is gone."""
+        if file.metadata_sha256 is None:
+            return None
+        found = self._cache.metadata(file.metadata_sha256)
+        return _metadata_on_disk(file) if found is None else found
+
+    @staticmethod
+    def verify(file: CatalogFile, found: os.stat_result) -> bool:
+        """Whether the file on disk still is the one that was read; if not, `touch` its path."""
+        return (found.st_size, found.st_mtime_ns) == (file.size, file.mtime_ns)
+
+    def touch(self, path: str) -> None:
+        """Have an absolute path looked at: soon where the catalog is watched, else at once."""
+        watcher = self._watcher
+        if watcher is not None and watcher.is_running:
+            watcher.touch(path)
+        else:
+            self.examine([path])
+
+    def watch(self, *, polling: bool = False) -> None:
+        """See new, changed and removed files within a second from now on.
+
+        Does nothing where they are watched already. To be called again in a forked child.
+
+        Args:
+            polling: do not rely on being told of changes, as on network file systems.
+        """
+        with self._owned():
+            if self._watcher is None or not self._watcher.is_running:
+                self._watcher = Watcher(self._roots, self, polling=polling)
+
+    def close(self) -> None:
+        """Stop watching and close the cache. What was served last stays in `snapshot`."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        with self._owned():
+            self._cache.close()
+
+    @contextmanager
+    def _update(self) -> Iterator[None]:
+        with self._owned():
+            try:
+                yield
+            finally:  # whatever was taken in before something failed is true
+                self._snapshot = self._inventory.publish()
+                self._problems = self._inventory.problems()
+
+    @contextmanager
+    def _owned(self) -> Iterator[None]:
+        """Hold the lock; in a forked child a new one, as nobody is left to release the old."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._lock = threading.RLock()
+        with self._lock:
+            yield
+
+    def _everything(self) -> list[Scope]:
+        return [(index, "") for index in range(len(self._roots))]
+
+    def _scopes(self, path: str) -> Iterator[Scope]:
+        for index, root in enumerate(self._roots):
+            inside = root.rstrip("/") + "/"
+            if path == root:
+                yield index, ""
+            elif path.startswith(inside) and not is_passed_over(path.removeprefix(inside)):
+                yield index, distribution_of(path.removeprefix(inside))
+
+
+def _is_covered(scope: Scope, scopes: set[Scope]) -> bool:
+    """Whether a directory above the scope is looked at as well."""
+    root, where = scope
+    return any((root, above) in scopes for above in parents(where))
+
+
+def _metadata_on_disk(file: CatalogFile) -> bytes | None:
+    """For a cache that lost them; only those that were announced are of use."""
+    try:
+        with Path(file.path).open("rb") as archive:
+            found = wheel_metadata(archive, identify(file.facts.filename))
+    except (OSError, Unservable):
+        return None
+    return found if hashlib.sha256(found).hexdigest() == file.metadata_sha256 else None

@@ -1,0 +1,262 @@
+"""What reading the archives found, kept in one SQLite file so that nothing is read twice.
+
+The file is a cache and nothing else: one that is damaged or of another version is made anew.
+Several processes may use it at once.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from entitlements_core.errors import StoreError
+
+__all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+SCHEMA_VERSION: Final = 1
+"""Raise it with any change of the tables, of what is read from an archive, or of the fragments."""
+
+_BUSY_SECONDS: Final = 15.0
+
+_inherited: list[sqlite3.Connection] = []
+"""Connections of the parent process: SQLite forbids to use or even close them after a fork."""
+
+
+class Row(NamedTuple):
+    """One file as it was read. A file that cannot be served has a problem and nothing else.
+
+    Attributes:
+        path: relative to its root.
+        size, mtime_ns: of the file that was read; the row holds for exactly these.
+        problem, remedy: why it is not served.
+        python_tags, platform_tags: separated by blanks, None for an sdist.
+        sha256, metadata_sha256: lower-case hexadecimal; the latter None without core metadata.
+        requires_dist: see `distributions.Description`.
+        yanked, provenance: see `scan.Notes`.
+        html, json: the file on a project page, see `simple.fragments`.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    problem: str | None = None
+    remedy: str = ""
+    name: str = ""
+    version: str = ""
+    python_tags: str | None = None
+    platform_tags: str | None = None
+    sha256: str = ""
+    metadata_sha256: str | None = None
+    requires_python: str | None = None
+    license: str = ""
+    summary: str = ""
+    requires_dist: str = ""
+    yanked: str | None = None
+    provenance: str | None = None
+    html: bytes = b""
+    json: bytes = b""
+
+
+_COLUMNS: Final = ", ".join(Row._fields)
+_MARKS: Final = ", ".join("?" for _ in Row._fields)
+_TABLES: Final = f"""
+    CREATE TABLE IF NOT EXISTS file (root TEXT NOT NULL, {_COLUMNS}, PRIMARY KEY (root, path));
+    CREATE TABLE IF NOT EXISTS metadata (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL);
+    PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class CatalogCache:
+    """Rows by root and path, and core metadata by their hash. Safe to use from several threads.
+
+    Nothing but the opening raises: a cache that fails later is logged, and then answers as if it
+    knew nothing.
+
+    Args:
+        path: of the SQLite file; its directory must exist and be writable.
+
+    Raises:
+        StoreError: the file cannot be made or opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._open()
+
+    def load(self, root: str) -> dict[str, Row]:
+        """All rows of a root, by path."""
+        query = f"SELECT {_COLUMNS} FROM file WHERE root = ?"  # noqa: S608 - constants only
+
+        def work(link: sqlite3.Connection) -> dict[str, Row]:
+            return {found[0]: Row._make(found) for found in link.execute(query, (root,))}
+
+        return self._attempt(work, {})
+
+    def get(self, root: str, path: str) -> Row | None:
+        """One row, None when there is none."""
+        query = f"SELECT {_COLUMNS} FROM file WHERE root = ? AND path = ?"  # noqa: S608 - constants
+
+        def work(link: sqlite3.Connection) -> Row | None:
+            found = link.execute(query, (root, path)).fetchone()
+            return None if found is None else Row._make(found)
+
+        return self._attempt(work, None)
+
+    def store(self, root: str, rows: Iterable[Row], metadata: Mapping[str, bytes]) -> None:
+        """Add or replace rows, and add core metadata by their SHA-256, all or nothing."""
+        insert = f"INSERT OR REPLACE INTO file (root, {_COLUMNS}) VALUES (?, {_MARKS})"  # noqa: S608 - constants
+
+        def work(link: sqlite3.Connection) -> None:
+            with _transaction(link):
+                link.executemany("INSERT OR IGNORE INTO metadata VALUES (?, ?)", metadata.items())
+                link.executemany(insert, ((root, *row) for row in rows))
+
+        self._attempt(work, None)
+
+    def forget(self, root: str, paths: Iterable[str]) -> None:
+        """Drop the rows of files that are gone, and core metadata that nobody refers to."""
+
+        def work(link: sqlite3.Connection) -> None:
+            with _transaction(link):
+                gone = ((root, path) for path in paths)
+                link.executemany("DELETE FROM file WHERE root = ? AND path = ?", gone)
+                link.execute(
+                    "DELETE FROM metadata WHERE sha256 NOT IN "
+                    "(SELECT metadata_sha256 FROM file WHERE metadata_sha256 IS NOT NULL)"
+                )
+
+        self._attempt(work, None)
+
+    def metadata(self, sha256: str) -> bytes | None:
+        """Core metadata by their SHA-256, None when they are not here."""
+
+        def work(link: sqlite3.Connection) -> bytes | None:
+            query = "SELECT body FROM metadata WHERE sha256 = ?"
+            found = link.execute(query, (sha256,)).fetchone()
+            return None if found is None else found[0]
+
+        return self._attempt(work, None, reading=True)
+
+    def close(self) -> None:
+        """Close the file; the cache is of no use afterwards."""
+        if self._pid == os.getpid():
+            for _, link in self._links:
+                link.close()
+
+    def _open(self, *, suspect: bool = False) -> None:
+        try:
+            with _alone(self._path):
+                writer = _made(self._path, suspect=suspect)
+                reader = _connected(self._path)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The catalog cache {self._path} cannot be opened: {error}.",
+                "Give a path in an existing directory that this process may write to.",
+            ) from error
+        self._pid = os.getpid()
+        # A writer at work must not hold up who only asks for core metadata.
+        self._links = (threading.Lock(), writer), (threading.Lock(), reader)
+
+    def _attempt(
+        self, work: Callable[[sqlite3.Connection], _T], otherwise: _T, *, reading: bool = False
+    ) -> _T:
+        if self._pid != os.getpid():
+            _inherited.extend(link for _, link in self._links)
+            self._open()
+        lock, link = self._links[reading]
+        try:
+            with lock:
+                return work(link)
+        except sqlite3.Error as error:
+            _log.warning("The catalog cache %s failed: %s", self._path, error)
+            if _is_damage(error):
+                self.close()
+                self._open(suspect=True)
+            return otherwise
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    link = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    link.execute("PRAGMA synchronous = NORMAL")
+    return link
+
+
+def _made(path: str, *, suspect: bool) -> sqlite3.Connection:
+    """A connection to a sound cache of this version; the caller is `_alone`."""
+    try:
+        return _sound(path, suspect=suspect)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+        _log.warning("The catalog cache %s is damaged (%s) and is made anew", path, error)
+        _set_aside(path)
+        return _sound(path, suspect=False)
+
+
+def _sound(path: str, *, suspect: bool) -> sqlite3.Connection:
+    link = _connected(path)
+    try:
+        link.execute("PRAGMA journal_mode = WAL")
+        (version,) = link.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            link.executescript(
+                "BEGIN IMMEDIATE; DROP TABLE IF EXISTS file; DROP TABLE IF EXISTS metadata;"
+                f"{_TABLES} COMMIT;"
+            )
+        link.execute(f"SELECT {_COLUMNS} FROM file LIMIT 1").fetchone()  # noqa: S608 - constants
+        if suspect:  # reads every page, so only where one was found damaged
+            (verdict,) = link.execute("PRAGMA quick_check(1)").fetchone()
+            _require(verdict == "ok", verdict)
+    except sqlite3.Error:
+        link.close()
+        raise
+    return link
+
+
+def _require(sound: bool, verdict: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not sound:
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is to blame, rather than a lock, a full disk, its mode or a closed link."""
+    return type(error) is sqlite3.DatabaseError or "no such" in str(error)
+
+
+def _set_aside(path: str) -> None:
+    """Keep the damaged file for whoever wants to know why; its journal must not meet the new."""
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(path + suffix)  # noqa: PTH108 - SQLite names these by their text
+    os.replace(path, path + ".damaged")  # noqa: PTH105 - see above
+
+
+@contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Let one process at a time open or replace the cache.
+
+    The lock is an empty SQLite file, which works the same on every system.
+    """
+    with closing(sqlite3.connect(f"{path}.lock", timeout=60, isolation_level=None)) as mutex:
+        mutex.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@contextmanager
+def _transaction(link: sqlite3.Connection) -> Iterator[None]:
+    link.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        link.execute("ROLLBACK")
+        raise
+    link.execute("COMMIT")

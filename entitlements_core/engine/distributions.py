@@ -1,0 +1,199 @@
+"""What the name of a distribution file says, and whether its core metadata agree with it."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.metadata import RawMetadata, parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from entitlements_core.errors import EntitlementsError
+from entitlements_core.policy.facts import FileKind
+
+__all__ = [
+    "LEGACY_SUFFIXES",
+    "METADATA_LIMIT",
+    "SUFFIXES",
+    "Description",
+    "Identity",
+    "Unservable",
+    "describe",
+    "identify",
+    "requirements",
+]
+
+SUFFIXES = (".whl", ".tar.gz", ".zip")
+"""Of the files that can be served."""
+
+LEGACY_SUFFIXES = (".egg", ".tgz", ".tar.bz2", ".tar.xz", ".tar.Z", ".exe", ".msi", ".rpm", ".deb")
+"""Of files that an index once took and that today's installers refuse."""
+
+METADATA_LIMIT = 2 * 1024 * 1024
+"""Bytes of core metadata, inclusive; more is a mistake or a zip bomb."""
+
+_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
+"""PEP 508. Checked here because the sdist parser of `packaging` does not."""
+
+_FILENAME = re.compile(r"[A-Za-z0-9!+._-]+")
+"""Nothing that a header, a URL or a shell could take for its own; PEP 440 allows ! and +."""
+
+_LICENSE_LENGTH = 1024
+_SUMMARY_LENGTH = 512
+"""Characters kept: some projects put the whole text of their licence there."""
+
+_COMPLETE = "Upload it again, complete; write to a temporary name first and rename."
+_REBUILD = "Build it again with a current build tool; do not rename or edit a built file."
+
+
+class Unservable(EntitlementsError):
+    """A file that looks like a distribution and cannot be served."""
+
+    code = "unservable"
+
+    @classmethod
+    def incomplete(cls, problem: str) -> "Unservable":
+        """The archive ends early or is damaged."""
+        return cls(problem, _COMPLETE)
+
+    @classmethod
+    def misbuilt(cls, problem: str) -> "Unservable":
+        """The archive is whole, and its contents are not those of a distribution."""
+        return cls(problem, _REBUILD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a file name says. The tags are those of a wheel, empty for an sdist."""
+
+    name: NormalizedName
+    version: Version
+    kind: FileKind
+    python_tags: frozenset[str] = frozenset()
+    platform_tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What the core metadata say.
+
+    Attributes:
+        requires_python: on one line, or None.
+        license: ``License-Expression``, else ``License`` cut to 1,024 characters, else empty.
+        summary: cut to 512 characters; empty when there is none.
+        requires_dist: the ``Requires-Dist`` entries, one a line, as they were written.
+    """
+
+    requires_python: str | None = None
+    license: str = ""
+    summary: str = ""
+    requires_dist: str = ""
+
+
+def identify(filename: str) -> Identity:
+    """The name, version and tags in a file name.
+
+    Raises:
+        Unservable: it is not the name of a wheel or sdist.
+    """
+    if not _FILENAME.fullmatch(filename):
+        raise Unservable.misbuilt("The file name has characters that no distribution may have.")
+    if filename.endswith(LEGACY_SUFFIXES):
+        raise Unservable(
+            "Installers no longer take this kind of file.", "Publish a wheel or a .tar.gz instead."
+        )
+    try:
+        return _wheel(filename) if filename.endswith(".whl") else _sdist(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
+        raise Unservable.misbuilt(f"The file name is not valid: {error}.") from error
+
+
+def describe(metadata: bytes, identity: Identity, *, source: str) -> Description:
+    """Read core metadata, leniently but for the name and the version.
+
+    Args:
+        metadata: at most `METADATA_LIMIT` bytes.
+        identity: what the file name says.
+        source: ``METADATA`` or ``PKG-INFO``, for the message.
+
+    Raises:
+        Unservable: they state another name or version than the file name, or none.
+    """
+    raw, _ = parse_email(metadata)
+    stated = same_release(raw.get("name", ""), raw.get("version", ""), identity)
+    if not stated:
+        found = f"{raw.get('name', 'no name')} {raw.get('version', 'without version')}"
+        raise Unservable.misbuilt(
+            f"{source} is of {found!r}, the file name of '{identity.name} {identity.version}'."
+        )
+    return Description(
+        requires_python=_one_line(raw.get("requires_python", "")) or None,
+        license=_license(raw)[:_LICENSE_LENGTH],
+        summary=_one_line(raw.get("summary", ""))[:_SUMMARY_LENGTH],
+        requires_dist="\n".join(map(_one_line, raw.get("requires_dist", []))),
+    )
+
+
+def same_release(name: str, version: str, identity: Identity) -> bool:
+    """Whether a name and version, as written, are those of the file name (PEP 503, PEP 440)."""
+    try:
+        return canonicalize_name(name) == identity.name and Version(version) == identity.version
+    except InvalidVersion:
+        return False
+
+
+@lru_cache(maxsize=8192)
+def requirements(requires_dist: str) -> tuple[Requirement, ...]:
+    """Parse the lines of `Description.requires_dist`; one that is not valid is left out.
+
+    The releases of a project mostly require the same, so equal texts share one result.
+    """
+    parsed = (_requirement(line) for line in requires_dist.splitlines())
+    return tuple(requirement for requirement in parsed if requirement is not None)
+
+
+@lru_cache(maxsize=8192)
+def _requirement(line: str) -> Requirement | None:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None
+
+
+def _wheel(filename: str) -> Identity:
+    _check_name(filename.split("-", 1)[0])
+    name, version, _build, tags = parse_wheel_filename(filename)
+    return Identity(
+        name=name,
+        version=version,
+        kind=FileKind.WHEEL,
+        python_tags=frozenset(tag.interpreter for tag in tags),
+        platform_tags=frozenset(tag.platform for tag in tags),
+    )
+
+
+def _sdist(filename: str) -> Identity:
+    _check_name(filename.rpartition("-")[0])
+    name, version = parse_sdist_filename(filename)
+    return Identity(name=name, version=version, kind=FileKind.SDIST)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise Unservable.misbuilt(f"{name!r} is not a valid project name.")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _license(raw: RawMetadata) -> str:
+    return _one_line(raw.get("license_expression") or raw.get("license", ""))

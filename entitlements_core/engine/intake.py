@@ -1,0 +1,226 @@
+"""Takes in what lies in the directories: what is known stays, what is new is read."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from entitlements_core.engine.catalog_cache import CatalogCache, Row
+from entitlements_core.engine.distributions import SUFFIXES
+from entitlements_core.engine.inventory import Inventory
+from entitlements_core.engine.reading import Reading, annotate, read_all
+from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes, list_file, list_tree
+
+__all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
+
+_log = logging.getLogger(__name__)
+
+_YOUNG_SECONDS: Final = 0.3
+"""A file changed more recently may still be written to: it is taken when a second look agrees."""
+
+SETTLE_SECONDS: Final = 0.2
+"""The least time between the two looks."""
+
+_BATCH: Final = 512
+"""Files read between two writes of the cache, so that a scan that is stopped was not in vain."""
+
+_FEW: Final = 100
+"""Up to so many files are asked of the cache one by one, more all at once."""
+
+Scope = tuple[int, str]
+"""The index of a root and a directory or file below it; the whole root when empty."""
+
+Progress = Callable[[int, int], None]
+"""Called with the files read so far and the files to read."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of files: read, known from before (here or in the cache), gone."""
+
+    read: int = 0
+    reused: int = 0
+    removed: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is left to read of one root: absolute path -> relative path, look and notes."""
+
+    root: int
+    wanted: dict[str, tuple[str, Look, Notes]] = field(default_factory=dict)
+
+    def batches(self) -> Iterator[dict[str, tuple[str, Look, Notes]]]:
+        """The work in parts that are stored together."""
+        items = iter(self.wanted.items())
+        while batch := dict(islice(items, _BATCH)):
+            yield batch
+
+
+class Intake:
+    """Compares directories with an inventory. Not thread-safe, as the inventory.
+
+    Args:
+        roots: absolute paths.
+        inventory: is brought up to date.
+        cache: is asked before a file is read, and told afterwards.
+        clock: tells the time, aware.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[str],
+        inventory: Inventory,
+        cache: CatalogCache,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._roots = roots
+        self._inventory = inventory
+        self._cache = cache
+        self._clock = clock
+        self._first_looks: dict[Scope, tuple[Look, float]] = {}
+        self._missing: set[int] = set()
+        self._loaded: set[int] = set()
+
+    @property
+    def waiting(self) -> set[Scope]:
+        """The files that need another look, because they are still being written."""
+        return set(self._first_looks)
+
+    def look(self, scopes: Iterable[Scope], progress: Progress | None = None) -> Tally:
+        """Bring the inventory up to date for some directories and files."""
+        tally = Tally()
+        work = [self._list(root, where, tally) for root, where in scopes]
+        total = sum(len(part.wanted) for part in work)
+        for part in work:
+            for batch in part.batches():
+                for reading in self._read(part.root, batch):
+                    tally.read += reading
+                    if progress is not None:
+                        progress(tally.read, total)
+        return tally
+
+    def _list(self, root: int, where: str, tally: Tally) -> _Work:
+        """Take in what needs no reading; the rest is returned."""
+        base = self._roots[root]
+        is_tree = self._is_tree(root, where)
+        listing = list_tree(base, where) if is_tree else list_file(base, where)
+        self._tell_missing(root, listing, whole=not where)
+        self._inventory.note_problems(root, where, listing)
+        known = self._inventory.below(root, where) if is_tree else [where]
+        gone = [path for path in known if path not in listing.files]
+        tally.removed += self._withdraw(root, gone, available=listing.available)
+        return self._sort_out(root, listing, tally, whole=not where)
+
+    def _is_tree(self, root: int, where: str) -> bool:
+        if not where or os.path.isdir(f"{self._roots[root]}/{where}"):  # noqa: PTH112 - hot
+            return True
+        return not where.endswith(SUFFIXES) and bool(self._inventory.below(root, where))
+
+    def _tell_missing(self, root: int, listing: Listing, *, whole: bool) -> None:
+        if not listing.available and root not in self._missing:
+            self._missing.add(root)
+            _log.warning(
+                "%s cannot be read; its files are withdrawn until it is back", self._roots[root]
+            )
+        elif listing.available and whole and root in self._missing:
+            self._missing.discard(root)
+            _log.warning("%s is back", self._roots[root])
+
+    def _withdraw(self, root: int, gone: Iterable[str], *, available: bool) -> int:
+        dropped = [path for path in gone if self._drop(root, path)]
+        if dropped and available:  # of a root that comes back nothing needs to be read again
+            self._cache.forget(self._roots[root], dropped)
+        return len(dropped)
+
+    def _drop(self, root: int, path: str) -> bool:
+        self._first_looks.pop((root, path), None)
+        return self._inventory.drop(root, path)
+
+    def _sort_out(self, root: int, listing: Listing, tally: Tally, *, whole: bool) -> _Work:
+        unknown = {
+            path: look
+            for path, look in listing.files.items()
+            if not self._keep(root, self._inventory.row(root, path), look, listing.notes)
+        }
+        cached = self._cached(root, unknown, listing, whole=whole)
+        work = _Work(root)
+        for path, look in unknown.items():
+            if self._keep(root, cached.get(path), look, listing.notes):
+                continue
+            if self._is_settled(root, path, look):
+                notes = listing.notes.get(path, NO_NOTES)
+                work.wanted[f"{self._roots[root].rstrip('/')}/{path}"] = path, look, notes
+            else:
+                self._inventory.drop(root, path)  # what was known of it is no longer true
+            tally.reused -= 1
+        tally.reused += len(listing.files)
+        return work
+
+    def _keep(self, root: int, row: Row | None, look: Look, notes: Mapping[str, Notes]) -> bool:
+        """Whether the row still is of the file; if so it is taken over, with its present notes."""
+        if row is None or (row.size, row.mtime_ns) != (look.size, look.mtime_ns):
+            return False
+        said = notes.get(row.path, NO_NOTES)
+        if row.problem is None and (row.yanked, row.provenance) != (said.yanked, said.provenance):
+            row = annotate(row, said)
+            self._cache.store(self._roots[root], [row], {})
+        if self._inventory.row(root, row.path) is not row:
+            self._first_looks.pop((root, row.path), None)
+            self._inventory.put(root, row)
+        return True
+
+    def _cached(
+        self, root: int, unknown: Iterable[str], listing: Listing, *, whole: bool
+    ) -> Mapping[str, Row]:
+        paths = list(unknown)
+        base = self._roots[root]
+        if whole and listing.available and root not in self._loaded:
+            self._loaded.add(root)
+            rows = self._cache.load(base)
+            stale = [path for path in rows if path not in listing.files]
+            if stale:
+                self._cache.forget(base, stale)
+            return rows
+        if len(paths) > _FEW:
+            return self._cache.load(base)
+        found = ((path, self._cache.get(base, path)) for path in paths)
+        return {path: row for path, row in found if row is not None}
+
+    def _is_settled(self, root: int, path: str, look: Look) -> bool:
+        """Whether nobody seems to be writing to the file any more."""
+        now = time.monotonic()
+        first, since = self._first_looks.get((root, path), (None, now))
+        if first == look:
+            settled = now - since >= SETTLE_SECONDS
+        else:
+            age = self._clock().timestamp() - look.mtime_ns / 1e9
+            settled = abs(age) >= _YOUNG_SECONDS
+            self._first_looks[root, path] = look, now
+        if settled:
+            del self._first_looks[root, path]
+        return settled
+
+    def _read(self, root: int, batch: dict[str, tuple[str, Look, Notes]]) -> Iterator[int]:
+        """Read files; yields 1 as each is done. The cache knows them before anybody else does."""
+        readings: list[Reading] = []
+        for path, reading in read_all(batch):
+            if reading is None:
+                relative, look, _ = batch[path]
+                self._inventory.drop(root, relative)
+                self._first_looks[root, relative] = look, time.monotonic()
+            else:
+                readings.append(reading)
+            yield 1
+        metadata = {
+            reading.row.metadata_sha256: reading.metadata
+            for reading in readings
+            if reading.row.metadata_sha256 and reading.metadata is not None
+        }
+        self._cache.store(self._roots[root], [reading.row for reading in readings], metadata)
+        for reading in readings:
+            self._inventory.put(root, reading.row)

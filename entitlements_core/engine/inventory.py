@@ -1,0 +1,131 @@
+"""The rows a catalog knows, and the snapshots made of them: only what changed is made again."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from packaging.utils import NormalizedName
+
+from entitlements_core.engine.catalog_cache import Row
+from entitlements_core.engine.scan import Listing, Problem, distribution_of
+from entitlements_core.engine.snapshot import EMPTY, Place, Project, Snapshot, build_project
+
+__all__ = ["Inventory"]
+
+
+class Inventory:
+    """Rows by root and path. Not thread-safe: the catalog holds its lock around every call.
+
+    Args:
+        roots: absolute paths, in order of precedence.
+        repository: ``owner/slug``, for the facts.
+    """
+
+    def __init__(self, roots: Sequence[str], repository: str) -> None:
+        self._roots = roots
+        self._repository = repository
+        self._rows: list[dict[str, Row]] = [{} for _ in roots]
+        self._members: dict[NormalizedName, set[tuple[int, str]]] = {}
+        self._changed: set[NormalizedName] = set()
+        self._snapshot = EMPTY
+        self._broken: dict[tuple[int, str], Problem] = {}
+        self._shadowed: dict[NormalizedName, list[Problem]] = {}
+        self._listed: list[dict[str, Problem]] = [{} for _ in roots]
+
+    def row(self, root: int, path: str) -> Row | None:
+        """The row of a file, None when it is not known."""
+        return self._rows[root].get(path)
+
+    def below(self, root: int, directory: str) -> list[str]:
+        """The known paths in a directory and below it; all of a root for an empty one."""
+        if not directory:
+            return list(self._rows[root])
+        return [path for path in self._rows[root] if path.startswith(directory + "/")]
+
+    def put(self, root: int, row: Row) -> None:
+        """Add a row or replace the one of the same path."""
+        self.drop(root, row.path)
+        self._rows[root][row.path] = row
+        key = root, row.path
+        if row.problem is not None:
+            path = Place(root, self._roots[root], row).path
+            self._broken[key] = Problem(path, row.problem, row.remedy)
+            return
+        name = NormalizedName(row.name)
+        self._members.setdefault(name, set()).add(key)
+        self._changed.add(name)
+
+    def drop(self, root: int, path: str) -> bool:
+        """Forget a file; False when it was not known."""
+        row = self._rows[root].pop(path, None)
+        if row is None:
+            return False
+        key = root, path
+        if self._broken.pop(key, None) is None:
+            name = NormalizedName(row.name)
+            self._members[name].discard(key)
+            self._changed.add(name)
+        return True
+
+    def note_problems(self, root: int, scope: str, listing: Listing) -> None:
+        """Replace the problems met when a directory (all for an empty one) or file was listed."""
+        base = f"{self._roots[root].rstrip('/')}/{scope}"
+        kept = {
+            path: problem
+            for path, problem in self._listed[root].items()
+            if scope and not _about(path, base)
+        }
+        self._listed[root] = kept | {problem.path: problem for problem in listing.problems}
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is not served, or not as it was meant, by path."""
+        shadowed = (problem for found in self._shadowed.values() for problem in found)
+        listed = (problem for found in self._listed for problem in found.values())
+        return tuple(sorted((*self._broken.values(), *shadowed, *listed)))
+
+    def publish(self) -> Snapshot:
+        """The present state; the same object as before where nothing changed."""
+        if self._changed:
+            self._snapshot = self._next()
+            self._changed.clear()
+        return self._snapshot
+
+    def _next(self) -> Snapshot:
+        projects, files = dict(self._snapshot.projects), dict(self._snapshot.files)
+        for name in self._changed:
+            before = projects.pop(name, None)
+            for file in before.files if before else ():
+                del files[file.facts.filename]
+            now = self._project(name)
+            if now is not None:
+                projects[name] = now
+                files |= {file.facts.filename: file for file in now.files}
+        ordered = {name: projects[name] for name in sorted(projects)}
+        return Snapshot(
+            self._snapshot.serial + 1, MappingProxyType(ordered), MappingProxyType(files)
+        )
+
+    def _project(self, name: NormalizedName) -> Project | None:
+        self._shadowed.pop(name, None)
+        places = [
+            Place(root, self._roots[root], self._rows[root][path])
+            for root, path in self._members[name]
+        ]
+        if not places:
+            del self._members[name]
+            return None
+        project, left_out = build_project(name, places, self._repository)
+        if left_out:
+            self._shadowed[name] = [_shadow(loser, winner) for loser, winner in left_out]
+        return project
+
+
+def _about(path: str, base: str) -> bool:
+    return distribution_of(path) == base or path.startswith(base + "/")
+
+
+def _shadow(loser: Place, winner: Place) -> Problem:
+    return Problem(
+        loser.path,
+        f"The same file name is served from {winner.path}.",
+        "Remove one of the two; an index cannot have two files of one name.",
+    )
