@@ -9,7 +9,7 @@ The request path reads and writes some of these tables with statements of its ow
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from entitlements_core.store.types import Moment
@@ -50,6 +50,8 @@ class RepositoryRow(SQLModel, table=True):
     """An index that a host serves, ``owner/slug``.
 
     `revision` grows with every change that a credential depends on (licence, contact).
+    A repository that was removed keeps its row, for the history of its downloads, but no secrets,
+    so nothing opens it; adding it again takes the row up again.
     """
 
     __tablename__ = "repositories"
@@ -65,6 +67,7 @@ class RepositoryRow(SQLModel, table=True):
     revision: int = 1
     created_at: datetime = Field(sa_type=Moment)
     created_by: str = ""
+    removed_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class TokenRow(SQLModel, table=True):
@@ -79,6 +82,8 @@ class TokenRow(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         Index("ix_tokens_state_kind", "state", "kind"),
         Index("ix_tokens_user", "user"),
+        Index("ix_tokens_name", "name"),
+        Index("ix_tokens_owner_state", "owner", "state"),
     )
 
     id: int | None = _big_id()
@@ -109,6 +114,7 @@ class TokenRow(SQLModel, table=True):
     updated_at: datetime | None = Field(default=None, sa_type=Moment)
     updated_by: str = ""
     deleted_at: datetime | None = Field(default=None, sa_type=Moment)
+    deleted_by: str = ""
 
 
 class TagRow(SQLModel, table=True):
@@ -124,6 +130,15 @@ class GrantRow(SQLModel, table=True):
     """What a token opens in one repository; `limit_package_query` None is everything."""
 
     __tablename__ = "grants"
+    __table_args__: ClassVar[Any] = (
+        Index(
+            "ix_grants_default",
+            "repository_id",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+    )
 
     token_id: int = Field(foreign_key="tokens.id", primary_key=True, sa_type=BigInteger)
     repository_id: int = Field(foreign_key="repositories.id", primary_key=True, index=True)
@@ -214,7 +229,10 @@ class AuditRow(SQLModel, table=True):
     """One change of anything: who, when, what, before and after. No secrets."""
 
     __tablename__ = "audit"
-    __table_args__: ClassVar[Any] = (Index("ix_audit_at", "at"),)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_audit_at", "at"),
+        Index("ix_audit_repository", "repository"),
+    )
 
     id: int | None = _big_id()
     at: datetime = Field(sa_type=Moment)

@@ -1,0 +1,125 @@
+"""Where the database is: an SQLAlchemy URL, read without SQLAlchemy."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from entitlements_core.errors import ConfigurationError
+
+__all__ = ["Address"]
+
+SQLITE: Final = "sqlite"
+POSTGRES: Final = "postgresql+psycopg"
+_SPELLINGS: Final = {
+    "sqlite": SQLITE,
+    "sqlite+pysqlite": SQLITE,
+    "postgres": POSTGRES,
+    "postgresql": POSTGRES,
+    "postgresql+psycopg": POSTGRES,
+}
+LOCK_TIMEOUT_MS: Final = 5_000
+"""How long a connection waits for another one's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The place of a database. Its text never shows a password.
+
+    Attributes:
+        scheme: ``sqlite`` or ``postgresql+psycopg``.
+        rest: the URL after the scheme.
+        lock_timeout_ms: how long to wait for a lock, in milliseconds.
+    """
+
+    scheme: str
+    rest: str
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS
+
+    @classmethod
+    def parse(cls, url: str, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> "Address":
+        """Read ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``.
+
+        Raises:
+            ConfigurationError: when it is neither; a database in memory is shared with nobody.
+        """
+        scheme, separator, rest = url.partition("://")
+        known = _SPELLINGS.get(scheme)
+        if not separator or known is None or (known == SQLITE and rest in {"", "/", "/:memory:"}):
+            raise ConfigurationError(
+                "The database address is neither a SQLite file nor a PostgreSQL database.",
+                "Write sqlite:////path/to/entitlements.db or postgresql://user@host/database.",
+            )
+        return cls(known, rest, lock_timeout_ms)
+
+    def __str__(self) -> str:
+        if self.is_sqlite:
+            return str(self.path)
+        parts = urlsplit(f"//{self.rest}")
+        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """A file; else a PostgreSQL server."""
+        return self.scheme == SQLITE
+
+    @property
+    def path(self) -> Path:
+        """The file of a SQLite database."""
+        return Path(unquote(self.rest.removeprefix("/").partition("?")[0]))
+
+    @property
+    def url(self) -> str:
+        """What SQLAlchemy takes."""
+        return f"{self.scheme}://{self.rest}"
+
+    @property
+    def conninfo(self) -> str:
+        """What libpq takes."""
+        return f"postgresql://{self.rest}"
+
+    def connect_sqlite(self, *, writable: bool = True) -> sqlite3.Connection:
+        """A connection in autocommit mode; never makes the file.
+
+        Raises:
+            sqlite3.Error: when it cannot be opened.
+        """
+        mode = "rw" if writable else "ro"
+        connection = sqlite3.connect(
+            f"file:{quote(str(self.path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=self.lock_timeout_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        # NORMAL loses no committed change when a process dies, only when the machine does.
+        connection.create_function("unicode_lower", 1, _lower, deterministic=True)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def make_sqlite(self) -> None:
+        """Make an empty file that only its owner may read, unless there is one.
+
+        Raises:
+            OSError: when that is impossible.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    @property
+    def postgres_options(self) -> dict[str, str]:
+        """Query parameters of a PostgreSQL address, with the lock timeout among its options."""
+        given = dict(parse_qsl(urlsplit(f"//{self.rest}").query))
+        lock = f"-c lock_timeout={self.lock_timeout_ms}"
+        return {"options": f"{given.get('options', '')} {lock}".strip()}
+
+
+def _lower(text: str | None) -> str | None:
+    """SQLite's own `lower` knows only ASCII."""
+    return None if text is None else text.lower()

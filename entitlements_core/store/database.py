@@ -1,0 +1,142 @@
+"""The database as the services see it: units of work, and the care of the schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from entitlements_core.errors import KeyFileError, StoreError
+from entitlements_core.store import migrate, versions
+from entitlements_core.store.address import LOCK_TIMEOUT_MS, Address
+from entitlements_core.store.engines import make_engine
+from entitlements_core.store.failures import failure_of, unreachable
+from entitlements_core.store.unit import Unit
+
+__all__ = ["Database"]
+
+
+class Database:
+    """One SQLite file or PostgreSQL database. Connections are opened on first use.
+
+    Args:
+        url: ``sqlite:////path/to.db`` or ``postgresql://user@host/name``.
+        lock_timeout_ms: how long to wait for another process's lock, in milliseconds.
+
+    Raises:
+        ConfigurationError: when `url` is neither.
+    """
+
+    def __init__(self, url: str, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> None:
+        self.address = Address.parse(url, lock_timeout_ms=lock_timeout_ms)
+
+    def __repr__(self) -> str:
+        return f"Database({str(self.address)!r})"
+
+    @contextmanager
+    def begin(self) -> Iterator[Unit]:
+        """One transaction that may write, alone among writers; committed at the end of the block.
+
+        Raises:
+            StoreError: when the database is locked, read-only, missing, corrupt or out of reach.
+        """
+        with self._session(self._engines[1]) as session:
+            yield Unit(session)
+
+    @contextmanager
+    def read(self) -> Iterator[Unit]:
+        """One consistent view for reading; whatever is written in it is lost.
+
+        Raises:
+            StoreError: as `begin` does.
+        """
+        with self._session(self._engines[0]) as session:
+            yield Unit(session)
+            session.rollback()
+
+    def upgrade(self) -> None:
+        """Make the schema, or bring it up to date. Safe when several processes start at once.
+
+        Raises:
+            DatabaseNewer: when a later version of this code made it.
+            StoreError: as `begin` does.
+        """
+        with self._translated():
+            migrate.upgrade(self.address, self._engines[1])
+
+    def current(self) -> str | None:
+        """The revision of the schema; None when it was never made.
+
+        Raises:
+            StoreError: as `begin` does.
+        """
+        return versions.stored_revision(self.address)
+
+    def require_current(self) -> None:
+        """Return when the schema is the one of this code; cheap, imports no Alembic.
+
+        Raises:
+            DatabaseOlder, DatabaseNewer: when it is not.
+            StoreError: as `begin` does.
+        """
+        versions.require_current(self.address)
+
+    def check(self) -> tuple[str, ...]:
+        """Where the tables differ from what this code expects, and what damage a scan finds.
+
+        Raises:
+            StoreError: as `begin` does.
+        """
+        with self._translated():
+            return migrate.differences(self._engines[0])
+
+    def bind_key(self, fingerprint: str) -> None:
+        """Tie the store to the server's key on first use.
+
+        Raises:
+            KeyFileError: when it was made with another key, so that no token would be found.
+        """
+        with self.read() as unit:
+            known = unit.key_fingerprint()
+        if known is None:
+            with self.begin() as unit:
+                known = unit.remember_key(fingerprint)
+        if known != fingerprint:
+            raise KeyFileError(
+                f"The database {self.address} was made with key {known[:8]}…,"
+                f" but the key file holds {fingerprint[:8]}….",
+                "Restore the key file that belongs to this database from your backup.",
+            )
+
+    def close(self) -> None:
+        """Close all connections that are not in use. The database can be used again after it."""
+        if "_engines" in self.__dict__:
+            self._engines[0].dispose()
+            del self.__dict__["_engines"]
+
+    @cached_property
+    def _engines(self) -> tuple[Engine, Engine]:
+        return make_engine(self.address)
+
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        with self._translated(), Session(engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: DBAPIError) -> StoreError:
+        cause = error.orig or error
+        failure = failure_of(cause, str(self.address))
+        if type(failure) is StoreError and error.connection_invalidated is not None:
+            no_answer = getattr(cause, "sqlstate", "") is None
+            return unreachable(str(self.address)) if no_answer else failure
+        return failure

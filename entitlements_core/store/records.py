@@ -1,0 +1,134 @@
+"""The values that leave the store, where policy has none of its own. No SQLAlchemy here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+__all__ = ["AuditEntry", "ClientRecord", "EulaRevision", "Page", "Repository", "UsageLine"]
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """An index that a host serves.
+
+    Attributes:
+        name: ``owner/slug``.
+        contact: whom a refused customer turns to.
+        enforce_eula: tokens that ask for it have to accept the licence first.
+        user_tokens_enabled: users of the host may have tokens of their own.
+        revision: grows with every change that a credential depends on.
+    """
+
+    name: str
+    description: str = ""
+    contact: str = ""
+    enforce_eula: bool = False
+    user_tokens_enabled: bool = False
+    revision: int = 1
+    created_at: datetime
+    created_by: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The part before the slash."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EulaRevision:
+    """A numbered revision of a repository's licence text.
+
+    Attributes:
+        number: from 1; the highest is in force.
+        sha256: of the UTF-8 text, in hexadecimal.
+    """
+
+    repository: str
+    number: int
+    identifier: str
+    content: str
+    sha256: str
+    created_at: datetime
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change: who, when, what, before and after. Never a secret.
+
+    Attributes:
+        id: grows with time; 0 for an entry that is not written yet.
+        action: such as ``token.create``.
+        repository: ``owner/slug``, or empty.
+        token: the token's identifier, or empty.
+        before, after: the fields that changed.
+    """
+
+    id: int = 0
+    at: datetime
+    actor: str
+    action: str
+    repository: str = ""
+    token: str = ""
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRecord:
+    """A client address that used a token.
+
+    Attributes:
+        client: an IPv4 address or IPv6 network.
+        counts: it counts in the period that the token's counters are in.
+    """
+
+    client: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageLine:
+    """One line of a usage report.
+
+    Attributes:
+        keys: the value of each dimension that was asked for, in that order.
+        downloads: counted ones.
+        requests: answers that made them up, resumed and repeated ones included.
+        clients: distinct ones.
+        bandwidth: bytes.
+        last_at: the last counted download.
+    """
+
+    keys: tuple[str, ...]
+    downloads: int
+    requests: int
+    clients: int
+    bandwidth: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """A slice of a longer list.
+
+    Attributes:
+        total: how many there are in all.
+        number: of this page, from 1.
+        size: at most so many items.
+    """
+
+    items: tuple[Item, ...]
+    total: int
+    number: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))

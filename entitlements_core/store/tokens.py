@@ -1,0 +1,260 @@
+"""Tokens one by one: rows become `policy.token.Token` here, and back.
+
+The services decide what may change; every method here only writes it, and raises the revision by
+which the request path sees that something changed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, case, delete, func, literal, type_coerce, update
+from sqlmodel import Session, col, select
+
+from entitlements_core.errors import NotFound
+from entitlements_core.policy.credential import Access, Credential, CredentialKind, State
+from entitlements_core.policy.token import Terms, Token
+from entitlements_core.store.loading import PLAIN_TERMS, load
+from entitlements_core.store.models import (
+    ClientRow,
+    GrantRow,
+    RepositoryRow,
+    TagRow,
+    TokenRow,
+    UsageRow,
+)
+from entitlements_core.store.records import ClientRecord
+from entitlements_core.store.repositories import Repositories
+from entitlements_core.store.types import to_micros
+
+__all__ = ["Tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens as one transaction sees them."""
+
+    session: Session
+
+    def get(self, identifier: str, repository: str = "") -> Token:
+        """The token called `identifier`, deleted ones included.
+
+        Args:
+            identifier: its public name.
+            repository: ``owner/slug`` that the token has to open, or empty for any.
+
+        Raises:
+            NotFound: when there is none, or it does not open `repository`.
+        """
+        row = self._find(identifier)
+        token = None if row is None else load(self.session, [row])[0]
+        if token is None or (repository and token.grant_in(repository) is None):
+            raise NotFound(
+                f"There is no token {identifier!r}{f' in {repository}' if repository else ''}.",
+                "List the tokens, deleted ones included, to find its identifier.",
+            )
+        return token
+
+    def of_user(self, user: str, repository: str) -> Token | None:
+        """The user token of `user` that opens `repository` and is not deleted."""
+        query = (
+            select(TokenRow)
+            .join(GrantRow, col(GrantRow.token_id) == col(TokenRow.id))
+            .where(
+                TokenRow.user == user,
+                TokenRow.kind == CredentialKind.USER,
+                TokenRow.state != State.DELETED,
+                GrantRow.repository_id == Repositories(self.session).row_id(repository),
+            )
+            .order_by(col(TokenRow.id))
+        )
+        row = self.session.exec(query.limit(1)).first()
+        return None if row is None else load(self.session, [row])[0]
+
+    def user_tokens(self, repository: str = "") -> tuple[Token, ...]:
+        """All user tokens that are not deleted, in `repository` or everywhere."""
+        query = select(TokenRow).where(
+            TokenRow.kind == CredentialKind.USER, TokenRow.state != State.DELETED
+        )
+        if repository:
+            query = query.join(GrantRow, col(GrantRow.token_id) == col(TokenRow.id)).where(
+                GrantRow.repository_id == Repositories(self.session).row_id(repository)
+            )
+        return load(self.session, list(self.session.exec(query.order_by(col(TokenRow.id)))))
+
+    def count_active(self, owner: str) -> int:
+        """How many enabled standard tokens count on the quota of `owner`."""
+        query = (
+            select(func.count())
+            .select_from(TokenRow)
+            .where(
+                TokenRow.owner == owner,
+                TokenRow.state == State.ENABLED,
+                TokenRow.kind == CredentialKind.STANDARD,
+            )
+        )
+        return self.session.exec(query).one()
+
+    def insert(  # noqa: PLR0913 - the facts of a new row, all named
+        self,
+        terms: Terms,
+        *,
+        identifier: str,
+        kind: CredentialKind,
+        state: State,
+        user: str,
+        at: datetime,
+        by: str,
+    ) -> None:
+        """Make a token with counters at zero, and neither a grant nor a secret yet."""
+        row = TokenRow(
+            identifier=identifier,
+            kind=kind,
+            state=state,
+            user=user,
+            name=terms.name,
+            reset_anchor=terms.scheduled_reset_at or at,
+            created_at=at,
+            created_by=by,
+        )
+        self._write(row, terms)
+        self.session.add(UsageRow(token_id=row.id or 0, since=at))
+        self.session.flush()
+
+    def save(self, identifier: str, terms: Terms, *, at: datetime, by: str) -> None:
+        """Replace the terms of a token."""
+        row = self.row(identifier)
+        row.reset_anchor = terms.scheduled_reset_at or at
+        self._touch(row, at, by)
+        self._write(row, terms)
+
+    def set_state(self, identifier: str, state: State, *, at: datetime, by: str) -> None:
+        """Turn the vendor's switch; DELETED notes when and by whom."""
+        row = self.row(identifier)
+        row.state = state
+        if state is State.DELETED:
+            row.deleted_at, row.deleted_by = at, by
+        self._touch(row, at, by)
+        self.session.flush()
+
+    def touch(self, identifier: str, *, at: datetime, by: str) -> None:
+        """Note a change of something that belongs to the token."""
+        self._touch(self.row(identifier), at, by)
+        self.session.flush()
+
+    def set_grant(
+        self,
+        identifier: str,
+        repository: str,
+        *,
+        access: Access = Access.READ,
+        limit_package_query: str | None = None,
+        is_default: bool = False,
+    ) -> None:
+        """Make or replace what the token opens in `repository`.
+
+        Raises:
+            NotFound: when there is no such repository.
+        """
+        repository_id = Repositories(self.session).row_id(repository)
+        self.session.merge(
+            GrantRow(
+                token_id=self.row(identifier).id or 0,
+                repository_id=repository_id,
+                access=access,
+                limit_package_query=limit_package_query,
+                is_default=is_default,
+            )
+        )
+        self.session.flush()
+
+    def drop_grant(self, identifier: str, repository: str) -> None:
+        """Close `repository` to the token; its secrets there are dropped by `Secrets`."""
+        repository_id = Repositories(self.session).row_id(repository)
+        row = self.session.get(GrantRow, (self.row(identifier).id, repository_id))
+        if row is not None:
+            self.session.delete(row)
+            self.session.flush()
+
+    def zero_usage(self, identifier: str, *, at: datetime) -> None:
+        """Begin to count anew. `since` always moves on, since clients are known by its value."""
+        since = type_coerce(UsageRow.since, BigInteger)
+        now = literal(to_micros(at), BigInteger)
+        self.session.execute(
+            update(UsageRow)
+            .where(col(UsageRow.token_id) == self.row(identifier).id)
+            .values(
+                since=case((since < now, now), else_=since + 1),
+                downloads=0,
+                clients=0,
+                bandwidth=0,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        self.session.expire_all()
+
+    def clients(self, identifier: str) -> tuple[ClientRecord, ...]:
+        """The clients that ever used the token, the latest first."""
+        token_id = self.row(identifier).id
+        since = self.session.exec(select(UsageRow.since).where(UsageRow.token_id == token_id)).one()
+        query = (
+            select(ClientRow)
+            .where(ClientRow.token_id == token_id)
+            .order_by(col(ClientRow.last_seen_at).desc(), col(ClientRow.client))
+        )
+        return tuple(
+            ClientRecord(
+                client=row.client,
+                first_seen_at=row.first_seen_at,
+                last_seen_at=row.last_seen_at,
+                counts=row.since == since,
+            )
+            for row in self.session.exec(query)
+        )
+
+    def credential(self, token_id: int, repository_id: int, *, eula_url: str = "") -> Credential:
+        """The policy's view of a token for a request to a repository, all grants read.
+
+        Args:
+            token_id: the store's number of the token.
+            repository_id: the store's number of the repository.
+            eula_url: where a licence can be accepted; never holds a secret.
+
+        Raises:
+            NotFound: when there is no such token or repository.
+            QuerySyntaxError: when a restriction cannot be read; nothing is opened then.
+        """
+        row = self.session.get(TokenRow, token_id)
+        repository = self.session.get(RepositoryRow, repository_id)
+        if row is None or repository is None:
+            raise NotFound(f"There is no token {token_id} or no repository {repository_id}.")
+        name = f"{repository.owner}/{repository.slug}"
+        token = load(self.session, [row])[0]
+        return token.to_credential(repository=name, number=token_id, eula_url=eula_url)
+
+    def row(self, identifier: str) -> TokenRow:
+        """The row of `identifier`, for this package."""
+        row = self._find(identifier)
+        if row is None:
+            raise NotFound(f"There is no token {identifier!r}.")
+        return row
+
+    def _find(self, identifier: str) -> TokenRow | None:
+        query = select(TokenRow).where(TokenRow.identifier == identifier)
+        return self.session.exec(query).one_or_none()
+
+    def _touch(self, row: TokenRow, at: datetime, by: str) -> None:
+        row.revision += 1
+        row.updated_at, row.updated_by = at, by
+        self.session.add(row)
+
+    def _write(self, row: TokenRow, terms: Terms) -> None:
+        for field in PLAIN_TERMS:
+            setattr(row, field, getattr(terms, field))
+        row.allow_networks = list(terms.allow_networks)
+        row.deny_networks = list(terms.deny_networks)
+        row.token_metadata = dict(terms.metadata)
+        self.session.add(row)
+        self.session.flush()
+        self.session.execute(delete(TagRow).where(col(TagRow.token_id) == row.id))
+        self.session.add_all(TagRow(token_id=row.id or 0, tag=tag) for tag in terms.tags)
+        self.session.flush()

@@ -1,0 +1,74 @@
+"""One transaction, and the stores that share it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from sqlmodel import Session
+
+from entitlements_core.store.audit import AuditLog
+from entitlements_core.store.eulas import Eulas
+from entitlements_core.store.listing import TokenLists
+from entitlements_core.store.models import StoreInfoRow
+from entitlements_core.store.repositories import Repositories
+from entitlements_core.store.secrets import Secrets
+from entitlements_core.store.tokens import Tokens
+from entitlements_core.store.usage import UsageReports
+
+__all__ = ["Unit"]
+
+_KEY: Final = "key_fingerprint"
+
+
+@dataclass
+class Unit:
+    """What the services work with between the beginning and the end of a transaction."""
+
+    session: Session
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        """The indexes."""
+        return Repositories(self.session)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Single tokens."""
+        return Tokens(self.session)
+
+    @cached_property
+    def lists(self) -> TokenLists:
+        """Tokens by the page."""
+        return TokenLists(self.session)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Which secret opens which repository."""
+        return Secrets(self.session)
+
+    @cached_property
+    def eulas(self) -> Eulas:
+        """Licences and who accepted them."""
+        return Eulas(self.session)
+
+    @cached_property
+    def usage(self) -> UsageReports:
+        """What tokens used."""
+        return UsageReports(self.session)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The record of all changes."""
+        return AuditLog(self.session)
+
+    def key_fingerprint(self) -> str | None:
+        """Which key the store was made with; None before the first use."""
+        row = self.session.get(StoreInfoRow, _KEY)
+        return None if row is None else row.value
+
+    def remember_key(self, fingerprint: str) -> str:
+        """Keep `fingerprint` unless another process was first; gives the one that is kept."""
+        known = self.key_fingerprint()
+        if known is None:
+            self.session.add(StoreInfoRow(name=_KEY, value=fingerprint))
+        return known or fingerprint

@@ -1,0 +1,87 @@
+"""Which schema this code speaks, and a check of it that costs a server start almost nothing.
+
+Neither Alembic (a second of imports) nor SQLAlchemy is needed to learn that all is well.
+"""
+
+import sqlite3
+from contextlib import closing
+from typing import Final
+
+from entitlements_core.store.address import Address
+from entitlements_core.store.failures import DatabaseNewer, DatabaseOlder, failure_of, unreachable
+
+__all__ = ["HEAD", "KNOWN", "require_current", "stored_revision"]
+
+KNOWN: Final = ("0001",)
+"""Every revision of the schema, oldest first; a test compares it with the migrations."""
+HEAD: Final = KNOWN[-1]
+
+_QUESTION: Final = "SELECT version_num FROM alembic_version"
+
+
+def require_current(address: Address) -> None:
+    """Return when the schema at `address` is the one of this code.
+
+    Raises:
+        DatabaseOlder: when it has to be upgraded, or was never made.
+        DatabaseNewer: when a later version of this code made it.
+        StoreError: when it is missing, locked, corrupt or out of reach.
+    """
+    judge(stored_revision(address), address)
+
+
+def judge(revision: str | None, address: Address) -> None:
+    """Compare a stored revision with `HEAD`; raises as `require_current` does."""
+    if revision == HEAD:
+        return
+    if revision is None or revision in KNOWN:
+        raise DatabaseOlder(
+            f"The database {address} has "
+            + ("no schema yet." if revision is None else f"schema {revision}, not {HEAD}."),
+            "Stop all servers, make a backup, and run `entitlements db upgrade`.",
+        )
+    raise DatabaseNewer(
+        f"The database {address} has schema {revision}, which this version does not know.",
+        f"Install the version that made it, or a later one; this one knows {HEAD}.",
+    )
+
+
+def stored_revision(address: Address) -> str | None:
+    """The schema's revision; None when it was never made.
+
+    Raises:
+        StoreError: when the database is missing, locked, corrupt or out of reach.
+    """
+    return _ask_sqlite(address) if address.is_sqlite else _ask_postgres(address)
+
+
+def _ask_sqlite(address: Address) -> str | None:
+    try:
+        with closing(address.connect_sqlite()) as connection:
+            row = connection.execute(_QUESTION).fetchone()
+    except sqlite3.Error as error:
+        _raise_unless_older(failure_of(error, str(address)))
+        return None
+    return None if row is None else str(row[0])
+
+
+def _ask_postgres(address: Address) -> str | None:
+    import psycopg  # noqa: PLC0415 - only where PostgreSQL is used
+
+    try:
+        connection = psycopg.connect(address.conninfo, autocommit=True)
+    except psycopg.Error as error:
+        failure = failure_of(error, str(address))
+        raise (failure if failure.code != "store" else unreachable(str(address))) from None
+    try:
+        with closing(connection):
+            row = connection.execute(_QUESTION).fetchone()
+    except psycopg.Error as error:
+        _raise_unless_older(failure_of(error, str(address)))
+        return None
+    return None if row is None else str(row[0])
+
+
+def _raise_unless_older(failure: Exception) -> None:
+    if not isinstance(failure, DatabaseOlder):
+        raise failure from None

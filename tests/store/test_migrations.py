@@ -1,0 +1,56 @@
+"""The migrations make exactly the tables that the models describe."""
+
+import subprocess
+import sys
+
+from entitlements_core.store.database import Database
+from entitlements_core.store.migrate import known_revisions
+from entitlements_core.store.versions import HEAD, KNOWN
+
+_START = """
+import sys
+from entitlements_core.store.database import Database
+database = Database(sys.argv[1])
+sys.stdin.readline()
+database.upgrade()
+database.bind_key("f" * 32)
+"""
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    assert database.check() == ()
+
+
+def test_the_revisions_that_are_checked_without_alembic_are_the_migrations() -> None:
+    assert known_revisions() == KNOWN
+
+
+def test_upgrade_makes_the_schema_and_is_repeatable(empty_url: str) -> None:
+    database = Database(empty_url)
+    database.upgrade()
+    database.upgrade()
+    assert database.current() == HEAD
+    database.require_current()
+    database.close()
+
+
+def test_processes_that_start_at_once_make_one_schema(empty_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _START, empty_url],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    failures = [error for process in processes if (error := process.communicate()[1])]
+    assert failures == []
+    database = Database(empty_url)
+    database.require_current()
+    assert database.check() == ()
+    database.close()
