@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.network import Address, Network, parse_address
 
 __all__ = [
     "CHALLENGE",
@@ -24,8 +25,10 @@ __all__ = [
     "Form",
     "Presented",
     "TokenPath",
+    "client_address",
     "etag_matches",
     "line",
+    "problem",
     "read_authorization",
     "read_range",
     "refuse",
@@ -202,29 +205,25 @@ def refuse(
         transfers: the request was for a file (or an upload), not for a page.
         head: the request was a HEAD: headers as for GET, no body.
     """
-    status = status_of(deny, form, transfers=transfers)
-    reason = phrase(deny.title)
-    problem: dict[str, object] = {
-        "type": "about:blank",
-        "title": deny.title,
-        "status": status,
-        "detail": deny.remedy,
-        "code": deny.reason.value,
-    }
+    texts = {"title": deny.title, "detail": deny.remedy, "code": deny.reason.value}
     if deny.retry_at is not None:
-        problem["retry_at"] = deny.retry_at.isoformat().replace("+00:00", "Z")
-    body = json.dumps(problem).encode()
-    headers: list[tuple[str, str]] = [
+        texts["retry_at"] = deny.retry_at.isoformat().replace("+00:00", "Z")
+    return _problem(status_of(deny, form, transfers=transfers), texts, head=head)
+
+
+def _problem(status: int, texts: dict[str, str], *, head: bool) -> Answer:
+    body = json.dumps({"type": "about:blank", "status": status, **texts}).encode()
+    headers: Headers = (
         ("Content-Type", PROBLEM_JSON),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
         ("Vary", "Accept, Authorization"),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
-    ]
+    )
     if status == 401:  # noqa: PLR2004 - RFC 9110: a 401 carries a challenge
-        headers.append(("WWW-Authenticate", CHALLENGE))
-    return Answer(status, reason, tuple(headers), b"" if head else body)
+        headers = (*headers, ("WWW-Authenticate", CHALLENGE))
+    return Answer(status, phrase(texts["title"]), headers, b"" if head else body)
 
 
 def phrase(text: str) -> str:
@@ -288,3 +287,38 @@ def _digits(text: str) -> bool:
 def _number(text: str) -> int:
     # Longer than any file size, and int() would refuse thousands of digits with an error.
     return int(text) if len(text) <= 19 else 10**19  # noqa: PLR2004 - digits of 2**63
+
+
+def client_address(
+    remote: str | None, forwarded_for: str | None, trusted: tuple[Network, ...]
+) -> Address | None:
+    """The address a request comes from: the last hop that is not one of our own proxies.
+
+    Args:
+        remote: the peer of the connection.
+        forwarded_for: the ``X-Forwarded-For`` header; read only when the peer is trusted, and from
+            the right, since everything left of the first foreign hop can be made up.
+        trusted: the networks of our proxies.
+    """
+    address = parse_address(remote or "")
+    hops = forwarded_for.split(",") if forwarded_for and trusted else []
+    while address is not None and hops and _is_in(address, trusted):
+        address = parse_address(hops.pop())
+    return address
+
+
+def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address.version == net.version and address in net for net in networks)
+
+
+def problem(status: int, title: str, detail: str = "", *, code: str, head: bool = False) -> Answer:
+    """A refusal that is no decision: a method, form or range that cannot be served.
+
+    Args:
+        status: the HTTP status code.
+        title: becomes the reason phrase.
+        detail: what to do.
+        code: a stable word.
+        head: leave out the body.
+    """
+    return _problem(status, {"title": title, "detail": detail, "code": code}, head=head)

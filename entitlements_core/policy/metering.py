@@ -108,21 +108,25 @@ class Taken:
 Outcome = Taken | Deny
 
 
-def rolled(account: Account, now: datetime) -> Usage:
-    """The counters at `now`: zeroed when a reset has passed since they were last zero."""
+def rolled(account: Account, now: datetime) -> Account:
+    """The account at `now`: its counters zeroed when a reset has passed since they last were."""
     start = period_start(account.schedule.period, account.schedule.anchor, now)
     if start is None or start <= account.usage.since:
-        return account.usage
-    return Usage(since=start)
+        return account
+    return replace(account, usage=Usage(since=start))
 
 
 def reserve(account: Account, transfer: Transfer, demand: Demand) -> Outcome:
     """Take what one answer needs, or say which limit it would pass.
 
     The caller holds the account's lock, writes the outcome back, and only then sends a byte.
-    `demand.client_known` and `transfer` must be those since ``rolled(account, now).since``.
+
+    Args:
+        account: as `rolled` gives it for ``demand.now``.
+        transfer: what the client has fetched of the file.
+        demand: the answer.
     """
-    usage = rolled(account, demand.now)
+    usage = account.usage
     rides = _rides(transfer, demand, usage.since)
     counted, after = (False, transfer) if rides else _collect(transfer, demand)
     new_client = not demand.client_known
@@ -133,13 +137,12 @@ def reserve(account: Account, transfer: Transfer, demand: Demand) -> Outcome:
         length=demand.length,
         # A client that may not fetch the file may not begin to collect it either.
         new_download=not rides,
-        retry_at=next_reset(account.schedule.period, account.schedule.anchor, demand.now),
     )
     if denied is not None:
-        return denied
+        return _resetting(denied, account.schedule, demand.now)
     return Taken(
-        usage=replace(
-            usage,
+        usage=Usage(
+            since=usage.since,
             downloads=usage.downloads + counted,
             clients=usage.clients + new_client,
             bandwidth=usage.bandwidth + demand.length,
@@ -150,14 +153,13 @@ def reserve(account: Account, transfer: Transfer, demand: Demand) -> Outcome:
     )
 
 
-def exhausted(  # noqa: PLR0913 - the facts of one comparison, all named
+def exhausted(
     limits: Limits,
     usage: Usage,
     *,
     new_client: bool,
     length: int,
     new_download: bool = True,
-    retry_at: datetime | None = None,
 ) -> Deny | None:
     """The limit that one more answer would pass, or None.
 
@@ -167,7 +169,6 @@ def exhausted(  # noqa: PLR0913 - the facts of one comparison, all named
         new_client: the answer goes to a client that does not count yet.
         length: of the answer, in bytes.
         new_download: the answer may count as a download.
-        retry_at: the next reset.
     """
     checks = (
         (Reason.DOWNLOAD_LIMIT, "Download", limits.downloads, usage.downloads, int(new_download)),
@@ -176,7 +177,7 @@ def exhausted(  # noqa: PLR0913 - the facts of one comparison, all named
     )
     for reason, noun, limit, used, wanted in checks:
         if limit is not None and wanted and used + wanted > limit:
-            return _limit_reached(reason, noun, limit, used, retry_at)
+            return _limit_reached(reason, noun, limit, used)
     return None
 
 
@@ -194,13 +195,16 @@ def _collect(transfer: Transfer, demand: Demand) -> tuple[bool, Transfer]:
     return False, Transfer(collected=collected)
 
 
-def _limit_reached(
-    reason: Reason, noun: str, limit: int, used: int, retry_at: datetime | None
-) -> Deny:
-    if reason is Reason.BANDWIDTH_LIMIT:
-        title = f"Bandwidth limit of {limit} bytes reached"
-    else:
-        title = f"{noun} limit {min(used, limit)}/{limit} reached"
-    if retry_at is not None:
-        title += f"; resets {retry_at:%Y-%m-%d %H:%M} UTC"
-    return Deny(reason, title, "Ask the vendor to raise the limit or to reset it.", retry_at)
+def _limit_reached(reason: Reason, noun: str, limit: int, used: int) -> Deny:
+    amount = f"{min(used, limit)}/{limit}"
+    title = f"{noun} limit {amount}{' bytes' * (reason is Reason.BANDWIDTH_LIMIT)} reached"
+    return Deny(reason, title, "Ask the vendor to raise the limit or to reset it.")
+
+
+def _resetting(denied: Deny, schedule: Schedule, now: datetime) -> Deny:
+    """`denied` with the moment at which the counters go back to zero, where there is one."""
+    moment = next_reset(schedule.period, schedule.anchor, now)
+    if moment is None:
+        return denied
+    title = f"{denied.title}; resets {moment:%Y-%m-%d %H:%M} UTC"
+    return replace(denied, title=title, retry_at=moment)

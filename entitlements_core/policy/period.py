@@ -7,6 +7,7 @@ would drift to the 28th, and recurrence rules would skip the short months.
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from dateutil.relativedelta import relativedelta
@@ -97,6 +98,7 @@ def _resets_before(period: ResetPeriod, anchor: datetime, now: datetime) -> int 
     return index if _reset_at(period, anchor, index) <= now else index - 1
 
 
+@lru_cache(maxsize=16_384)
 def _reset_at(period: ResetPeriod, anchor: datetime, index: int) -> datetime:
     if days := _DAYS.get(period):
         return anchor + relativedelta(days=days * index)

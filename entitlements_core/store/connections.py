@@ -124,7 +124,8 @@ def _connect_sqlite(path: str, synchronous: str) -> sqlite3.Connection:
         raise StoreError(f"The store {path} cannot be opened: {error}.") from error
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA cache_size=-8192")
+    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
     return connection
 
 

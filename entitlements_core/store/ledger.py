@@ -98,6 +98,7 @@ class Book:
 
     usage_after: dict[int, tuple[Usage, datetime]] = field(default_factory=dict)
     clients_after: dict[ClientKey, tuple[datetime, datetime]] = field(default_factory=dict)
+    """New clients of the period: when it began, and now."""
     downloads: list[tuple[TransferKey, Entry]] = field(default_factory=list)
     riders: list[tuple[TransferKey, datetime, int]] = field(default_factory=list)
     collected: dict[TransferKey, tuple[int, datetime]] = field(default_factory=dict)
@@ -114,7 +115,8 @@ class Book:
             raise StoreError("The token or its repository was removed during the request.")
         key = (entry.token_id, repository_id, entry.filename, entry.client)
         client = (entry.token_id, entry.client)
-        usage = rolled(account, entry.now)
+        account = rolled(account, entry.now)
+        since = account.usage.since
         transfer = self.transfers.get(key, Transfer())
         outcome = reserve(
             account,
@@ -123,7 +125,7 @@ class Book:
                 size=entry.size,
                 start=entry.start,
                 length=entry.length,
-                client_known=self.clients.get(client) == usage.since,
+                client_known=self.clients.get(client) == since,
                 window=entry.window,
                 now=entry.now,
             ),
@@ -132,8 +134,9 @@ class Book:
             return outcome
         self.accounts[entry.token_id] = replace(account, usage=outcome.usage)
         self.usage_after[entry.token_id] = (outcome.usage, entry.now)
-        self.clients[client] = outcome.usage.since
-        self.clients_after[client] = (outcome.usage.since, entry.now)
+        if outcome.new_client:
+            self.clients[client] = since
+            self.clients_after[client] = (since, entry.now)
         self._note_transfer(key, entry, transfer, outcome)
         return Receipt(entry=entry, repository_id=repository_id, taken=outcome)
 

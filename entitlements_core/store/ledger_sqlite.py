@@ -32,13 +32,12 @@ _ACCOUNT: Final = """
            t.scheduled_reset_period, t.reset_anchor, u.since, u.downloads, u.clients, u.bandwidth
     FROM usage u JOIN tokens t ON t.id = u.token_id WHERE u.token_id = ?
 """
-_DOWNLOADED: Final = """
-    SELECT max(at) FROM downloads
-    WHERE token_id = ? AND filename = ? AND client = ? AND repository_id = ?
-"""
-_COLLECTED: Final = """
-    SELECT collected, since FROM partial_downloads
-    WHERE token_id = ? AND repository_id = ? AND filename = ? AND client = ?
+_PAST: Final = """
+    SELECT (SELECT since FROM clients WHERE token_id = ?1 AND client = ?4),
+           (SELECT max(at) FROM downloads
+            WHERE token_id = ?1 AND filename = ?3 AND client = ?4 AND repository_id = ?2),
+           (SELECT collected FROM partial_downloads
+            WHERE token_id = ?1 AND repository_id = ?2 AND filename = ?3 AND client = ?4)
 """
 _SAVE_USAGE: Final = """
     UPDATE usage SET since = ?, downloads = ?, clients = ?, bandwidth = ?, last_used_at = ?
@@ -197,27 +196,18 @@ def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:
         if row is None:
             return
         book.repositories[entry.repository] = row[0]
-    client = (entry.token_id, entry.client)
-    if client not in book.clients:
-        row = connection.execute(
-            "SELECT since FROM clients WHERE token_id = ? AND client = ?", client
-        ).fetchone()
-        if row is not None:
-            book.clients[client] = from_micros(row[0])
     key = (entry.token_id, book.repositories[entry.repository], entry.filename, entry.client)
     if key not in book.transfers:
-        book.transfers[key] = _transfer(connection, key)
+        _load_past(connection, book, key)
 
 
-def _transfer(connection: sqlite3.Connection, key: TransferKey) -> Transfer:
-    token_id, repository_id, filename, client = key
-    (counted_at,) = connection.execute(
-        _DOWNLOADED, (token_id, filename, client, repository_id)
-    ).fetchone()
-    row = connection.execute(_COLLECTED, key).fetchone()
-    return Transfer(
+def _load_past(connection: sqlite3.Connection, book: Book, key: TransferKey) -> None:
+    known_since, counted_at, collected = connection.execute(_PAST, key).fetchone()
+    if known_since is not None:
+        book.clients.setdefault((key[0], key[3]), from_micros(known_since))
+    book.transfers[key] = Transfer(
         counted_at=None if counted_at is None else from_micros(counted_at),
-        collected=0 if row is None else row[0],
+        collected=collected or 0,
     )
 
 

@@ -72,6 +72,12 @@ _BY_IDENTIFIER: Final = f"""
     WHERE t.identifier = ? AND r.owner = ? AND r.slug = ?
 """  # noqa: S608 - only constants are put together
 
+_DOWNLOADS: Final = """
+    SELECT d.filename, count(*) FROM downloads d
+    WHERE d.repository_id = (SELECT id FROM repositories WHERE owner = ? AND slug = ?)
+    GROUP BY d.filename
+"""
+
 
 class CredentialReader:
     """Finds credentials in the store at an SQLAlchemy URL.
@@ -119,6 +125,15 @@ class CredentialReader:
         """
         owner, _, slug = repository.partition("/")
         return self._first(self._read(_BY_IDENTIFIER, (identifier, owner, slug)), 0)
+
+    def downloads(self, repository: str) -> dict[str, int]:
+        """How often each file of `repository` was downloaded, by file name; 0 is left out.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        owner, _, slug = repository.partition("/")
+        return dict(self._read(_DOWNLOADS, (owner, slug)))
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,0 +1,113 @@
+"""The WSGI application: which repository, which token, and never an exception on the wire."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from entitlements_core.engine.index import Incoming, Index, Outgoing, outgoing
+from entitlements_core.http import (
+    Form,
+    Presented,
+    client_address,
+    problem,
+    read_authorization,
+    split_token_path,
+)
+from entitlements_core.policy.network import Network
+
+__all__ = ["IndexApp", "StartResponse"]
+
+log: Final = logging.getLogger("entitlements.engine")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., object]
+
+HEALTH: Final = "/+health"
+AUTHORIZE: Final = "/+auth"
+
+
+class IndexApp:
+    """Serves repositories, each below a prefix.
+
+    Args:
+        mounts: prefix (empty, or ``/owner/slug``) to index. The longest prefix that fits is asked.
+        trusted: the networks of proxies whose ``X-Forwarded-For`` is believed.
+    """
+
+    def __init__(self, mounts: Mapping[str, Index], *, trusted: tuple[Network, ...] = ()) -> None:
+        self._mounts = tuple(sorted(mounts.items(), key=lambda item: -len(item[0])))
+        self._trusted = trusted
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        try:
+            answer = self.respond(environ)
+        except Exception:
+            log.exception("a request failed")
+            answer = outgoing(problem(500, "Internal error", code="internal"))
+        start_response(answer.status, list(answer.headers))
+        return answer.body
+
+    def respond(self, environ: Environ) -> Outgoing:
+        """The response to the request of a WSGI environment."""
+        path: str = environ.get("PATH_INFO") or "/"
+        if path == HEALTH:
+            return _HEALTHY
+        if path == AUTHORIZE:
+            return self._authorize(environ)
+        presented, path = credentials(environ, path)
+        found = self._mount(path)
+        if found is None:
+            return _NOWHERE
+        index, rest = found
+        return index.answer(self._incoming(environ, environ["REQUEST_METHOD"], rest, presented))
+
+    def _authorize(self, environ: Environ) -> Outgoing:
+        """The decision on the request that a server in front describes in its headers."""
+        original: str = environ.get("HTTP_X_ORIGINAL_URI") or ""
+        method: str = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
+        presented, path = credentials(environ, unquote(original.partition("?")[0], "latin-1"))
+        found = self._mount(path)
+        if found is None or method not in {"GET", "HEAD"}:
+            return Outgoing("403 Refused", _NOWHERE.headers, _NOWHERE.body)
+        index, rest = found
+        return index.authorize(self._incoming(environ, method, rest, presented))
+
+    def _incoming(
+        self, environ: Environ, method: str, path: str, presented: Presented | None
+    ) -> Incoming:
+        address = client_address(
+            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), self._trusted
+        )
+        return Incoming(
+            method=method, path=path, presented=presented, address=address, headers=environ
+        )
+
+    def _mount(self, path: str) -> tuple[Index, str] | None:
+        for prefix, index in self._mounts:
+            if not prefix or path.startswith(f"{prefix}/"):
+                return index, path[len(prefix) :]
+        return None
+
+
+_HEALTHY: Final = Outgoing(
+    "200 OK",
+    (
+        ("Content-Type", "application/json"),
+        ("Content-Length", "15"),
+        ("Cache-Control", "no-store"),
+    ),
+    [b'{"status":"ok"}'],
+)
+_NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
+
+
+def credentials(environ: Environ, path: str) -> tuple[Presented | None, str]:
+    """The secret of a request, and its path without it. A token in the path beats any header."""
+    tokened = split_token_path(path)
+    if tokened is None:
+        return read_authorization(environ.get("HTTP_AUTHORIZATION")), path
+    return Presented(tokened.secret, Form.PATH), tokened.rest

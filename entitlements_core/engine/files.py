@@ -1,0 +1,176 @@
+"""Distribution files on the wire: conditions, ranges, and the ways a body is sent."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.snapshot import CatalogFile
+from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
+
+__all__ = ["Body", "DirectSender", "Offload", "OpenFile", "Sender", "open_current", "plan"]
+
+CHUNK: Final = 256 * 1024
+"""Bytes read at a time; a file up to this size is sent in one piece."""
+
+CONTENT_TYPE: Final = "application/octet-stream"
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """A distribution file that is what the catalog says it is.
+
+    Attributes:
+        file: the catalog's row.
+        descriptor: open for reading; closed by whoever sends it.
+        etag: strong and quoted, of the contents.
+    """
+
+    file: CatalogFile
+    descriptor: int
+    etag: str
+
+    def close(self) -> None:
+        """Close the descriptor, once."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """How much of a file an answer carries.
+
+    Attributes:
+        status: 200 or 206.
+        start: the first byte, inclusive.
+        length: bytes.
+        headers: all of them.
+    """
+
+    status: int
+    start: int
+    length: int
+    headers: Headers
+
+
+class Sender(Protocol):
+    """A way of sending a planned body."""
+
+    def send(
+        self, opened: OpenFile, body: Body, environ: dict[str, Any]
+    ) -> tuple[Headers, Iterable[bytes]]:
+        """The headers to send instead of the body's, and the chunks. Takes `opened` over."""
+        ...
+
+
+class DirectSender:
+    """Reads the file itself, or lets the server do it where it offers to (PEP 3333)."""
+
+    def send(
+        self, opened: OpenFile, body: Body, environ: dict[str, Any]
+    ) -> tuple[Headers, Iterable[bytes]]:
+        """See `Sender.send`."""
+        if body.length <= CHUNK:
+            try:
+                return body.headers, [os.pread(opened.descriptor, body.length, body.start)]
+            finally:
+                opened.close()
+        wrapper = environ.get("wsgi.file_wrapper")
+        if wrapper is not None and body.length == opened.file.size:
+            stream = os.fdopen(opened.descriptor, "rb", buffering=0)
+            opened.descriptor = -1
+            return body.headers, wrapper(stream, CHUNK)
+        return body.headers, _Chunks(opened, body.start, body.length)
+
+
+class Offload:
+    """Leaves the sending to the server in front: ``X-Accel-Redirect`` or ``X-Sendfile``.
+
+    Args:
+        header: the name of the header.
+        locations: what stands for each root in the header, in the catalog's order: an internal
+            location of nginx, or the root's path for X-Sendfile.
+    """
+
+    def __init__(self, header: str, locations: tuple[str, ...]) -> None:
+        self._header = header
+        self._locations = locations
+
+    def send(
+        self,
+        opened: OpenFile,
+        body: Body,
+        environ: dict[str, Any],  # noqa: ARG002 - the protocol
+    ) -> tuple[Headers, Iterable[bytes]]:
+        """See `Sender.send`; the front server applies the range by itself."""
+        opened.close()
+        file = opened.file
+        location = f"{self._locations[file.root_index].rstrip('/')}/{quote(file.relative)}"
+        kept = tuple(
+            (name, value)
+            for name, value in body.headers
+            if name not in {"Content-Length", "Content-Range"}
+        )
+        return (*kept, ("Content-Length", "0"), (self._header, location)), []
+
+
+class _Chunks:
+    """A stretch of a file; closes the file when the server is done, however far it got."""
+
+    def __init__(self, opened: OpenFile, start: int, length: int) -> None:
+        self._opened = opened
+        self._position = start
+        self._stop = start + length
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while self._position < self._stop:
+                wanted = min(CHUNK, self._stop - self._position)
+                data = os.pread(self._opened.descriptor, wanted, self._position)
+                if not data:
+                    return
+                self._position += len(data)
+                yield data
+        finally:
+            self._opened.close()
+
+    def close(self) -> None:
+        """Called by the server at the end (PEP 3333)."""
+        self._opened.close()
+
+
+def open_current(catalog: Catalog, file: CatalogFile) -> OpenFile | None:
+    """Open a file, if what is on the disk still is what the catalog knows; None if not.
+
+    A file that was changed in place is looked at again, and what is answered until then is that it
+    is not there: a hash that does not fit would look like an attack to the client.
+    """
+    try:
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        catalog.touch(file.path)
+        return None
+    if not catalog.verify(file, os.fstat(descriptor)):
+        os.close(descriptor)
+        catalog.touch(file.path)
+        return None
+    return OpenFile(file, descriptor, f'"{file.facts.sha256}"')
+
+
+def plan(opened: OpenFile, wanted: ByteRange | None) -> Body:
+    """The status, the headers and the extent of an answer that carries the file."""
+    size = opened.file.size
+    start, stop = (0, size) if wanted is None else (wanted.start, wanted.stop)
+    headers: Headers = (
+        ("Content-Type", CONTENT_TYPE),
+        ("Content-Length", str(stop - start)),
+        ("ETag", opened.etag),
+        *FILE_HEADERS,
+    )
+    if wanted is None:
+        return Body(200, 0, size, headers)
+    content_range = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+    return Body(206, start, stop - start, (*headers, content_range))

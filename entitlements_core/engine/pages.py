@@ -1,0 +1,135 @@
+"""Pages as a view shows them, remembered for as long as nothing they show has changed."""
+
+import hashlib
+import threading
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cachetools import LRUCache
+from packaging.utils import NormalizedName
+
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.snapshot import Project, Snapshot, versions_of
+from entitlements_core.http import PAGE_HEADERS, Headers
+from entitlements_core.policy.query import Admits
+from entitlements_core.policy.view import View
+from entitlements_core.simple import MediaType, list_html, list_json, project_html, project_json
+
+__all__ = ["Page", "Pages"]
+
+CACHE_BYTES: Final = 32 * 1024 * 1024
+"""How much memory remembered pages may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A rendered page.
+
+    Attributes:
+        body: complete.
+        etag: strong and quoted, of this body in this form.
+        headers: all of them; Content-Length included.
+    """
+
+    body: bytes
+    etag: str
+    headers: Headers
+
+
+class Pages:
+    """Renders the pages of a catalog.
+
+    A page is remembered under the view's key together with the immutable part of the snapshot that
+    it was made from. A changed project is another object, so a stale page cannot be found.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._cache: LRUCache[Hashable, tuple[object, Page]] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda entry: len(entry[1].body) + 512
+        )
+        self._lock = threading.Lock()
+
+    def project(self, name: NormalizedName, view: View, media: MediaType) -> Page | None:
+        """The page of a project; None where nothing of it is visible, or it does not exist."""
+        project = self._catalog.snapshot.projects.get(name)
+        if project is None:
+            return None
+        key = None if view.key is None else (view.key, name, media)
+        page = self._recall(key, project)
+        if page is None:
+            body = _project_body(project, view, media)
+            if body is None:
+                return None
+            page = self._keep(key, project, _page(body, media))
+        return page
+
+    def projects(self, view: View, media: MediaType) -> Page:
+        """The list of the projects of which anything is visible."""
+        snapshot = self._catalog.snapshot
+        key = None if view.key is None else (view.key, media)
+        page = self._recall(key, snapshot)
+        if page is None:
+            page = self._keep(key, snapshot, _page(_list_body(snapshot, view, media), media))
+        return page
+
+    def _recall(self, key: Hashable | None, source: object) -> Page | None:
+        if key is None:
+            return None
+        with self._lock:
+            entry = self._cache.get(key)
+        return entry[1] if entry is not None and entry[0] is source else None
+
+    def _keep(self, key: Hashable | None, source: object, page: Page) -> Page:
+        if key is not None and len(page.body) < CACHE_BYTES // 4:
+            with self._lock:
+                self._cache[key] = (source, page)
+        return page
+
+
+def _project_body(project: Project, view: View, media: MediaType) -> bytes | None:
+    shows = view.shows
+    visible = [file for file in project.files if shows(file.facts)]
+    if not visible:
+        return None
+    if not media.is_json:
+        return project_html(project.name, [file.html for file in visible])
+    complete = len(visible) == len(project.files)
+    versions = project.versions if complete else versions_of(visible)
+    return project_json(project.name, [file.json for file in visible], versions)
+
+
+def _list_body(snapshot: Snapshot, view: View, media: MediaType) -> bytes:
+    visible = _visible_projects(snapshot, view)
+    if media.is_json:
+        return list_json([project.json for project in visible])
+    return list_html([project.html for project in visible])
+
+
+def _visible_projects(snapshot: Snapshot, view: View) -> Iterator[Project]:
+    shows, admits = view.shows, view.admits
+    for project in _candidates(snapshot, view.names):
+        verdict = admits(project.name)
+        if verdict is Admits.NONE:
+            continue
+        if verdict is Admits.ALL or any(shows(file.facts) for file in project.files):
+            yield project
+
+
+def _candidates(snapshot: Snapshot, names: frozenset[NormalizedName] | None) -> Iterable[Project]:
+    if names is None:
+        return snapshot.projects.values()
+    return [snapshot.projects[name] for name in sorted(names) if name in snapshot.projects]
+
+
+def _page(body: bytes, media: MediaType) -> Page:
+    digest = hashlib.sha256(media.content_type.encode() + b"\0" + body).hexdigest()
+    etag = f'"{digest[:32]}"'
+    headers = (
+        ("Content-Type", media.content_type),
+        ("Content-Length", str(len(body))),
+        ("ETag", etag),
+        *PAGE_HEADERS,
+    )
+    return Page(body, etag, headers)

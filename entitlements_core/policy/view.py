@@ -1,0 +1,75 @@
+"""What one credential sees of one repository at one moment, for the items of a page."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+
+from packaging.utils import NormalizedName
+
+from entitlements_core.policy.credential import Credential, Grant
+from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.query import FIELDS, Admits, PackageQuery
+from entitlements_core.policy.query.syntax import terms
+
+__all__ = ["View", "reads_foreign_fields", "view"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Which files are visible. Lists, pages and downloads ask the same functions.
+
+    Attributes:
+        shows: whether a file is visible.
+        admits: what the name of a project alone says about its files.
+        names: the only projects that can be visible, or None for any.
+        key: equal keys show equal pages for as long as the index does not change; None when the
+            answer can change with time or with facts from outside the index.
+    """
+
+    shows: Callable[[FileFacts], bool]
+    admits: Callable[[NormalizedName], Admits]
+    names: frozenset[NormalizedName] | None
+    key: Hashable | None
+
+
+def view(credential: Credential, grant: Grant, now: datetime) -> View:
+    """The view of `credential` through one of its grants; `now` is aware, UTC."""
+    restriction, freeze = grant.restriction, credential.updates_until
+    shows = _everything if restriction is None else restriction.predicate(now)
+    admits = _all_names if restriction is None else restriction.admits
+    return View(
+        shows=shows if freeze is None else _frozen(shows, freeze),
+        admits=admits if freeze is None else _some_of(admits),
+        names=None if restriction is None else restriction.names,
+        key=None if restriction is not None and _moves(restriction) else _key(restriction, freeze),
+    )
+
+
+def reads_foreign_fields(query: PackageQuery) -> bool:
+    """Whether a plugin's field is in the query."""
+    return any(term.field and term.field not in FIELDS for term, _ in terms(query.tree))
+
+
+def _key(restriction: PackageQuery | None, freeze: datetime | None) -> Hashable:
+    return None if restriction is None else restriction.text, freeze
+
+
+def _moves(query: PackageQuery) -> bool:
+    return query.depends_on_now or Fact.DOWNLOADS in query.needs or reads_foreign_fields(query)
+
+
+def _everything(_: FileFacts) -> bool:
+    return True
+
+
+def _all_names(_: NormalizedName) -> Admits:
+    return Admits.ALL
+
+
+def _frozen(shows: Callable[[FileFacts], bool], until: datetime) -> Callable[[FileFacts], bool]:
+    return lambda facts: facts.uploaded_at <= until and shows(facts)
+
+
+def _some_of(admits: Callable[[NormalizedName], Admits]) -> Callable[[NormalizedName], Admits]:
+    """The same, but never certain of all files: the freeze looks at each."""
+    return lambda name: Admits.NONE if admits(name) is Admits.NONE else Admits.SOME

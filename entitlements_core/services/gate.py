@@ -1,0 +1,266 @@
+"""The one object an adapter holds: authenticate, decide, reserve, settle.
+
+Whatever fails in here refuses: a store that cannot be read or counted in answers 503, a plugin that
+raises refuses. No state is kept across requests but what a changed row would not find again.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from entitlements_core.errors import CredentialInvalid, EntitlementsError
+from entitlements_core.http import Presented
+from entitlements_core.interfaces import Sealer
+from entitlements_core.plugins import UNAVAILABLE, Plugins
+from entitlements_core.policy import secret as secrets
+from entitlements_core.policy.credential import Credential, CredentialKind, Grant
+from entitlements_core.policy.decide import UNKNOWN, Question, RequestContext, decide
+from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
+from entitlements_core.policy.events import Download
+from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.network import client_key
+from entitlements_core.policy.resource import DistributionFile
+from entitlements_core.policy.view import View, reads_foreign_fields, view
+from entitlements_core.services.throttle import Throttle
+from entitlements_core.store.ledger import Entry, Ledger, Receipt
+
+__all__ = ["Delivery", "Gate", "Reader", "Reservation"]
+
+log: Final = logging.getLogger("entitlements.gate")
+
+UNAUTHORIZED: Final = Deny(
+    Reason.UNAUTHORIZED,
+    "Entitlement token required",
+    "Give the token as the password of the index URL, in netrc or in a keyring.",
+)
+UNEXPANDED: Final = Deny(
+    Reason.UNKNOWN_TOKEN,
+    "The token is a variable that was not expanded",
+    "Your client sent the text ${...} itself; pip.conf does not expand variables.",
+)
+
+
+Completion = Callable[[FileFacts], FileFacts]
+
+
+class Reader(Protocol):
+    """Finds credentials; ``store.reader.CredentialReader``."""
+
+    def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
+        """The credential that a digested secret opens in `repository`."""
+        ...
+
+    def downloads(self, repository: str) -> Mapping[str, int]:
+        """How often each file of a repository was downloaded, by file name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The bytes of a file that an answer will carry.
+
+    Attributes:
+        start: the first byte, inclusive.
+        length: bytes.
+        user_agent: of the client, for the record.
+    """
+
+    start: int
+    length: int
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Leave to send one answer. `receipt` is None where the credential is counted elsewhere."""
+
+    receipt: Receipt | None
+
+
+class Gate:
+    """Lets requests in, or says why not. Safe to share between threads and greenlets.
+
+    Args:
+        reader: finds credentials by their digest.
+        ledger: keeps the counters.
+        sealer: digests secrets.
+        plugins: sources, vetoes and observers.
+        throttle: slows guessing.
+        window: for how long further requests ride on a counted download.
+        ipv6_prefix: bits of an IPv6 address that make a client.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root names all its parts
+        self,
+        *,
+        reader: Reader,
+        ledger: Ledger,
+        sealer: Sealer,
+        plugins: Plugins,
+        throttle: Throttle,
+        window: timedelta = timedelta(seconds=300),
+        ipv6_prefix: int = 64,
+    ) -> None:
+        self._reader = reader
+        self._ledger = ledger
+        self._sealer = sealer
+        self._plugins = plugins
+        self._throttle = throttle
+        self._window = window
+        self._ipv6_prefix = ipv6_prefix
+
+    def authenticate(
+        self, presented: Presented | None, request: RequestContext, now: datetime
+    ) -> Credential | Deny:
+        """Whose request this is.
+
+        Args:
+            presented: the secret of the request, or None.
+            request: the repository decides which token a secret names.
+            now: aware, UTC.
+        """
+        if presented is None:
+            return UNAUTHORIZED
+        if presented.secret.startswith("${"):
+            return UNEXPANDED
+        try:
+            found = self._find(presented.secret, request, now)
+        except CredentialInvalid:
+            found = None
+        except EntitlementsError as error:
+            log.error("a token could not be looked up: %s", error)  # noqa: TRY400 - expected kind
+            return UNAVAILABLE
+        if found is None:
+            self._throttle.miss(client_key(request.address, ipv6_prefix=self._ipv6_prefix))
+            return UNKNOWN
+        if isinstance(found, Credential) and found.kind is CredentialKind.USER:
+            reads = self._plugins.user_may_read(found.user, request.repository)
+            return replace(found, user_has_access=reads)
+        return found
+
+    def decide(self, question: Question) -> Decision:
+        """The policy's answer, then the vetoes'; observers are told."""
+        decision = decide(question)
+        if isinstance(decision, Allow):
+            vetoed = self._plugins.veto(question)
+            decision = decision if vetoed is None else vetoed
+        self._plugins.decided(question, decision)
+        return decision
+
+    def view(self, credential: Credential, repository: str, now: datetime) -> View | Deny:
+        """What `credential` sees of a repository; the items of a page are filtered by it."""
+        grant = credential.grant_in(repository)
+        if grant is None:
+            return UNKNOWN
+        seen = view(credential, grant, now)
+        complete = self._completion(grant, repository)
+        if complete is None or isinstance(complete, Deny):
+            return complete or seen
+        return replace(seen, shows=lambda facts: seen.shows(complete(facts)))
+
+    def facts(self, credential: Credential, repository: str, facts: FileFacts) -> FileFacts | Deny:
+        """`facts` with those that only the store and plugins know, as far as they are asked for."""
+        grant = credential.grant_in(repository)
+        complete = None if grant is None else self._completion(grant, repository)
+        if complete is None or isinstance(complete, Deny):
+            return complete or facts
+        return complete(facts)
+
+    def reserve(self, question: Question, delivery: Delivery) -> Reservation | Deny:
+        """Count an answer before its first byte; a refusal names the limit.
+
+        The question was decided as allowed. Only a `DistributionFile` is counted.
+        """
+        resource, credential = question.resource, question.credential
+        if not isinstance(resource, DistributionFile) or credential.id == 0:
+            return Reservation(None)
+        entry = self._entry(question, resource.facts, delivery)
+        try:
+            receipt = self._ledger.reserve(entry)
+        except EntitlementsError as error:
+            log.error("a download could not be counted: %s", error)  # noqa: TRY400 - expected kind
+            return UNAVAILABLE
+        if isinstance(receipt, Deny):
+            self._plugins.decided(question, receipt)
+            return receipt
+        if receipt.taken.counted:
+            self._tell(credential, entry)
+        return Reservation(receipt)
+
+    def settle(self, reservation: Reservation, *, delivered: bool) -> None:
+        """End an answer: what was reserved is kept, or given back if not one byte was sent."""
+        if delivered or reservation.receipt is None:
+            return
+        try:
+            self._ledger.cancel(reservation.receipt)
+        except EntitlementsError as error:
+            log.error("a reservation stays counted: %s", error)  # noqa: TRY400 - expected kind
+
+    def _find(
+        self, secret: str, request: RequestContext, now: datetime
+    ) -> Credential | Deny | None:
+        found: Credential | Deny | None = None
+        if secrets.may_exist(secret):
+            found = self._reader.find(self._sealer.digest(secret), request.repository, now)
+        if found is None and self._plugins.implements("entitlements_find_credential"):
+            found = self._plugins.find_credential(secret, request)
+        return found
+
+    def _completion(self, grant: Grant, repository: str) -> Completion | Deny | None:
+        """What adds the facts that a restriction asks for and an index does not know.
+
+        None where it asks for none; a refusal where they cannot be found out, since a wrong fact
+        could open a file.
+        """
+        query = grant.restriction
+        counts: Mapping[str, int] | None = None
+        if query is not None and Fact.DOWNLOADS in query.needs:
+            try:
+                counts = self._reader.downloads(repository)
+            except EntitlementsError as error:
+                log.error("downloads of %s cannot be read: %s", repository, error)  # noqa: TRY400 - expected kind
+                return UNAVAILABLE
+        foreign = query is not None and reads_foreign_fields(query)
+        if counts is None and not foreign:
+            return None
+        return lambda facts: replace(
+            facts,
+            downloads=(counts or {}).get(facts.filename, 0),
+            extra=self._plugins.file_facts(facts) if foreign else facts.extra,
+        )
+
+    def _entry(self, question: Question, facts: FileFacts, delivery: Delivery) -> Entry:
+        request = question.request
+        return Entry(
+            token_id=question.credential.id,
+            repository=request.repository,
+            project=facts.name,
+            version=str(facts.version),
+            filename=facts.filename,
+            client=client_key(request.address, ipv6_prefix=self._ipv6_prefix),
+            user_agent=delivery.user_agent[:255],
+            size=facts.size,
+            start=delivery.start,
+            length=delivery.length,
+            window=self._window,
+            now=question.now,
+        )
+
+    def _tell(self, credential: Credential, entry: Entry) -> None:
+        if not self._plugins.implements("entitlements_downloaded"):
+            return
+        self._plugins.downloaded(
+            Download(
+                at=entry.now,
+                token=credential.identifier,
+                repository=entry.repository,
+                project=entry.project,
+                version=entry.version,
+                filename=entry.filename,
+                client=entry.client,
+                user_agent=entry.user_agent,
+                length=entry.length,
+            )
+        )
