@@ -195,5 +195,5 @@ def bind(node: Node, now: datetime) -> Node:
             return replace(node, operand=bind(node.operand, now))
         case And():
             return And(tuple(bind(operand, now) for operand in node.operands))
-        case Or():
+        case _:
             return Or(tuple(bind(operand, now) for operand in node.operands))

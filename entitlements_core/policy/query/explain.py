@@ -17,7 +17,6 @@ from entitlements_core.policy.query.readings import (
     text_reader,
 )
 from entitlements_core.policy.query.syntax import (
-    And,
     Choice,
     DateRange,
     Dependency,
@@ -25,7 +24,6 @@ from entitlements_core.policy.query.syntax import (
     Node,
     Not,
     Number,
-    Or,
     Span,
     Term,
     TextPattern,
@@ -84,7 +82,7 @@ def _deciding(node: Node, source: str, facts: FileFacts, *, wanted: bool) -> Ite
             yield _clause(node, term, source, facts)
         case Not():
             yield from _deciding(node.operand, source, facts, wanted=not wanted)
-        case And() | Or():
+        case _:
             outcome = compile_tree(node, positive=wanted)(facts)
             for operand in node.operands:
                 # Of a failed AND the parts that failed, of a true OR those that are true; else all.

@@ -8,7 +8,7 @@ if its known terms make it so.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from entitlements_core.policy.query.syntax import And, Node, Not, Or, Term
+from entitlements_core.policy.query.syntax import And, Node, Not, Term
 
 __all__ = ["Test", "all_of", "always", "any_of", "compose", "negated", "never"]
 
@@ -96,6 +96,6 @@ def compose(
             return leaf(node, positive is not node.negated)
         case Not():
             return compose(node.operand, leaf, positive=not positive)
-        case And() | Or():
+        case _:
             tests = [compose(operand, leaf, positive=positive) for operand in node.operands]
             return all_of(tests) if isinstance(node, And) is positive else any_of(tests)

@@ -23,7 +23,6 @@ from entitlements_core.policy.query.syntax import (
     Flag,
     Node,
     Number,
-    RelativeDate,
     Term,
     TextPattern,
     VersionEqual,
@@ -75,7 +74,7 @@ def _comparison_test(term: Term) -> Test[FileFacts]:  # noqa: PLR0911 - one for 
             return always if kind is None else lambda facts: facts.kind is kind
         case Dependency() as wanted_dependency:
             return _dependency_test(wanted_dependency)
-        case RelativeDate():
+        case _:
             raise TypeError("A relative date has no meaning before it is bound to now.")
 
 

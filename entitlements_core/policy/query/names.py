@@ -14,7 +14,6 @@ from entitlements_core.policy.query.syntax import (
     Choice,
     Node,
     Not,
-    Or,
     Term,
     TextPattern,
     terms,
@@ -100,7 +99,7 @@ def bounded_names(node: Node, *, positive: bool = True) -> _Names:
             return None
         case Not():
             return bounded_names(node.operand, positive=not positive)
-        case And() | Or():
+        case _:
             bounds = [bounded_names(operand, positive=positive) for operand in node.operands]
             return _common(bounds) if isinstance(node, And) is positive else _united(bounds)
 

@@ -107,9 +107,13 @@ class _Parser:
         span = token.span
         field = self._table.look_up(token.field, source=self._source, span=span)
         value = token.value
-        negated = value.begins("~") and not value.begins("~=")
+        # "~=" is an operator, "~==" is the negation of one.
+        negated = value.begins("~") and (not value.begins("~=") or value.begins("~=="))
         if negated and token.field is None:
-            raise value.error("'~' negates the value of a field, such as tag:~latest; write NOT.")
+            raise value.error(
+                "'~' negates the value of a field, such as tag:~latest; "
+                "write NOT before a term without one."
+            )
         value = value.without(int(negated))
         if not value.text.strip():
             raise QuerySyntaxError(

@@ -246,7 +246,7 @@ def terms(node: Node, *, positive: bool = True) -> Iterator[tuple[Term, bool]]:
             yield node, positive is not node.negated
         case Not():
             yield from terms(node.operand, positive=not positive)
-        case And() | Or():
+        case _:
             for operand in node.operands:
                 yield from terms(operand, positive=positive)
 
@@ -260,7 +260,7 @@ def unparse(node: Node) -> str:
             return f"NOT {_enclosed(node.operand, And, Or)}"
         case And():
             return " AND ".join(_enclosed(operand, And, Or) for operand in node.operands)
-        case Or():
+        case _:
             return " OR ".join(_enclosed(operand, Or) for operand in node.operands)
 
 

@@ -169,8 +169,8 @@ def _read_token(source: str, position: int) -> Token:
         if source[position] == kind.value[1]:
             return _verbatim(kind, source, (position, position + 1))
     field = _FIELD.match(source, position)
-    value = _read_value(source, field.end() if field else position)
-    span = position, value.span[1]
+    value, end = _read_value(source, field.end() if field else position)
+    span = position, end
     operator = _OPERATORS.get(source[slice(*span)])
     if operator is not None:
         return _verbatim(operator, source, span)
@@ -185,7 +185,8 @@ def _verbatim(kind: TokenKind, source: str, span: Span) -> Token:
     )
 
 
-def _read_value(source: str, start: int) -> Excerpt:
+def _read_value(source: str, start: int) -> tuple[Excerpt, int]:
+    """The value that starts here, and where it ends with its quotes."""
     characters: list[re.Match[str]] = []
     position = start
     while piece := _PIECE.match(source, position):
@@ -195,12 +196,14 @@ def _read_value(source: str, start: int) -> Excerpt:
         characters.extend(_CHARACTER.finditer(source, *inside))
     if position < len(source) and source[position] not in " ()":
         raise _unfinished(source, position)
-    return Excerpt(
+    end = characters[-1].end() if characters else position
+    value = Excerpt(
         source,
         "".join(character[0][-1] for character in characters),
         tuple(len(character[0]) > 1 for character in characters),
-        (*(character.start() for character in characters), position),
+        (*(character.start() for character in characters), end),
     )
+    return value, position
 
 
 def _unfinished(source: str, position: int) -> QuerySyntaxError:

@@ -38,11 +38,10 @@ def read_value(value: Excerpt, field: Field) -> _Read:
 def _read_text(value: Excerpt, field: Field) -> _Read:
     operator = next(filter(value.begins, _TEXT_OPERATORS), None)
     if operator is not None:
-        subject = f"The field {field.name}" if field.name else "A term without a field"
-        raise value.error(
-            f"{subject} is text and cannot be compared with {operator}; "
-            f"expected text such as in {field.example}"
-        )
+        bare = "A term without a field", "write it directly after a field, such as version:>=1.2"
+        named = f"The field {field.name}", f"expected text such as in {field.example}"
+        subject, expected = named if field.name else bare
+        raise value.error(f"{subject} is text and cannot be compared with {operator}; {expected}")
     return Comparison.EQ, read_pattern(value)
 
 

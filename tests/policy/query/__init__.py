@@ -1,0 +1,1 @@
+"""The package query, from text to answer."""
