@@ -139,7 +139,7 @@ def list_tree(root: str, below: str = "") -> Listing:
     if _is_own_place(root, below, real_root):
         noted: set[str] = set()
         _descend(listing, root, real_root, below, entries, noted)
-        _read_notes(listing, root, noted)
+        _read_notes(listing, root, real_root, noted)
     return listing
 
 
@@ -154,7 +154,7 @@ def list_file(root: str, relative: str) -> Listing:
         return listing
     if name.endswith(SUFFIXES + LEGACY_SUFFIXES) and _is_own_place(root, directory, real_root):
         _add(listing, root, real_root, relative, is_link=stat.S_ISLNK(found.st_mode))
-        _read_notes(listing, root, [relative])
+        _read_notes(listing, root, real_root, [relative])
     return listing
 
 
@@ -182,9 +182,10 @@ def _descend(  # noqa: PLR0913, PLR0917 - the parts of one walk; an object for t
                 listing.problems.append(_unreadable(entry.path, error))
                 continue
             _descend(listing, root, real_root, relative, inner, noted)
-        elif entry.name.endswith(SUFFIXES + LEGACY_SUFFIXES) or entry.is_symlink():
+            continue
+        if entry.name.endswith(SUFFIXES + LEGACY_SUFFIXES) or entry.is_symlink():
             _add(listing, root, real_root, relative, is_link=entry.is_symlink())
-        elif entry.name.endswith(_NOTES):
+        if entry.name.endswith(_NOTES):
             noted.add(distribution_of(relative))
 
 
@@ -211,10 +212,10 @@ def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link:
             listing.files[relative] = Look(found.st_size, found.st_mtime_ns)
 
 
-def _read_notes(listing: Listing, root: str, noted: Iterable[str]) -> None:
+def _read_notes(listing: Listing, root: str, real_root: str, noted: Iterable[str]) -> None:
     for relative in noted:
-        yanked = _note(root, relative + _YANKED)
-        provenance = _note(root, relative + _PROVENANCE)
+        yanked = _note(root, real_root, relative + _YANKED)
+        provenance = _note(root, real_root, relative + _PROVENANCE)
         if provenance is not None and not _URL.fullmatch(provenance):
             path = _shown(_joined(root, relative + _PROVENANCE))
             listing.problems.append(
@@ -229,14 +230,17 @@ def _read_notes(listing: Listing, root: str, noted: Iterable[str]) -> None:
             listing.notes[relative] = Notes(yanked, provenance)
 
 
-def _note(root: str, relative: str) -> str | None:
+def _note(root: str, real_root: str, relative: str) -> str | None:
+    path = os.path.realpath(_joined(root, relative))
     try:
-        descriptor = os.open(_joined(root, relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        # a pipe must not hold up the scan
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as note:
-        text = note.read(_NOTE_LIMIT).decode("utf-8", "replace")
-    return text.strip()
+        if not (stat.S_ISREG(os.fstat(descriptor).st_mode) and _inside(path, real_root)):
+            return None
+        return note.read(_NOTE_LIMIT).decode("utf-8", "replace").strip()
 
 
 def _is_own_place(root: str, directory: str, real_root: str) -> bool:
@@ -245,7 +249,7 @@ def _is_own_place(root: str, directory: str, real_root: str) -> bool:
 
 
 def _inside(real_path: str, real_root: str) -> bool:
-    return real_path.startswith(real_root.rstrip("/") + "/")
+    return real_path == real_root or real_path.startswith(real_root.rstrip("/") + "/")
 
 
 def _joined(root: str, relative: str) -> str:
@@ -253,7 +257,11 @@ def _joined(root: str, relative: str) -> str:
 
 
 def _is_text(name: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # bytes of the file system that Python kept as lone surrogates
+        return False
+    return True
 
 
 def _shown(path: str) -> str:

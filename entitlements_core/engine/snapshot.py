@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import intern
 from types import MappingProxyType
 
 from packaging.utils import NormalizedName
@@ -19,6 +18,7 @@ __all__ = ["EMPTY", "CatalogFile", "Place", "Project", "Snapshot", "build_projec
 
 _LATEST = frozenset({"latest"})
 _NO_TAGS: frozenset[str] = frozenset()
+_NO_EXTRA: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +184,14 @@ def _file(name: NormalizedName, place: Place, latest: Version, repository: str) 
             size=row.size,
             uploaded_at=modified_at(row.mtime_ns),
             sha256=row.sha256,
-            requires_python=None if row.requires_python is None else intern(row.requires_python),
+            requires_python=row.requires_python,
             yanked=row.yanked,
-            license=intern(row.license),
-            summary=intern(row.summary),
+            license=row.license,
+            summary=row.summary,
             dependencies=requirements(row.requires_dist),
             tags=_LATEST if version == latest else _NO_TAGS,
             repository=repository,
+            extra=_NO_EXTRA,
         ),
         root=place.root,
         root_index=place.index,

@@ -1,0 +1,161 @@
+"""The cache is only a cache: whatever happens to its file, the catalog goes on."""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from entitlements_core.engine.catalog_cache import SCHEMA_VERSION, CatalogCache, Row
+from entitlements_core.errors import StoreError
+
+ROW = Row("sub/a-1.tar.gz", 5, 7, name="a", version="1", sha256="0" * 64, html=b"<a>", json=b"{}")
+WHEEL = Row("b.whl", 5, 7, name="b", version="1", python_tags="py3", metadata_sha256="m1")
+BROKEN = Row("c.whl", 5, 7, problem="It is broken.", remedy="Mend it.")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.db"
+
+
+@pytest.fixture
+def cache(path: Path) -> Iterator[CatalogCache]:
+    with closing(CatalogCache(path)) as opened:
+        yield opened
+
+
+def test_rows_come_back_as_they_were_stored(cache: CatalogCache) -> None:
+    cache.store("/one", [ROW, WHEEL, BROKEN], {"m1": b"Metadata"})
+    cache.store("/two", [ROW], {})
+    assert cache.load("/one") == {row.path: row for row in (ROW, WHEEL, BROKEN)}
+    assert cache.load("/two") == {ROW.path: ROW}
+    assert cache.load("/three") == {}
+    assert cache.get("/one", "b.whl") == WHEEL
+    assert cache.get("/two", "b.whl") is None
+    assert cache.metadata("m1") == b"Metadata"
+    assert cache.metadata("m2") is None
+
+
+def test_equal_texts_are_one_object(cache: CatalogCache) -> None:
+    rows = [ROW._replace(path=path, license="A long licence text") for path in ("x", "y")]
+    cache.store("/one", rows, {})
+    found = cache.load("/one")
+    assert found["x"].license is found["y"].license
+
+
+def test_forgotten_files_take_their_metadata_along_unless_others_need_them(
+    cache: CatalogCache,
+) -> None:
+    cache.store("/one", [WHEEL, WHEEL._replace(path="copy.whl")], {"m1": b"Metadata"})
+    cache.forget("/one", ["b.whl"])
+    assert cache.metadata("m1") == b"Metadata"
+    cache.forget("/one", ["copy.whl", "unknown"])
+    assert cache.metadata("m1") is None
+    assert cache.load("/one") == {}
+
+
+def test_what_was_stored_is_there_after_a_restart(path: Path) -> None:
+    with closing(CatalogCache(path)) as first:
+        first.store("/one", [ROW], {})
+    with closing(CatalogCache(path)) as second:
+        assert second.load("/one") == {ROW.path: ROW}
+
+
+def write_garbage(path: Path) -> None:
+    path.write_bytes(b"this is not a database " * 1000)
+
+
+def write_half(path: Path) -> None:
+    with closing(CatalogCache(path)) as cache:
+        cache.store("/one", [ROW._replace(path=f"{n}") for n in range(500)], {})
+    path.write_bytes(path.read_bytes()[:6000])
+
+
+def write_older(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as link:
+        link.executescript("CREATE TABLE file (name TEXT); CREATE TABLE metadata (a, b, c);")
+
+
+def write_newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as link:
+        link.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+
+
+def write_other_columns(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as link:
+        link.executescript(f"CREATE TABLE file (x); PRAGMA user_version = {SCHEMA_VERSION};")
+
+
+@pytest.mark.parametrize(
+    "spoil", [write_garbage, write_half, write_older, write_newer, write_other_columns]
+)
+def test_a_damaged_or_foreign_cache_is_made_anew(path: Path, spoil: object) -> None:
+    assert callable(spoil)
+    spoil(path)
+    with closing(CatalogCache(path)) as cache:
+        cache.load("/one")
+        cache.store("/one", [ROW], {})
+        assert cache.get("/one", ROW.path) == ROW
+
+
+def test_damage_found_later_is_mended_too(
+    cache: CatalogCache, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.store("/one", [ROW._replace(path=f"{n}" * 50) for n in range(2000)], {})
+    cache.close()
+    with closing(CatalogCache(path)) as other:
+        data = bytearray(path.read_bytes())
+        for page in range(2, len(data) // 4096):
+            data[page * 4096 : page * 4096 + 64] = b"\xee" * 64
+        path.write_bytes(data)
+        assert other.load("/one") == {}
+        assert "failed" in caplog.text
+        other.store("/one", [ROW], {})
+        assert other.load("/one") == {ROW.path: ROW}
+    assert path.with_name("catalog.db.damaged").exists()
+
+
+def test_a_cache_that_fails_is_logged_and_knows_nothing(
+    cache: CatalogCache, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.store("/one", [ROW], {"m1": b"Metadata"})
+    cache.close()
+    assert cache.get("/one", ROW.path) is None
+    assert cache.metadata("m1") is None
+    cache.store("/one", [WHEEL], {})
+    assert caplog.text.count("failed") == 3
+
+
+def test_a_failed_write_leaves_nothing_half_done(cache: CatalogCache) -> None:
+    def rows() -> Iterator[Row]:
+        yield ROW
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.store("/one", rows(), {"m1": b"Metadata"})
+    assert cache.load("/one") == {}
+    assert cache.metadata("m1") is None
+
+
+def test_a_cache_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"gone/catalog\.db cannot be opened") as refused:
+        CatalogCache(tmp_path / "gone" / "catalog.db")
+    assert refused.value.remedy
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(StoreError):
+        CatalogCache(tmp_path / "directory")
+
+
+def test_several_threads_and_connections_write_at_once(path: Path) -> None:
+    def write(worker: int) -> None:
+        with closing(CatalogCache(path)) as cache:
+            for step in range(10):
+                cache.store("/one", [ROW._replace(path=f"{worker}-{step}")], {f"{step}": b"x"})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    with closing(CatalogCache(path)) as cache:
+        assert len(cache.load("/one")) == 40

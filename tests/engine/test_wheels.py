@@ -1,0 +1,164 @@
+"""What is read out of wheels and sdists, and that no broken one is taken for a whole one."""
+
+import gzip
+import io
+import os
+import tarfile
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from entitlements_core.engine import sdists
+from entitlements_core.engine.distributions import METADATA_LIMIT, Unservable, identify
+from entitlements_core.engine.sdists import sdist_pkg_info
+from entitlements_core.engine.wheels import wheel_metadata
+from tests.wheelhouse import core_metadata, sdist_bytes, wheel_bytes
+
+NAME = "lab_foo-1.0-py3-none-any.whl"
+LAB = identify(NAME)
+WHEEL = wheel_bytes("lab-foo", "1.0", requires=["requests"])
+SDIST = sdist_bytes("lab-foo", "1.0", padding=100_000)
+
+
+def metadata_of(data: bytes) -> bytes:
+    return wheel_metadata(io.BytesIO(data), LAB)
+
+
+def pkg_info_of(data: bytes, filename: str = "lab_foo-1.0.tar.gz") -> bytes | None:
+    return sdist_pkg_info(io.BytesIO(data), filename)
+
+
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return buffer.getvalue()
+
+
+def tarred(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, data in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def test_the_metadata_of_a_wheel_are_found() -> None:
+    assert metadata_of(WHEEL) == core_metadata("lab-foo", "1.0", requires=["requests"])
+
+
+def encrypted(data: bytes) -> bytes:
+    """Sets the encryption flag in every central directory entry and local header."""
+    flagged = bytearray(data)
+    for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        at = flagged.find(signature)
+        while at >= 0:
+            flagged[at + offset] |= 1
+            at = flagged.find(signature, at + 1)
+    return bytes(flagged)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        pytest.param(b"", "not a complete zip", id="empty"),
+        pytest.param(b"<html>login</html>", "not a complete zip", id="html"),
+        pytest.param(WHEEL[: len(WHEEL) // 2], "not a complete zip", id="half"),
+        pytest.param(WHEEL[:-1], "not a complete zip", id="last byte missing"),
+        pytest.param(WHEEL[len(WHEEL) // 2 :], "not a complete zip", id="second half"),
+        pytest.param(encrypted(WHEEL), "not a complete zip", id="encrypted"),
+        pytest.param(wheel_bytes("lab-foo", "1.0", dist_info=[]), "has 0 files", id="none"),
+        pytest.param(
+            wheel_bytes("lab-foo", "1.0", dist_info=["lab_foo-1.0", "lab_bar-1.0"]),
+            "has 2 files",
+            id="two",
+        ),
+        pytest.param(
+            zipped(**{"x/lab_foo-1.0.dist-info/METADATA": b""}), "has 0 files", id="not top level"
+        ),
+        pytest.param(wheel_bytes("lab-bar", "1.0"), "holds lab_bar-1.0.dist-info", id="name"),
+        pytest.param(wheel_bytes("lab-foo", "1.1"), "holds lab_foo-1.1.dist-info", id="version"),
+        pytest.param(
+            wheel_bytes("lab-foo", "1.0", metadata=b"x" * (METADATA_LIMIT + 1)),
+            "more than 2097152 bytes",
+            id="bomb",
+        ),
+    ],
+)
+def test_a_broken_wheel_is_refused(data: bytes, problem: str) -> None:
+    with pytest.raises(Unservable, match=problem):
+        metadata_of(data)
+
+
+def test_metadata_of_exactly_the_limit_are_taken() -> None:
+    data = wheel_bytes("lab-foo", "1.0", metadata=b"x" * METADATA_LIMIT)
+    assert len(metadata_of(data)) == METADATA_LIMIT
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(WHEEL) - 1), st.binary(min_size=1, max_size=8))
+def test_a_damaged_wheel_is_read_or_refused_but_never_crashes(at: int, noise: bytes) -> None:
+    data = WHEEL[:at] + noise + WHEEL[at + len(noise) :]
+    try:
+        metadata_of(data)
+    except Unservable as refused:
+        assert refused.remedy  # noqa: PT017 - that it may also be readable is the point
+
+
+def test_the_pkg_info_of_an_sdist_is_found() -> None:
+    expected = core_metadata("lab-foo", "1.0")
+    assert pkg_info_of(SDIST) == expected
+    assert pkg_info_of(sdist_bytes("lab-foo", "1.0", pkg_info=b"")) is None
+    assert pkg_info_of(tarred(**{"./lab-1/PKG-INFO": b"x", "lab-1/PKG-INFO": b"y"})) == b"x"
+    assert pkg_info_of(tarred(**{"lab-1/lab.egg-info/PKG-INFO": b"x", "PKG-INFO": b"y"})) is None
+
+
+def test_an_sdist_may_be_a_zip() -> None:
+    assert pkg_info_of(zipped(**{"lab_foo-1.0/PKG-INFO": b"x"}), "lab_foo-1.0.zip") == b"x"
+    assert pkg_info_of(zipped(**{"lab_foo-1.0/setup.py": b"x"}), "lab_foo-1.0.zip") is None
+    with pytest.raises(Unservable, match="not a complete zip"):
+        pkg_info_of(SDIST, "lab_foo-1.0.zip")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<html>login</html>", id="html"),
+        pytest.param(SDIST[: len(SDIST) // 2], id="half"),
+        pytest.param(SDIST[:-1], id="last byte missing"),
+        pytest.param(SDIST[:-8], id="checksum missing"),
+        pytest.param(SDIST[:-8] + b"\0" * 8, id="wrong checksum"),
+        pytest.param(SDIST[: len(SDIST) // 2] + os.urandom(99) + SDIST[-9000:], id="damaged"),
+        pytest.param(gzip.compress(b"no tar"), id="no tar"),
+        pytest.param(gzip.compress(b""), id="nothing inside"),
+        pytest.param(gzip.compress(gzip.decompress(SDIST)[:700]), id="half a tar"),
+    ],
+)
+def test_a_broken_sdist_is_refused(data: bytes) -> None:
+    with pytest.raises(Unservable, match=r"not a complete \.tar\.gz"):
+        pkg_info_of(data)
+
+
+def test_an_sdist_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unservable, match="more than 2097152 bytes"):
+        pkg_info_of(tarred(**{"lab-1/PKG-INFO": b"x" * (METADATA_LIMIT + 1)}))
+    monkeypatch.setattr(sdists, "UNPACKED_LIMIT", 50_000)
+    with pytest.raises(Unservable, match="unpacks to more"):
+        pkg_info_of(SDIST)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=600))
+def test_a_damaged_tar_is_read_or_refused_but_never_crashes(at: int, noise: bytes) -> None:
+    data = gzip.decompress(sdist_bytes("lab-foo", "1.0"))
+    data = data[:at] + noise + data[at + len(noise) :]
+    try:
+        pkg_info_of(gzip.compress(data, 1))
+    except Unservable as refused:
+        assert refused.remedy  # noqa: PT017 - that it may also be readable is the point
