@@ -51,11 +51,15 @@ def compile_tree(tree: Node, *, positive: bool = True) -> Test[FileFacts]:
 
 def term_test(term: Term, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - a callback of `compose`
     """Whether the comparison of a term, without its ``~``, is known to be as wanted."""
-    holds = _comparison_test(term)
-    return all_of([known_test(term.field), holds if wanted else negated(holds)])
+    if isinstance(term.value, Dependency):
+        outcome = _dependency_test(term.value, wanted)
+    else:
+        holds = _comparison_test(term)
+        outcome = holds if wanted else negated(holds)
+    return all_of([known_test(term.field), outcome])
 
 
-def _comparison_test(term: Term) -> Test[FileFacts]:  # noqa: PLR0911 - one for each kind of value
+def _comparison_test(term: Term) -> Test[FileFacts]:
     match term.value:
         case TextPattern() as pattern:
             return _text_test(term.field, pattern)
@@ -72,8 +76,6 @@ def _comparison_test(term: Term) -> Test[FileFacts]:  # noqa: PLR0911 - one for 
         case Choice(value):
             kind = KINDS[value]
             return always if kind is None else lambda facts: facts.kind is kind
-        case Dependency() as wanted_dependency:
-            return _dependency_test(wanted_dependency)
         case _:
             raise TypeError("A relative date has no meaning before it is bound to now.")
 
@@ -118,6 +120,9 @@ def _uploaded_test(low: datetime | None, high: datetime | None) -> Test[FileFact
     return all_of(tests)
 
 
-def _dependency_test(wanted: Dependency) -> Test[FileFacts]:
-    admits = dependency_test(wanted)
-    return lambda facts: any(admits(required) for required in facts.dependencies)
+def _dependency_test(value: Dependency, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - see above
+    admits = dependency_test(value)
+    if wanted:
+        return lambda facts: any(admits(required) for required in facts.dependencies)
+    # None: a requirement that cannot be read is neither.
+    return lambda facts: all(admits(required) is False for required in facts.dependencies)

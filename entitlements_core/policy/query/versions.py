@@ -14,7 +14,10 @@ from entitlements_core.policy.query.patterns import read_pattern
 from entitlements_core.policy.query.syntax import Dependency, TextPattern, VersionEqual, VersionSet
 from entitlements_core.policy.query.tokenizer import Excerpt
 
-__all__ = ["dependency_test", "read_dependency", "read_version", "version_test"]
+__all__ = ["MAX_SPECIFIERS", "dependency_test", "read_dependency", "read_version", "version_test"]
+
+MAX_SPECIFIERS = 32
+"""Version specifiers in one value; each costs time for every version that is compared."""
 
 _OPERATORS = ("<", ">", "=", "!", "~")
 _PROJECT = re.compile(r"[A-Za-z0-9._-]*")
@@ -65,6 +68,8 @@ def read_dependency(value: Excerpt) -> Dependency:
 def _read_specifiers(value: Excerpt, *, single_equals: bool = False) -> SpecifierSet:
     specifiers = []
     start = 0
+    if value.text.count(",") >= MAX_SPECIFIERS:
+        raise value.error(f"At most {MAX_SPECIFIERS} specifiers may stand in one value.")
     for text in value.text.split(","):
         end = start + len(text)
         spelt = _SINGLE_EQUALS.sub("==", text) if single_equals else text
@@ -98,11 +103,11 @@ def version_test(value: VersionEqual | VersionSet) -> Callable[[Version], bool]:
     return admits if textual else lru_cache(_CACHED_VERSIONS)(admits)
 
 
-def dependency_test(wanted: Dependency) -> Callable[[Requirement], bool]:
+def dependency_test(wanted: Dependency) -> Callable[[Requirement], bool | None]:
     """Whether some version of the project satisfies both the query and a file's requirement.
 
     Without versions in the query the name is enough. Extras and environment markers of the
-    requirement do not count.
+    requirement do not count. None for a requirement that names more than a version can hold.
     """
 
     @lru_cache(_CACHED_VERSIONS)
@@ -110,10 +115,15 @@ def dependency_test(wanted: Dependency) -> Callable[[Requirement], bool]:
         both = wanted.specifiers & required
         return any(both.contains(version, prereleases=True) for version in _samples(both))
 
-    def admits(required: Requirement) -> bool:
+    def admits(required: Requirement) -> bool | None:
         if canonicalize_name(required.name) != wanted.name:
             return False
-        return not wanted.specifiers or overlaps(required.specifier)
+        if not wanted.specifiers:
+            return True
+        try:
+            return overlaps(required.specifier)
+        except ValueError:  # a number with thousands of digits, which a publisher may write
+            return None
 
     return admits
 

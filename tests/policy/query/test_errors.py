@@ -297,6 +297,14 @@ def test_longest_query() -> None:
         PackageQuery.parse("x" * (MAX_LENGTH + 1))
 
 
+@pytest.mark.parametrize("field", ["version:", "dependency:foo"])
+def test_specifiers_are_bounded(field: str) -> None:
+    specifiers = [f"!={number}" for number in range(33)]
+    assert PackageQuery.parse(field + ",".join(specifiers[1:])).text
+    with pytest.raises(QuerySyntaxError, match="At most 32 specifiers may stand in one value"):
+        PackageQuery.parse(field + ",".join(specifiers))
+
+
 def test_a_huge_query_makes_a_small_error() -> None:
     with pytest.raises(QuerySyntaxError) as caught:
         PackageQuery.parse("(" * 1_000_000)

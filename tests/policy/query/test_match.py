@@ -125,6 +125,15 @@ def test_dependencies(query: str, requirement: str, expected: bool) -> None:  # 
     assert matches(query, requiring("six", requirement)) is expected
 
 
+def test_a_requirement_that_cannot_be_read_is_unknown() -> None:
+    facts = requiring("six", "log4j<1" + "0" * 5_000)
+    assert not matches("dependency:log4j<2", facts)
+    assert not matches("NOT dependency:log4j<2", facts)
+    assert matches("dependency:log4j", facts)
+    assert matches("dependency:six<2", facts)
+    assert matches("NOT dependency:attrs<2", facts)
+
+
 @pytest.mark.parametrize(
     ("query", "facts"),
     [
