@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -43,6 +44,7 @@ def parse_network(text: str) -> Network:
     return network
 
 
+@lru_cache(maxsize=16_384)
 def parse_address(text: str) -> Address | None:
     """Read an address as a server hands it over; None when it is not one.
 
@@ -58,6 +60,7 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+@lru_cache(maxsize=16_384)
 def client_key(address: Address | None, *, ipv6_prefix: int = 64) -> str:
     """The client that an address counts as: the IPv4 address, or the IPv6 network.
 

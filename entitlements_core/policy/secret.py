@@ -29,6 +29,8 @@ RANDOM_BYTES: Final = 32
 SCAN_PATTERN: Final = r"\bent_[0-9A-Za-z]{38}\b"
 """A regular expression with which a secret scanner finds generated secrets."""
 
+_GENERATED_LENGTH: Final = len(PREFIX) + BODY_LENGTH + CHECKSUM_LENGTH
+
 SHORTEST: Final = 8
 LONGEST: Final = 48
 SHORTEST_STRONG: Final = 16
@@ -39,6 +41,7 @@ RESERVED: Final = frozenset(
 """Path words that a custom secret may not be, since it could shadow a route of a host."""
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VALUES: Final = {char: value for value, char in enumerate(_BASE62)}
 _ALPHANUMERIC: Final = frozenset(_BASE62)
 _ALLOWED: Final = _ALPHANUMERIC | frozenset("._-")
 
@@ -53,13 +56,18 @@ def may_exist(text: str) -> bool:
     """Whether a secret spelled like this can have been issued, so that a look-up makes sense."""
     if not SHORTEST <= len(text) <= LONGEST or not _ALLOWED.issuperset(text):
         return False
-    return not _looks_generated(text) or checksum_holds(text)
+    return checksum_holds(text) or not _looks_generated(text)
 
 
 def checksum_holds(text: str) -> bool:
     """Whether `text` is a generated secret without a typing error."""
-    body = text[len(PREFIX) : -CHECKSUM_LENGTH]
-    return _looks_generated(text) and text.endswith(_checksum(body))
+    if not _looks_generated(text):
+        return False
+    stated = 0
+    # Read the stated number instead of spelling the right one: this is on every request's way.
+    for char in text[-CHECKSUM_LENGTH:]:
+        stated = stated * 62 + _VALUES[char]
+    return stated == zlib.crc32(text[len(PREFIX) : -CHECKSUM_LENGTH].encode())
 
 
 def check_custom(text: str, *, reserved: Sequence[str] = ()) -> str:
@@ -117,8 +125,11 @@ def _custom_problem(text: str, reserved: Sequence[str]) -> str | None:
 
 
 def _looks_generated(text: str) -> bool:
-    length = len(PREFIX) + BODY_LENGTH + CHECKSUM_LENGTH
-    return len(text) == length and text.startswith(PREFIX) and text[4:].isalnum()
+    return (
+        len(text) == _GENERATED_LENGTH
+        and text.startswith(PREFIX)
+        and _ALPHANUMERIC.issuperset(text[len(PREFIX) :])
+    )
 
 
 def _checksum(body: str) -> str:

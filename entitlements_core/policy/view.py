@@ -8,10 +8,9 @@ from packaging.utils import NormalizedName
 
 from entitlements_core.policy.credential import Credential, Grant
 from entitlements_core.policy.facts import Fact, FileFacts
-from entitlements_core.policy.query import FIELDS, Admits, PackageQuery
-from entitlements_core.policy.query.syntax import terms
+from entitlements_core.policy.query import Admits, PackageQuery
 
-__all__ = ["View", "reads_foreign_fields", "view"]
+__all__ = ["View", "view"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +44,12 @@ def view(credential: Credential, grant: Grant, now: datetime) -> View:
     )
 
 
-def reads_foreign_fields(query: PackageQuery) -> bool:
-    """Whether a plugin's field is in the query."""
-    return any(term.field and term.field not in FIELDS for term, _ in terms(query.tree))
-
-
 def _key(restriction: PackageQuery | None, freeze: datetime | None) -> Hashable:
     return None if restriction is None else restriction.text, freeze
 
 
 def _moves(query: PackageQuery) -> bool:
-    return query.depends_on_now or Fact.DOWNLOADS in query.needs or reads_foreign_fields(query)
+    return query.depends_on_now or query.foreign or Fact.DOWNLOADS in query.needs
 
 
 def _everything(_: FileFacts) -> bool:

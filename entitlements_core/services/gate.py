@@ -22,7 +22,7 @@ from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import Fact, FileFacts
 from entitlements_core.policy.network import client_key
 from entitlements_core.policy.resource import DistributionFile
-from entitlements_core.policy.view import View, reads_foreign_fields, view
+from entitlements_core.policy.view import View, view
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
 
@@ -222,7 +222,7 @@ class Gate:
             except EntitlementsError as error:
                 log.error("downloads of %s cannot be read: %s", repository, error)  # noqa: TRY400 - expected kind
                 return UNAVAILABLE
-        foreign = query is not None and reads_foreign_fields(query)
+        foreign = query is not None and query.foreign
         if counts is None and not foreign:
             return None
         return lambda facts: replace(

@@ -48,16 +48,24 @@ class ConnectionStack:
     @contextmanager
     def borrow(self) -> Iterator[Any]:
         """A connection for the length of the block; one that failed is closed, not reused."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
+        connection = self.take()
         try:
             yield connection
         except BaseException:
             with contextlib.suppress(Exception):
                 connection.close()
             raise
+        self.give_back(connection)
+
+    def take(self) -> Any:  # noqa: ANN401 - of either driver
+        """A connection, to be given back or closed."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    def give_back(self, connection: Any) -> None:  # noqa: ANN401 - of either driver
+        """Keep a sound connection for the next one."""
         self._idle.append(connection)
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ a pure function of the row and remembered by the row itself: a changed row is an
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -90,7 +89,7 @@ class CredentialReader:
 
     def __init__(self, url: str, *, parse: Parse = PackageQuery.parse, eula_url: str = "") -> None:
         self._stack: ConnectionStack = open_stack(url)
-        self._placeholder = "?" if is_sqlite(url) else "%s"
+        self._qmark = is_sqlite(url)
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
         self._build: Callable[..., Credential] = lru_cache(maxsize=16_384)(
@@ -146,18 +145,17 @@ class CredentialReader:
         return None
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        borrowed: AbstractContextManager[Any] = self._stack.borrow()
+        if not self._qmark:
+            statement = statement.replace("?", "%s")
+        connection = self._stack.take()
         try:
-            with borrowed as connection:
-                rows: list[tuple[Any, ...]] = connection.execute(
-                    statement.replace("?", self._placeholder), values
-                ).fetchall()
-                return rows
-        except StoreError:
-            raise
+            rows: list[tuple[Any, ...]] = connection.execute(statement, values).fetchall()
         except Exception as error:
             # Whatever the driver raises: a store that cannot be read opens nothing.
+            connection.close()
             raise StoreError(f"The store cannot be read: {error}.") from error
+        self._stack.give_back(connection)
+        return rows
 
 
 def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credential:

@@ -50,6 +50,7 @@ class PackageQuery:
         text: as given.
         tree: as parsed, relative dates unresolved.
         needs: the costly facts that it reads; the others may be left out of `FileFacts`.
+        foreign: it reads a field that a plugin adds.
         depends_on_now: a relative date is in it, so the answer may change with time alone.
         names: the names it can match at most, or None for any.
         warnings: one sentence for each thing that may not mean what its author thinks.
@@ -61,6 +62,7 @@ class PackageQuery:
     text: str
     tree: Node
     needs: frozenset[Fact] = field(compare=False)
+    foreign: bool = field(compare=False)
     depends_on_now: bool = field(compare=False)
     names: frozenset[NormalizedName] | None = field(compare=False)
     warnings: tuple[str, ...] = field(compare=False, repr=False)
@@ -85,6 +87,7 @@ class PackageQuery:
             text=text,
             tree=tree,
             needs=frozenset(_needs(tree)),
+            foreign=any(term.field and term.field not in FIELDS for term, _ in terms(tree)),
             depends_on_now=depends_on_now,
             names=bounded_names(tree),
             warnings=warnings(tree),
