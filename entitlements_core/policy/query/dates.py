@@ -65,7 +65,7 @@ _INSTANT = re.compile(
 _RELATIVE = re.compile(
     r"(?:(?P<future>in) )?(?P<amount>an?|[0-9]+) ?"
     r"(?P<unit>second|minute|hour|day|week|month|year)s?(?P<past> ago)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _NAMED = {
     "now": RelativeDate(0, "days"),
@@ -128,7 +128,7 @@ def _read_slashes(value: Excerpt, text: str) -> DateRange | None:
     if found is None:
         return None
     low, high = sorted((int(found["first"]), int(found["second"])))
-    if low != high and high <= len(_MONTHS):
+    if 0 < low < high <= len(_MONTHS):
         year = found["year"]
         raise value.error(
             f"{text} is ambiguous; write {year}-{low:02}-{high:02} or {year}-{high:02}-{low:02}."
@@ -172,7 +172,7 @@ def _zone(value: Excerpt, zone: str) -> timezone:
 
 def resolve(date: RelativeDate, now: datetime) -> DateRange:
     """The instant, or the UTC day, that a relative date means; `now` is aware, UTC."""
-    moment = now + relativedelta(**{date.unit: date.amount})  # type: ignore[arg-type]
+    moment = now + relativedelta(**{date.unit: date.amount})  # type: ignore[arg-type]  # a unit is one of its keywords
     if date.whole_day:
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         return DateRange(midnight, midnight + timedelta(days=1))

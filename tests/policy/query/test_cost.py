@@ -12,7 +12,7 @@ class Meter(str):
     __slots__ = ("searched",)
     searched: int
 
-    def find(self, part: str, start: int = 0, end: int | None = None, /) -> int:  # type: ignore[override]
+    def find(self, part: str, start: int = 0, end: int | None = None, /) -> int:  # type: ignore[override]  # narrower on purpose
         stop = len(self) if end is None else end
         found = super().find(part, start, stop)
         self.searched += (stop if found < 0 else found + len(part)) - start

@@ -15,8 +15,8 @@ from entitlements_core.policy.token_search import TOKEN_FIELDS, parse_token_sear
 from tests.policy.query.facts import NOW
 from tests.policy.query.strategies import files, moments, names, queries, terms
 
-_some = settings(max_examples=150, deadline=None)
-_many = settings(max_examples=300, deadline=None)
+_some = settings(max_examples=100, deadline=None)
+_many = settings(max_examples=200, deadline=None)
 
 
 def parse(text: str) -> PackageQuery:
