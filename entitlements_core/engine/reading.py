@@ -1,6 +1,7 @@
 """From a file on disk to its row: the hash, the core metadata, the page fragments."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -23,6 +24,8 @@ from entitlements_core.policy.facts import FileKind
 from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fragment
 
 __all__ = ["Reading", "annotate", "read_all", "read_file"]
+
+_log = logging.getLogger(__name__)
 
 _THREADS = min(4, (os.cpu_count() or 1) + 1)
 """Hashing lets other threads run; beyond a few the disk is what waits."""
@@ -52,6 +55,9 @@ def read_file(path: str, relative: str, look: Look, notes: Notes) -> Reading | N
     except OSError as error:
         problem = f"It cannot be read: {error.strerror}."
         return _refused(relative, look, Unservable(problem, "Check its mode and its owner."))
+    except Exception as error:  # noqa: BLE001 - one odd file must not keep back all others
+        _log.exception("%s cannot be read", path)
+        return _refused(relative, look, Unservable.misbuilt(f"It cannot be read: {error!r}."))
 
 
 def read_all(

@@ -51,7 +51,7 @@ def wheel_metadata(archive: IO[bytes], identity: Identity) -> bytes:
         name, _, version = directory.partition("-")
         if not same_release(name, version, identity):
             raise Unservable.misbuilt(
-                f"The wheel holds {directory}.dist-info, its file name says "
+                f"The wheel holds {found[0]!r}, its file name says "
                 f"'{identity.name} {identity.version}'."
             )
         return read_member(wheel, found[0])

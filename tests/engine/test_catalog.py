@@ -6,15 +6,21 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.version import Version
 
-from entitlements_core.engine import reading
+from entitlements_core.engine import distributions, reading
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.scan import modified_at
+from entitlements_core.engine.catalog_cache import CatalogCache
+from entitlements_core.engine.scan import NO_NOTES, Look, modified_at
 from entitlements_core.policy.facts import FileKind
 from tests.wheelhouse import age, build_sdist, build_wheel, core_metadata, truncate, yank
 
@@ -156,7 +162,7 @@ def broken_files(root: Path) -> dict[str, str]:
         "cut_sdist-1.0.tar.gz": "not a complete .tar.gz",
         "none-1.0-py3-none-any.whl": "has 0 files",
         "two-1.0-py3-none-any.whl": "has 2 files",
-        "lab_foo-1.0-py3-none-any.whl": "holds renamed-1.0.dist-info",
+        "lab_foo-1.0-py3-none-any.whl": "holds 'renamed-1.0.dist-info",
         "liar-1.0-py3-none-any.whl": "METADATA is of 'lab-foo 1.0'",
         "liar-2.0-py3-none-any.whl": "METADATA is of 'liar 9'",
         "liar-3.0.tar.gz": "PKG-INFO is of 'lab-foo 3.0'",
@@ -407,6 +413,37 @@ def test_a_file_that_changes_while_it_is_read_waits(
     age(path)
     catalog.examine([])
     assert served(catalog) == {WHEEL}
+
+
+def test_a_file_that_trips_the_reader_does_not_take_the_others_along(
+    catalog: Catalog, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    describe = distributions.describe
+
+    def trip(*what: Any, **named: Any) -> Any:  # noqa: ANN401 - passed through
+        if b"Name: bad" in what[0]:
+            raise RecursionError("too deep")
+        return describe(*what, **named)
+
+    monkeypatch.setattr(reading, "describe", trip)
+    build_wheel(root, "bad", "1.0")
+    build_wheel(root, "lab-foo", "1.0")
+    catalog.refresh()
+    assert served(catalog) == {WHEEL}
+    assert "too deep" in reasons(catalog)["bad-1.0-py3-none-any.whl"]
+    assert "too deep" in caplog.text
+
+
+@given(st.binary(max_size=60), st.sampled_from(["Summary", "License", "Requires-Python", "X"]))
+def test_any_header_is_stored_and_served(value: bytes, header: str) -> None:
+    with TemporaryDirectory() as directory, closing(CatalogCache(Path(directory) / "db")) as cache:
+        metadata = b"Name: lab-foo\nVersion: 1.0\n" + header.encode() + b": " + value
+        path = build_wheel(Path(directory), "lab-foo", "1.0", metadata=metadata + b"\n\n")
+        look = Look(path.stat().st_size, path.stat().st_mtime_ns)
+        found = reading.read_file(str(path), path.name, look, NO_NOTES)
+        assert found is not None
+        cache.store("/root", [found.row], {})
+        assert cache.load("/root") == {path.name: found.row}
 
 
 def test_a_file_that_goes_while_it_is_read_is_nothing(

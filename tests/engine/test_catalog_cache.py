@@ -101,14 +101,16 @@ def test_a_damaged_or_foreign_cache_is_made_anew(path: Path, spoil: object) -> N
         assert cache.get("/one", ROW.path) == ROW
 
 
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.9])
 def test_damage_found_later_is_mended_too(
-    cache: CatalogCache, path: Path, caplog: pytest.LogCaptureFixture
+    cache: CatalogCache, path: Path, caplog: pytest.LogCaptureFixture, part: float
 ) -> None:
     cache.store("/one", [ROW._replace(path=f"{n}" * 50) for n in range(2000)], {})
     cache.close()
     with closing(CatalogCache(path)) as other:
         data = bytearray(path.read_bytes())
-        for page in range(2, len(data) // 4096):
+        pages = len(data) // 4096
+        for page in range(max(2, int(part * pages)), pages):
             data[page * 4096 : page * 4096 + 64] = b"\xee" * 64
         path.write_bytes(data)
         assert other.load("/one") == {}

@@ -81,8 +81,8 @@ def encrypted(data: bytes) -> bytes:
         pytest.param(
             zipped(**{"x/lab_foo-1.0.dist-info/METADATA": b""}), "has 0 files", id="not top level"
         ),
-        pytest.param(wheel_bytes("lab-bar", "1.0"), "holds lab_bar-1.0.dist-info", id="name"),
-        pytest.param(wheel_bytes("lab-foo", "1.1"), "holds lab_foo-1.1.dist-info", id="version"),
+        pytest.param(wheel_bytes("lab-bar", "1.0"), "holds 'lab_bar-1.0.dist-info", id="name"),
+        pytest.param(wheel_bytes("lab-foo", "1.1"), "holds 'lab_foo-1.1.dist-info", id="version"),
         pytest.param(
             wheel_bytes("lab-foo", "1.0", metadata=b"x" * (METADATA_LIMIT + 1)),
             "more than 2097152 bytes",
@@ -116,6 +116,13 @@ def test_the_pkg_info_of_an_sdist_is_found() -> None:
     assert pkg_info_of(sdist_bytes("lab-foo", "1.0", pkg_info=b"")) is None
     assert pkg_info_of(tarred(**{"./lab-1/PKG-INFO": b"x", "lab-1/PKG-INFO": b"y"})) == b"x"
     assert pkg_info_of(tarred(**{"lab-1/lab.egg-info/PKG-INFO": b"x", "PKG-INFO": b"y"})) is None
+
+
+def test_what_follows_the_end_of_the_tar_is_read_too() -> None:
+    padded = gzip.compress(gzip.decompress(SDIST) + b"\0" * 500_000)
+    assert pkg_info_of(padded) == core_metadata("lab-foo", "1.0")
+    with pytest.raises(Unservable):
+        pkg_info_of(padded[:-4])
 
 
 def test_an_sdist_may_be_a_zip() -> None:
