@@ -88,7 +88,7 @@ def project_json(
         reason = {} if meta.status_reason is None else {"reason": meta.status_reason}
         head["project-status"] = {"status": meta.status.value, **reason}
     head["versions"] = list(versions)
-    return b'%b,"files":[%b]}' % (json_text(head)[:-1], files)
+    return b"".join((json_text(head)[:-1], b',"files":[', files, b"]}"))
 
 
 def list_html(fragments: Iterable[bytes]) -> bytes:
@@ -129,4 +129,4 @@ def _html(title: str, links: bytes, named: Iterable[tuple[str, str]]) -> bytes:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"{metas}<title>{heading}</title>\n</head>\n<body>\n<h1>{heading}</h1>\n"
     )
-    return start.encode() + links + _HTML_END
+    return b"".join((start.encode(), links, _HTML_END))
