@@ -5,7 +5,7 @@ API, the store and here. `Terms` is what a vendor may set; `Token` adds what hap
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -401,10 +401,14 @@ def check_time(field: str, moment: datetime | None) -> datetime | None:
         ) from None
 
 
-def check_restriction(text: str | None) -> tuple[str | None, tuple[str, ...]]:
+def check_restriction(
+    text: str | None, parse: Callable[[str], PackageQuery] = PackageQuery.parse
+) -> tuple[str | None, tuple[str, ...]]:
     """A package query as it is kept, and what its author should be warned of.
 
-    A blank text is no restriction, that is None.
+    Args:
+        text: as it was written; a blank text is no restriction, that is None.
+        parse: reads it; the default knows only the fields that need no plugin.
 
     Raises:
         QuerySyntaxError: when it is no package query.
@@ -418,8 +422,7 @@ def check_restriction(text: str | None) -> tuple[str | None, tuple[str, ...]]:
             f"The package query has {len(text)} characters.",
             f"Use at most {LONGEST_QUERY}; tags say much in few words.",
         )
-    warnings = PackageQuery.parse(text).warnings
-    return text, tuple(map(str, warnings))
+    return text, parse(text).warnings
 
 
 def _check_range(start: datetime | None, end: datetime | None) -> None:

@@ -15,11 +15,11 @@ from entitlements_core.policy.token import Token
 from entitlements_core.store.loading import load
 from entitlements_core.store.models import GrantRow, TokenRow, UsageRow
 from entitlements_core.store.pages import page
-from entitlements_core.store.records import Page
+from entitlements_core.store.records import Page, View
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.search import Search
 
-__all__ = ["SORTS", "TokenLists", "View"]
+__all__ = ["SORTS", "TokenLists"]
 
 _COLUMNS: Final[dict[str, Any]] = {
     "name": col(TokenRow.name),
@@ -32,23 +32,6 @@ _COLUMNS: Final[dict[str, Any]] = {
 }
 SORTS: Final = tuple(_COLUMNS)
 """What tokens can be sorted by; a dash before it turns the order round."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What a list shows beside the enabled tokens: Cloudsmith's view toggles.
-
-    Attributes:
-        disabled: disabled ones too.
-        deleted: deleted ones too.
-        all_users: the user tokens of other users too.
-        user: whose own user tokens are always shown; empty for nobody's.
-    """
-
-    disabled: bool = False
-    deleted: bool = False
-    all_users: bool = False
-    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +74,7 @@ class TokenLists:
                 GrantRow.repository_id == Repositories(self.session).row_id(repository)
             )
         if search is not None:
-            dialect = self.session.get_bind().dialect.name
-            query = query.where(Search(dialect, now).condition(search))
+            query = query.where(Search.on(self.session, now).condition(search))
         found = page(self.session, query, _order(sort), number=number, size=size)
         tokens = load(self.session, found.items)
         return Page(items=tokens, total=found.total, number=number, size=size)

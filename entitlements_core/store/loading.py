@@ -41,6 +41,9 @@ PLAIN_TERMS: Final = (
 )
 """The terms that a row keeps as they are, under their own name."""
 
+_CHUNK: Final = 500
+"""A statement can hold only so many parameters."""
+
 _HISTORY: Final = (
     "created_at",
     "created_by",
@@ -62,6 +65,11 @@ class _Parts:
 
 def load(session: Session, rows: Sequence[TokenRow]) -> tuple[Token, ...]:
     """The tokens of `rows`, in their order."""
+    chunks = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
+    return tuple(token for chunk in chunks for token in _load(session, chunk))
+
+
+def _load(session: Session, rows: Sequence[TokenRow]) -> tuple[Token, ...]:
     parts = _Parts()
     numbers = [row.id or 0 for row in rows]
     licences = _licences(session, numbers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-__all__ = ["AuditEntry", "ClientRecord", "EulaRevision", "Page", "Repository", "UsageLine"]
+__all__ = ["AuditEntry", "ClientRecord", "EulaRevision", "Page", "Repository", "UsageLine", "View"]
 
 Item = TypeVar("Item")
 
@@ -132,3 +132,20 @@ class Page(Generic[Item]):
     def pages(self) -> int:
         """How many pages there are, at least one."""
         return max(1, -(-self.total // self.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a list shows beside the enabled tokens: Cloudsmith's view toggles.
+
+    Attributes:
+        disabled: disabled ones too.
+        deleted: deleted ones too.
+        all_users: the user tokens of other users too.
+        user: whose own user tokens are always shown; empty for nobody's.
+    """
+
+    disabled: bool = False
+    deleted: bool = False
+    all_users: bool = False
+    user: str = ""

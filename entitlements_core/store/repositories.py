@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import Conflict, NotFound
-from entitlements_core.store.models import GrantRow, RepositoryRow, TokenRow
+from entitlements_core.store.models import RepositoryRow
 from entitlements_core.store.records import Repository
 
 __all__ = ["Repositories"]
@@ -63,16 +63,6 @@ class Repositories:
         row.revision += 1
         self.session.add(row)
         self.session.flush()
-
-    def tokens_in(self, name: str) -> tuple[str, ...]:
-        """The identifiers of the tokens that are not deleted and open `name`, oldest first."""
-        query = (
-            select(TokenRow.identifier)
-            .join(GrantRow, col(GrantRow.token_id) == col(TokenRow.id))
-            .where(GrantRow.repository_id == self.row_id(name), TokenRow.state != "deleted")
-            .order_by(col(TokenRow.id))
-        )
-        return tuple(self.session.exec(query))
 
     def row(self, name: str) -> RepositoryRow:
         """The row of `name`, for this package.

@@ -23,9 +23,10 @@ from sqlalchemy import (
     not_,
     null,
     or_,
+    text,
     type_coerce,
 )
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.limits import MAX_COUNT, BandwidthUnit
@@ -59,6 +60,9 @@ _COMPARE: Final[dict[Comparison, Callable[[Expression, int], Expression]]] = {
     Comparison.LE: lambda column, value: column <= value,
 }
 _METADATA: Final = "metadata."
+_COLLATIONS: Final = ("pg_c_utf8", "und-x-icu")
+"""Of PostgreSQL 17 and later; of a server that was built with ICU."""
+_COLLATIONS_THERE: Final = text("SELECT collname FROM pg_collation")
 _SCALARS: Final = ("text", "string", "integer", "real", "number", "true", "false", "boolean")
 """What SQLite's json_type and PostgreSQL's json_typeof call a value that can be searched."""
 
@@ -70,10 +74,21 @@ class Search:
     Args:
         dialect: ``sqlite`` or ``postgresql``.
         now: aware, UTC: what ``state`` is asked for.
+        collation: of PostgreSQL, one that knows the letters of all scripts; empty for its default.
     """
 
     dialect: str
     now: datetime
+    collation: str = ""
+
+    @classmethod
+    def on(cls, session: Session, now: datetime) -> "Search":
+        """The compiler for the database of `session`."""
+        dialect = session.get_bind().dialect.name
+        if dialect == "sqlite":
+            return cls(dialect, now)
+        known = set(session.scalars(_COLLATIONS_THERE))
+        return cls(dialect, now, next((name for name in _COLLATIONS if name in known), ""))
 
     def condition(self, node: Node) -> Expression:
         """The condition that holds for the tokens that `node` finds."""
@@ -129,19 +144,19 @@ class Search:
         return exists().where(col(TagRow.token_id) == col(TokenRow.id), tag)
 
     def _text(self, column: Expression, pattern: TextPattern) -> Expression:
-        text = self._lower(column)
+        lower = self._lower(column)
         if pattern.exact is not None:
-            return text == pattern.exact
+            return lower == pattern.exact
         middle = "%".join(map(_escaped, pattern.parts))
         start = "" if pattern.anchored_start else "%"
         end = "" if pattern.anchored_end else "%"
-        return text.like(f"{start}{middle}{end}", escape="\\")
+        return lower.like(f"{start}{middle}{end}", escape="\\")
 
     def _lower(self, column: Expression) -> Expression:
         """As Python's `str.lower`; the databases' own `lower` may know only ASCII."""
         if self.dialect == "sqlite":
             return func.unicode_lower(column)
-        return func.lower(collate(column, "und-x-icu"))
+        return func.lower(collate(column, self.collation) if self.collation else column)
 
     def _metadata(self, keys: list[str]) -> Expression:
         """A text, number or truth value of the metadata, as text; NULL for all else."""

@@ -54,6 +54,19 @@ class Tokens:
             )
         return token
 
+    def living_in(self, repository: str) -> tuple[Token, ...]:
+        """The tokens that are not deleted and open `repository`, oldest first."""
+        query = (
+            select(TokenRow)
+            .join(GrantRow, col(GrantRow.token_id) == col(TokenRow.id))
+            .where(
+                GrantRow.repository_id == Repositories(self.session).row_id(repository),
+                TokenRow.state != State.DELETED,
+            )
+            .order_by(col(TokenRow.id))
+        )
+        return load(self.session, list(self.session.exec(query)))
+
     def of_user(self, user: str, repository: str) -> Token | None:
         """The user token of `user` that opens `repository` and is not deleted."""
         query = (
@@ -133,6 +146,10 @@ class Tokens:
         row.state = state
         if state is State.DELETED:
             row.deleted_at, row.deleted_by = at, by
+            # A repository that is added again gets a default token of its own.
+            self.session.execute(
+                update(GrantRow).where(col(GrantRow.token_id) == row.id).values(is_default=False)
+            )
         self._touch(row, at, by)
         self.session.flush()
 

@@ -1,0 +1,90 @@
+"""What can be changed of a token, and what a change makes of its terms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, replace
+from datetime import datetime
+from typing import Any, Final, TypedDict, cast
+
+from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.credential import Access
+from entitlements_core.policy.token import Terms
+
+__all__ = ["TermChanges", "TokenChanges", "changed_terms", "checked_access"]
+
+
+class TermChanges(TypedDict, total=False):
+    """Terms to set; what is left out stays as it is, and None clears a field to its default."""
+
+    owner: str | None
+    limit_num_downloads: int | None
+    limit_num_clients: int | None
+    limit_bandwidth: int | None
+    limit_bandwidth_unit: str | None
+    scheduled_reset_period: str | None
+    scheduled_reset_at: datetime | None
+    limit_date_range_from: datetime | None
+    limit_date_range_to: datetime | None
+    updates_until: datetime | None
+    allow_networks: Sequence[str] | None
+    deny_networks: Sequence[str] | None
+    tags: Sequence[str] | None
+    metadata: Mapping[str, object] | None
+    eula_required: bool | None
+    access_private_broadcasts: bool | None
+
+
+class TokenChanges(TermChanges, total=False):
+    """Everything that an edit can change, in one step.
+
+    `limit_package_query` and `access` belong to the grant in one repository.
+    """
+
+    name: str
+    enabled: bool
+    limit_package_query: str | None
+    access: Access
+
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    item.name: item.default if item.default_factory is MISSING else item.default_factory()
+    for item in fields(Terms)
+    if item.name != "name"
+}
+
+
+def changed_terms(before: Terms, owner: str, changes: Mapping[str, object]) -> Terms:
+    """`before` with `changes`, not checked yet; fields that are no term are passed over.
+
+    Args:
+        before: the terms so far.
+        owner: who owns a token for which nobody is named.
+        changes: None clears a field to its default.
+
+    Raises:
+        InvalidValue: when a list is no list.
+    """
+    wanted = {name: changes[name] for name in (*_DEFAULTS, "name") if name in changes}
+    for name, value in wanted.items():
+        if value is None:
+            wanted[name] = _DEFAULTS.get(name, "")
+        elif name in {"tags", "allow_networks", "deny_networks"}:
+            wanted[name] = _listed(name, value)
+    changed = replace(before, **cast("dict[str, Any]", wanted))
+    return replace(changed, owner=changed.owner or owner)
+
+
+def _listed(field: str, value: object) -> tuple[object, ...]:
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(value)
+    raise InvalidValue(field, f"{field} is one value, not a list.", "Give a list of texts.")
+
+
+def checked_access(value: str) -> Access:
+    """The access that `value` names.
+
+    Raises:
+        InvalidValue: when it is neither ``r`` nor ``rw``.
+    """
+    if value in {*Access}:
+        return Access(value)
+    raise InvalidValue("access", f"{value!r} is no access.", "Use r (read) or rw (also upload).")

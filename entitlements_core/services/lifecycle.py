@@ -1,0 +1,395 @@
+"""Use cases of a vendor's tokens: create, show, list, edit, enable, disable, reset, delete.
+
+Behaviour follows Cloudsmith's "Entitlements via the UI"; secrets have their own module, `rotation`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Unpack
+
+from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.interfaces import Clock, Sealer
+from entitlements_core.policy.credential import CredentialKind, State
+from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.query.syntax import Node, terms
+from entitlements_core.policy.token import Terms, Token, TokenGrant, checked
+from entitlements_core.policy.token_search import parse_token_search
+from entitlements_core.services.changes import (
+    TermChanges,
+    TokenChanges,
+    changed_terms,
+    checked_access,
+)
+from entitlements_core.services.issuing import Draft, Issued, Issuer
+from entitlements_core.services.operation import (
+    ChangeObserver,
+    Operation,
+    Operations,
+    require_living,
+)
+from entitlements_core.services.quota import check_quota, check_quota_of_change
+from entitlements_core.services.repositories import close
+from entitlements_core.store.records import Page, View
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+
+__all__ = ["Edited", "Lifecycle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """A token after a change.
+
+    Attributes:
+        warnings: what whoever asked should know, one sentence each.
+    """
+
+    token: Token
+    warnings: tuple[str, ...] = ()
+
+
+class Lifecycle:
+    """What a vendor does with tokens. Each method is one transaction.
+
+    Args:
+        database: the store.
+        sealer: the server's key.
+        clock: tells the time.
+        on_change: told of every change after it was stored; it cannot break anything.
+        quota: how many active tokens an owner may have; None is no quota.
+        seal_secrets: keep secrets encrypted, so that they can be shown again.
+        reserved: path words that a custom secret may not be, beside the product's own.
+        parse: reads a restriction; the default knows only the fields that need no plugin.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition root names its parts
+        self,
+        *,
+        database: "Database",
+        sealer: Sealer,
+        clock: Clock,
+        on_change: ChangeObserver | None = None,
+        quota: int | None = None,
+        seal_secrets: bool = True,
+        reserved: Sequence[str] = (),
+        parse: Callable[[str], PackageQuery] = PackageQuery.parse,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._quota = quota
+        self._operations = Operations(database=database, clock=clock, on_change=on_change)
+        self._issuer = Issuer(
+            sealer=sealer, seal_secrets=seal_secrets, reserved=reserved, parse=parse
+        )
+
+    def create(
+        self,
+        name: str,
+        grants: Sequence[TokenGrant],
+        *,
+        actor: str,
+        secret: str | None = None,
+        enabled: bool = True,
+        **changes: Unpack[TermChanges],
+    ) -> Issued:
+        """Make a token that opens one or several repositories.
+
+        Args:
+            name: of the customer.
+            grants: one for each repository; only its name, access and restriction are read.
+            actor: who asks.
+            secret: a custom one, or None to let one be generated.
+            enabled: whether it opens anything yet.
+            changes: its terms; the owner is the first repository's unless another is named.
+
+        Raises:
+            InvalidValue: when a field or the custom secret does not fit.
+            NotFound: when there is no such repository.
+            Conflict: when the secret is already used in one of the repositories.
+            Refused: when the owner's quota of active tokens is reached.
+        """
+        _check_grants(grants)
+        owner = grants[0].repository.partition("/")[0]
+        draft = Draft(
+            terms=changed_terms(Terms(name=name, owner=owner), owner, changes),
+            grants=tuple(
+                replace(grant, access=checked_access(grant.access), is_default=False)
+                for grant in grants
+            ),
+            state=State.ENABLED if enabled else State.DISABLED,
+        )
+        with self._operations.begin(actor) as operation:
+            issued = self._issuer.issue(operation, draft, secret)
+            if enabled:
+                check_quota(operation, issued.token.owner, self._quota)
+            return issued
+
+    def read(self, identifier: str, *, repository: str = "") -> Token:
+        """The token called `identifier`, deleted ones included.
+
+        Raises:
+            NotFound: when there is none, or it does not open `repository`.
+        """
+        with self._database.read() as unit:
+            return unit.tokens.get(identifier, repository)
+
+    def list(  # noqa: PLR0913 - the choices of one list, all named
+        self,
+        *,
+        repository: str = "",
+        view: View | None = None,
+        query: str = "",
+        sort: str = "name",
+        page: int = 1,
+        page_size: int = 30,
+    ) -> Page[Token]:
+        """One page of tokens: the enabled ones that belong to no user, unless asked for more.
+
+        Args:
+            repository: ``owner/slug``, or empty for all.
+            view: Cloudsmith's view toggles. A query that names ``active`` or ``state`` also shows
+                the disabled ones, and one that names ``state`` the deleted ones.
+            query: a token search; blank finds all.
+            sort: a column, with a dash before it for the reverse order.
+            page: from 1.
+            page_size: 1 to 500.
+
+        Raises:
+            QuerySyntaxError: when `query` is no token search.
+            NotFound: when there is no such repository.
+            InvalidValue: when there is no such order or page.
+        """
+        now = self._clock()
+        search = parse_token_search(query, now=now) if query.strip() else None
+        named = _named_fields(search)
+        if named & _COUNTED or sort.removeprefix("-") in _COUNTED:
+            with self._database.begin() as unit:
+                unit.lists.roll_due(now)
+        with self._database.read() as unit:
+            return unit.lists.page(
+                now=now,
+                repository=repository,
+                view=_widened(view or View(), named),
+                search=search,
+                sort=sort,
+                number=page,
+                size=page_size,
+            )
+
+    def edit(
+        self,
+        identifier: str,
+        *,
+        actor: str,
+        repository: str = "",
+        **changes: Unpack[TokenChanges],
+    ) -> Edited:
+        """Change what is named in `changes`, all of it or nothing.
+
+        Args:
+            identifier: of the token.
+            actor: who asks.
+            repository: where `limit_package_query` and `access` apply; needless for a token that
+                opens a single one.
+            changes: None clears a field.
+
+        Raises:
+            NotFound: when there is no such token, or it does not open `repository`.
+            Refused: when it is a user's or deleted, or the quota is reached.
+            InvalidValue: when a field does not fit.
+        """
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            _require_editable(before)
+            owner = before.grants[0].repository.partition("/")[0]
+            after = checked(changed_terms(before.terms, owner, changes))
+            operation.unit.tokens.save(identifier, after, at=operation.now, by=operation.actor)
+            warnings = self._edit_grant(operation, before, repository, changes)
+            if "enabled" in changes:
+                _switch(operation, before, State.ENABLED if changes["enabled"] else State.DISABLED)
+            check_quota_of_change(operation, before, self._quota)
+            token = operation.record_token("token.edited", before, identifier)
+            return Edited(token=token, warnings=warnings)
+
+    def enable(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+        """Let a disabled token open its repositories again.
+
+        Raises:
+            NotFound: when there is no such token.
+            Refused: when it is deleted, or its owner's quota is reached.
+        """
+        return self._set_state(identifier, repository, actor, State.ENABLED, "token.enabled")
+
+    def disable(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+        """Close a token's repositories to it from the next request on; its secret is kept.
+
+        Raises:
+            NotFound: when there is no such token.
+            Refused: when it is deleted.
+        """
+        return self._set_state(identifier, repository, actor, State.DISABLED, "token.disabled")
+
+    def delete(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+        """End a token for good, in all its repositories. Its history is kept, its secret is not.
+
+        Raises:
+            NotFound: when there is no such token.
+            Refused: when it is a repository's default token, or deleted already.
+        """
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            require_living(before)
+            if before.is_default:
+                raise Refused(
+                    f"The default token of {before.grants[0].repository} cannot be deleted.",
+                    "Disable it, or refresh it so that its secret opens nothing any more.",
+                )
+            unit = operation.unit
+            unit.secrets.drop(identifier)
+            unit.tokens.set_state(identifier, State.DELETED, at=operation.now, by=operation.actor)
+            return operation.record_token("token.deleted", before, identifier)
+
+    def reset(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+        """Count downloads, clients and bandwidth from zero again.
+
+        Raises:
+            NotFound: when there is no such token.
+            Refused: when it is deleted.
+        """
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            require_living(before)
+            operation.unit.tokens.zero_usage(identifier, at=operation.now)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+            usage = before.usage
+            return operation.record_token(
+                "token.reset",
+                before,
+                identifier,
+                extra={
+                    "previous_downloads": usage.downloads,
+                    "previous_clients": usage.clients,
+                    "previous_bandwidth": usage.bandwidth,
+                },
+            )
+
+    def grant(self, identifier: str, grant: TokenGrant, *, actor: str) -> Edited:
+        """Let a token open one repository more, or replace what it opens there.
+
+        Its secrets open the new repository, too.
+
+        Raises:
+            NotFound: when there is no such token or repository.
+            InvalidValue: when the restriction does not fit.
+            Conflict: when another token uses one of its secrets in that repository.
+            Refused: when it is deleted, a user's, or the default token of another repository.
+        """
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier)
+            _require_editable(before)
+            there = before.grant_in(grant.repository)
+            if before.is_default and there is None:
+                raise Refused(
+                    f"The default token of {before.grants[0].repository} opens only that.",
+                    "Create a token of its own for several repositories.",
+                )
+            kept = replace(
+                grant,
+                access=checked_access(grant.access),
+                is_default=there is not None and there.is_default,
+            )
+            warnings = self._issuer.open(operation, identifier, kept)
+            operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+            token = operation.record_token(
+                "token.granted", before, identifier, repository=grant.repository
+            )
+            return Edited(token=token, warnings=warnings)
+
+    def revoke(self, identifier: str, repository: str, *, actor: str) -> Token:
+        """Close one of several repositories to a token.
+
+        Raises:
+            NotFound: when there is no such token, or it does not open `repository`.
+            Refused: when it opens nothing else, is deleted or is a user's.
+        """
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            _require_editable(before)
+            if len(before.grants) == 1:
+                raise Refused(
+                    f"The token {identifier} opens only {repository}.",
+                    "Disable or delete the token instead.",
+                )
+            return close(operation, before, repository)
+
+    def _set_state(
+        self, identifier: str, repository: str, actor: str, state: State, action: str
+    ) -> Token:
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            require_living(before)
+            if before.state is state:
+                return before
+            _switch(operation, before, state)
+            check_quota_of_change(operation, before, self._quota)
+            return operation.record_token(action, before, identifier)
+
+    def _edit_grant(
+        self, operation: Operation, token: Token, repository: str, changes: TokenChanges
+    ) -> tuple[str, ...]:
+        if not {"limit_package_query", "access"} & changes.keys():
+            return ()
+        grant = token.grant_in(repository or token.grants[0].repository)
+        if grant is None or (not repository and len(token.grants) > 1):
+            raise InvalidValue(
+                "repository",
+                f"The token {token.identifier} opens {len(token.grants)} repositories.",
+                "Say in which of them the restriction or access is to change.",
+            )
+        text = changes.get("limit_package_query", grant.limit_package_query)
+        access = checked_access(changes.get("access", grant.access))
+        changed = replace(grant, limit_package_query=text, access=access)
+        return self._issuer.open(operation, token.identifier, changed)
+
+
+_COUNTED: Final = frozenset(
+    {"state", "clients", "downloads", "bandwidth", "bandwidth_usage", "last_reset"}
+)
+"""Fields whose value changes when a scheduled reset passes."""
+
+
+def _check_grants(grants: Sequence[TokenGrant]) -> None:
+    names = [grant.repository for grant in grants]
+    if not names or len(set(names)) < len(names):
+        raise InvalidValue(
+            "grants",
+            "A token opens no repository." if not names else "A repository is granted twice.",
+            "Give one grant for each repository that it is to open.",
+        )
+
+
+def _require_editable(token: Token) -> None:
+    require_living(token)
+    if token.kind is CredentialKind.USER:
+        raise Refused(
+            f"The token {token.identifier} belongs to the user {token.user} and cannot be edited.",
+            "Change the user's permissions, or disable or delete the token.",
+        )
+
+
+def _switch(operation: Operation, token: Token, state: State) -> None:
+    operation.unit.tokens.set_state(token.identifier, state, at=operation.now, by=operation.actor)
+
+
+def _named_fields(search: Node | None) -> frozenset[str]:
+    return frozenset() if search is None else frozenset(term.field for term, _ in terms(search))
+
+
+def _widened(view: View, named: frozenset[str]) -> View:
+    return replace(
+        view,
+        disabled=view.disabled or bool(named & {"active", "state"}),
+        deleted=view.deleted or "state" in named,
+    )

@@ -1,0 +1,140 @@
+"""Use cases of a token's secret: set, refresh, reveal.
+
+A replaced secret is dead from the next request on, in every repository and on every node. Only a
+refresh that asks for an overlap lets it live on, for as long as it says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.interfaces import Clock, Sealer
+from entitlements_core.policy.credential import CredentialKind
+from entitlements_core.services.issuing import Issued, Issuer
+from entitlements_core.services.operation import ChangeObserver, Operations, require_living
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+
+__all__ = ["LONGEST_OVERLAP", "Rotation"]
+
+LONGEST_OVERLAP: Final = timedelta(days=366)
+
+
+class Rotation:
+    """What a vendor does with the secret of a token. Each method is one transaction.
+
+    Args:
+        database: the store.
+        sealer: the server's key.
+        clock: tells the time.
+        on_change: told of every change after it was stored; it cannot break anything.
+        seal_secrets: keep secrets encrypted, so that they can be shown again.
+        reserved: path words that a custom secret may not be, beside the product's own.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition root names its parts
+        self,
+        *,
+        database: "Database",
+        sealer: Sealer,
+        clock: Clock,
+        on_change: ChangeObserver | None = None,
+        seal_secrets: bool = True,
+        reserved: Sequence[str] = (),
+    ) -> None:
+        self._operations = Operations(database=database, clock=clock, on_change=on_change)
+        self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets, reserved=reserved)
+
+    def set_secret(
+        self, identifier: str, secret: str, *, actor: str, repository: str = ""
+    ) -> Issued:
+        """Replace the secret by a custom one; all earlier ones end at once.
+
+        Raises:
+            NotFound: when there is no such token.
+            InvalidValue: when the secret breaks the rules; the text never repeats it.
+            Conflict: when another token uses it in one of the token's repositories.
+            Refused: when the token is deleted or a user's.
+        """
+        return self._replace(identifier, repository, actor, "token.secret_set", custom=secret)
+
+    def refresh(
+        self,
+        identifier: str,
+        *,
+        actor: str,
+        overlap: timedelta | None = None,
+        repository: str = "",
+    ) -> Issued:
+        """Replace the secret by a generated one.
+
+        Args:
+            identifier: of the token.
+            actor: who asks.
+            overlap: how long the secrets so far go on, more than zero and at most 366 days. None
+                ends them at once, those of an earlier overlap included.
+            repository: one that the token has to open, or empty.
+
+        Raises:
+            NotFound: when there is no such token.
+            InvalidValue: when the overlap is out of bounds.
+            Refused: when the token is deleted.
+        """
+        if overlap is not None and not timedelta(0) < overlap <= LONGEST_OVERLAP:
+            raise InvalidValue(
+                "overlap",
+                f"The old secret cannot go on for {overlap}.",
+                f"Use more than nothing and at most {LONGEST_OVERLAP.days} days, or no overlap.",
+            )
+        return self._replace(identifier, repository, actor, "token.refreshed", overlap=overlap)
+
+    def reveal(self, identifier: str, *, actor: str, repository: str = "") -> str:
+        """The current secret in clear. That it was shown, and to whom, is written down.
+
+        Raises:
+            NotFound: when there is no such token.
+            Refused: when it is deleted, or its secret was not kept.
+            KeyFileError: when the secret was sealed with another key.
+        """
+        with self._operations.begin(actor) as operation:
+            token = operation.unit.tokens.get(identifier, repository)
+            require_living(token)
+            secret = self._issuer.unsealed(operation.unit.secrets.sealed(identifier))
+            if secret is None:
+                raise Refused(
+                    f"The secret of token {identifier} cannot be shown: it was not kept.",
+                    "Refresh the token for a new secret; turn sealing on to have it kept.",
+                )
+            operation.record_token("token.revealed", token, identifier)
+            return secret
+
+    def _replace(  # noqa: PLR0913, PLR0917 - one place for both ways to replace a secret
+        self,
+        identifier: str,
+        repository: str,
+        actor: str,
+        action: str,
+        custom: str | None = None,
+        overlap: timedelta | None = None,
+    ) -> Issued:
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            require_living(before)
+            if custom is not None and before.kind is CredentialKind.USER:
+                raise Refused(
+                    f"The token {identifier} belongs to the user {before.user}"
+                    " and cannot be given a secret.",
+                    "Refresh it for a new one.",
+                )
+            until = None if overlap is None else operation.now + overlap
+            issued = self._issuer.renew(operation, identifier, custom, previous_until=until)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+            token = operation.record_token(action, before, identifier, extra=_until(until))
+            return replace(issued, token=token)
+
+
+def _until(moment: datetime | None) -> dict[str, object]:
+    return {} if moment is None else {"previous_until": moment.isoformat()}

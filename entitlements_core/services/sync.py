@@ -1,0 +1,334 @@
+"""Use case: give one repository the tokens of another (Cloudsmith, "Synchronising").
+
+Tokens are matched by their current secret, for that is what a customer holds. After a sync one
+secret opens both repositories, but identifiers and counters are separate.
+
+The default token of the destination cannot be deleted, and a repository has only one. Replacing
+therefore lets it take over secret, terms and state of the source's default token, with fresh
+counters; it is disabled when the source has none. Merging leaves both default tokens alone: each is
+its repository's own.
+A default token whose secret ends is disabled and has none until it is refreshed.
+
+A token that opens source and destination both is the same token on both sides; it is kept. A token
+of the destination that opens further repositories loses only this one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from entitlements_core.errors import InvalidValue
+from entitlements_core.interfaces import Clock
+from entitlements_core.policy.credential import State
+from entitlements_core.policy.token import Terms, Token, TokenGrant
+from entitlements_core.services.issuing import new_identifier
+from entitlements_core.services.operation import ChangeObserver, Operation, Operations
+from entitlements_core.services.quota import check_quota
+from entitlements_core.services.repositories import close
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+    from entitlements_core.store.unit import Unit
+
+__all__ = ["Difference", "Mode", "Sync"]
+
+Mode = Literal["replace", "merge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a sync does, or would do.
+
+    Attributes:
+        added: tokens of the source whose secret does not open the destination yet.
+        changed: pairs of source and destination with one secret, but other terms.
+        kept: tokens of the destination whose secret goes on with the same terms.
+        removed: tokens of the destination whose secret ends.
+        tokens: the living tokens of the destination afterwards; empty for a dry run.
+    """
+
+    added: tuple[Token, ...] = ()
+    changed: tuple[tuple[Token, Token], ...] = ()
+    kept: tuple[Token, ...] = ()
+    removed: tuple[Token, ...] = ()
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What to do, token by token."""
+
+    added: list[Token] = field(default_factory=list)
+    changed: list[tuple[Token, Token]] = field(default_factory=list)
+    kept: list[tuple[Token, Token]] = field(default_factory=list)
+    removed: list[Token] = field(default_factory=list)
+
+    def difference(self, tokens: Sequence[Token] = ()) -> Difference:
+        return Difference(
+            added=tuple(self.added),
+            changed=tuple(self.changed),
+            kept=tuple(there for _, there in self.kept),
+            removed=tuple(self.removed),
+            tokens=tuple(tokens),
+        )
+
+
+class Sync:
+    """Synchronises the tokens of repositories.
+
+    Args:
+        database: the store.
+        clock: tells the time.
+        on_change: told of every change after it was stored; it cannot break anything.
+        quota: how many active tokens an owner may have; None is no quota.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: "Database",
+        clock: Clock,
+        on_change: ChangeObserver | None = None,
+        quota: int | None = None,
+    ) -> None:
+        self._database = database
+        self._quota = quota
+        self._operations = Operations(database=database, clock=clock, on_change=on_change)
+
+    def run(
+        self,
+        source: str,
+        destination: str,
+        *,
+        actor: str,
+        mode: Mode = "replace",
+        dry_run: bool = True,
+    ) -> Difference:
+        """Give `destination` the tokens of `source`, user tokens included.
+
+        Args:
+            source: ``owner/slug``; nothing changes there.
+            destination: ``owner/slug``.
+            actor: who asks.
+            mode: ``replace`` deletes the tokens of the destination and copies those of the source,
+                with the same secrets, new identifiers and fresh counters. ``merge`` adds what is
+                missing, gives tokens with the same secret the source's terms, and keeps the rest.
+            dry_run: only tell what would be done.
+
+        Raises:
+            InvalidValue: when both are one, or there is no such mode.
+            NotFound: when there is no such repository.
+            Refused: when the quota of active tokens does not suffice; then nothing is changed.
+        """
+        _check(source, destination, mode)
+        if dry_run:
+            with self._database.read() as unit:
+                return _plan(unit, source, destination, mode).difference()
+        with self._operations.begin(actor) as operation:
+            unit = operation.unit
+            plan = _plan(unit, source, destination, mode)
+            owner = destination.partition("/")[0]
+            active = unit.tokens.count_active(owner)
+            _Copying(operation, source, destination).run(plan, mode)
+            if unit.tokens.count_active(owner) > active:
+                check_quota(operation, owner, self._quota)
+            difference = plan.difference(unit.tokens.living_in(destination))
+            operation.record(
+                "repository.synced",
+                destination,
+                after={"source": source, "mode": mode, "tokens": len(difference.tokens)},
+            )
+            return difference
+
+
+@dataclass(frozen=True, slots=True)
+class _Copying:
+    """The changes of one sync."""
+
+    operation: Operation
+    source: str
+    destination: str
+
+    def run(self, plan: _Plan, mode: Mode) -> None:
+        if mode == "merge":
+            for here, there in plan.changed:
+                self._take_over(here, there)
+        else:
+            self._clear(plan)
+        for token in plan.added:
+            self._copy(token)
+
+    def _clear(self, plan: _Plan) -> None:
+        """Replace: what was there goes, and its secrets are free for the copies."""
+        for token in plan.removed:
+            self._remove(token)
+        # A token that opens both repositories is the same on both sides.
+        pairs = [
+            (here, there)
+            for here, there in plan.changed + plan.kept
+            if here.identifier != there.identifier
+        ]
+        for _, there in pairs:
+            if not there.is_default:
+                close(self.operation, there, self.destination)
+        # The default token first: it gives up a secret that a copy may need.
+        for here, there in sorted(pairs, key=lambda pair: not pair[1].is_default):
+            if there.is_default:
+                self._take_over(here, there)
+            else:
+                self._copy(here)
+
+    def _remove(self, token: Token) -> None:
+        if not token.is_default:
+            close(self.operation, token, self.destination)
+            return
+        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor
+        unit.secrets.drop(token.identifier)
+        unit.tokens.set_state(token.identifier, State.DISABLED, at=now, by=actor)
+        self.operation.record_token("token.disabled", token, token.identifier)
+
+    def _copy(self, token: Token) -> None:
+        """A new token with the terms, the state and the secrets of `token`."""
+        unit, identifier = self.operation.unit, new_identifier()
+        unit.tokens.insert(
+            _terms_in(self.destination, self.source, token),
+            identifier=identifier,
+            kind=token.kind,
+            state=token.state,
+            user=token.user,
+            at=self.operation.now,
+            by=self.operation.actor,
+        )
+        self._grant_like(token, identifier, is_default=token.is_default)
+        self._secrets_like(token, identifier)
+        self.operation.record_token(
+            "token.created", None, identifier, extra={"copy_of": token.identifier}
+        )
+
+    def _take_over(self, here: Token, there: Token) -> None:
+        """`there` becomes like `here`, under its own identifier."""
+        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor
+        identifier = there.identifier
+        terms = _terms_in(self.destination, self.source, here)
+        unit.tokens.save(identifier, terms, at=now, by=actor)
+        unit.tokens.set_state(identifier, here.state, at=now, by=actor)
+        self._grant_like(here, identifier, is_default=there.is_default)
+        if there.is_default:
+            unit.secrets.drop(identifier, self.destination)
+            unit.tokens.zero_usage(identifier, at=now)
+        self._secrets_like(here, identifier)
+        self.operation.record_token(
+            "token.synced", there, identifier, extra={"copy_of": here.identifier}
+        )
+
+    def _grant_like(self, token: Token, identifier: str, *, is_default: bool) -> None:
+        grant = token.grant_in(self.source) or TokenGrant(repository=self.source)
+        self.operation.unit.tokens.set_grant(
+            identifier,
+            self.destination,
+            access=grant.access,
+            limit_package_query=grant.limit_package_query,
+            is_default=is_default,
+        )
+
+    def _secrets_like(self, token: Token, identifier: str) -> None:
+        self.operation.unit.secrets.copy(
+            token.identifier,
+            identifier,
+            self.destination,
+            at=self.operation.now,
+            origin=self.source,
+        )
+
+
+def _plan(unit: "Unit", source: str, destination: str, mode: Mode) -> _Plan:
+    here, there = _Side.read(unit, source), _Side.read(unit, destination)
+    plan = _Plan()
+    if mode == "replace":
+        _plan_default(here.default, there.default, plan)
+    for digest, token in here.tokens.items():
+        match = there.tokens.get(digest)
+        if token.is_default or (match is not None and match.is_default):
+            # Default tokens were planned for, or are left alone.
+            _plan_beside_default(token, match, mode, plan)
+        elif match is not None:
+            same = token.identifier == match.identifier or here.likeness(
+                token, destination
+            ) == there.likeness(match, destination)
+            (plan.kept if same else plan.changed).append((token, match))
+        elif mode == "replace" or token.user not in there.users:
+            plan.added.append(token)
+    if mode == "replace":
+        gone = [token for digest, token in there.tokens.items() if digest not in here.tokens]
+        plan.removed += [token for token in gone if not token.is_default]
+    return plan
+
+
+def _plan_default(here: Token | None, there: Token | None, plan: _Plan) -> None:
+    if here is None and there is not None:
+        plan.removed.append(there)
+    elif here is not None and there is not None:
+        plan.changed.append((here, there))
+    elif here is not None:
+        plan.added.append(here)
+
+
+def _plan_beside_default(here: Token, there: Token | None, mode: Mode, plan: _Plan) -> None:
+    """One secret is a default token's on one side and another token's on the other."""
+    if mode == "merge":
+        return
+    if not here.is_default:
+        plan.added.append(here)
+    elif there is not None and not there.is_default:
+        plan.removed.append(there)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The living tokens of one repository.
+
+    Attributes:
+        tokens: by their current secret.
+        default: the default token, whether or not it has a secret.
+        users: who has a user token.
+    """
+
+    repository: str
+    tokens: dict[bytes, Token]
+    default: Token | None
+    users: frozenset[str]
+
+    @classmethod
+    def read(cls, unit: "Unit", repository: str) -> "_Side":
+        living = {token.identifier: token for token in unit.tokens.living_in(repository)}
+        secrets = unit.secrets.current_in(repository)
+        return cls(
+            repository,
+            {digest: living[identifier] for digest, identifier in secrets.items()},
+            next((token for token in living.values() if token.is_default), None),
+            frozenset(token.user for token in living.values() if token.user),
+        )
+
+    def likeness(self, token: Token, destination: str) -> tuple[object, ...]:
+        """What has to be equal for two tokens to be kept as they are."""
+        grant = token.grant_in(self.repository) or TokenGrant(repository=self.repository)
+        terms = _terms_in(destination, self.repository, token)
+        return terms, token.state, grant.access, grant.limit_package_query
+
+
+def _terms_in(destination: str, source: str, token: Token) -> Terms:
+    """The terms of a copy; it counts on the quota of its own repository's owner."""
+    if token.owner != source.partition("/")[0]:
+        return token.terms
+    return replace(token.terms, owner=destination.partition("/")[0])
+
+
+def _check(source: str, destination: str, mode: str) -> None:
+    if source == destination:
+        raise InvalidValue(
+            "source",
+            f"{source} cannot be synchronised with itself.",
+            "Choose another repository as the source.",
+        )
+    if mode not in {"replace", "merge"}:
+        raise InvalidValue("mode", f"{mode!r} is no mode of a sync.", "Use replace or merge.")

@@ -1,0 +1,137 @@
+"""Use cases of user tokens: a user of the host gets one, and loses it with the permission to read.
+
+They come about when a permitted user asks for one, open what the user may read, and cannot be
+edited (Cloudsmith, "User Entitlement Tokens").
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from entitlements_core.errors import Refused
+from entitlements_core.interfaces import Clock, Sealer
+from entitlements_core.policy.credential import CredentialKind, State
+from entitlements_core.policy.token import Terms, Token, TokenGrant
+from entitlements_core.services.issuing import Draft, Issued, Issuer
+from entitlements_core.services.operation import ChangeObserver, Operations
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+    from entitlements_core.store.unit import Unit
+
+__all__ = ["UserMayRead", "UserTokens"]
+
+UserMayRead = Callable[[str, str], bool | None]
+"""Whether a user may read a repository; None when nobody can tell."""
+
+
+class UserTokens:
+    """Tokens of the host's users.
+
+    Args:
+        database: the store.
+        sealer: the server's key.
+        clock: tells the time.
+        user_may_read: asks the host. It is called outside of any transaction.
+        on_change: told of every change after it was stored; it cannot break anything.
+        seal_secrets: keep secrets encrypted, so that a user can be shown the same one again.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition root names its parts
+        self,
+        *,
+        database: "Database",
+        sealer: Sealer,
+        clock: Clock,
+        user_may_read: UserMayRead,
+        on_change: ChangeObserver | None = None,
+        seal_secrets: bool = True,
+    ) -> None:
+        self._database = database
+        self._may_read = user_may_read
+        self._operations = Operations(database=database, clock=clock, on_change=on_change)
+        self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets)
+
+    def get(self, user: str, repository: str) -> Issued:
+        """The token of `user` for `repository`; made when there is none.
+
+        A token that the vendor disabled is given as it is. The secret is None where secrets are
+        not kept and the token was there before: a refresh makes a new one.
+
+        Raises:
+            NotFound: when there is no such repository.
+            Refused: when the repository has no user tokens, or the host does not say that the
+                user may read it.
+            InvalidValue: when `user` is no name.
+        """
+        with self._database.read() as unit:
+            enabled = unit.repositories.get(repository).user_tokens_enabled
+        if not enabled:
+            raise Refused(
+                f"The repository {repository} has no user tokens.",
+                "Ask an administrator to enable them for it.",
+            )
+        if self._may_read(user, repository) is not True:
+            raise Refused(
+                f"The user {user!r} may not read {repository}, as far as this server can tell.",
+                "Ask an administrator for permission to read it.",
+            )
+        with self._database.read() as unit:
+            found = self._existing(unit, user, repository)
+        return found or self._make(user, repository)
+
+    def cleanup(
+        self, *, actor: str, repository: str = "", dry_run: bool = True
+    ) -> tuple[Token, ...]:
+        """Delete the user tokens whose user may no longer read their repository.
+
+        They open nothing any more, so this only tidies up. Where the host cannot tell, a token is
+        kept: deletion is final, and the host may only be unwell.
+
+        Args:
+            actor: who asks.
+            repository: ``owner/slug``, or empty for all.
+            dry_run: only tell which they are.
+
+        Raises:
+            NotFound: when there is no such repository.
+        """
+        with self._database.read() as unit:
+            tokens = unit.tokens.user_tokens(repository)
+        lost = tuple(token for token in tokens if self._lost(token))
+        if dry_run or not lost:
+            return lost
+        with self._operations.begin(actor) as operation:
+            deleted = []
+            for token in lost:
+                now = operation.unit.tokens.get(token.identifier)
+                if now.state is State.DELETED:
+                    continue  # meanwhile, by somebody else
+                operation.unit.secrets.drop(token.identifier)
+                operation.unit.tokens.set_state(
+                    token.identifier, State.DELETED, at=operation.now, by=operation.actor
+                )
+                deleted.append(operation.record_token("token.deleted", now, token.identifier))
+            return tuple(deleted)
+
+    def _lost(self, token: Token) -> bool:
+        answers = [self._may_read(token.user, grant.repository) for grant in token.grants]
+        return all(answer is False for answer in answers)
+
+    def _existing(self, unit: "Unit", user: str, repository: str) -> Issued | None:
+        token = unit.tokens.of_user(user, repository)
+        if token is None:
+            return None
+        secret = self._issuer.unsealed(unit.secrets.sealed(token.identifier))
+        return Issued(token=token, secret=secret)
+
+    def _make(self, user: str, repository: str) -> Issued:
+        draft = Draft(
+            terms=Terms(name=user, owner=repository.partition("/")[0]),
+            grants=(TokenGrant(repository=repository),),
+            kind=CredentialKind.USER,
+            user=user,
+        )
+        with self._operations.begin(user) as operation:
+            # The same user may have asked twice at once.
+            found = self._existing(operation.unit, user, repository)
+            return found or self._issuer.issue(operation, draft)
