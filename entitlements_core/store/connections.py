@@ -17,11 +17,15 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL, make_url
 
 from entitlements_core.errors import ConfigurationError, StoreError
+from entitlements_core.store.address import Address
+from entitlements_core.store.failures import unreachable
 
 __all__ = ["ConnectionStack", "is_sqlite", "open_stack"]
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds that a statement waits for another process's transaction."""
+_POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchronous_commit=on"
+"""What was answered is on the disk, whatever the server's default; what is locked is an error."""
 
 
 class Connection(Protocol):
@@ -40,7 +44,7 @@ class ConnectionStack:
     """
 
     def __init__(self, connect: Callable[[], Any]) -> None:
-        self._connect = connect
+        self.connect = connect
         self._idle: deque[Any] = deque()
         stack = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(stack()))
@@ -62,7 +66,7 @@ class ConnectionStack:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._connect()
+            return self.connect()
 
     def give_back(self, connection: Any) -> None:  # noqa: ANN401 - of either driver
         """Keep a sound connection for the next one."""
@@ -70,8 +74,9 @@ class ConnectionStack:
 
     def close(self) -> None:
         """Close what is idle."""
-        while self._idle:
-            self._idle.pop().close()
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def forget(self) -> None:
         """Leave the connections to the process they belong to."""
@@ -140,17 +145,11 @@ def _connect_sqlite(path: str, synchronous: str) -> sqlite3.Connection:
 def _connect_postgres(url: URL) -> Any:  # noqa: ANN401 - psycopg is an optional extra
     import psycopg  # noqa: PLC0415 - an optional extra
 
-    query = {name: value for name, value in url.query.items() if isinstance(value, str)}
+    query: dict[str, Any] = {"connect_timeout": BUSY_TIMEOUT, **url.query}
+    given = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+    query |= {name: value for name, value in given.items() if value}
+    query["options"] = f"{_POSTGRES_OPTIONS} {query.get('options', '')}"
     try:
-        return psycopg.connect(
-            host=url.host or query.pop("host", None),
-            port=url.port or query.pop("port", None),
-            user=url.username,
-            password=url.password,
-            dbname=url.database,
-            autocommit=True,
-            prepare_threshold=1,
-            **query,
-        )
-    except psycopg.OperationalError as error:
-        raise StoreError(f"The store cannot be reached: {error}.") from error
+        return psycopg.connect(dbname=url.database, autocommit=True, prepare_threshold=1, **query)
+    except psycopg.Error as error:
+        raise unreachable(str(Address.parse(url.render_as_string()))) from error

@@ -5,7 +5,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +12,10 @@ from sqlalchemy.engine import make_url
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.limits import BandwidthUnit, Limits, Usage
-from entitlements_core.policy.metering import Account, Schedule, Transfer
-from entitlements_core.policy.period import ResetPeriod
+from entitlements_core.policy.metering import Transfer
 from entitlements_core.store.connections import open_stack
 from entitlements_core.store.ledger import Book, Entry, Receipt, TransferKey
+from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.types import from_micros, to_micros
 
 try:
@@ -27,11 +25,10 @@ except ImportError:  # pragma: no cover - only where there is no flock
 
 __all__ = ["SqliteLedger"]
 
-_ACCOUNT: Final = """
-    SELECT t.limit_num_downloads, t.limit_num_clients, t.limit_bandwidth, t.limit_bandwidth_unit,
-           t.scheduled_reset_period, t.reset_anchor, u.since, u.downloads, u.clients, u.bandwidth
-    FROM usage u JOIN tokens t ON t.id = u.token_id WHERE u.token_id = ?
-"""
+_ACCOUNT: Final = (
+    f"SELECT {ACCOUNT_COLUMNS} FROM usage u JOIN tokens t ON t.id = u.token_id"  # noqa: S608 - only constants are put together
+    " WHERE u.token_id = ?"
+)
 _PAST: Final = """
     SELECT (SELECT since FROM clients WHERE token_id = ?1 AND client = ?4),
            (SELECT max(at) FROM downloads
@@ -80,7 +77,7 @@ class SqliteLedger:
         synchronous: FULL or NORMAL, as for `open_stack`.
     """
 
-    def __init__(self, url: str, *, synchronous: str = "FULL") -> None:
+    def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
         self._stack = open_stack(url, synchronous=synchronous)
         self._turnstile = Turnstile(Path(f"{make_url(url).database}.lock"))
 
@@ -90,8 +87,8 @@ class SqliteLedger:
             book = Book()
             outcomes: list[Receipt | Deny | StoreError] = []
             for entry in entries:
-                _load(connection, book, entry)
                 try:
+                    _load(connection, book, entry)
                     outcomes.append(book.post(entry))
                 except StoreError as error:
                     outcomes.append(error)
@@ -100,26 +97,8 @@ class SqliteLedger:
 
     def cancel(self, receipt: Receipt) -> None:
         """See `LedgerDriver.cancel`."""
-        entry, taken = receipt.entry, receipt.taken
-        key = (entry.token_id, receipt.repository_id, entry.filename, entry.client)
         with self._transaction() as connection:
-            connection.execute(
-                "UPDATE usage SET downloads = downloads - ?, clients = clients - ?,"
-                " bandwidth = bandwidth - ? WHERE token_id = ? AND since = ?",
-                (
-                    taken.counted,
-                    taken.new_client,
-                    entry.length,
-                    entry.token_id,
-                    to_micros(taken.usage.since),
-                ),
-            )
-            if taken.new_client:
-                connection.execute(
-                    "DELETE FROM clients WHERE token_id = ? AND client = ?",
-                    (entry.token_id, entry.client),
-                )
-            _cancel_transfer(connection, key, receipt)
+            take_back(connection.execute, receipt)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -250,69 +229,3 @@ def _save(connection: sqlite3.Connection, book: Book) -> None:
             connection.execute(_SAVE_COLLECTED, (*key, collected, to_micros(now)))
         else:
             connection.execute(_DROP_COLLECTED, key)
-
-
-def _cancel_transfer(connection: sqlite3.Connection, key: TransferKey, receipt: Receipt) -> None:
-    token_id, repository_id, filename, client = key
-    length, taken = receipt.entry.length, receipt.taken
-    if taken.transfer.counted_at is None:
-        connection.execute(
-            "UPDATE partial_downloads SET collected = collected - ? WHERE token_id = ?"
-            " AND repository_id = ? AND filename = ? AND client = ?",
-            (length, *key),
-        )
-        return
-    place = (token_id, filename, client, to_micros(taken.transfer.counted_at), repository_id)
-    if taken.counted:
-        connection.execute(
-            "DELETE FROM downloads WHERE id = (SELECT max(id) FROM downloads WHERE token_id = ?"
-            " AND filename = ? AND client = ? AND at = ? AND repository_id = ?)",
-            place,
-        )
-    else:
-        connection.execute(
-            "UPDATE downloads SET requests = requests - 1, bandwidth = bandwidth - ?"
-            " WHERE token_id = ? AND filename = ? AND client = ? AND at = ? AND repository_id = ?",
-            (length, *place),
-        )
-
-
-def account_of(row: tuple[object, ...]) -> Account:
-    """The account of a row: limits, schedule and counters, in the order of `_ACCOUNT`."""
-    *rules, since, downloads, clients, bandwidth = row
-    limits, schedule = _rules(*rules)
-    return Account(
-        limits=limits,
-        schedule=schedule,
-        usage=Usage(
-            since=from_micros(_whole(since)),
-            downloads=_whole(downloads),
-            clients=_whole(clients),
-            bandwidth=_whole(bandwidth),
-        ),
-    )
-
-
-@lru_cache(maxsize=16_384)
-def _rules(*row: object) -> tuple[Limits, Schedule]:
-    downloads, clients, bandwidth, unit, period, anchor = row
-    return (
-        Limits(
-            downloads=_limit(downloads),
-            clients=_limit(clients),
-            bandwidth=None
-            if bandwidth is None
-            else _whole(bandwidth) * BandwidthUnit(str(unit)).bytes,
-        ),
-        Schedule(period=ResetPeriod(str(period)), anchor=from_micros(_whole(anchor))),
-    )
-
-
-def _limit(value: object) -> int | None:
-    return None if value is None else _whole(value)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise StoreError(f"The store holds {value!r} where a whole number belongs.")
-    return value

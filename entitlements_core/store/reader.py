@@ -1,14 +1,20 @@
 """The one look-up of the request path: from a secret's digest to the credential it opens.
 
-One statement, read on every request, so that no change is ever missed. The credential is built by
-a pure function of the row and remembered by the row itself: a changed row is another key.
+No change is ever missed. What a secret opens is remembered only for as long as nothing at all was
+committed to the store (`signal`). After that, one short statement gives the token and the
+revisions of the token and its repository, which grow with every change of either; the credential of
+those revisions was built once and is remembered under them.
 """
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
+
+from sqlalchemy.engine import make_url
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import (
@@ -23,11 +29,21 @@ from entitlements_core.policy.limits import BandwidthUnit, Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store.connections import ConnectionStack, is_sqlite, open_stack
+from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.types import from_micros, to_micros
 
 __all__ = ["CredentialReader", "Parse"]
 
 Parse = Callable[[str], PackageQuery]
+
+Opened = tuple[tuple[int | None, Credential], ...]
+"""Credentials, each with the moment its secret ends (exclusive, microseconds) or None."""
+
+Rows = list[tuple[Any, ...]]
+
+REMEMBERED: Final = 16_384
+"""How many credentials are kept ready."""
+ATTEMPTS: Final = 5
 
 _COLUMNS: Final = """
     t.id, t.identifier, t.name, t.kind, t.state, t."user",
@@ -44,33 +60,31 @@ _COLUMNS: Final = """
 # The last column is NULL when no licence is needed and empty when the one in force is accepted.
 # Otherwise it names what must be accepted; a licence without a text cannot be, and opens nothing.
 
-_JOINS: Final = """
-    JOIN tokens t ON t.id = s.token_id
-    JOIN grants g ON g.token_id = s.token_id AND g.repository_id = s.repository_id
-"""
-
+_STATE: Final = "s.valid_until, t.id, r.id, t.revision, r.revision"
 _BY_SECRET: Final = f"""
-    SELECT s.valid_until, {_COLUMNS}
-    FROM repositories r
+    SELECT {_STATE} FROM repositories r
     JOIN secrets s ON s.repository_id = r.id AND s.digest = ?
-    {_JOINS}
+    JOIN tokens t ON t.id = s.token_id
     WHERE r.owner = ? AND r.slug = ?
 """  # noqa: S608 - only constants are put together
 _BY_SECRET_ALONE: Final = f"""
-    SELECT s.valid_until, {_COLUMNS}
-    FROM secrets s
+    SELECT {_STATE} FROM secrets s
     JOIN repositories r ON r.id = s.repository_id
-    {_JOINS}
+    JOIN tokens t ON t.id = s.token_id
     WHERE s.digest = ?
 """  # noqa: S608 - only constants are put together
-_BY_IDENTIFIER: Final = f"""
-    SELECT NULL, {_COLUMNS}
-    FROM tokens t
+_BY_IDENTIFIER: Final = """
+    SELECT NULL, t.id, r.id, t.revision, r.revision FROM tokens t
     JOIN grants g ON g.token_id = t.id
     JOIN repositories r ON r.id = g.repository_id
     WHERE t.identifier = ? AND r.owner = ? AND r.slug = ?
+"""
+_CREDENTIAL: Final = f"""
+    SELECT {_COLUMNS} FROM tokens t
+    JOIN grants g ON g.token_id = t.id
+    JOIN repositories r ON r.id = g.repository_id
+    WHERE t.id = ? AND r.id = ? AND t.revision = ? AND r.revision = ?
 """  # noqa: S608 - only constants are put together
-
 _DOWNLOADS: Final = """
     SELECT d.filename, count(*) FROM downloads d
     WHERE d.repository_id = (SELECT id FROM repositories WHERE owner = ? AND slug = ?)
@@ -89,12 +103,17 @@ class CredentialReader:
 
     def __init__(self, url: str, *, parse: Parse = PackageQuery.parse, eula_url: str = "") -> None:
         self._stack: ConnectionStack = open_stack(url)
-        self._qmark = is_sqlite(url)
+        self._file = Path(str(make_url(url).database)) if is_sqlite(url) else None
+        self._signal: tuple[int, CommitSignal | None, Any] = (0, None, None)
+        self._known: dict[tuple[bytes, str], tuple[bytes, Opened]] = {}
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
-        self._build: Callable[..., Credential] = lru_cache(maxsize=16_384)(
-            lambda *row: _credential(row, parsed, eula_url)
-        )
+
+        def load(*state: int) -> Credential | None:
+            row = self._read(_CREDENTIAL, state)
+            return _credential(row[0], parsed, eula_url) if row else None
+
+        self._load = lru_cache(maxsize=REMEMBERED)(load)
 
     def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
         """The credential that a secret opens in `repository` (``owner/slug``), or None.
@@ -102,9 +121,18 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
+        # Listened to before the statement: what is committed in between is heard the next time.
+        heard = self._listen()
+        known = self._known.get((digest, repository))
+        if known is not None and known[0] == heard:
+            return _valid(known[1], now)
         owner, _, slug = repository.partition("/")
-        rows = self._read(_BY_SECRET, (digest, owner, slug))
-        return self._first(rows, to_micros(now))
+        opened = self._open(_BY_SECRET, (digest, owner, slug))
+        if heard is not None and opened:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[digest, repository] = (heard, opened)
+        return _valid(opened, now)
 
     def find_anywhere(self, digest: bytes, now: datetime) -> tuple[Credential, ...]:
         """The credentials that a secret opens, one for each repository it is granted in.
@@ -112,9 +140,8 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        moment = to_micros(now)
-        rows = self._read(_BY_SECRET_ALONE, (digest,))
-        return tuple(found for row in rows if (found := self._first([row], moment)) is not None)
+        opened = self._open(_BY_SECRET_ALONE, (digest,))
+        return tuple(found for item in opened if (found := _valid((item,), now)) is not None)
 
     def by_identifier(self, identifier: str, repository: str) -> Credential | None:
         """The credential of a token's public name in `repository`, or None; whatever its state.
@@ -123,7 +150,8 @@ class CredentialReader:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = repository.partition("/")
-        return self._first(self._read(_BY_IDENTIFIER, (identifier, owner, slug)), 0)
+        opened = self._open(_BY_IDENTIFIER, (identifier, owner, slug))
+        return opened[0][1] if opened else None
 
     def downloads(self, repository: str) -> dict[str, int]:
         """How often each file of `repository` was downloaded, by file name; 0 is left out.
@@ -136,26 +164,65 @@ class CredentialReader:
 
     def close(self) -> None:
         """Close the idle connections."""
+        keeper = self._signal[2]
+        self._signal = (0, None, None)
+        if keeper is not None:
+            keeper.close()
         self._stack.close()
 
-    def _first(self, rows: list[tuple[Any, ...]], moment: int) -> Credential | None:
-        for valid_until, *row in rows:
-            if valid_until is None or moment < valid_until:
-                return self._build(*row)
-        return None
+    def _open(self, statement: str, values: tuple[object, ...]) -> Opened:
+        """The credentials of a look-up, each with the end of its secret."""
+        for _ in range(ATTEMPTS):
+            states = self._read(statement, values)
+            found = [(until, self._load(*state)) for until, *state in states]
+            opened = tuple((until, one) for until, one in found if one is not None)
+            if len(opened) == len(states):
+                return opened
+            # A token changed between the two statements: look again.
+        raise StoreError("The token keeps changing.", "Try again.")
 
-    def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        if not self._qmark:
+    def _listen(self) -> bytes | None:
+        process, signal, _ = self._signal
+        if process != os.getpid():
+            signal = self._attach()
+        return None if signal is None else signal.read()
+
+    def _attach(self) -> CommitSignal | None:
+        """Begin to listen in this process, with a connection of its own that is kept open."""
+        signal = keeper = None
+        if self._file is not None:
+            keeper = self._stack.connect()
+            # Only a connection that has read holds on to the shared memory.
+            _fetch(keeper, "SELECT 1 FROM store_info", ())
+            signal = CommitSignal(self._file)
+        self._signal = (os.getpid(), signal, keeper)
+        return signal
+
+    def _read(self, statement: str, values: tuple[object, ...]) -> Rows:
+        if self._file is None:
             statement = statement.replace("?", "%s")
         connection = self._stack.take()
-        try:
-            rows: list[tuple[Any, ...]] = connection.execute(statement, values).fetchall()
-        except Exception as error:
-            # Whatever the driver raises: a store that cannot be read opens nothing.
-            connection.close()
-            raise StoreError(f"The store cannot be read: {error}.") from error
+        rows = _fetch(connection, statement, values)
         self._stack.give_back(connection)
         return rows
+
+
+def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver
+    try:
+        rows: Rows = connection.execute(statement, values).fetchall()
+    except Exception as error:
+        # Whatever the driver raises: a store that cannot be read opens nothing.
+        connection.close()
+        raise StoreError(f"The store cannot be read: {error}.") from error
+    return rows
+
+
+def _valid(opened: Opened, now: datetime) -> Credential | None:
+    """The credential whose secret is current, or one that is replaced but still overlaps."""
+    for until, credential in opened:
+        if until is None or to_micros(now) < until:
+            return credential
+    return None
 
 
 def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credential:

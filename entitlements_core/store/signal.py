@@ -1,0 +1,62 @@
+"""Whether anything was committed to a SQLite store, without asking SQLite.
+
+In WAL mode every commit rewrites the header of the shared WAL index (the ``-shm`` file): a change
+counter, the last frame and its checksum. SQLite's own readers compare that header with the one they
+saw last to learn whether their pages are stale; so do we, on the same shared memory. Asking
+``PRAGMA data_version`` gives the same answer for the price of a read transaction, which is more
+than everything else that a request for a page costs.
+
+The format is that of https://sqlite.org/walformat.html, section 2.1.
+"""
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+__all__ = ["CommitSignal"]
+
+_HEADER: Final = 48
+"""Bytes of one copy of the header; there are two, and a reader trusts them when they agree."""
+_VERSION: Final = struct.pack("=I", 3007000)
+
+_mapped: Final[dict[tuple[int, int], mmap.mmap]] = {}
+"""By device and inode. Never unmapped or closed: POSIX drops every lock that a process holds on a
+file, SQLite's among them, when it closes any descriptor of that file."""
+
+
+class CommitSignal:
+    """A value that is another one after every commit, by any process.
+
+    The caller keeps a connection open that has read from the database: while it is, no process
+    takes the shared memory away.
+
+    Args:
+        database: path of the file.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._memory = _map(f"{database}-shm")
+
+    def read(self) -> bytes | None:
+        """The value now, or None when there is nothing to rely on: then ask the database."""
+        memory = self._memory
+        if memory is None:
+            return None
+        first = memory[:_HEADER]
+        if first != memory[_HEADER : 2 * _HEADER] or first[:4] != _VERSION:
+            return None
+        return first
+
+
+def _map(path: str) -> mmap.mmap | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a string, on the way to os.open
+        key = (found.st_dev, found.st_ino)
+        if key not in _mapped:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            _mapped[key] = mmap.mmap(descriptor, 2 * _HEADER, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):
+        return None
+    return _mapped[key]
