@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
-from entitlements_core.errors import KeyFileError, StoreError
+from entitlements_core.errors import Conflict, EntitlementsError, KeyFileError, StoreError
 from entitlements_core.store import migrate, versions
 from entitlements_core.store.address import LOCK_TIMEOUT_MS, Address
 from entitlements_core.store.engines import make_engine
@@ -40,9 +40,11 @@ class Database:
         """One transaction that may write, alone among writers; committed at the end of the block.
 
         Raises:
+            Conflict: when a rule of the schema was broken, such as a secret that is used twice.
             StoreError: when the database is locked, read-only, missing, corrupt or out of reach.
         """
         with self._session(self._engines[1]) as session:
+            session.connection()  # takes the lock now, not at the first statement
             yield Unit(session)
 
     @contextmanager
@@ -133,10 +135,16 @@ class Database:
         except DBAPIError as error:
             raise self._failure(error) from None
 
-    def _failure(self, error: DBAPIError) -> StoreError:
+    def _failure(self, error: DBAPIError) -> EntitlementsError:
+        if isinstance(error, IntegrityError):
+            return Conflict(
+                f"The database {self.address} already holds what was to be written.",
+                "Look at what is there, and try again.",
+            )
         cause = error.orig or error
         failure = failure_of(cause, str(self.address))
-        if type(failure) is StoreError and error.connection_invalidated is not None:
-            no_answer = getattr(cause, "sqlstate", "") is None
-            return unreachable(str(self.address)) if no_answer else failure
+        # A server that answers says a code with what it refuses.
+        no_answer = isinstance(error, OperationalError) and getattr(cause, "sqlstate", "") is None
+        if type(failure) is StoreError and no_answer:
+            return unreachable(str(self.address))
         return failure

@@ -1,0 +1,122 @@
+"""What only the store itself promises: keys, credentials, many tokens at once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from entitlements_core.errors import Conflict, NotFound
+from entitlements_core.policy.credential import CredentialKind, State
+from entitlements_core.policy.token import Terms
+from entitlements_core.store.database import Database
+from entitlements_core.store.models import SecretRow
+from entitlements_core.store.records import Repository
+from entitlements_core.store.unit import Unit
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NAMES = ("acme/main", "acme/extra")
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """Two repositories, and a token that opens both."""
+    with database.begin() as unit:
+        for name in NAMES:
+            unit.repositories.add(Repository(name=name, created_at=NOW))
+        _token(unit, "first")
+        for name in NAMES:
+            unit.tokens.set_grant("first", name, limit_package_query="name:^demo$")
+    return database
+
+
+def _token(unit: Unit, identifier: str) -> None:
+    unit.tokens.insert(
+        Terms(name=identifier),
+        identifier=identifier,
+        kind=CredentialKind.STANDARD,
+        state=State.ENABLED,
+        user="",
+        at=NOW,
+        by="test",
+    )
+
+
+def test_the_primary_key_keeps_a_secret_unique_in_a_repository(filled: Database) -> None:
+    with filled.begin() as unit:
+        _token(unit, "second")
+        unit.tokens.set_grant("second", "acme/main")
+        unit.secrets.put("first", NAMES, b"digest", sealed=None, at=NOW)
+    with pytest.raises(Conflict), filled.begin() as unit:
+        unit.secrets.put("second", ["acme/main"], b"digest", sealed=None, at=NOW)
+    with pytest.raises(Conflict, match="already holds"):
+        _insert_secret(filled)
+
+
+def _insert_secret(database: Database) -> None:
+    with database.begin() as unit:
+        unit.session.connection().execute(
+            SecretRow.__table__.insert(),  # type: ignore[attr-defined]  # SQLModel's table
+            {"digest": b"digest", "repository_id": 1, "token_id": 2, "valid_until": None},
+        )
+
+
+def test_the_credential_of_a_token_in_a_repository(filled: Database) -> None:
+    with filled.read() as unit:
+        number = unit.tokens.row("first").id or 0
+        repository = unit.repositories.row_id("acme/main")
+        credential = unit.tokens.credential(number, repository, eula_url="https://x")
+        assert (credential.id, credential.identifier) == (number, "first")
+        assert [grant.repository for grant in credential.grants] == ["acme/extra", "acme/main"]
+        assert credential.eula.url == "https://x"
+        for missing in ((99, repository), (number, 99)):
+            with pytest.raises(NotFound):
+                unit.tokens.credential(*missing)
+
+
+def test_many_tokens_are_loaded_at_once(filled: Database) -> None:
+    with filled.begin() as unit:
+        for number in range(1_100):
+            _token(unit, f"token{number}")
+            unit.tokens.set_grant(f"token{number}", "acme/main")
+    with filled.read() as unit:
+        found = unit.tokens.living_in("acme/main")
+    assert len(found) == 1_101
+    assert found[-1].identifier == "token1099"
+
+
+def test_a_repository_has_one_default_token(filled: Database) -> None:
+    def add_second() -> None:
+        with filled.begin() as unit:
+            _token(unit, "second")
+            unit.tokens.set_grant("first", "acme/main", is_default=True)
+            unit.tokens.set_grant("second", "acme/main", is_default=True)
+
+    with pytest.raises(Conflict):
+        add_second()
+
+
+def test_what_is_not_there(filled: Database) -> None:
+    with filled.begin() as unit:
+        with pytest.raises(NotFound):
+            unit.tokens.touch("nobody", at=NOW, by="test")
+        unit.tokens.drop_grant("first", "acme/main")
+        unit.tokens.drop_grant("first", "acme/main")
+        assert len(unit.tokens.get("first").grants) == 1
+
+
+def test_a_living_secret_may_end_earlier_but_not_later(filled: Database) -> None:
+    with filled.begin() as unit:
+        for number, hours in enumerate((5, 9, 2)):
+            unit.secrets.put(
+                "first",
+                NAMES,
+                bytes([number]) * 32,
+                sealed=None,
+                at=NOW,
+                previous_until=NOW + timedelta(hours=hours),
+            )
+        current, first, second = unit.secrets.living("first")
+    assert current.valid_until is None
+    assert (first.valid_until, second.valid_until) == (
+        NOW + timedelta(hours=2),
+        NOW + timedelta(hours=2),
+    )
