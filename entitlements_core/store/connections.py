@@ -24,7 +24,7 @@ __all__ = ["ConnectionStack", "is_sqlite", "open_stack"]
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds that a statement waits for another process's transaction."""
-_POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchronous_commit=on"
+POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchronous_commit=on"
 """What was answered is on the disk, whatever the server's default; what is locked is an error."""
 
 
@@ -138,17 +138,17 @@ def _connect_sqlite(path: str, synchronous: str) -> sqlite3.Connection:
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-32768")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
 
 
 def _connect_postgres(url: URL) -> Any:  # noqa: ANN401 - psycopg is an optional extra
     import psycopg  # noqa: PLC0415 - an optional extra
 
-    query: dict[str, Any] = {"connect_timeout": BUSY_TIMEOUT, **url.query}
+    query: dict[str, Any] = {"connect_timeout": int(BUSY_TIMEOUT), **url.query}
     given = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
     query |= {name: value for name, value in given.items() if value}
-    query["options"] = f"{_POSTGRES_OPTIONS} {query.get('options', '')}"
+    query["options"] = f"{POSTGRES_OPTIONS} {query.get('options', '')}"
     try:
         return psycopg.connect(dbname=url.database, autocommit=True, prepare_threshold=1, **query)
     except psycopg.Error as error:

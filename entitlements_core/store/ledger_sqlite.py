@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import Transfer
+from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.connections import open_stack
 from entitlements_core.store.ledger import Book, Entry, Receipt, TransferKey
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
@@ -78,8 +79,10 @@ class SqliteLedger:
     """
 
     def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
+        database = Path(str(make_url(url).database))
         self._stack = open_stack(url, synchronous=synchronous)
-        self._turnstile = Turnstile(Path(f"{make_url(url).database}.lock"))
+        self._turnstile = Turnstile(Path(f"{database}.lock"))
+        self._checkpoints = Checkpoints(database, self._stack.connect)
 
     def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
         """See `LedgerDriver.commit`."""
@@ -117,6 +120,7 @@ class SqliteLedger:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
+                self._checkpoints.after_commit()
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The counters cannot be kept: {error}.") from error
 

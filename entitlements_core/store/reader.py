@@ -164,9 +164,9 @@ class CredentialReader:
 
     def close(self) -> None:
         """Close the idle connections."""
-        keeper = self._signal[2]
+        process, _, keeper = self._signal
         self._signal = (0, None, None)
-        if keeper is not None:
+        if keeper is not None and process == os.getpid():
             keeper.close()
         self._stack.close()
 

@@ -1,4 +1,4 @@
-"""Whether anything was committed to a SQLite store, without asking SQLite.
+"""Whether anything was committed to a SQLite store, and how long its log is, without asking it.
 
 In WAL mode every commit rewrites the header of the shared WAL index (the ``-shm`` file): a change
 counter, the last frame and its checksum. SQLite's own readers compare that header with the one they
@@ -19,6 +19,10 @@ __all__ = ["CommitSignal"]
 
 _HEADER: Final = 48
 """Bytes of one copy of the header; there are two, and a reader trusts them when they agree."""
+_LENGTH: Final = 136
+"""Bytes of both copies and of the checkpoint information behind them."""
+_LAST_FRAME: Final = 16
+_BACKFILLED: Final = 96
 _VERSION: Final = struct.pack("=I", 3007000)
 
 _mapped: Final[dict[tuple[int, int], mmap.mmap]] = {}
@@ -49,6 +53,15 @@ class CommitSignal:
             return None
         return first
 
+    def frames(self) -> tuple[int, int]:
+        """How many pages the log holds, and how many of them are not yet in the file."""
+        memory = self._memory
+        if memory is None:
+            return 0, 0
+        (last,) = struct.unpack_from("=I", memory, _LAST_FRAME)
+        (backfilled,) = struct.unpack_from("=I", memory, _BACKFILLED)
+        return last, max(last - backfilled, 0)
+
 
 def _map(path: str) -> mmap.mmap | None:
     try:
@@ -56,7 +69,7 @@ def _map(path: str) -> mmap.mmap | None:
         key = (found.st_dev, found.st_ino)
         if key not in _mapped:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            _mapped[key] = mmap.mmap(descriptor, 2 * _HEADER, access=mmap.ACCESS_READ)
+            _mapped[key] = mmap.mmap(descriptor, _LENGTH, access=mmap.ACCESS_READ)
     except (OSError, ValueError):
         return None
     return _mapped[key]
