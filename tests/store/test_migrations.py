@@ -34,6 +34,21 @@ def test_upgrade_makes_the_schema_and_is_repeatable(empty_url: str) -> None:
     database.close()
 
 
+def test_the_schema_can_be_taken_down_and_made_again(empty_url: str) -> None:
+    from alembic import command
+
+    from entitlements_core.store import migrate
+
+    database = Database(empty_url)
+    database.upgrade()
+    with database.begin() as unit:
+        command.downgrade(migrate._config(unit.session.connection()), "base")
+    assert database.current() is None
+    database.upgrade()
+    assert database.check() == ()
+    database.close()
+
+
 def test_processes_that_start_at_once_make_one_schema(empty_url: str) -> None:
     processes = [
         subprocess.Popen(

@@ -10,6 +10,7 @@ from entitlements_core.policy.token import Terms
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import SecretRow
 from entitlements_core.store.records import Repository
+from entitlements_core.store.types import from_micros, to_micros
 from entitlements_core.store.unit import Unit
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -101,6 +102,12 @@ def test_what_is_not_there(filled: Database) -> None:
         unit.tokens.drop_grant("first", "acme/main")
         unit.tokens.drop_grant("first", "acme/main")
         assert len(unit.tokens.get("first").grants) == 1
+
+
+def test_a_moment_without_a_zone_is_never_kept() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        to_micros(NOW.replace(tzinfo=None))
+    assert from_micros(to_micros(NOW)) == NOW
 
 
 def test_a_living_secret_may_end_earlier_but_not_later(filled: Database) -> None:
