@@ -7,7 +7,9 @@ so that the cost of a commit is divided among them. The first to arrive does the
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -202,9 +204,9 @@ class Ledger:
 
     def __init__(self, driver: LedgerDriver) -> None:
         self._driver = driver
-        self._mutex = threading.Lock()
-        self._waiting: list[_Slot] = []
-        self._led = False
+        self._begin_anew()
+        ledger = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _after_fork(ledger()))
 
     def reserve(self, entry: Entry) -> Receipt | Deny:
         """Take what an answer needs, durably, or say which limit it would pass.
@@ -217,7 +219,7 @@ class Ledger:
             self._waiting.append(slot)
             leads, self._led = not self._led, True
         if not leads:
-            slot.ready.acquire()
+            self._wait(slot)
         if slot.outcome is None:
             self._lead()
         outcome = slot.outcome
@@ -237,11 +239,35 @@ class Ledger:
         """Let go of the connections."""
         self._driver.close()
 
+    def _begin_anew(self) -> None:
+        """Nobody waits: at the start, and in a forked child, where the parent's threads are not."""
+        self._mutex = threading.Lock()
+        self._waiting: list[_Slot] = []
+        self._led = False
+
+    def _wait(self, slot: _Slot) -> None:
+        try:
+            slot.ready.acquire()
+        except BaseException:
+            # A greenlet's timeout, a signal: who is gone can neither be served nor lead.
+            with self._mutex:
+                if slot in self._waiting:
+                    self._waiting.remove(slot)
+                    if not slot.ready.locked():
+                        self._appoint()
+            raise
+
+    def _appoint(self) -> None:
+        """Let the first that waits lead, the mutex being held."""
+        self._led = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].ready.release()
+
     def _lead(self) -> None:
         """Commit the waiting requests, then hand the lead to the first that came meanwhile."""
         with self._mutex:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        outcomes: Sequence[Receipt | Deny | StoreError | None] = [None] * len(batch)
+        outcomes: Sequence[Receipt | Deny | StoreError | None] = ()
         try:
             outcomes = self._driver.commit([slot.entry for slot in batch])
         except StoreError as error:
@@ -249,16 +275,20 @@ class Ledger:
         finally:
             # Also when something unforeseen was raised: nobody may wait for ever, and a slot
             # without an outcome is a refusal.
+            if len(outcomes) != len(batch):
+                outcomes = [None] * len(batch)
             for slot, outcome in zip(batch, outcomes, strict=True):
                 slot.outcome = outcome or StoreError("The counters could not be kept.")
             self._hand_over(batch)
 
     def _hand_over(self, batch: list[_Slot]) -> None:
         with self._mutex:
-            successor = self._waiting[0] if self._waiting else None
-            self._led = successor is not None
-        if successor is not None:
-            successor.ready.release()
+            self._appoint()
         for slot in batch:
             if slot.ready.locked():
                 slot.ready.release()
+
+
+def _after_fork(ledger: Ledger | None) -> None:
+    if ledger is not None:
+        ledger._begin_anew()  # noqa: SLF001 - the ledger's own, without keeping it alive

@@ -1,0 +1,254 @@
+"""The counters on PostgreSQL: two round trips for a batch, however many answers it holds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from entitlements_core.errors import StoreError
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.metering import Transfer
+from entitlements_core.store.address import Address
+from entitlements_core.store.connections import open_stack
+from entitlements_core.store.failures import failure_of, unreachable
+from entitlements_core.store.ledger import Book, Entry, Receipt
+from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
+from entitlements_core.store.types import from_micros, to_micros
+
+__all__ = ["PostgresLedger"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# Every process locks in this order, so that none waits for one that waits for it. The rules are
+# read by a statement of their own: it sees what was committed while this one waited.
+_LOCK: Final = "SELECT 1 FROM usage WHERE token_id = ANY(%s::bigint[]) ORDER BY token_id FOR UPDATE"
+_ACCOUNTS: Final = (
+    f"SELECT u.token_id, {ACCOUNT_COLUMNS} FROM usage u JOIN tokens t ON t.id = u.token_id"  # noqa: S608 - only constants are put together
+    " WHERE u.token_id = ANY(%s::bigint[])"
+)
+_PAST: Final = """
+    SELECT k.token_id, k.owner || '/' || k.slug, r.id, k.filename, k.client,
+           (SELECT c.since FROM clients c WHERE c.token_id = k.token_id AND c.client = k.client),
+           (SELECT max(d.at) FROM downloads d WHERE d.token_id = k.token_id
+            AND d.filename = k.filename AND d.client = k.client AND d.repository_id = r.id),
+           (SELECT p.collected FROM partial_downloads p WHERE p.token_id = k.token_id
+            AND p.repository_id = r.id AND p.filename = k.filename AND p.client = k.client)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+         AS k(token_id, owner, slug, filename, client)
+    JOIN repositories r ON r.owner = k.owner AND r.slug = k.slug
+"""
+_SAVE_USAGE: Final = """
+    UPDATE usage u SET since = n.since, downloads = n.downloads, clients = n.clients,
+                       bandwidth = n.bandwidth, last_used_at = n.used
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+         AS n(token_id, since, downloads, clients, bandwidth, used)
+    WHERE u.token_id = n.token_id
+"""
+_SAVE_CLIENTS: Final = """
+    INSERT INTO clients (token_id, client, since, first_seen_at, last_seen_at)
+    SELECT token_id, client, since, now, now
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[])
+         AS n(token_id, client, since, now)
+    ON CONFLICT (token_id, client)
+    DO UPDATE SET since = excluded.since, last_seen_at = excluded.last_seen_at
+"""
+_SAVE_DOWNLOADS: Final = """
+    INSERT INTO downloads (token_id, repository_id, filename, client, at, project, version,
+                           user_agent, bandwidth, requests)
+    SELECT *, 1 FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[],
+                            %s::text[], %s::text[], %s::text[], %s::bigint[])
+"""
+_SAVE_RIDERS: Final = """
+    UPDATE downloads d SET requests = d.requests + n.requests, bandwidth = d.bandwidth + n.length
+    FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::int[],
+                %s::bigint[]) AS n(token_id, repository_id, filename, client, at, requests, length)
+    WHERE d.token_id = n.token_id AND d.filename = n.filename AND d.client = n.client
+      AND d.at = n.at AND d.repository_id = n.repository_id
+"""
+_SAVE_COLLECTED: Final = """
+    INSERT INTO partial_downloads (token_id, repository_id, filename, client, collected, since)
+    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[],
+                         %s::bigint[])
+    ON CONFLICT (token_id, repository_id, filename, client)
+    DO UPDATE SET collected = excluded.collected, since = excluded.since
+"""
+_DROP_COLLECTED: Final = """
+    DELETE FROM partial_downloads p
+    USING unnest(%s::bigint[], %s::int[], %s::text[], %s::text[])
+          AS n(token_id, repository_id, filename, client)
+    WHERE p.token_id = n.token_id AND p.repository_id = n.repository_id
+      AND p.filename = n.filename AND p.client = n.client
+"""
+
+
+class PostgresLedger:
+    """Keeps the book in the PostgreSQL database of `url`.
+
+    Args:
+        url: an SQLAlchemy URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._stack = open_stack(url)
+        self._database = str(Address.parse(url))
+
+    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+        """See `LedgerDriver.commit`."""
+        with self._connection() as connection:
+            book, unreadable = _open_book(connection, entries)
+            outcomes = [_post(book, entry, unreadable) for entry in entries]
+            _close_book(connection, book)
+        return outcomes
+
+    def cancel(self, receipt: Receipt) -> None:
+        """See `LedgerDriver.cancel`."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            connection.execute(_LOCK, ([receipt.entry.token_id],))
+            take_back(
+                lambda statement, values: connection.execute(
+                    statement.replace("?", "%s").encode(), values
+                ),
+                receipt,
+            )
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._stack.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection for one transaction; after a failure none is used again."""
+        try:
+            # The borrowed one is closed, which ends its transaction.
+            with self._stack.borrow() as connection:
+                yield connection
+        except psycopg.Error as error:
+            # Where the server was restarted, the idle connections are dead as well.
+            self._stack.close()
+            if error.sqlstate is None:
+                raise unreachable(self._database) from error
+            raise failure_of(error, self._database) from error
+
+
+def _open_book(
+    connection: Connection, entries: Sequence[Entry]
+) -> tuple[Book, dict[int, StoreError]]:
+    """What a batch touches, its counters locked; and the tokens whose rules cannot be read."""
+    tokens = sorted({entry.token_id for entry in entries})
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        connection.execute(_LOCK, (tokens,))
+        accounts = connection.execute(_ACCOUNTS, (tokens,))
+        past = connection.execute(_PAST, _columns(dict.fromkeys(map(_place, entries)), 5))
+    book = Book()
+    unreadable = {}
+    for token_id, *row in accounts.fetchall():
+        try:
+            book.accounts[token_id] = account_of(row)
+        except StoreError as error:
+            unreadable[token_id] = error
+    for place in past.fetchall():
+        _read_past(book, place)
+    return book, unreadable
+
+
+def _place(entry: Entry) -> tuple[object, ...]:
+    owner, _, slug = entry.repository.partition("/")
+    return entry.token_id, owner, slug, entry.filename, entry.client
+
+
+def _read_past(book: Book, row: tuple[Any, ...]) -> None:
+    token_id, repository, repository_id, filename, client, known_since, counted_at, collected = row
+    book.repositories[repository] = repository_id
+    if known_since is not None:
+        book.clients[token_id, client] = from_micros(known_since)
+    book.transfers[token_id, repository_id, filename, client] = Transfer(
+        counted_at=None if counted_at is None else from_micros(counted_at),
+        collected=collected or 0,
+    )
+
+
+def _post(
+    book: Book, entry: Entry, unreadable: dict[int, StoreError]
+) -> Receipt | Deny | StoreError:
+    try:
+        return unreadable.get(entry.token_id) or book.post(entry)
+    except StoreError as error:
+        return error
+
+
+def _close_book(connection: Connection, book: Book) -> None:
+    """Write back what changed, and commit."""
+    with connection.pipeline():
+        for statement, rows, width in (
+            (_SAVE_USAGE, _usage_rows(book), 6),
+            (_SAVE_CLIENTS, _client_rows(book), 4),
+            (_SAVE_DOWNLOADS, _download_rows(book), 9),
+            (_SAVE_RIDERS, _rider_rows(book), 7),
+            (_SAVE_COLLECTED, _collected_rows(book), 6),
+            (_DROP_COLLECTED, [key for key, (size, _) in book.collected.items() if not size], 4),
+        ):
+            if rows:
+                connection.execute(statement, _columns(rows, width))
+        connection.execute("COMMIT")
+
+
+def _usage_rows(book: Book) -> list[tuple[object, ...]]:
+    return [
+        (
+            token_id,
+            to_micros(usage.since),
+            usage.downloads,
+            usage.clients,
+            usage.bandwidth,
+            to_micros(now),
+        )
+        for token_id, (usage, now) in book.usage_after.items()
+    ]
+
+
+def _client_rows(book: Book) -> list[tuple[object, ...]]:
+    return [
+        (token_id, client, to_micros(since), to_micros(now))
+        for (token_id, client), (since, now) in book.clients_after.items()
+    ]
+
+
+def _download_rows(book: Book) -> list[tuple[object, ...]]:
+    return [
+        (
+            *key,
+            to_micros(entry.now),
+            entry.project,
+            entry.version,
+            entry.user_agent,
+            entry.length,
+        )
+        for key, entry in book.downloads
+    ]
+
+
+def _rider_rows(book: Book) -> list[tuple[object, ...]]:
+    """One row for each download: an UPDATE changes a row once, however many ride on it."""
+    sums: dict[tuple[object, ...], tuple[int, int]] = {}
+    for key, counted_at, length in book.riders:
+        place = (*key, to_micros(counted_at))
+        requests, total = sums.get(place, (0, 0))
+        sums[place] = (requests + 1, total + length)
+    return [(*place, *amounts) for place, amounts in sums.items()]
+
+
+def _collected_rows(book: Book) -> list[tuple[object, ...]]:
+    return [
+        (*key, collected, to_micros(now))
+        for key, (collected, now) in book.collected.items()
+        if collected
+    ]
+
+
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows turned into arrays, one for each of `width` columns."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

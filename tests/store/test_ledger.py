@@ -1,0 +1,1079 @@
+"""One suite for every ledger: what is counted, what is refused, and what survives."""
+
+import contextlib
+import multiprocessing
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from entitlements_core.errors import StoreError
+from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.store import connections
+from entitlements_core.store.connections import is_sqlite
+from entitlements_core.store.database import Database
+from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
+from entitlements_core.store.ledger_postgres import PostgresLedger
+from entitlements_core.store.ledger_sqlite import SqliteLedger
+from tests.factories import NOW, add_repository, add_token, edit_token, entry, rows
+from tests.postgres import Server, _options, _run, running_server
+
+Reserve = Callable[..., Receipt | Deny]
+
+MANY = 1_000_000
+
+
+def driver(url: str) -> LedgerDriver:
+    return SqliteLedger(url) if is_sqlite(url) else PostgresLedger(url)
+
+
+@pytest.fixture
+def ledger(database_url: str, database: Database) -> Iterator[Ledger]:
+    """A ledger over a store with one repository."""
+    add_repository(database)
+    ledger = Ledger(driver(database_url))
+    yield ledger
+    ledger.close()
+
+
+def outcome(found: Receipt | Deny) -> str:
+    return found.reason.value if isinstance(found, Deny) else "granted"
+
+
+def counters(database: Database) -> tuple[int, int, int]:
+    [found] = rows(database, "SELECT downloads, clients, bandwidth FROM usage")
+    return (found[0], found[1], found[2])
+
+
+def later(**amount: float) -> datetime:
+    return NOW + timedelta(**amount)
+
+
+OTHER_FILE = {"filename": "foo-2.0-py3-none-any.whl"}
+OTHER_CLIENT = {"client": "203.0.113.10"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "requests", "outcomes", "used"),
+    [
+        pytest.param({}, [{}] * 2, ["granted"] * 2, (1, 1, 2000), id="no-limits"),
+        pytest.param({"limit_num_downloads": 0}, [{}], ["download_limit"], (0, 0, 0), id="none"),
+        pytest.param(
+            {"limit_num_downloads": 1},
+            [{}, OTHER_FILE, {}],
+            ["granted", "download_limit", "granted"],
+            (1, 1, 2000),
+            id="one-download",
+        ),
+        pytest.param(
+            {"limit_num_downloads": 2},
+            [{}, OTHER_CLIENT, OTHER_FILE],
+            ["granted", "granted", "download_limit"],
+            (2, 2, 2000),
+            id="two-clients-download-twice",
+        ),
+        pytest.param({"limit_num_clients": 0}, [{}], ["client_limit"], (0, 0, 0), id="no-clients"),
+        pytest.param(
+            {"limit_num_clients": 1},
+            [{}, OTHER_CLIENT, OTHER_FILE],
+            ["granted", "client_limit", "granted"],
+            (2, 1, 2000),
+            id="one-client",
+        ),
+        pytest.param({"limit_bandwidth": 0}, [{}], ["bandwidth_limit"], (0, 0, 0), id="no-bytes"),
+        pytest.param(
+            {"limit_bandwidth": 0}, [{"size": 0}], ["granted"], (1, 1, 0), id="an-empty-file"
+        ),
+        pytest.param(
+            {"limit_bandwidth": 2, "limit_bandwidth_unit": "Kilobyte"},
+            [{}, {}, {"size": 1}],
+            ["granted", "granted", "bandwidth_limit"],
+            (1, 1, 2000),
+            id="exactly-two-kilobytes",
+        ),
+        pytest.param(
+            {"limit_bandwidth": 1999},
+            [{}, {}],
+            ["granted", "bandwidth_limit"],
+            (1, 1, 1000),
+            id="a-byte-too-little",
+        ),
+        pytest.param(
+            {"limit_num_downloads": 1, "limit_num_clients": 1, "limit_bandwidth": 1},
+            [{}, {"length": 1, "size": 1}, {**OTHER_CLIENT, "size": 0}],
+            ["bandwidth_limit", "granted", "download_limit"],
+            (1, 1, 1),
+            id="the-first-limit-is-named",
+        ),
+    ],
+)  # fmt: skip - one case, one place
+def test_limits(
+    ledger: Ledger,
+    database: Database,
+    limits: dict[str, Any],
+    requests: list[dict[str, Any]],
+    outcomes: list[str],
+    used: tuple[int, int, int],
+) -> None:
+    token = add_token(database, **limits)
+
+    found = [outcome(ledger.reserve(entry(token, **request))) for request in requests]
+
+    assert found == outcomes
+    assert counters(database) == used
+
+
+@pytest.mark.parametrize(
+    ("window", "after", "downloads"),
+    [
+        pytest.param(300, 0, 1, id="at-once"),
+        pytest.param(300, 299.999999, 1, id="just-within"),
+        pytest.param(300, 300, 2, id="just-after"),
+        pytest.param(0, 0, 2, id="no-window"),
+    ],
+)
+def test_requests_ride_on_a_download_for_a_while(
+    ledger: Ledger, database: Database, window: float, after: float, downloads: int
+) -> None:
+    token = add_token(database)
+    for now in (NOW, later(seconds=after)):
+        ledger.reserve(entry(token, window=timedelta(seconds=window), now=now))
+
+    assert counters(database) == (downloads, 1, 2000)
+    assert sorted(rows(database, "SELECT requests, bandwidth FROM downloads")) == (
+        [(2, 2000)] if downloads == 1 else [(1, 1000), (1, 1000)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("ranges", "downloads", "collected"),
+    [
+        pytest.param([(0, 1)], 1, None, id="from-the-first-byte"),
+        pytest.param([(1, 999)], 1, None, id="all-but-the-first-byte"),
+        pytest.param([(100, 899)], 0, 899, id="almost"),
+        pytest.param([(100, 899), (999, 1)], 1, None, id="that-add-up"),
+        pytest.param([(500, 500), (500, 399)], 0, 899, id="twice-the-same"),
+        pytest.param([(990, 10), (0, 1000)], 1, None, id="a-tail-then-all"),
+        pytest.param([(0, 1000), (990, 10)], 1, None, id="all-then-a-tail"),
+    ],
+)
+def test_ranges_count_when_they_add_up(
+    ledger: Ledger,
+    database: Database,
+    ranges: list[tuple[int, int]],
+    downloads: int,
+    collected: int | None,
+) -> None:
+    token = add_token(database)
+
+    for start, length in ranges:
+        assert outcome(ledger.reserve(entry(token, start=start, length=length))) == "granted"
+
+    assert counters(database) == (downloads, 1, sum(length for _, length in ranges))
+    found = rows(database, "SELECT collected FROM partial_downloads")
+    assert found == ([] if collected is None else [(collected,)])
+
+
+def test_a_client_that_may_not_download_may_not_collect(ledger: Ledger, database: Database) -> None:
+    token = add_token(database, limit_num_downloads=0)
+
+    assert outcome(ledger.reserve(entry(token, start=500, length=10))) == "download_limit"
+    assert counters(database) == (0, 0, 0)
+
+
+ANCHOR = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected", "since"),
+    [
+        pytest.param(
+            datetime(2026, 2, 28, 11, 59, 59, 999_999, tzinfo=UTC),
+            "download_limit",
+            ANCHOR,
+            id="a-microsecond-before",
+        ),
+        pytest.param(
+            datetime(2026, 2, 28, 12, tzinfo=UTC),
+            "granted",
+            datetime(2026, 2, 28, 12, tzinfo=UTC),
+            id="exactly-then",
+        ),
+        pytest.param(
+            datetime(2026, 6, 15, tzinfo=UTC),
+            "granted",
+            datetime(2026, 5, 31, 12, tzinfo=UTC),
+            id="periods-without-use",
+        ),
+    ],
+)
+def test_counters_go_back_to_zero_at_the_reset(
+    ledger: Ledger, database: Database, now: datetime, expected: str, since: datetime
+) -> None:
+    token = add_token(
+        database,
+        at=ANCHOR,
+        limit_num_downloads=1,
+        limit_num_clients=1,
+        scheduled_reset_period="Monthly",
+        scheduled_reset_at=ANCHOR,
+    )
+    ledger.reserve(entry(token, now=ANCHOR))
+
+    found = ledger.reserve(entry(token, now=now, **OTHER_CLIENT))
+
+    assert outcome(found) == expected
+    assert counters(database) == (1, 1, 1000)
+    with database.read() as unit:
+        assert unit.tokens.get("abcdefghijkl").usage.since == since
+
+
+def test_a_limit_says_when_it_resets(ledger: Ledger, database: Database) -> None:
+    token = add_token(database, limit_num_downloads=0, scheduled_reset_period="Daily")
+
+    found = ledger.reserve(entry(token, now=later(hours=1)))
+
+    assert isinstance(found, Deny)
+    assert found.title == "Download limit 0/0 reached; resets 2026-04-01 12:00 UTC"
+    assert found.retry_at == datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+
+def test_a_download_before_the_reset_carries_none_after_it(
+    ledger: Ledger, database: Database
+) -> None:
+    token = add_token(
+        database, at=ANCHOR, scheduled_reset_period="Daily", scheduled_reset_at=ANCHOR
+    )
+    reset = ANCHOR + timedelta(days=1)
+
+    ledger.reserve(entry(token, now=reset - timedelta(seconds=1)))
+    ledger.reserve(entry(token, now=reset))
+
+    assert counters(database) == (1, 1, 1000)
+    assert rows(database, "SELECT count(*) FROM downloads") == [(2,)]
+
+
+def test_a_manual_reset_counts_clients_anew(ledger: Ledger, database: Database) -> None:
+    token = add_token(database, limit_num_clients=1)
+    ledger.reserve(entry(token))
+    with database.begin() as unit:
+        unit.tokens.zero_usage("abcdefghijkl", at=later(seconds=1))
+
+    outcomes = [
+        outcome(ledger.reserve(entry(token, now=later(seconds=2), client=client)))
+        for client in ("203.0.113.10", "203.0.113.9", "203.0.113.10")
+    ]
+
+    assert outcomes == ["granted", "client_limit", "granted"]
+    assert counters(database) == (1, 1, 2000)
+
+
+def test_a_manual_reset_at_the_same_moment_counts_anew(ledger: Ledger, database: Database) -> None:
+    token = add_token(database)
+    ledger.reserve(entry(token))
+    with database.begin() as unit:
+        unit.tokens.zero_usage("abcdefghijkl", at=NOW)
+
+    ledger.reserve(entry(token, now=later(seconds=1)))
+
+    assert counters(database) == (1, 1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcomes"),
+    [(1, 2, ["granted", "granted"]), (2, 1, ["granted", "download_limit"])],
+    ids=["raised", "lowered"],
+)
+def test_a_changed_limit_holds_for_the_next_request(
+    ledger: Ledger, database: Database, before: int, after: int, outcomes: list[str]
+) -> None:
+    token = add_token(database, limit_num_downloads=before)
+
+    found = [outcome(ledger.reserve(entry(token)))]
+    edit_token(database, limit_num_downloads=after)
+    found.append(outcome(ledger.reserve(entry(token, **OTHER_FILE))))
+
+    assert found == outcomes
+
+
+def test_two_tokens_do_not_share_their_counters(ledger: Ledger, database: Database) -> None:
+    first = add_token(database, limit_num_downloads=1)
+    second = add_token(database, "mnopqrstuvwx", limit_num_downloads=1)
+
+    assert outcome(ledger.reserve(entry(first))) == "granted"
+    assert outcome(ledger.reserve(entry(second))) == "granted"
+    assert outcome(ledger.reserve(entry(first, **OTHER_FILE))) == "download_limit"
+
+
+def test_equal_names_in_two_repositories_are_two_files(ledger: Ledger, database: Database) -> None:
+    add_repository(database, "acme/beta")
+    token = add_token(database)
+
+    ledger.reserve(entry(token))
+    ledger.reserve(entry(token, repository="acme/beta"))
+
+    assert counters(database) == (2, 1, 2000)
+
+
+@pytest.mark.parametrize(
+    ("token", "repository"), [(4711, "acme/stable"), (None, "acme/nowhere"), (None, "acme")]
+)
+def test_a_token_or_repository_that_is_gone_is_an_error(
+    ledger: Ledger, database: Database, token: int | None, repository: str
+) -> None:
+    known = add_token(database)
+
+    with pytest.raises(StoreError, match="removed during the request"):
+        ledger.reserve(entry(token or known, repository=repository))
+
+    assert counters(database) == (0, 0, 0)
+
+
+def test_what_is_stored_of_a_download(ledger: Ledger, database: Database) -> None:
+    token = add_token(database)
+
+    ledger.reserve(entry(token, user_agent="uv/0.13.9 'quoted' ü", client="2001:db8::/64"))
+
+    assert rows(
+        database,
+        "SELECT d.token_id, r.slug, project, version, filename, client, user_agent, requests,"
+        " bandwidth, at FROM downloads d JOIN repositories r ON r.id = d.repository_id",
+    ) == [
+        (
+            token,
+            "stable",
+            "foo",
+            "1.0",
+            "foo-1.0-py3-none-any.whl",
+            "2001:db8::/64",
+            "uv/0.13.9 'quoted' ü",
+            1,
+            1000,
+            1_774_958_400_000_000,
+        )
+    ]
+    with database.read() as unit:
+        token_after = unit.tokens.get("abcdefghijkl")
+        [client] = unit.tokens.clients("abcdefghijkl")
+    assert token_after.last_used_at == NOW
+    assert (client.client, client.counts, client.first_seen_at) == ("2001:db8::/64", True, NOW)
+
+
+# Taking back.
+
+
+def reserved(ledger: Ledger, wanted: Entry) -> Receipt:
+    receipt = ledger.reserve(wanted)
+    assert isinstance(receipt, Receipt)
+    return receipt
+
+
+def traces(database: Database) -> list[int]:
+    """How many downloads, clients and bytes collected there are, whoever counts them."""
+    return [
+        rows(database, statement)[0][0]
+        for statement in (
+            "SELECT count(*) FROM downloads",
+            "SELECT count(*) FROM clients",
+            "SELECT coalesce(sum(collected), 0) FROM partial_downloads",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "cancelled", "used", "left"),
+    [
+        pytest.param([{}], [0], (0, 0, 0), [0, 0, 0], id="the-only-answer"),
+        pytest.param([{}, {}], [1], (1, 1, 1000), [1, 1, 0], id="a-rider"),
+        pytest.param([{}, {}], [0], (1, 1, 1000), [1, 1, 0], id="the-first-of-two"),
+        pytest.param([{}, {}], [0, 1], (0, 1, 0), [0, 1, 0], id="both-in-order"),
+        pytest.param([{}, {}], [1, 0], (0, 0, 0), [0, 0, 0], id="both-backwards"),
+        pytest.param([{}, OTHER_FILE], [0], (1, 1, 1000), [1, 1, 0], id="another-file-stays"),
+        pytest.param([{}, OTHER_CLIENT], [1], (1, 1, 1000), [1, 1, 0], id="another-client-stays"),
+        pytest.param(
+            [{"start": 500, "length": 10}], [0], (0, 0, 0), [0, 0, 0], id="the-only-range"
+        ),
+        pytest.param(
+            [{"start": 500, "length": 10}, {"start": 510, "length": 20}],
+            [0],
+            (0, 1, 20),
+            [0, 1, 20],
+            id="one-of-two-ranges",
+        ),
+    ],
+)
+def test_cancel_takes_back_what_nobody_else_relies_on(
+    ledger: Ledger,
+    database: Database,
+    answers: list[dict[str, Any]],
+    cancelled: list[int],
+    used: tuple[int, int, int],
+    left: list[int],
+) -> None:
+    token = add_token(database)
+    receipts = [reserved(ledger, entry(token, **answer)) for answer in answers]
+
+    for index in cancelled:
+        ledger.cancel(receipts[index])
+
+    assert counters(database) == used
+    assert traces(database) == left
+
+
+def test_cancel_lets_no_second_client_past_a_limit_of_one(
+    ledger: Ledger, database: Database
+) -> None:
+    token = add_token(database, limit_num_clients=1, limit_num_downloads=1)
+    failed = reserved(ledger, entry(token))
+    reserved(ledger, entry(token))
+
+    ledger.cancel(failed)
+
+    assert outcome(ledger.reserve(entry(token, **OTHER_CLIENT))) == "download_limit"
+    edit_token(database, limit_num_downloads=None)
+    assert outcome(ledger.reserve(entry(token, **OTHER_CLIENT))) == "client_limit"
+
+
+def test_cancel_after_a_reset_takes_nothing_from_the_new_period(
+    ledger: Ledger, database: Database
+) -> None:
+    token = add_token(database)
+    receipt = reserved(ledger, entry(token))
+    with database.begin() as unit:
+        unit.tokens.zero_usage("abcdefghijkl", at=later(seconds=1))
+    ledger.reserve(entry(token, now=later(seconds=2)))
+
+    ledger.cancel(receipt)
+
+    assert counters(database) == (1, 1, 1000)
+
+
+# Batches.
+
+
+def test_a_batch_grants_what_fits_in_its_order(database_url: str, database: Database) -> None:
+    add_repository(database)
+    token = add_token(database, limit_num_downloads=2, limit_bandwidth=10_000)
+    other = add_token(database, "mnopqrstuvwx")
+    keeper = driver(database_url)
+
+    found = keeper.commit(
+        [
+            entry(token),
+            entry(4711),
+            entry(token),
+            entry(other),
+            entry(token, filename="b.whl", size=9_000),
+            entry(token, filename="c.whl", size=8_000),
+            entry(token, filename="d.whl", size=1),
+            entry(other, repository="acme/nowhere"),
+            entry(other, start=500, length=100),
+            entry(other, filename="e.whl", start=10, length=700),
+            entry(other, filename="e.whl", start=500, length=200),
+        ]
+    )
+    keeper.close()
+
+    assert ["error" if isinstance(one, StoreError) else outcome(one) for one in found] == [
+        "granted",
+        "error",
+        "granted",
+        "granted",
+        "bandwidth_limit",
+        "granted",
+        "download_limit",
+        "error",
+        "granted",
+        "granted",
+        "granted",
+    ]
+    assert rows(
+        database,
+        "SELECT token_id, downloads, clients, bandwidth FROM usage ORDER BY token_id",
+    ) == [(token, 2, 1, 10_000), (other, 2, 1, 2000)]
+    assert rows(
+        database,
+        "SELECT filename, requests, bandwidth FROM downloads ORDER BY token_id, filename",
+    ) == [
+        ("c.whl", 1, 8000),
+        ("foo-1.0-py3-none-any.whl", 2, 2000),
+        ("e.whl", 1, 200),
+        ("foo-1.0-py3-none-any.whl", 2, 1100),
+    ]
+    assert rows(database, "SELECT count(*) FROM partial_downloads") == [(0,)]
+
+
+def test_an_unreadable_token_holds_back_nobody_else(database_url: str, database: Database) -> None:
+    add_repository(database)
+    broken = add_token(database)
+    sound = add_token(database, "mnopqrstuvwx")
+    with database.begin() as unit:
+        unit.tokens.row("abcdefghijkl").scheduled_reset_period = "Hourly"
+    keeper = driver(database_url)
+
+    failed, granted = keeper.commit([entry(broken), entry(sound)])
+    keeper.close()
+
+    assert isinstance(failed, StoreError)
+    assert "Hourly" in str(failed)
+    assert isinstance(granted, Receipt)
+
+
+# Many at once.
+
+
+def race(ledger: Ledger, token: int, threads: int, each: int, **terms: Any) -> list[str]:  # noqa: ANN401 - any field
+    start = threading.Barrier(threads)
+
+    def work(number: int) -> list[str]:
+        start.wait()
+        return [
+            outcome(ledger.reserve(entry(token, filename=f"f{number}-{turn}.whl", **terms)))
+            for turn in range(each)
+        ]
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [found for part in pool.map(work, range(threads)) for found in part]
+
+
+def test_threads_get_exactly_the_limit(ledger: Ledger, database: Database) -> None:
+    token = add_token(database, limit_num_downloads=37)
+
+    found = race(ledger, token, threads=16, each=5)
+
+    assert (found.count("granted"), found.count("download_limit")) == (37, 43)
+    assert counters(database) == (37, 1, 37_000)
+
+
+def _work(url: str, token: int, number: int, go: Any, answers: Any) -> None:  # noqa: ANN401 - of multiprocessing
+    ledger = Ledger(driver(url))
+    go.wait(60)
+    found = race(ledger, token, threads=4, each=10, client=f"203.0.113.{number}")
+    answers.put((found.count("granted"), len(found)))
+    ledger.close()
+
+
+def test_processes_get_exactly_the_limit(database_url: str, database: Database) -> None:
+    add_repository(database)
+    token = add_token(database, limit_num_downloads=61, limit_num_clients=4)
+    spawn = multiprocessing.get_context("spawn")
+    go, answers = spawn.Barrier(4), spawn.Queue()
+    workers = [
+        spawn.Process(target=_work, args=(database_url, token, number, go, answers))
+        for number in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    found = [answers.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+
+    assert sum(granted for granted, _ in found) == 61
+    assert sum(asked for _, asked in found) == 160
+    downloads, clients, bandwidth = counters(database)
+    assert (downloads, bandwidth) == (61, 61_000)
+    assert clients <= 4
+
+
+_SERVE = """
+import sys
+from tests.factories import entry
+from tests.store.test_ledger import driver, Ledger
+ledger = Ledger(driver(sys.argv[1]))
+number = 0
+while True:
+    ledger.reserve(entry(int(sys.argv[2]), filename=f"f{number}.whl"))
+    number += 1
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_process_loses_no_answer_it_acknowledged(
+    database_url: str, database: Database
+) -> None:
+    add_repository(database)
+    token = add_token(database)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE, database_url, str(token)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) >= 50:
+            process.send_signal(signal.SIGKILL)
+            break
+    acknowledged = int((process.stdout.read().split() or [line])[-1])
+    process.wait(60)
+    process.stdout.close()
+
+    counted = counters(database)[0]
+    assert acknowledged <= counted <= acknowledged + 1
+    assert rows(database, "SELECT count(*) FROM downloads") == [(counted,)]
+    ledger = Ledger(driver(database_url))
+    assert outcome(ledger.reserve(entry(token, filename="after.whl"))) == "granted"
+    ledger.close()
+
+
+def test_a_forked_child_counts_on_its_own(ledger: Ledger, database: Database) -> None:
+    token = add_token(database)
+    ledger.reserve(entry(token))
+    # As if a thread of the parent were at it just now.
+    ledger._led = True
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=ledger.reserve, args=(entry(token, filename="child.whl"),))
+    child.start()
+    child.join(60)
+    ledger._led = False
+
+    assert child.exitcode == 0
+    ledger.reserve(entry(token, filename="parent.whl"))
+    assert counters(database)[0] == 3
+
+
+Answer = tuple[int, int, int, bool]
+
+ANSWERS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 2]),  # which file
+        st.sampled_from([0, 1]),  # which client
+        st.sampled_from([(0, 100), (0, 10), (10, 90), (50, 50), (90, 10)]),
+        st.sampled_from([0, 200, 400]),  # seconds since the last
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    answers=ANSWERS,
+    cuts=st.lists(st.integers(1, 4), min_size=12, max_size=12),
+    limits=st.tuples(*[st.none() | st.integers(0, high) for high in (4, 2, 600)]),
+)
+def test_any_division_into_batches_counts_alike(
+    database_url: str,
+    database: Database,
+    answers: list[tuple[int, int, tuple[int, int], int]],
+    cuts: list[int],
+    limits: tuple[int | None, int | None, int | None],
+) -> None:
+    """One by one and in batches, the outcomes and the counters are the same."""
+    with contextlib.suppress(Exception):
+        add_repository(database)
+    number = rows(database, "SELECT count(*) FROM tokens")[0][0]
+    terms: dict[str, Any] = dict(
+        zip(("limit_num_downloads", "limit_num_clients", "limit_bandwidth"), limits, strict=True)
+    )
+    one, many = (add_token(database, f"{name}{number}", **terms) for name in ("one", "many"))
+    moment = NOW
+    wanted = []
+    for file, client, (start, length), pause in answers:
+        moment += timedelta(seconds=pause)
+        wanted.append(
+            entry(
+                one,
+                filename=f"f{file}.whl",
+                client=f"192.0.2.{client}",
+                size=100,
+                start=start,
+                length=length,
+                now=moment,
+            )
+        )
+    keeper = driver(database_url)
+    singly = [
+        outcome(found)
+        for item in wanted
+        for found in keeper.commit([item])
+        if not isinstance(found, StoreError)
+    ]
+    together: list[str] = []
+    rest = [replace(item, token_id=many) for item in wanted]
+    for cut in cuts:
+        found, rest = keeper.commit(rest[:cut]) if rest else [], rest[cut:]
+        together += [outcome(one) for one in found if not isinstance(one, StoreError)]
+    keeper.close()
+
+    assert together == singly
+    assert book(database, many) == book(database, one)
+
+
+def book(database: Database, token: int) -> list[list[tuple[Any, ...]]]:
+    """All that is stored of the use of a token."""
+    return [
+        rows(database, f"SELECT {columns} WHERE token_id = {token} ORDER BY {order}")  # noqa: S608 - constants
+        for columns, order in (
+            ("since, downloads, clients, bandwidth, last_used_at FROM usage", "1"),
+            ("client, since FROM clients", "1"),
+            ("at, filename, client, requests, bandwidth FROM downloads", "id"),
+            ("filename, client, collected FROM partial_downloads", "1, 2"),
+        )
+    ]
+
+
+# What cannot be counted is not granted.
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, sqlite_template: Path) -> tuple[str, int]:
+    """The URL of a SQLite store, and a token in it."""
+    path = tmp_path / "store.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    database = Database(f"sqlite:///{path}")
+    add_repository(database)
+    token = add_token(database)
+    database.close()
+    return f"sqlite:///{path}", token
+
+
+def test_a_locked_sqlite_store_is_an_error(
+    sqlite_store: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, token = sqlite_store
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT", 0.05)
+    ledger = Ledger(SqliteLedger(url))
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            ledger.reserve(entry(token))
+        other.execute("ROLLBACK")
+
+    assert outcome(ledger.reserve(entry(token))) == "granted"
+    ledger.close()
+
+
+def test_a_read_only_sqlite_store_is_an_error(
+    sqlite_store: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, token = sqlite_store
+    ledger = Ledger(SqliteLedger(url))
+    ledger.reserve(entry(token))
+    # Permissions do not bind the superuser, so SQLite itself is told.
+    with ledger._driver._stack.borrow() as connection:  # type: ignore[attr-defined]  # of this driver
+        connection.execute("PRAGMA query_only = ON")
+
+    with pytest.raises(StoreError, match="readonly"):
+        ledger.reserve(entry(token))
+    ledger.close()
+
+
+@pytest.mark.parametrize("content", [None, b"no database at all" * 100], ids=["missing", "foreign"])
+def test_a_sqlite_store_that_is_none_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "store.db"
+    if content is not None:
+        path.write_bytes(content)
+    ledger = Ledger(SqliteLedger(f"sqlite:///{path}"))
+
+    with pytest.raises(StoreError):
+        ledger.reserve(entry(1))
+
+    assert path.exists() == (content is not None)
+    ledger.close()
+
+
+def test_a_locked_postgres_store_is_an_error(
+    postgres: Server, postgres_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.create("ledger_locked", postgres_template)
+    database = Database(url)
+    add_repository(database)
+    token = add_token(database)
+    monkeypatch.setattr(connections, "POSTGRES_OPTIONS", "-c lock_timeout=50")
+    ledger = Ledger(PostgresLedger(url))
+    with database.begin() as unit:
+        unit.tokens.zero_usage("abcdefghijkl", at=NOW)
+        with pytest.raises(StoreError, match="locked"):
+            ledger.reserve(entry(token))
+
+    assert outcome(ledger.reserve(entry(token))) == "granted"
+    ledger.close()
+    database.close()
+    postgres.drop("ledger_locked")
+
+
+def test_a_read_only_postgres_store_is_an_error(postgres: Server, postgres_template: str) -> None:
+    url = postgres.create("ledger_read_only", postgres_template)
+    postgres.execute('ALTER DATABASE "ledger_read_only" SET default_transaction_read_only = on')
+    ledger = Ledger(PostgresLedger(url))
+
+    with pytest.raises(StoreError, match="read-only"):
+        ledger.reserve(entry(1))
+    ledger.close()
+    postgres.drop("ledger_read_only")
+
+
+@pytest.mark.parametrize(
+    ("database", "problem"), [("nowhere", "cannot be reached"), ("template1", "lacks a table")]
+)
+def test_a_postgres_store_that_is_none_is_an_error(
+    postgres: Server, database: str, problem: str
+) -> None:
+    ledger = Ledger(PostgresLedger(postgres.url(database)))
+
+    with pytest.raises(StoreError, match=problem):
+        ledger.reserve(entry(1))
+    ledger.close()
+
+
+def test_a_lost_postgres_connection_is_an_error_once(
+    postgres: Server, postgres_template: str
+) -> None:
+    url = postgres.create("ledger_lost", postgres_template)
+    database = Database(url)
+    add_repository(database)
+    token = add_token(database)
+    ledger = Ledger(PostgresLedger(url))
+    assert isinstance(ledger._driver, PostgresLedger)
+    stack = ledger._driver._stack
+    idle = [stack.take(), stack.take()]
+    for connection in idle:
+        stack.give_back(connection)
+    database.close()
+    postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger_lost'"
+    )
+
+    with pytest.raises(StoreError):
+        ledger.reserve(entry(token))
+
+    assert outcome(ledger.reserve(entry(token))) == "granted"
+    ledger.close()
+    assert counters(database) == (1, 1, 1000)
+    database.close()
+    postgres.drop("ledger_lost")
+
+
+def test_a_lost_postgres_connection_while_cancelling_is_an_error(
+    postgres: Server, postgres_template: str
+) -> None:
+    url = postgres.create("ledger_cancel", postgres_template)
+    database = Database(url)
+    add_repository(database)
+    ledger = Ledger(PostgresLedger(url))
+    receipt = reserved(ledger, entry(add_token(database)))
+    database.close()
+    postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger_cancel'"
+    )
+
+    with pytest.raises(StoreError):
+        ledger.cancel(receipt)
+    ledger.cancel(receipt)
+
+    assert counters(database) == (0, 0, 0)
+    ledger.close()
+    database.close()
+    postgres.drop("ledger_cancel")
+
+
+# The combining lock, without a database.
+
+
+class Scripted:
+    """A driver that does what a function says."""
+
+    def __init__(self, answer: Callable[[Sequence[Entry]], Any]) -> None:
+        self.answer = answer
+        self.batches: list[int] = []
+        self.closed = False
+
+    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+        self.batches.append(len(entries))
+        found: list[Receipt | Deny | StoreError] = self.answer(entries)
+        return found
+
+    def cancel(self, receipt: Receipt) -> None:
+        raise StoreError("Not here.")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+REFUSED = Deny(Reason.DOWNLOAD_LIMIT, "Download limit 1/1 reached")
+
+
+def crowd(ledger: Ledger, size: int) -> list[str]:
+    """What each of many threads is answered that arrive while the first is being served."""
+    found: list[str] = []
+
+    def ask() -> None:
+        try:
+            answer = ledger.reserve(entry(1))
+            found.append(outcome(answer))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread came back
+            found.append(type(error).__name__)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(size)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return sorted(found)
+
+
+def after_all_wait(
+    ledger_of: list[Ledger], size: int, answer: Callable[[Sequence[Entry]], Any]
+) -> Callable[[Sequence[Entry]], Any]:
+    """Answer the first batch only when all others wait."""
+    seen = threading.Event()
+
+    def answering(entries: Sequence[Entry]) -> Any:  # noqa: ANN401 - whatever the test wants
+        while not seen.is_set() and len(ledger_of[0]._waiting) < size - 1:
+            seen.wait(0.001)
+        seen.set()
+        return answer(entries)
+
+    return answering
+
+
+def crowded(size: int, answer: Callable[[Sequence[Entry]], Any]) -> tuple[list[str], list[int]]:
+    ledgers: list[Ledger] = []
+    driver = Scripted(after_all_wait(ledgers, size, answer))
+    ledgers.append(Ledger(driver))
+    return crowd(ledgers[0], size), driver.batches
+
+
+def test_those_who_wait_share_the_next_transaction() -> None:
+    found, batches = crowded(20, lambda entries: [REFUSED] * len(entries))
+
+    assert found == ["download_limit"] * 20
+    assert batches == [1, 19]
+
+
+def test_a_batch_has_a_bound() -> None:
+    found, batches = crowded(BATCH + 40, lambda entries: [REFUSED] * len(entries))
+
+    assert found == ["download_limit"] * (BATCH + 40)
+    assert batches == [1, BATCH, 39]
+
+
+def unforeseen(_: Sequence[Entry]) -> None:
+    raise ZeroDivisionError
+
+
+def failing(_: Sequence[Entry]) -> None:
+    raise StoreError("The disk is full.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(failing, ["StoreError"] * 8, id="a-store-error"),
+        pytest.param(
+            unforeseen, ["StoreError"] * 6 + ["ZeroDivisionError"] * 2, id="something-unforeseen"
+        ),
+        pytest.param(lambda _: [], ["StoreError"] * 8, id="too-few-outcomes"),
+        pytest.param(lambda _: [REFUSED] * 99, ["StoreError"] * 8, id="too-many-outcomes"),
+        pytest.param(lambda entries: [None] * len(entries), ["StoreError"] * 8, id="no-outcome"),
+    ],
+)
+def test_a_driver_that_fails_leaves_nobody_waiting(
+    answer: Callable[[Sequence[Entry]], Any], expected: list[str]
+) -> None:
+    found, batches = crowded(8, answer)
+
+    assert found == expected
+    assert batches == [1, 7]
+
+
+def test_each_is_told_its_own_error() -> None:
+    found, _ = crowded(3, lambda entries: [StoreError("Gone."), *[REFUSED] * (len(entries) - 1)])
+
+    assert found == ["StoreError", "StoreError", "download_limit"]
+
+
+def test_one_who_is_killed_while_waiting_holds_up_nobody() -> None:
+    """As by a greenlet's timeout, also when the lead is just handed over to it."""
+
+    class Killed(BaseException):
+        pass
+
+    class Impatient:
+        """A lock whose owner is killed when it is its turn to lead."""
+
+        def __init__(self) -> None:
+            self.entered = threading.Event()
+            self.handed = threading.Event()
+
+        def acquire(self) -> None:
+            self.entered.set()
+            self.handed.wait(20)
+            raise Killed
+
+        def locked(self) -> bool:
+            return not self.handed.is_set()
+
+        def release(self) -> None:
+            self.handed.set()
+
+    ledger = Ledger(Scripted(lambda entries: [REFUSED] * len(entries)))
+    gone, next_one = _Slot(entry(1)), _Slot(entry(2))
+    lock = Impatient()
+    gone.ready = lock  # type: ignore[assignment]  # the part of a lock that is used
+    assert ledger._led is False
+    ledger._waiting = [gone, next_one]
+    with ledger._mutex:
+        ledger._appoint()
+
+    with pytest.raises(Killed):
+        ledger._wait(gone)
+
+    assert ledger._waiting == [next_one]
+    assert not next_one.ready.locked()
+
+    ledger._waiting = [gone]
+    lock.handed.clear()
+    lock.handed.set()
+    with pytest.raises(Killed):
+        ledger._wait(gone)
+    assert ledger._led is False
+
+
+def test_closing_and_cancelling_go_to_the_driver() -> None:
+    driver = Scripted(lambda entries: [REFUSED] * len(entries))
+    ledger = Ledger(driver)
+
+    with pytest.raises(StoreError, match="Not here"):
+        ledger.cancel(Receipt(entry=entry(1), repository_id=1, taken=None))  # type: ignore[arg-type]  # not looked at
+    ledger.close()
+
+    assert driver.closed
+
+
+def test_a_restarted_postgres_serves_the_next_request() -> None:
+    """A server of its own, since the other tests must not lose theirs."""
+    with running_server() as server:
+        database = Database(server.create("store"))
+        database.upgrade()
+        add_repository(database)
+        token = add_token(database)
+        database.close()
+        ledger = Ledger(PostgresLedger(server.url("store")))
+        ledger.reserve(entry(token))
+        _run(server.folder, "pg_ctl", "-m", "fast", "-w", "stop")
+        for _ in range(2):
+            with pytest.raises(StoreError, match="cannot be reached"):
+                ledger.reserve(entry(token))
+        _run(server.folder, "pg_ctl", "-w", "-l", "log", "-o", _options(server), "start")
+
+        assert outcome(ledger.reserve(entry(token))) == "granted"
+        assert counters(database) == (1, 1, 2000)
+        ledger.close()
+        database.close()
