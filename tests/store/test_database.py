@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -224,6 +225,25 @@ def test_a_locked_file_is_not_switched_to_wal(tmp_path: Path) -> None:
         other.execute("ROLLBACK")
     database.upgrade()
     database.close()
+
+
+def test_the_switch_to_wal_waits_for_readers(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with closing(reader):
+        reader.execute("CREATE TABLE t (x)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM t").fetchall()
+        hasty = Database(f"sqlite:///{path}", lock_timeout_ms=50)
+        with pytest.raises(DatabaseLocked):
+            hasty.upgrade()
+        patient = Database(f"sqlite:///{path}", lock_timeout_ms=20_000)
+        timer = threading.Timer(0.3, reader.execute, ["COMMIT"])
+        timer.start()
+        patient.upgrade()
+        timer.join()
+        patient.require_current()
+        patient.close()
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
