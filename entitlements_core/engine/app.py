@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -55,7 +56,8 @@ class IndexApp:
         """The response to the request of a WSGI environment."""
         path: str = environ.get("PATH_INFO") or "/"
         if path == HEALTH:
-            return _HEALTHY
+            ready = all(index.is_ready for _, index in self._mounts)
+            return _HEALTHY if ready else _STARTING
         if path == AUTHORIZE:
             return self._authorize(environ)
         presented, path = credentials(environ, path)
@@ -93,15 +95,18 @@ class IndexApp:
         return None
 
 
-_HEALTHY: Final = Outgoing(
-    "200 OK",
-    (
+def _health(status: str, word: str) -> Outgoing:
+    body = json.dumps({"status": word}).encode()
+    headers = (
         ("Content-Type", "application/json"),
-        ("Content-Length", "15"),
+        ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-    ),
-    [b'{"status":"ok"}'],
-)
+    )
+    return Outgoing(status, headers, [body])
+
+
+_HEALTHY: Final = _health("200 OK", "ok")
+_STARTING: Final = _health("503 Starting", "starting")
 _NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
 
 

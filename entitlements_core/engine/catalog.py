@@ -77,6 +77,7 @@ class Catalog:
         self._inventory = Inventory(self._roots, repository)
         self._intake = Intake(self._roots, self._inventory, self._cache, clock)
         self._snapshot = EMPTY
+        self._is_built = False
         self._problems: tuple[Problem, ...] = ()
         self._watcher: Watcher | None = None
         self._lock = threading.RLock()
@@ -86,6 +87,11 @@ class Catalog:
     def snapshot(self) -> Snapshot:
         """What is served now."""
         return self._snapshot
+
+    @property
+    def is_built(self) -> bool:
+        """Everything was looked at once. Until then `snapshot` lacks what is there."""
+        return self._is_built
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -102,6 +108,7 @@ class Catalog:
         """
         with self._update():
             tally = self._intake.look(self._everything(), progress)
+        self._is_built = True
         if self._intake.waiting:
             time.sleep(SETTLE_SECONDS)
             with self._update():
@@ -113,6 +120,7 @@ class Catalog:
         """Look at everything now; files that are still being written are left for later."""
         with self._update():
             self._intake.look(self._everything())
+        self._is_built = True
 
     def examine(self, paths: Iterable[str]) -> None:
         """Look again at some absolute paths, and at the files that were still being written."""

@@ -104,10 +104,17 @@ class Index:
         self._sender = sender or DirectSender()
         self._pages = Pages(catalog)
 
+    @property
+    def is_ready(self) -> bool:
+        """The catalog was built once. Before that, everything would look as if it did not exist."""
+        return self.catalog.is_built
+
     def answer(self, request: Incoming) -> Outgoing:
         """The response to a request."""
         if request.method not in {"GET", "HEAD"}:
             return _method_refused(request)
+        if not self.is_ready:
+            return _not_ready(request)
         visit = self._enter(request)
         if isinstance(visit, Deny):
             return _refused(visit, request, transfers=_is_file(request.path))
@@ -120,6 +127,8 @@ class Index:
         what the answer would have been stands in ``X-Entitlements-*`` headers. Pages are refused:
         a page from a disk is not filtered.
         """
+        if not self.is_ready:
+            return _AUTHORIZE_LATER
         visit = self._enter(request)
         denied = visit if isinstance(visit, Deny) else visit.authorize(request.path)
         if denied is None:
@@ -147,6 +156,16 @@ class Index:
 
 _UNAUTHORIZED: Final = 401
 _NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
+_AUTHORIZE_LATER: Final = Outgoing(
+    "403 Refused",
+    (
+        *_NOT_STORED,
+        ("X-Entitlements-Status", "503"),
+        ("X-Entitlements-Code", "index_building"),
+        ("X-Entitlements-Reason", "The index is being built"),
+    ),
+    (),
+)
 
 
 class Visit:
@@ -374,6 +393,18 @@ def _method_refused(request: Incoming) -> Outgoing:
         problem(405, "Method not allowed", f"{request.method[:20]} is not served.", code="method")
     )
     return Outgoing(refusal.status, (*refusal.headers, ("Allow", "GET, HEAD")), refusal.body)
+
+
+def _not_ready(request: Incoming) -> Outgoing:
+    return outgoing(
+        problem(
+            503,
+            "The index is being built",
+            "Try again in a moment.",
+            code="index_building",
+            head=request.method == "HEAD",
+        )
+    )
 
 
 def _not_acceptable(request: Incoming) -> Outgoing:

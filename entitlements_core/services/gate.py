@@ -198,6 +198,10 @@ class Gate:
         except EntitlementsError as error:
             log.error("a reservation stays counted: %s", error)  # noqa: TRY400 - expected kind
 
+    def close(self) -> None:
+        """Let go of the counters' connections."""
+        self._ledger.close()
+
     def _find(
         self, secret: str, request: RequestContext, now: datetime
     ) -> Credential | Deny | None:

@@ -1,0 +1,104 @@
+"""The server's application: directories and settings in, a WSGI application out.
+
+Any WSGI server can load it: ``granian --interface wsgi --factory`` or ``gunicorn`` with
+``entitlements_core.engine.serving:create_app``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from entitlements_core.engine.app import IndexApp
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.files import DirectSender, Offload, Sender
+from entitlements_core.engine.index import Index
+from entitlements_core.errors import ConfigurationError
+from entitlements_core.services.redaction import protect_logs
+from entitlements_core.services.settings import Settings
+from entitlements_core.services.wiring import Core
+
+__all__ = ["create_app", "open_catalog", "open_index"]
+
+log: Final = logging.getLogger("entitlements.engine")
+
+
+def create_app(settings: Settings | None = None) -> IndexApp:
+    """The application that ``ENTITLEMENTS_REPOSITORY`` and ``ENTITLEMENTS_DIRECTORIES`` name.
+
+    The catalog is built in the background, and watched; until it is there, the answer is 503.
+
+    Raises:
+        EntitlementsError: when the settings, the key or the store cannot be used.
+    """
+    settings = settings or Settings.load()
+    if not settings.repository or not settings.directories:
+        raise ConfigurationError(
+            "There is no repository or no directory to serve.",
+            "Set ENTITLEMENTS_REPOSITORY and ENTITLEMENTS_DIRECTORIES,"
+            " or run `entitlements serve`.",
+        )
+    protect_logs()
+    core = Core.open(settings, create=True)
+    core.repositories.show(settings.repository)
+    index = open_index(core, settings.repository, settings.directories)
+    return IndexApp({"": index}, trusted=settings.trusted_networks)
+
+
+def open_index(core: Core, repository: str, directories: Sequence[str | Path]) -> Index:
+    """An index over directories, its catalog being built in the background and watched.
+
+    Raises:
+        ConfigurationError: when a directory is not there, or the offloading does not fit them.
+    """
+    sender = _sender(core.settings, directories)
+    catalog = open_catalog(core, repository, directories)
+    threading.Thread(target=_build, args=(catalog, core.settings), daemon=True).start()
+    atexit.register(catalog.close)
+    return Index(
+        repository=repository, catalog=catalog, gate=core.gate, clock=core.clock, sender=sender
+    )
+
+
+def open_catalog(core: Core, repository: str, directories: Sequence[str | Path]) -> Catalog:
+    """The catalog of directories, not built yet.
+
+    Raises:
+        ConfigurationError: when a directory is not there.
+    """
+    roots = [Path(directory).expanduser().absolute() for directory in directories]
+    for root in roots:
+        if not root.is_dir():
+            raise ConfigurationError(
+                f"{root} is not a directory.", "Name the directory that holds the distributions."
+            )
+    cache = core.settings.catalog_file
+    return Catalog(roots, repository=repository, cache=cache, clock=core.clock)
+
+
+def _build(catalog: Catalog, settings: Settings) -> None:
+    try:
+        # Watched first, so that no change is missed in between.
+        catalog.watch(polling=settings.watch == "polling")
+        catalog.refresh()
+    except Exception:
+        log.exception("the catalog could not be built; nothing is served")
+
+
+def _sender(settings: Settings, directories: Sequence[str | Path]) -> Sender:
+    if settings.accel_redirect:
+        if len(settings.accel_redirect) != len(directories):
+            raise ConfigurationError(
+                f"accel_redirect names {len(settings.accel_redirect)} locations"
+                f" for {len(directories)} directories.",
+                "Name one internal location for each directory, in the same order.",
+            )
+        return Offload("X-Accel-Redirect", settings.accel_redirect)
+    if settings.sendfile:
+        roots = tuple(str(Path(item).expanduser().absolute()) for item in directories)
+        return Offload("X-Sendfile", roots)
+    return DirectSender()

@@ -1,0 +1,128 @@
+"""The settings of a server, from arguments and from ``ENTITLEMENTS_…`` in the environment."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from entitlements_core.errors import ConfigurationError, InvalidValue
+from entitlements_core.policy.network import Network, parse_network
+
+__all__ = ["Settings"]
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is read from ``ENTITLEMENTS_<FIELD>``.
+
+    Attributes:
+        home: holds the key file, the SQLite store and the catalog's cache.
+        database_url: another store, such as ``postgresql://user@host/name``; empty: SQLite in home.
+        durability: what a counted download survives: the end of the ``process``, or of the
+            ``power`` (SQLite then waits for the disk; PostgreSQL always does).
+        repository: ``owner/slug`` that a server serves.
+        directories: of distributions; in the environment separated as PATH is.
+        download_window: seconds in which repeated requests of a client for a file count once;
+            0 counts every one.
+        ipv6_prefix: bits of an IPv6 address that make a client.
+        trusted_proxies: networks whose ``X-Forwarded-For`` is believed.
+        misses_per_minute: unknown secrets of an address that are answered without delay.
+        miss_delay: seconds by which further ones are delayed.
+        seal_secrets: keep secrets encrypted so that they can be shown again.
+        token_quota: active tokens that an owner may have; None is no quota.
+        eula_url: where a licence is accepted, with ``{identifier}`` in it.
+        accel_redirect: nginx's internal locations of the directories, in their order; files are
+            then sent by nginx.
+        sendfile: files are sent by a server that understands ``X-Sendfile``.
+        watch: how changes in the directories are noticed: being told, or by looking.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ENTITLEMENTS_", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path = Path("~/.entitlements")
+    database_url: str = ""
+    durability: Literal["process", "power"] = "process"
+    repository: str = ""
+    directories: Words = ()
+    download_window: int = Field(default=300, ge=0)
+    ipv6_prefix: int = Field(default=64, ge=1, le=128)
+    trusted_proxies: Words = ()
+    misses_per_minute: int = Field(default=20, ge=0)
+    miss_delay: float = Field(default=1.0, ge=0, le=60)
+    seal_secrets: bool = True
+    token_quota: int | None = Field(default=None, ge=0)
+    eula_url: str = ""
+    accel_redirect: Words = ()
+    sendfile: bool = False
+    watch: Literal["events", "polling"] = "events"
+
+    @classmethod
+    def load(cls, **given: object) -> Settings:
+        """The settings of the environment, overruled by those that are given and not None.
+
+        Raises:
+            ConfigurationError: naming each setting that cannot be used.
+        """
+        try:
+            settings = cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # checked by pydantic
+            settings.trusted_networks  # noqa: B018 - a wrong network is refused now
+        except ValidationError as error:
+            problems = [
+                f"{'.'.join(map(str, item['loc']))}: {item['msg'].lower()}"
+                for item in error.errors(include_input=False, include_url=False)
+            ]
+            raise ConfigurationError(
+                f"The settings cannot be used: {'; '.join(problems)}.",
+                "Correct the option, or ENTITLEMENTS_… in the environment.",
+            ) from None
+        except InvalidValue as error:
+            raise ConfigurationError(
+                f"trusted_proxies cannot be used: {error.problem}", error.remedy
+            ) from None
+        return settings
+
+    @field_validator("directories", "trusted_proxies", "accel_redirect", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        words = value.replace(os.pathsep, ",") if os.sep in value and "://" not in value else value
+        return tuple(word.strip() for word in words.split(",") if word.strip())
+
+    @field_validator("home")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def key_file(self) -> Path:
+        """The server's key."""
+        return self.home / "key"
+
+    @property
+    def url(self) -> str:
+        """The store's URL."""
+        return self.database_url or f"sqlite:///{self.home / 'entitlements.db'}"
+
+    @property
+    def catalog_file(self) -> Path:
+        """What is known of the files in the directories."""
+        return self.home / "catalog.db"
+
+    @property
+    def window(self) -> timedelta:
+        """`download_window` as a duration."""
+        return timedelta(seconds=self.download_window)
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies` as networks."""
+        return tuple(parse_network(text) for text in self.trusted_proxies)

@@ -1,0 +1,243 @@
+"""The composition root: settings in, services out. The only place that puts stores into services.
+
+Parts are made when they are first asked for. A server of pages asks for the gate alone, and never
+loads what only an administrator needs.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from entitlements_core.interfaces import Clock
+from entitlements_core.plugins import Plugins
+from entitlements_core.policy.query import PackageQuery
+from entitlements_core.services import clock
+from entitlements_core.services.gate import Gate
+from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.settings import Settings
+from entitlements_core.services.throttle import Throttle
+from entitlements_core.store.database import Database
+from entitlements_core.store.ledger import Ledger, LedgerDriver
+from entitlements_core.store.ledger_postgres import PostgresLedger
+from entitlements_core.store.ledger_sqlite import SqliteLedger
+from entitlements_core.store.reader import CredentialReader
+
+if TYPE_CHECKING:
+    from entitlements_core.services.eulas import EulaService
+    from entitlements_core.services.lifecycle import Lifecycle
+    from entitlements_core.services.reports import Reports
+    from entitlements_core.services.repositories import RepositoryService
+    from entitlements_core.services.rotation import Rotation
+    from entitlements_core.services.sync import Sync
+    from entitlements_core.services.user_tokens import UserTokens
+
+__all__ = ["Core"]
+
+
+class Core:
+    """The services of one store.
+
+    Args:
+        settings: of this server.
+        plugins: the registered ones; those of the entry-point group by default.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self, settings: Settings, *, plugins: Plugins | None = None, clock: Clock = clock.now
+    ) -> None:
+        self.settings = settings
+        self.plugins = Plugins() if plugins is None else plugins
+        self.clock = clock
+        self.database = Database(settings.url)
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        create: bool = False,
+        plugins: Plugins | None = None,
+        clock: Clock = clock.now,
+    ) -> Core:
+        """The services of an existing store, or of a new one.
+
+        Args:
+            settings: of this server.
+            create: make the key and the store on first start, and bring an older schema up to date.
+                A store that has lost its key is never given a new one.
+            plugins: the registered ones; those of the entry-point group by default.
+            clock: tells the time.
+
+        Raises:
+            KeyFileError: when the key is missing, or not the one that the store was made with.
+            StoreError: when the store is missing, older or newer than this code, or out of reach.
+            PluginError: when a plugin does not fit.
+        """
+        core = cls(settings, plugins=plugins, clock=clock)
+        if create:
+            core.create()
+        core.database.require_current()
+        core.database.bind_key(core.keyring.fingerprint)
+        return core
+
+    def create(self) -> None:
+        """Make the key and the store where there are none; bring the schema up to date.
+
+        Raises:
+            KeyFileError: when the store exists and its key does not.
+            StoreError: when the store cannot be made.
+        """
+        if not self._store_exists():
+            Keyring.create(self.settings.key_file)
+        _ = self.keyring.fingerprint  # a store without its key is left alone
+        self.database.upgrade()
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The server's key."""
+        return Keyring.load(self.settings.key_file)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What adapters hold."""
+        settings = self.settings
+        return Gate(
+            reader=self.reader,
+            ledger=Ledger(self._ledger_driver()),
+            sealer=self.keyring,
+            plugins=self.plugins,
+            throttle=Throttle(
+                misses_per_minute=settings.misses_per_minute, delay=settings.miss_delay
+            ),
+            window=settings.window,
+            ipv6_prefix=settings.ipv6_prefix,
+        )
+
+    @cached_property
+    def reader(self) -> CredentialReader:
+        """Finds credentials."""
+        return CredentialReader(
+            self.settings.url, parse=self.parse_query, eula_url=self.settings.eula_url
+        )
+
+    def parse_query(self, text: str) -> PackageQuery:
+        """A restriction in the language with the plugins' fields.
+
+        Raises:
+            QuerySyntaxError: when it cannot be read.
+        """
+        return self._parse(text)
+
+    @cached_property
+    def lifecycle(self) -> Lifecycle:
+        """Tokens: create, show, list, edit, enable, disable, reset, delete, grant."""
+        from entitlements_core.services.lifecycle import Lifecycle  # noqa: PLC0415 - see the module
+
+        return Lifecycle(
+            database=self.database,
+            sealer=self.keyring,
+            clock=self.clock,
+            on_change=self.plugins.token_changed,
+            quota=self.settings.token_quota,
+            seal_secrets=self.settings.seal_secrets,
+            parse=self.parse_query,
+        )
+
+    @cached_property
+    def rotation(self) -> Rotation:
+        """Secrets: set, refresh, show."""
+        from entitlements_core.services.rotation import Rotation  # noqa: PLC0415 - see the module
+
+        return Rotation(
+            database=self.database,
+            sealer=self.keyring,
+            clock=self.clock,
+            on_change=self.plugins.token_changed,
+            seal_secrets=self.settings.seal_secrets,
+        )
+
+    @cached_property
+    def repositories(self) -> RepositoryService:
+        """Repositories: add, list, show, edit, remove."""
+        from entitlements_core.services.repositories import (  # noqa: PLC0415 - see the module
+            RepositoryService,
+        )
+
+        return RepositoryService(
+            database=self.database,
+            sealer=self.keyring,
+            clock=self.clock,
+            on_change=self.plugins.token_changed,
+            seal_secrets=self.settings.seal_secrets,
+            parse=self.parse_query,
+        )
+
+    @cached_property
+    def sync(self) -> Sync:
+        """Tokens of one repository copied to another."""
+        from entitlements_core.services.sync import Sync  # noqa: PLC0415 - see the module
+
+        return Sync(
+            database=self.database,
+            clock=self.clock,
+            on_change=self.plugins.token_changed,
+            quota=self.settings.token_quota,
+        )
+
+    @cached_property
+    def user_tokens(self) -> UserTokens:
+        """Tokens of the host's users, and their cleanup."""
+        from entitlements_core.services.user_tokens import (  # noqa: PLC0415 - see the module
+            UserTokens,
+        )
+
+        return UserTokens(
+            database=self.database,
+            sealer=self.keyring,
+            clock=self.clock,
+            user_may_read=self.plugins.user_may_read,
+            on_change=self.plugins.token_changed,
+            seal_secrets=self.settings.seal_secrets,
+        )
+
+    @cached_property
+    def eulas(self) -> EulaService:
+        """Licence texts and their acceptance."""
+        from entitlements_core.services.eulas import EulaService  # noqa: PLC0415 - see the module
+
+        return EulaService(
+            database=self.database, clock=self.clock, on_change=self.plugins.token_changed
+        )
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Usage, clients and audit."""
+        from entitlements_core.services.reports import Reports  # noqa: PLC0415 - see the module
+
+        return Reports(database=self.database)
+
+    def close(self) -> None:
+        """Let go of the store's connections."""
+        for name in ("reader", "gate"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+        self.database.close()
+
+    @cached_property
+    def _parse(self) -> partial[PackageQuery]:
+        return partial(PackageQuery.parse, extra_fields=tuple(self.plugins.query_fields()))
+
+    def _ledger_driver(self) -> LedgerDriver:
+        url = self.settings.url
+        if not self.database.address.is_sqlite:
+            return PostgresLedger(url)
+        synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
+        return SqliteLedger(url, synchronous=synchronous)
+
+    def _store_exists(self) -> bool:
+        address = self.database.address
+        if address.is_sqlite and not address.path.exists():
+            return False
+        return self.database.current() is not None
