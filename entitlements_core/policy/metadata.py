@@ -21,11 +21,10 @@ def parse_metadata(text: str) -> Metadata:
         InvalidValue: when it is not JSON, not an object, too large or too deep, or holds what a
             database cannot keep (NaN, infinities, NUL characters, lone surrogates).
     """
-    _refuse(
-        len(text.encode(errors="surrogatepass")) > MAX_BYTES, f"is larger than {MAX_BYTES} bytes"
-    )
+    data = text.encode(errors="surrogatepass")
+    _refuse(len(data) > MAX_BYTES, f"is larger than {MAX_BYTES} bytes")
     try:
-        value = pydantic_core.from_json(text, allow_inf_nan=False)
+        value = pydantic_core.from_json(data, allow_inf_nan=False)
     except ValueError as error:
         raise _invalid(f"is not JSON: {error}") from None
     return check_metadata(value)

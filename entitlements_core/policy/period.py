@@ -65,8 +65,8 @@ def period_start(period: ResetPeriod, anchor: datetime, now: datetime) -> dateti
 
     Args:
         period: how often.
-        anchor: aware; the moment of the first reset, from which all others are counted.
-        now: aware.
+        anchor: aware, UTC; the moment of the first reset, from which all others are counted.
+        now: aware, UTC.
     """
     index = _resets_before(period, anchor, now)
     return None if index is None else _reset_at(period, anchor, index)

@@ -717,7 +717,7 @@ def test_any_division_into_batches_counts_alike(
 def book(database: Database, token: int) -> list[list[tuple[Any, ...]]]:
     """All that is stored of the use of a token."""
     return [
-        rows(database, f"SELECT {columns} WHERE token_id = {token} ORDER BY {order}")  # noqa: S608 - constants
+        rows(database, f"SELECT {columns} WHERE token_id = {token} ORDER BY {order}")
         for columns, order in (
             ("since, downloads, clients, bandwidth, last_used_at FROM usage", "1"),
             ("client, since FROM clients", "1"),

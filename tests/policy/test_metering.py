@@ -1,0 +1,265 @@
+"""Counting, against a model that is simpler than the code."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.limits import Limits, Usage
+from entitlements_core.policy.metering import (
+    Account,
+    Demand,
+    Schedule,
+    Taken,
+    Transfer,
+    exhausted,
+    reserve,
+    rolled,
+)
+from entitlements_core.policy.period import ResetPeriod
+from tests.factories import NOW
+
+WINDOW = timedelta(seconds=300)
+
+
+def account(limits: Limits | None = None, period: ResetPeriod = ResetPeriod.NEVER) -> Account:
+    return Account(
+        limits=limits or Limits(),
+        schedule=Schedule(period=period, anchor=NOW),
+        usage=Usage(since=NOW),
+    )
+
+
+def demand(
+    start: int = 0,
+    length: int = 1000,
+    *,
+    now: datetime = NOW,
+    known: bool = False,
+    window: timedelta = WINDOW,
+) -> Demand:
+    return Demand(size=1000, start=start, length=length, client_known=known, window=window, now=now)
+
+
+def taken(outcome: Taken | Deny) -> Taken:
+    assert isinstance(outcome, Taken)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("transfer", "asked", "counted", "after"),
+    [
+        (Transfer(), demand(), True, Transfer(counted_at=NOW)),
+        (Transfer(), demand(0, 1), True, Transfer(counted_at=NOW)),
+        (Transfer(), demand(1, 899), False, Transfer(collected=899)),
+        (Transfer(), demand(1, 900), True, Transfer(counted_at=NOW)),
+        (Transfer(collected=899), demand(999, 1), True, Transfer(counted_at=NOW)),
+        (Transfer(collected=899), demand(0, 1), True, Transfer(counted_at=NOW)),
+        (Transfer(counted_at=NOW), demand(), False, Transfer(counted_at=NOW)),
+        (Transfer(counted_at=NOW), demand(500, 500), False, Transfer(counted_at=NOW)),
+        (
+            Transfer(counted_at=NOW - timedelta(microseconds=1)),
+            demand(),
+            True,
+            Transfer(counted_at=NOW),
+        ),
+        (
+            Transfer(counted_at=NOW),
+            demand(window=timedelta(0)),
+            True,
+            Transfer(counted_at=NOW),
+        ),
+        (
+            Transfer(counted_at=NOW),
+            demand(now=NOW + WINDOW),
+            True,
+            Transfer(counted_at=NOW + WINDOW),
+        ),
+        (
+            Transfer(counted_at=NOW),
+            demand(500, 10, now=NOW + WINDOW),
+            False,
+            Transfer(collected=10),
+        ),
+    ],
+)
+def test_what_counts_as_a_download(
+    transfer: Transfer,
+    asked: Demand,
+    counted: bool,  # noqa: FBT001 - the answer
+    after: Transfer,
+) -> None:
+    found = taken(reserve(account(), transfer, asked))
+    assert (found.counted, found.transfer) == (counted, after)
+    assert found.usage == Usage(since=NOW, downloads=counted, clients=1, bandwidth=asked.length)
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "title"),
+    [
+        (Limits(downloads=0), demand(), "Download limit 0/0 reached"),
+        (Limits(downloads=0), demand(500, 1), "Download limit 0/0 reached"),
+        (Limits(clients=0), demand(), "Client limit 0/0 reached"),
+        (Limits(bandwidth=999), demand(), "Bandwidth limit 0/999 bytes reached"),
+        (Limits(downloads=0, clients=0, bandwidth=0), demand(), "Download limit 0/0 reached"),
+        (Limits(clients=0, bandwidth=0), demand(), "Client limit 0/0 reached"),
+    ],
+)
+def test_the_first_limit_is_named(limits: Limits, asked: Demand, title: str) -> None:
+    denied = reserve(account(limits), Transfer(), asked)
+    assert isinstance(denied, Deny)
+    assert denied.title == title
+    assert denied.remedy == "Ask the vendor to raise the limit or to reset it."
+    assert denied.retry_at is None
+
+
+def test_a_lowered_limit_is_shown_as_reached_not_passed() -> None:
+    denied = exhausted(
+        Limits(downloads=3), Usage(since=NOW, downloads=9), new_client=False, length=1
+    )
+    assert denied is not None
+    assert denied.title == "Download limit 3/3 reached"
+
+
+def test_a_refusal_says_when_the_counters_reset() -> None:
+    denied = reserve(
+        account(Limits(clients=0), ResetPeriod.MONTHLY), Transfer(), demand(now=NOW + WINDOW)
+    )
+    assert isinstance(denied, Deny)
+    assert denied.title == "Client limit 0/0 reached; resets 2026-04-30 12:00 UTC"
+    assert denied.retry_at == NOW.replace(month=4, day=30)
+
+
+def test_the_longest_refusal_fits_the_reason_phrase() -> None:
+    most = 2**63 - 1
+    used = replace(
+        account(Limits(bandwidth=most), ResetPeriod.DAILY),
+        usage=Usage(since=NOW, bandwidth=most),
+    )
+    denied = reserve(used, Transfer(), demand())
+    assert isinstance(denied, Deny)
+    assert denied.title.endswith("reached; resets 2026-04-01 12:00 UTC")
+    assert len(denied.title) <= 100
+
+
+@pytest.mark.parametrize(
+    ("period", "since", "now", "expected"),
+    [
+        (ResetPeriod.NEVER, NOW, NOW + timedelta(days=999), None),
+        (ResetPeriod.DAILY, NOW, NOW + timedelta(days=1, microseconds=-1), None),
+        (ResetPeriod.DAILY, NOW, NOW + timedelta(days=1), NOW + timedelta(days=1)),
+        (ResetPeriod.DAILY, NOW, NOW + timedelta(days=9, hours=1), NOW + timedelta(days=9)),
+        # Reset by hand within the period: that is when counting began.
+        (ResetPeriod.DAILY, NOW + timedelta(hours=5), NOW + timedelta(hours=6), None),
+        # Made before its first reset.
+        (ResetPeriod.DAILY, NOW - timedelta(days=3), NOW - timedelta(hours=1), None),
+        (ResetPeriod.DAILY, NOW - timedelta(days=3), NOW, NOW),
+    ],
+)
+def test_counters_roll_over(
+    period: ResetPeriod, since: datetime, now: datetime, expected: datetime | None
+) -> None:
+    used = Usage(since=since, downloads=5, clients=2, bandwidth=9)
+    before = replace(account(period=period), usage=used)
+    after = rolled(before, now).usage
+    assert after == (used if expected is None else Usage(since=expected))
+
+
+@dataclass
+class Model:
+    """What should happen, told the simple way: a log of everything that was admitted."""
+
+    since: datetime = NOW
+    admitted: list[tuple[str, str, int]] = field(default_factory=list)
+    downloads: list[tuple[str, str, datetime]] = field(default_factory=list)
+    pending: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def is_covered(self, who: str, what: str, now: datetime) -> bool:
+        return any(
+            (client, file) == (who, what) and self.since <= at and now - at < WINDOW
+            for client, file, at in self.downloads
+        )
+
+    def admit(self, who: str, what: str, start: int, length: int, now: datetime) -> None:
+        covered = self.is_covered(who, what, now)
+        self.admitted.append((who, what, length))
+        if covered:
+            return
+        collected = self.pending.get((who, what), 0) + length
+        if start == 0 or collected * 10 >= 1000 * 9:
+            self.downloads.append((who, what, now))
+            collected = 0
+        self.pending[who, what] = collected
+
+
+DEMANDS = st.lists(
+    st.tuples(
+        st.sampled_from("AB"),
+        st.sampled_from("xyz"),
+        st.sampled_from([(0, 1000), (0, 1), (1, 899), (1, 900), (500, 450), (900, 100)]),
+        st.sampled_from([0, 150, 300, 86_400]),
+    ),
+    max_size=25,
+)
+LIMITS = st.builds(
+    Limits,
+    downloads=st.none() | st.integers(0, 6),
+    clients=st.none() | st.integers(0, 2),
+    bandwidth=st.none() | st.integers(0, 6000),
+)
+
+
+@given(
+    demands=DEMANDS, limits=LIMITS, period=st.sampled_from([ResetPeriod.NEVER, ResetPeriod.DAILY])
+)
+def test_no_counter_ever_passes_its_limit(
+    demands: list[tuple[str, str, tuple[int, int], int]], limits: Limits, period: ResetPeriod
+) -> None:
+    book, model = account(limits, period), Model()
+    transfers: dict[tuple[str, str], Transfer] = {}
+    clients: set[str] = set()
+    now = NOW
+    for who, what, (start, length), pause in demands:
+        now += timedelta(seconds=pause)
+        book = rolled(book, now)
+        if book.usage.since != model.since:
+            model.since, model.admitted, clients = book.usage.since, [], set()
+        known, past = who in clients, transfers.get((who, what), Transfer())
+        outcome = reserve(book, past, demand(start, length, now=now, known=known))
+        if isinstance(outcome, Deny):
+            assert refusal_is_just(limits, book.usage, model, who, what, length, now, outcome)
+            continue
+        model.admit(who, what, start, length, now)
+        book = replace(book, usage=outcome.usage)
+        transfers[who, what] = outcome.transfer
+        clients.add(who)
+        used = outcome.usage
+        assert used.downloads == sum(at >= model.since for _, _, at in model.downloads)
+        assert used.clients == len({client for client, _, _ in model.admitted})
+        assert used.bandwidth == sum(size for _, _, size in model.admitted)
+        for limit, value in (
+            (limits.downloads, used.downloads),
+            (limits.clients, used.clients),
+            (limits.bandwidth, used.bandwidth),
+        ):
+            assert limit is None or value <= limit
+
+
+def refusal_is_just(
+    limits: Limits,
+    usage: Usage,
+    model: Model,
+    who: str,
+    what: str,
+    length: int,
+    now: datetime,
+    denied: Deny,
+) -> bool:
+    if denied.reason is Reason.DOWNLOAD_LIMIT:
+        return usage.downloads == limits.downloads and not model.is_covered(who, what, now)
+    if denied.reason is Reason.CLIENT_LIMIT:
+        return usage.clients == limits.clients and who not in {one for one, _, _ in model.admitted}
+    return limits.bandwidth is not None and usage.bandwidth + length > limits.bandwidth
