@@ -243,7 +243,7 @@ class Ledger:
         """Nobody waits: at the start, and in a forked child, where the parent's threads are not."""
         self._mutex = threading.Lock()
         self._waiting: list[_Slot] = []
-        self._led = False
+        self._led: bool = False
 
     def _wait(self, slot: _Slot) -> None:
         try:

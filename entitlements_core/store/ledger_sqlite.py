@@ -15,7 +15,7 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import Transfer
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.connections import open_stack
-from entitlements_core.store.ledger import Book, Entry, Receipt, TransferKey
+from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.types import from_micros, to_micros
 
@@ -26,17 +26,18 @@ except ImportError:  # pragma: no cover - only where there is no flock
 
 __all__ = ["SqliteLedger"]
 
-_ACCOUNT: Final = (
-    f"SELECT {ACCOUNT_COLUMNS} FROM usage u JOIN tokens t ON t.id = u.token_id"  # noqa: S608 - only constants are put together
-    " WHERE u.token_id = ?"
-)
-_PAST: Final = """
-    SELECT (SELECT since FROM clients WHERE token_id = ?1 AND client = ?4),
+_LOAD: Final = f"""
+    SELECT {ACCOUNT_COLUMNS}, r.id,
+           (SELECT since FROM clients WHERE token_id = ?1 AND client = ?5),
            (SELECT max(at) FROM downloads
-            WHERE token_id = ?1 AND filename = ?3 AND client = ?4 AND repository_id = ?2),
+            WHERE token_id = ?1 AND filename = ?4 AND client = ?5 AND repository_id = r.id),
            (SELECT collected FROM partial_downloads
-            WHERE token_id = ?1 AND repository_id = ?2 AND filename = ?3 AND client = ?4)
-"""
+            WHERE token_id = ?1 AND repository_id = r.id AND filename = ?4 AND client = ?5)
+    FROM usage u JOIN tokens t ON t.id = u.token_id
+    JOIN repositories r ON r.owner = ?2 AND r.slug = ?3
+    WHERE u.token_id = ?1
+"""  # noqa: S608 - only constants are put together
+# One statement, since each one gives other threads of the process a turn while the store is locked.
 _SAVE_USAGE: Final = """
     UPDATE usage SET since = ?, downloads = ?, clients = ?, bandwidth = ?, last_used_at = ?
     WHERE token_id = ?
@@ -166,28 +167,22 @@ class Turnstile:
 
 def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:
     """Add to the book what `entry` touches and an earlier one did not."""
+    repository_id = book.repositories.get(entry.repository, 0)
+    if (entry.token_id, repository_id, entry.filename, entry.client) in book.transfers:
+        return
+    owner, _, slug = entry.repository.partition("/")
+    place = (entry.token_id, owner, slug, entry.filename, entry.client)
+    row = connection.execute(_LOAD, place).fetchone()
+    if row is None:
+        return
+    *account, repository_id, known_since, counted_at, collected = row
+    # What the book has of an earlier entry is newer than what the store has.
     if entry.token_id not in book.accounts:
-        row = connection.execute(_ACCOUNT, (entry.token_id,)).fetchone()
-        if row is None:
-            return
-        book.accounts[entry.token_id] = account_of(row)
-    if entry.repository not in book.repositories:
-        owner, _, slug = entry.repository.partition("/")
-        row = connection.execute(
-            "SELECT id FROM repositories WHERE owner = ? AND slug = ?", (owner, slug)
-        ).fetchone()
-        if row is None:
-            return
-        book.repositories[entry.repository] = row[0]
-    key = (entry.token_id, book.repositories[entry.repository], entry.filename, entry.client)
-    if key not in book.transfers:
-        _load_past(connection, book, key)
-
-
-def _load_past(connection: sqlite3.Connection, book: Book, key: TransferKey) -> None:
-    known_since, counted_at, collected = connection.execute(_PAST, key).fetchone()
+        book.accounts[entry.token_id] = account_of(account)
     if known_since is not None:
-        book.clients.setdefault((key[0], key[3]), from_micros(known_since))
+        book.clients.setdefault((entry.token_id, entry.client), from_micros(known_since))
+    book.repositories[entry.repository] = repository_id
+    key = (entry.token_id, repository_id, entry.filename, entry.client)
     book.transfers[key] = Transfer(
         counted_at=None if counted_at is None else from_micros(counted_at),
         collected=collected or 0,
