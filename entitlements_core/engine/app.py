@@ -50,7 +50,7 @@ class IndexApp:
             log.exception("a request failed")
             answer = outgoing(problem(500, "Internal error", code="internal"))
         start_response(answer.status, list(answer.headers))
-        return answer.body
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body
 
     def respond(self, environ: Environ) -> Outgoing:
         """The response to the request of a WSGI environment."""
@@ -73,7 +73,7 @@ class IndexApp:
         method: str = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
         presented, path = credentials(environ, unquote(original.partition("?")[0], "latin-1"))
         found = self._mount(path)
-        if found is None or method not in {"GET", "HEAD"}:
+        if found is None or method not in {"GET", "HEAD"} or not _is_plain(original, path):
             return Outgoing("403 Refused", _NOWHERE.headers, _NOWHERE.body)
         index, rest = found
         return index.authorize(self._incoming(environ, method, rest, presented))
@@ -93,6 +93,15 @@ class IndexApp:
             if not prefix or path.startswith(f"{prefix}/"):
                 return index, path[len(prefix) :]
         return None
+
+
+def _is_plain(original: str, path: str) -> bool:
+    """Whether a server in front can only mean what we read.
+
+    It resolves dots, joins slashes and cuts at ``#`` before it picks the file; a decision on the
+    text as it was sent could then be one on another file.
+    """
+    return "#" not in original and {"", ".", ".."}.isdisjoint(path.split("/")[1:])
 
 
 def _health(status: str, word: str) -> Outgoing:

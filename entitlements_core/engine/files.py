@@ -57,7 +57,13 @@ class Body:
 
 
 class Sender(Protocol):
-    """A way of sending a planned body."""
+    """A way of sending a planned body.
+
+    Attributes:
+        elsewhere: another server sends the bytes, and reads the conditions of a range by itself.
+    """
+
+    elsewhere: bool
 
     def send(
         self, opened: OpenFile, body: Body, environ: dict[str, Any]
@@ -68,6 +74,8 @@ class Sender(Protocol):
 
 class DirectSender:
     """Reads the file itself, or lets the server do it where it offers to (PEP 3333)."""
+
+    elsewhere = False
 
     def send(
         self, opened: OpenFile, body: Body, environ: dict[str, Any]
@@ -94,6 +102,8 @@ class Offload:
         locations: what stands for each root in the header, in the catalog's order: an internal
             location of nginx, or the root's path for X-Sendfile.
     """
+
+    elsewhere = True
 
     def __init__(self, header: str, locations: tuple[str, ...]) -> None:
         self._header = header

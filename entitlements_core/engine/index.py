@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, OpenFile, Sender, open_current, plan
-from entitlements_core.engine.pages import Page, Pages
+from entitlements_core.engine.pages import REASON_MARK, Page, Pages, with_reason
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import (
     FILE_HEADERS,
@@ -41,6 +42,7 @@ from entitlements_core.policy.resource import (
     Resource,
     Unidentified,
 )
+from entitlements_core.policy.view import View
 from entitlements_core.services.gate import Delivery, Gate
 from entitlements_core.simple import MediaType, negotiate
 
@@ -196,12 +198,14 @@ class Visit:
                 return self._list()
             case ["", "simple", name, ""] | ["", "simple", "", name, ""] if name:
                 return self._project(name)
-            case ["", "packages", filename]:
+            case ["", "packages", *words, filename] if _only_words(words):
                 return self._file(filename)
             case ["", "simple"]:
                 return self._slash("simple/", ProjectList())
             case ["", "simple", name]:
-                return self._slash(f"{canonicalize_name(name)}/", _project_page(name))
+                return self._slash(
+                    f"{quote(canonicalize_name(name), safe='')}/", _project_page(name)
+                )
         return self._refuse(NOT_FOUND)
 
     def authorize(self, path: str) -> Deny | None:
@@ -217,7 +221,9 @@ class Visit:
         if isinstance(question.resource, CoreMetadata) or self._request.method == "HEAD":
             return None
         try:
-            wanted = read_range(self._header("HTTP_RANGE"), file.size)
+            # The server in front knows the file by another ETag, and may then send all of it.
+            conditional = self._header("HTTP_IF_RANGE") is not None
+            wanted = read_range(None if conditional else self._header("HTTP_RANGE"), file.size)
         except ValueError:
             return None  # the server in front answers 416 and sends nothing
         start, stop = (0, file.size) if wanted is None else (wanted.start, wanted.stop)
@@ -244,7 +250,19 @@ class Visit:
         if isinstance(view, Deny):
             return self._refuse(view)
         page = self._index._pages.project(resource.name, view, media)  # noqa: SLF001 - see above
-        return self._refuse(NOT_FOUND) if page is None else self._page(page)
+        if page is None:
+            return self._refuse(NOT_FOUND)
+        return self._page(self._spelled_out(page, resource, view, media))
+
+    def _spelled_out(self, page: Page, resource: ProjectPage, view: View, media: MediaType) -> Page:
+        """The page with a refusal's reason in its links, where there is no other way to tell it."""
+        if not self._credential.is_conditional or not _drops_phrases(self._request.headers):
+            return page
+        facts = self._index._pages.sample(resource.name, view)  # noqa: SLF001 - see above
+        if facts is None:
+            return page
+        denied = self._gate.foresee(self._question(DistributionFile(facts)))
+        return page if denied is None else with_reason(page, denied, media)
 
     def _file(self, filename: str) -> Outgoing:
         found = self._find(filename)
@@ -342,9 +360,12 @@ class Visit:
         return negotiate(self._header("HTTP_ACCEPT"), wanted)
 
     def _range(self, etag: str) -> str | None:
-        """The Range header, unless an If-Range names another state of the file."""
+        """The Range header of a GET, unless an If-Range names another state of the file."""
         condition = self._header("HTTP_IF_RANGE")
-        return self._header("HTTP_RANGE") if condition in {None, etag} else None
+        # Another server knows the file by another ETag, and may send all of it: that is counted.
+        accepted = {None} if self._index._sender.elsewhere else {None, etag}  # noqa: SLF001 - see above
+        applies = self._request.method == "GET" and condition in accepted
+        return self._header("HTTP_RANGE") if applies else None
 
     def _header(self, name: str) -> str | None:
         value: str | None = self._request.headers.get(name)
@@ -368,6 +389,18 @@ class Visit:
 
     def _refuse(self, deny: Deny, *, transfers: bool = False) -> Outgoing:
         return _refused(deny, self._request, transfers=transfers)
+
+
+def _drops_phrases(environ: dict[str, Any]) -> bool:
+    """Whether the server is known to replace our reason phrase: granian does, HTTP/2 has none."""
+    return environ.get("SERVER_SOFTWARE") == "Granian" or (
+        environ.get("SERVER_PROTOCOL") in {"HTTP/2", "HTTP/2.0"}
+    )
+
+
+def _only_words(parts: list[str]) -> bool:
+    """Whether the parts of an address before a file name are none, or one that is only read."""
+    return not parts or (len(parts) == 1 and parts[0].startswith(REASON_MARK.decode()))
 
 
 def _project_page(name: str) -> ProjectPage:

@@ -20,6 +20,7 @@ from entitlements_core.policy.decide import UNKNOWN, Question, RequestContext, d
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.metering import Account, rolled
 from entitlements_core.policy.network import client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
@@ -50,6 +51,10 @@ class Reader(Protocol):
 
     def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
         """The credential that a digested secret opens in `repository`."""
+        ...
+
+    def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
+        """The counters of a token, and whether `client` counts among them."""
         ...
 
     def downloads(self, repository: str) -> Mapping[str, int]:
@@ -168,6 +173,25 @@ class Gate:
             return complete or facts
         return complete(facts)
 
+    def foresee(self, question: Question) -> Deny | None:
+        """What a download would be refused for now, counters included; nothing is counted.
+
+        For showing a reason early. Only `reserve` decides.
+        """
+        if question.credential.limits.any and question.credential.id:
+            client = client_key(question.request.address, ipv6_prefix=self._ipv6_prefix)
+            try:
+                found = self._reader.account(question.credential.id, client)
+            except EntitlementsError as error:
+                log.error("counters cannot be read: %s", error)  # noqa: TRY400 - expected kind
+                return UNAVAILABLE
+            if found is not None:
+                account = rolled(found[0], question.now)
+                known = found[1] and account is found[0]
+                question = replace(question, usage=account.usage, client_known=known)
+        decision = decide(question)
+        return decision if isinstance(decision, Deny) else None
+
     def reserve(self, question: Question, delivery: Delivery) -> Reservation | Deny:
         """Count an answer before its first byte; a refusal names the limit.
 
@@ -244,7 +268,8 @@ class Gate:
             version=str(facts.version),
             filename=facts.filename,
             client=client_key(request.address, ipv6_prefix=self._ipv6_prefix),
-            user_agent=delivery.user_agent[:255],
+            # PostgreSQL takes no NUL, and one odd request must not spoil the batch of others.
+            user_agent=delivery.user_agent[:255].replace("\0", ""),
             size=facts.size,
             start=delivery.start,
             length=delivery.length,

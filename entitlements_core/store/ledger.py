@@ -202,6 +202,8 @@ class Ledger:
         driver: of the database.
     """
 
+    _led: bool
+
     def __init__(self, driver: LedgerDriver) -> None:
         self._driver = driver
         self._begin_anew()
@@ -243,7 +245,7 @@ class Ledger:
         """Nobody waits: at the start, and in a forked child, where the parent's threads are not."""
         self._mutex = threading.Lock()
         self._waiting: list[_Slot] = []
-        self._led: bool = False
+        self._led = False
 
     def _wait(self, slot: _Slot) -> None:
         try:

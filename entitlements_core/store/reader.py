@@ -26,9 +26,11 @@ from entitlements_core.policy.credential import (
     State,
 )
 from entitlements_core.policy.limits import BandwidthUnit, Limits
+from entitlements_core.policy.metering import Account
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store.connections import ConnectionStack, is_sqlite, open_stack
+from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of
 from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.types import from_micros, to_micros
 
@@ -84,6 +86,11 @@ _CREDENTIAL: Final = f"""
     JOIN grants g ON g.token_id = t.id
     JOIN repositories r ON r.id = g.repository_id
     WHERE t.id = ? AND r.id = ? AND t.revision = ? AND r.revision = ?
+"""  # noqa: S608 - only constants are put together
+_ACCOUNT: Final = f"""
+    SELECT {ACCOUNT_COLUMNS},
+           (SELECT c.since FROM clients c WHERE c.token_id = t.id AND c.client = ?)
+    FROM usage u JOIN tokens t ON t.id = u.token_id WHERE u.token_id = ?
 """  # noqa: S608 - only constants are put together
 _DOWNLOADS: Final = """
     SELECT d.filename, count(*) FROM downloads d
@@ -152,6 +159,19 @@ class CredentialReader:
         owner, _, slug = repository.partition("/")
         opened = self._open(_BY_IDENTIFIER, (identifier, owner, slug))
         return opened[0][1] if opened else None
+
+    def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
+        """The counters of a token, and whether `client` counts among them; None when it is gone.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        rows = self._read(_ACCOUNT, (client, token_id))
+        if not rows:
+            return None
+        *account, known_since = rows[0]
+        found = account_of(account)
+        return found, known_since is not None and from_micros(known_since) == found.usage.since
 
     def downloads(self, repository: str) -> dict[str, int]:
         """How often each file of `repository` was downloaded, by file name; 0 is left out.
