@@ -259,7 +259,7 @@ def read_range(header: str | None, size: int) -> ByteRange | None:
         return None
     unit, _, spec = header.partition("=")
     first, dash, last = spec.strip().partition("-")
-    if unit.strip().lower() != "bytes" or not dash or not _digits(first) or not _digits(last):
+    if unit.lower() != "bytes" or not dash or not _digits(first) or not _digits(last):
         return None
     if not first:
         return _last_bytes(last, size)

@@ -63,6 +63,10 @@ class Plugins:
         try:
             self._manager.register(plugin, name=name)
             self._manager.check_pending()
+        except ValueError as error:
+            raise PluginError(
+                f"A plugin is registered twice: {error}.", "Uninstall one of the two."
+            ) from None
         except pluggy.PluginValidationError as error:
             self._manager.unregister(plugin)
             raise PluginError(

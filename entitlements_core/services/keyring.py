@@ -113,7 +113,7 @@ class Keyring:
         """
         try:
             return self._seal.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise KeyFileError(
                 "A sealed secret cannot be opened with this key.",
                 "Restore the key file that belongs to this store.",

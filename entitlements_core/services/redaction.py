@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Final
 
 __all__ = ["RedactingFilter", "protect_logs", "redact"]
@@ -10,9 +11,10 @@ MASK: Final = "***"
 
 _SECRETS: Final = re.compile(
     r"""
-      (?P<path>(?:/|%2[fF])(?:\+|%2[bB])t(?:/|%2[fF]))[^\s/?\#"'%]+       # /+t/SECRET
-    | (?P<scheme>\b(?:[Bb]asic|[Bb]earer)\s+)[A-Za-z0-9+/=._~-]{8,}      # Authorization
-    | (?P<user>://)[^\s/@"']+(?=@)                                       # https://user:SECRET@
+      (?P<path>(?:/|%2[fF])(?:\+|%2[bB])(?:t|%74)(?:/|%2[fF]))           # /+t/SECRET
+      (?:[^\s/?\#"'%]|%(?!2[fF]))+
+    | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{8,}           # Authorization
+    | (?P<user>://)[^\s/?\#"']+(?=@)                                     # https://user:SECRET@
     | \bent_[0-9A-Za-z]{38}\b                                            # a generated secret
     """,
     re.VERBOSE,
@@ -45,20 +47,50 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, redacted."""
-        record.msg, record.args = redact(_message(record)), None
+        message = redact(_message(record))
+        # Access logs are formatted from the arguments, so they stay where they can.
+        record.args = _redacted_arguments(record.args)
+        if not _says(record, message):
+            record.msg, record.args = message, None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         return True
 
 
 def protect_logs(*loggers: str) -> None:
     """Put the filter on the handlers of the servers' loggers, and of the ones that are named."""
-    for name in (*SERVER_LOGGERS, *loggers):
-        for handler in logging.getLogger(name or None).handlers:
-            if not any(isinstance(item, RedactingFilter) for item in handler.filters):
-                handler.addFilter(RedactingFilter())
+    handlers = [
+        handler
+        for name in (*SERVER_LOGGERS, *loggers)
+        for handler in logging.getLogger(name or None).handlers
+    ]
+    # Where no handler is configured at all, Python writes warnings through this one.
+    for handler in (*handlers, *([logging.lastResort] if logging.lastResort else [])):
+        if not any(isinstance(item, RedactingFilter) for item in handler.filters):
+            handler.addFilter(RedactingFilter())
+
+
+def _redacted_arguments(
+    arguments: tuple[object, ...] | Mapping[str, object] | None,
+) -> tuple[object, ...] | Mapping[str, object] | None:
+    if isinstance(arguments, Mapping):
+        return {name: _redacted(value) for name, value in arguments.items()}
+    return None if arguments is None else tuple(map(_redacted, arguments))
+
+
+def _redacted(value: object) -> object:
+    return redact(value) if isinstance(value, str) else value
+
+
+def _says(record: logging.LogRecord, text: str) -> bool:
+    try:
+        return record.getMessage() == text
+    except (TypeError, ValueError, KeyError):
+        return False
 
 
 def _message(record: logging.LogRecord) -> str:
