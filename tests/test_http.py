@@ -1,0 +1,435 @@
+"""The protocol: which secret a request carries, and what a refusal looks like."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entitlements_core.http import (
+    CHALLENGE,
+    FILE_HEADERS,
+    PAGE_HEADERS,
+    Answer,
+    ByteRange,
+    Form,
+    Presented,
+    client_address,
+    etag_matches,
+    line,
+    phrase,
+    problem,
+    read_authorization,
+    read_range,
+    refuse,
+    split_token_path,
+)
+from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.network import parse_address, parse_network
+
+
+def basic(text: str | bytes) -> str:
+    data = text if isinstance(text, bytes) else text.encode()
+    return f"Basic {base64.b64encode(data).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("header", "secret", "username", "form"),
+    [
+        (basic("token:s3cret"), "s3cret", "token", Form.BASIC),
+        (basic("__token__:s3cret"), "s3cret", "__token__", Form.BASIC),
+        (basic("s3cret"), "s3cret", "", Form.BASIC),
+        (basic("s3cret:"), "s3cret", "", Form.BASIC),
+        (basic(":s3cret"), "s3cret", "", Form.BASIC),
+        (basic("token:with:colons"), "with:colons", "token", Form.BASIC),
+        (basic("token:ünïcode"), "ünïcode", "token", Form.BASIC),
+        (basic("token:s3cret").replace("Basic", "bASIC"), "s3cret", "token", Form.BASIC),
+        (f"  {basic('token:s3cret')}  ", "s3cret", "token", Form.BASIC),
+        ("Bearer s3cret", "s3cret", "", Form.BEARER),
+        ("bearer   s3cret ", "s3cret", "", Form.BEARER),
+    ],
+)
+def test_a_secret_is_read_from_the_header(
+    header: str, secret: str, username: str, form: Form
+) -> None:
+    assert read_authorization(header) == Presented(secret, form, username)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        " ",
+        "s3cret",
+        "Basic",
+        "Basic ",
+        "Basic ???",
+        "Basic dG9rZW4",  # not padded
+        basic(""),
+        basic(":"),
+        basic(b"\xff\xfe"),
+        "Basic dG9r\u00e9n",
+        "Bearer",
+        "Bearer ",
+        "Digest username=x",
+        "Negotiate abc",
+        basic("token:" + "x" * 4096),
+    ],
+)
+def test_what_is_no_credential_is_none(header: str | None) -> None:
+    assert read_authorization(header) is None
+
+
+@given(text=st.text(max_size=80))
+def test_any_header_is_read_or_not(text: str) -> None:
+    for header in (text, f"Basic {text}", f"Bearer {text}"):
+        found = read_authorization(header)
+        assert found is None or found.secret
+
+
+@given(
+    username=st.text(max_size=20).filter(lambda text: ":" not in text),
+    password=st.text(min_size=1, max_size=40),
+)
+def test_the_password_is_the_secret(username: str, password: str) -> None:
+    assert read_authorization(basic(f"{username}:{password}")) == Presented(
+        password, Form.BASIC, username
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "secret", "rest"),
+    [
+        ("/+t/s3cret/simple/", "s3cret", "/simple/"),
+        ("/+t/s3cret/", "s3cret", "/"),
+        ("/+t/s3cret", "s3cret", "/"),
+        ("/+t/s3cret//simple/", "s3cret", "//simple/"),
+        ("/+t/one/+t/two/simple/", "one", "/+t/two/simple/"),
+        ("/+t/../simple/", "..", "/simple/"),
+        ("/+t//simple/", "", "/simple/"),
+        ("/+t/", "", "/"),
+        ("/+t", "", "/"),
+    ],
+)
+def test_a_secret_is_read_from_the_path(path: str, secret: str, rest: str) -> None:
+    found = split_token_path(path)
+    assert found is not None
+    assert (found.secret, found.rest) == (secret, rest)
+    assert found.prefix == f"/+t/{secret}"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/simple/", "//+t/s/", "/+tea/s/", "/x/+t/s/", "+t/s/"])
+def test_a_path_without_the_marker_has_no_secret(path: str) -> None:
+    assert split_token_path(path) is None
+
+
+def test_what_is_shown_of_a_request_shows_no_secret() -> None:
+    assert repr(Presented("s3cret", Form.BASIC, "ann")) == "Presented(form=basic)"
+    assert repr(split_token_path("/+t/s3cret/simple/")) == "TokenPath(rest='/simple/')"
+
+
+# The table of answers: design, section 5.
+
+DENY = Deny(Reason.TOKEN_EXPIRED, "Entitlement expired 2026-01-31 00:00 UTC", "Ask the vendor.")
+
+
+@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize(
+    ("reason", "page", "file"),
+    [
+        (Reason.TOKEN_DISABLED, 402, 403),
+        (Reason.USER_WITHOUT_ACCESS, 402, 403),
+        (Reason.ADDRESS_DENIED, 402, 403),
+        (Reason.TOKEN_NOT_YET_VALID, 403, 403),
+        (Reason.TOKEN_EXPIRED, 403, 403),
+        (Reason.EULA_REQUIRED, 403, 403),
+        (Reason.DOWNLOAD_LIMIT, 403, 403),
+        (Reason.CLIENT_LIMIT, 403, 403),
+        (Reason.BANDWIDTH_LIMIT, 403, 403),
+        (Reason.READ_ONLY, 403, 403),
+        (Reason.VETOED, 403, 403),
+        (Reason.NOT_FOUND, 404, 404),
+        (Reason.VALIDATION_UNAVAILABLE, 503, 503),
+    ],
+)
+def test_a_known_token_is_refused(form: Form, reason: Reason, page: int, file: int) -> None:
+    denied = replace(DENY, reason=reason)
+    assert refuse(denied, form=form).status == page
+    assert refuse(denied, form=form, transfers=True).status == file
+
+
+@pytest.mark.parametrize("reason", [Reason.UNAUTHORIZED, Reason.UNKNOWN_TOKEN])
+@pytest.mark.parametrize("transfers", [False, True])
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [(None, 401), (Form.BASIC, 401), (Form.BEARER, 401), (Form.PATH, 410)],
+)
+def test_an_unknown_token_is_refused(
+    reason: Reason,
+    transfers: bool,  # noqa: FBT001 - a column
+    form: Form | None,
+    status: int,
+) -> None:
+    assert refuse(replace(DENY, reason=reason), form=form, transfers=transfers).status == status
+
+
+REFUSALS = st.builds(
+    refuse,
+    st.builds(
+        Deny,
+        st.sampled_from(Reason),
+        st.text(max_size=200),
+        st.text(max_size=50),
+        st.sampled_from([None, datetime(2026, 2, 1, tzinfo=UTC)]),
+    ),
+    form=st.sampled_from([None, *Form]),
+    transfers=st.booleans(),
+    head=st.booleans(),
+)
+
+
+@given(answer=REFUSALS)
+def test_every_refusal_keeps_the_rules(answer: Answer) -> None:
+    names = [name for name, _ in answer.headers]
+    headers = dict(answer.headers)
+    assert len(names) == len(headers)
+    assert answer.status in {401, 402, 403, 404, 410, 503}
+    assert answer.reason.isascii()
+    assert all(" " <= char <= "~" for char in answer.reason)
+    assert len(answer.reason) <= 100
+    assert headers["Content-Type"] == "application/problem+json"
+    assert headers["Cache-Control"] == "no-store"
+    assert not {"Retry-After", "Location"} & set(names)
+    assert (headers.get("WWW-Authenticate") == CHALLENGE) is (answer.status == 401)
+
+
+@given(answer=REFUSALS)
+def test_a_body_says_what_its_status_says(answer: Answer) -> None:
+    if not answer.body:
+        assert int(dict(answer.headers)["Content-Length"]) > 0
+        return
+    body = json.loads(answer.body)
+    assert set(body) - {"retry_at"} == {"type", "status", "title", "detail", "code"}
+    assert body["status"] == answer.status
+    assert body["code"] in {reason.value for reason in Reason}
+    assert int(dict(answer.headers)["Content-Length"]) == len(answer.body)
+
+
+def test_a_refusal_word_by_word() -> None:
+    answer = refuse(
+        replace(DENY, retry_at=datetime(2026, 2, 1, 12, tzinfo=UTC)),
+        form=Form.BASIC,
+        transfers=True,
+    )
+    assert line(answer) == "403 Entitlement expired 2026-01-31 00:00 UTC"
+    assert json.loads(answer.body) == {
+        "type": "about:blank",
+        "status": 403,
+        "title": "Entitlement expired 2026-01-31 00:00 UTC",
+        "detail": "Ask the vendor.",
+        "code": "token_expired",
+        "retry_at": "2026-02-01T12:00:00Z",
+    }
+    assert answer.headers == (
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(answer.body))),
+        ("Cache-Control", "no-store"),
+        ("Vary", "Accept, Authorization"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+
+
+def test_a_head_has_the_headers_of_its_get_and_no_body() -> None:
+    get, head = refuse(DENY), refuse(DENY, head=True)
+    assert head == replace(get, body=b"")
+    assert problem(405, "No", code="method", head=True).body == b""
+
+
+def test_a_problem_that_is_no_decision() -> None:
+    answer = problem(416, "Range not satisfiable", "The file has 5 bytes.", code="range")
+    assert json.loads(answer.body)["code"] == "range"
+    assert line(answer) == "416 Range not satisfiable"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("naïve\r\nSet-Cookie: x", "na?ve??Set-Cookie: x"),
+        ("\x00\x1b[31m\x7f", "??[31m?"),
+        ("x" * 100, "x" * 100),
+        ("x" * 101, "x" * 97 + "..."),
+    ],
+)
+def test_a_reason_phrase_is_short_printable_ascii(text: str, expected: str) -> None:
+    assert phrase(text) == expected
+
+
+def test_what_is_served_is_private_and_revalidated() -> None:
+    for headers in (PAGE_HEADERS, FILE_HEADERS):
+        assert ("Cache-Control", "private, no-cache") in headers
+        assert ("Vary", "Accept, Authorization") in headers
+        assert ("Referrer-Policy", "no-referrer") in headers
+    assert ("Accept-Ranges", "bytes") in FILE_HEADERS
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, False),
+        ("", False),
+        ('"abc"', True),
+        ('W/"abc"', True),
+        ('"x", "abc"', True),
+        (' "x" ,W/"abc" ', True),
+        ("*", True),
+        (" * ", True),
+        ('"ABC"', False),
+        ("abc", False),
+        ('"ab"', False),
+    ],
+)
+def test_if_none_match(header: str | None, expected: bool) -> None:  # noqa: FBT001 - the answer
+    assert etag_matches(header, '"abc"') is expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("bytes=0-", (0, 1000)),
+        ("bytes=0-0", (0, 1)),
+        ("bytes=0-999", (0, 1000)),
+        ("bytes=0-99999", (0, 1000)),
+        ("bytes=999-", (999, 1000)),
+        ("bytes=500-600", (500, 601)),
+        ("bytes= 500-600", (500, 601)),
+        ("Bytes=500-600", (500, 601)),
+        ("bytes=-1", (999, 1000)),
+        ("bytes=-1000", (0, 1000)),
+        ("bytes=-99999", (0, 1000)),
+        (f"bytes=0-{'9' * 5000}", (0, 1000)),
+        (f"bytes=-{'9' * 5000}", (0, 1000)),
+        # Ignored: the whole file is sent.
+        ("bytes=600-500", None),
+        ("bytes=-", None),
+        ("bytes=", None),
+        ("bytes", None),
+        ("bytes=0", None),
+        ("bytes=a-b", None),
+        ("bytes=+5-9", None),
+        ("bytes=5-9,20-30", None),
+        ("bytes=5--9", None),
+        ("bytes =5-9", None),
+        ("items=0-5", None),
+        ("bytes=\u0665-", None),
+    ],
+)
+def test_a_range_is_read(header: str | None, expected: tuple[int, int] | None) -> None:
+    assert read_range(header, 1000) == (None if expected is None else ByteRange(*expected))
+
+
+@pytest.mark.parametrize(
+    ("header", "size"),
+    [
+        ("bytes=1000-", 1000),
+        ("bytes=1000-2000", 1000),
+        ("bytes=-0", 1000),
+        ("bytes=0-", 0),
+        ("bytes=-5", 0),
+        (f"bytes={'9' * 5000}-", 1000),
+    ],
+)
+def test_a_range_outside_the_file_is_an_error(header: str, size: int) -> None:
+    with pytest.raises(ValueError, match=r"range begins|the last"):
+        read_range(header, size)
+
+
+@given(first=st.integers(0, 30), last=st.integers(0, 30), size=st.integers(0, 25))
+def test_a_range_lies_within_the_file(first: int, last: int, size: int) -> None:
+    try:
+        found = read_range(f"bytes={first}-{last}", size)
+    except ValueError:
+        assert first >= size
+        return
+    if found is None:
+        assert last < first
+    else:
+        assert list(range(size))[first : last + 1] == list(range(found.start, found.stop))
+
+
+@given(header=st.text(max_size=40), size=st.integers(0, 10**6))
+def test_any_range_header_is_read_ignored_or_refused(header: str, size: int) -> None:
+    for text in (header, f"bytes={header}"):
+        try:
+            found = read_range(text, size)
+        except ValueError:
+            continue
+        assert found is None or 0 <= found.start < found.stop <= size
+
+
+PROXIES = (parse_network("10.0.0.0/8"), parse_network("2001:db8:ffff::/48"))
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "expected"),
+    [
+        ("203.0.113.9", None, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3"),
+        ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("2001:db8:ffff::1", "2001:db8::9", "2001:db8::9"),
+        ("10.0.0.1", "203.0.113.9, nonsense", "None"),
+        ("10.0.0.1", "203.0.113.9,", "None"),
+        ("10.0.0.1", "unknown", "None"),
+        (None, "203.0.113.9", "None"),
+        ("", None, "None"),
+    ],
+)
+def test_the_client_is_the_first_hop_that_is_not_ours(
+    remote: str | None, forwarded: str | None, expected: str
+) -> None:
+    assert str(client_address(remote, forwarded, PROXIES)) == expected
+
+
+def test_without_proxies_nothing_is_believed() -> None:
+    assert str(client_address("10.0.0.1", "203.0.113.9", ())) == "10.0.0.1"
+
+
+OURS = st.sampled_from(["10.0.0.1", "10.9.9.9", "2001:db8:ffff::1"])
+FOREIGN = st.one_of(
+    st.ip_addresses(v=4).map(str).filter(lambda text: not text.startswith("10.")),
+    st.ip_addresses(v=6, network="2001:db8::/48").map(str),
+)
+
+
+@given(
+    spoofed=st.lists(st.one_of(OURS, FOREIGN, st.text(max_size=10)), max_size=5),
+    client=FOREIGN,
+    hops=st.lists(OURS, max_size=3),
+    peer=OURS,
+)
+def test_a_spoofed_left_part_never_changes_the_client(
+    spoofed: list[str], client: str, hops: list[str], peer: str
+) -> None:
+    honest = ", ".join([client, *hops])
+    forged = ", ".join([*spoofed, client, *hops])
+    assert client_address(peer, forged, PROXIES) == client_address(peer, honest, PROXIES)
+    assert client_address(peer, honest, PROXIES) == parse_address(client)
+
+
+@given(forwarded=st.text(max_size=40), client=FOREIGN)
+def test_a_foreign_peer_cannot_choose_its_address(forwarded: str, client: str) -> None:
+    assert client_address(client, forwarded, PROXIES) == parse_address(client)
