@@ -88,9 +88,10 @@ class Index:
         gate: decides and counts.
         clock: tells the time.
         sender: how files are sent.
+        pages: renders the pages; those of another kind may link elsewhere.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it is put together from its parts
         self,
         *,
         repository: str,
@@ -98,13 +99,14 @@ class Index:
         gate: Gate,
         clock: Callable[[], datetime],
         sender: Sender | None = None,
+        pages: Pages | None = None,
     ) -> None:
         self.repository = repository
         self.catalog = catalog
         self._gate = gate
         self._clock = clock
         self._sender = sender or DirectSender()
-        self._pages = Pages(catalog)
+        self._pages = pages or Pages(catalog)
 
     @property
     def is_ready(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Offload, Sender
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.pages import Pages
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
@@ -49,18 +50,37 @@ def create_app(settings: Settings | None = None) -> IndexApp:
     return IndexApp({"": index}, trusted=settings.trusted_networks)
 
 
-def open_index(core: Core, repository: str, directories: Sequence[str | Path]) -> Index:
+def open_index(
+    core: Core,
+    repository: str,
+    directories: Sequence[str | Path],
+    *,
+    sender: Sender | None = None,
+    pages: Callable[[Catalog], Pages] = Pages,
+) -> Index:
     """An index over directories, its catalog being built in the background and watched.
+
+    Args:
+        core: the services.
+        repository: ``owner/slug``.
+        directories: of its distributions.
+        sender: how files are sent; None is what the settings say.
+        pages: makes what renders the pages.
 
     Raises:
         ConfigurationError: when a directory is not there, or the offloading does not fit them.
     """
-    sender = _sender(core.settings, directories)
+    sender = sender or _sender(core.settings, directories)
     catalog = open_catalog(core, repository, directories)
     threading.Thread(target=_build, args=(catalog, core.settings), daemon=True).start()
     atexit.register(catalog.close)
     return Index(
-        repository=repository, catalog=catalog, gate=core.gate, clock=core.clock, sender=sender
+        repository=repository,
+        catalog=catalog,
+        gate=core.gate,
+        clock=core.clock,
+        sender=sender,
+        pages=pages(catalog),
     )
 
 
