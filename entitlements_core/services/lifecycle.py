@@ -34,7 +34,7 @@ from entitlements_core.store.records import Page, View
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
 
-__all__ = ["Edited", "Lifecycle"]
+__all__ = ["Edited", "Lifecycle", "View"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from entitlements_core.store.records import AuditEntry, ClientRecord, Page, Usag
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
 
-__all__ = ["Reports"]
+__all__ = ["AuditEntry", "ClientRecord", "Page", "Reports", "UsageLine"]
 
 
 class Reports:

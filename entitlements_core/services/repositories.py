@@ -18,7 +18,13 @@ from entitlements_core.store.records import Repository
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
 
-__all__ = ["AddedRepository", "RepositoryChanges", "RepositoryService", "check_repository_name"]
+__all__ = [
+    "AddedRepository",
+    "Repository",
+    "RepositoryChanges",
+    "RepositoryService",
+    "check_repository_name",
+]
 
 DEFAULT_TOKEN: Final = "Default"  # noqa: S105 - the name of a token, as at Cloudsmith
 _LONGEST_PART: Final = 100

@@ -1,0 +1,164 @@
+"""What the services give as JSON documents, with the names of Cloudsmith's API."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from entitlements_core.policy.limits import BandwidthUnit
+
+if TYPE_CHECKING:
+    from entitlements_core.policy.token import Licence, Token, TokenGrant
+    from entitlements_core.services.repositories import Repository
+
+__all__ = ["MASK", "instant", "readable_bytes", "repository_document", "token_document"]
+
+MASK: Final = "**********"
+"""Stands for a secret that is not shown, as at Cloudsmith."""
+
+_THOUSAND: Final = 1000
+
+
+def instant(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with ``Z``; None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def readable_bytes(count: int) -> str:
+    """Bytes in decimal units, such as ``1.5 MB``."""
+    amount = float(count)
+    for unit in BandwidthUnit:
+        if amount < _THOUSAND or unit is BandwidthUnit.YOTTABYTE:
+            return f"{amount:.3g} {unit.symbol}" if amount < _THOUSAND else f"{count} B"
+        amount /= _THOUSAND
+    raise AssertionError
+
+
+def token_document(
+    token: "Token",
+    now: datetime,
+    *,
+    secret: str | None = None,
+    repository: str = "",
+    warnings: tuple[str, ...] = (),
+) -> dict[str, object]:
+    """A token as Cloudsmith's ``RepositoryToken``, and what it lacks.
+
+    Args:
+        token: the token.
+        now: aware; counters and state are those of this moment.
+        secret: in clear, or None to mask it.
+        repository: the one whose restriction and licence stand at the top level.
+        warnings: what whoever asked should know.
+    """
+    return {
+        "slug_perm": token.identifier,
+        "name": token.name,
+        "token": MASK if secret is None else secret,
+        **_state(token, now),
+        **_counters(token, now),
+        **_limits(token, now),
+        **_grants(token, repository),
+        "tags": list(token.tags),
+        "metadata": dict(token.metadata),
+        "owner": token.owner,
+        **_history(token),
+        "warnings": list(warnings),
+    }
+
+
+def repository_document(repository: "Repository") -> dict[str, object]:
+    """A repository."""
+    return {
+        "name": repository.name,
+        "owner": repository.owner,
+        "description": repository.description,
+        "contact": repository.contact,
+        "enforce_eula": repository.enforce_eula,
+        "user_entitlements_enabled": repository.user_tokens_enabled,
+        "created_at": instant(repository.created_at),
+        "created_by": repository.created_by,
+    }
+
+
+def _state(token: "Token", now: datetime) -> Mapping[str, object]:
+    return {
+        "is_active": token.state.value == "enabled",
+        "status": token.status(now).value,
+        "default": token.is_default,
+        "user": token.user or None,
+        "has_limits": token.has_limits,
+        "is_limited": token.is_limited(now),
+    }
+
+
+def _counters(token: "Token", now: datetime) -> Mapping[str, object]:
+    usage = token.usage_at(now)
+    return {
+        "downloads": usage.downloads,
+        "clients": usage.clients,
+        "bandwidth": usage.bandwidth,
+        "usage": readable_bytes(usage.bandwidth),
+        "last_used_at": instant(token.last_used_at),
+        "last_reset_at": instant(usage.since),
+        "next_reset_at": instant(token.next_reset(now)),
+    }
+
+
+def _limits(token: "Token", now: datetime) -> Mapping[str, object]:
+    return {
+        "limit_num_downloads": token.limit_num_downloads,
+        "limit_num_clients": token.limit_num_clients,
+        "limit_bandwidth": token.limit_bandwidth,
+        "limit_bandwidth_unit": str(token.limit_bandwidth_unit),
+        "limit_date_range_from": instant(token.limit_date_range_from),
+        "limit_date_range_to": instant(token.limit_date_range_to),
+        "limits_reached": list(token.used_up(now)),
+        "scheduled_reset_period": str(token.scheduled_reset_period),
+        "scheduled_reset_at": instant(token.scheduled_reset_at),
+        "updates_until": instant(token.updates_until),
+        "allow_networks": list(token.allow_networks),
+        "deny_networks": list(token.deny_networks),
+        "access_private_broadcasts": token.access_private_broadcasts,
+    }
+
+
+def _grants(token: "Token", repository: str) -> Mapping[str, object]:
+    alone = token.grants[0] if len(token.grants) == 1 else None
+    here = token.grant_in(repository) or alone
+    return {
+        "limit_package_query": None if here is None else here.limit_package_query,
+        "access": None if here is None else here.access.value,
+        "repositories": [_grant(grant) for grant in token.grants],
+        "eula_required": token.eula_required,
+        **_licence(here.licence if here is not None else None),
+    }
+
+
+def _grant(grant: "TokenGrant") -> Mapping[str, object]:
+    return {
+        "repository": grant.repository,
+        "access": grant.access.value,
+        "limit_package_query": grant.limit_package_query,
+    }
+
+
+def _licence(licence: "Licence | None") -> Mapping[str, object]:
+    accepted = licence is not None and licence.accepted
+    return {
+        "eula_accepted": {"number": licence.number} if licence is not None and accepted else None,
+        "eula_accepted_at": None if licence is None else instant(licence.accepted_at),
+        "eula_accepted_from": (licence.accepted_from or None) if licence is not None else None,
+    }
+
+
+def _history(token: "Token") -> Mapping[str, object]:
+    return {
+        "created_at": instant(token.created_at),
+        "created_by": token.created_by,
+        "updated_at": instant(token.updated_at),
+        "updated_by": token.updated_by or None,
+        "deleted_at": instant(token.deleted_at),
+        "deleted_by": token.deleted_by or None,
+    }

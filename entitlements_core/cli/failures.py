@@ -1,0 +1,141 @@
+"""How the command line ends: an exit status, one message, never a traceback.
+
+0 is done, 1 is refused or not found, 2 is a wrong use of the command, 130 is interrupted.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NoReturn, Protocol, runtime_checkable
+
+import typer
+from typer.core import TyperGroup
+
+from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
+
+__all__ = ["Program"]
+
+REFUSED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+
+@runtime_checkable
+class _UsageProblem(Protocol):
+    """What Typer raises for options and arguments that it cannot read."""
+
+    exit_code: int
+
+    def format_message(self) -> str: ...
+
+
+class Program(TyperGroup):
+    """The whole command line; whatever a command raises ends here."""
+
+    def main(  # noqa: PLR0913, PLR0917 - Typer's own signature
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - see above
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - see above
+        **extra: Any,  # noqa: ANN401 - see above
+    ) -> Any:  # noqa: ANN401 - what a command gives
+        """Run one command, and end the process unless told not to."""
+        words = list(sys.argv[1:] if args is None else args)
+
+        def run() -> Any:  # noqa: ANN401 - what a command gives
+            return super(Program, self).main(
+                words, prog_name, complete_var, False, windows_expand_args, **extra
+            )
+
+        return _end(run, words) if standalone_mode else run()
+
+
+def _end(run: Callable[[], Any], words: Sequence[str]) -> NoReturn:
+    """End the process with what a command comes to."""
+    try:
+        status = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not flush it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(REFUSED)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - this is the last place
+        sys.exit(_report(error, words))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _report(error: Exception, words: Sequence[str]) -> int:
+    """Say what went wrong on stderr; gives the exit status."""
+    as_json = "--json" in words
+    if isinstance(error, EntitlementsError):
+        _print_json(_document(error)) if as_json else _print_refusal(error)
+        return REFUSED
+    if isinstance(error, _UsageProblem):
+        message = error.format_message()
+        _print_json({"detail": message, "code": "usage"}) if as_json else _print_usage(error)
+        return error.exit_code
+    return _report_defect(error, words, as_json=as_json)
+
+
+def _report_defect(error: Exception, words: Sequence[str], *, as_json: bool) -> int:
+    """Nobody foresaw this one. Its text may quote anything, so it is redacted."""
+    from entitlements_core.services.redaction import redact  # noqa: PLC0415 - rarely needed
+
+    said = redact(str(error).strip().partition("\n")[0])
+    problem = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    remedy = "This should not happen; --debug shows where it did."
+    if as_json:
+        _print_json({"detail": f"{problem} {remedy}", "code": "internal"})
+    else:
+        _print_lines(problem, remedy)
+    if "--debug" in words or os.environ.get("ENTITLEMENTS_DEBUG"):
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
+    return REFUSED
+
+
+def _document(error: EntitlementsError) -> dict[str, object]:
+    if isinstance(error, QuerySyntaxError):
+        return {
+            "detail": error.problem,
+            "code": error.code,
+            "fields": {error.field: [error.problem]},
+            "query": error.source,
+            "span": list(error.span),
+        }
+    if isinstance(error, QuerySyntaxError | InvalidValue):
+        fields = {error.field: [str(error)]}
+        return {"detail": str(error), "code": error.code, "fields": fields}
+    return {"detail": str(error), "code": error.code}
+
+
+def _print_json(document: Mapping[str, object]) -> None:
+    sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def _print_refusal(error: EntitlementsError) -> None:
+    if isinstance(error, QuerySyntaxError):
+        _print_lines(str(error), "")
+    else:
+        _print_lines(error.problem, error.remedy)
+
+
+def _print_lines(problem: str, remedy: str) -> None:
+    from entitlements_core.cli.output import stderr  # noqa: PLC0415 - imports Rich
+
+    console = stderr()
+    console.print("Error:", style="bold red", end=" ")
+    console.print(problem, soft_wrap=True)
+    if remedy:
+        console.print(remedy, style="dim", soft_wrap=True)
+
+
+def _print_usage(error: object) -> None:
+    from typer import rich_utils  # noqa: PLC0415 - imports Rich
+
+    rich_utils.rich_format_error(error)  # type: ignore[arg-type] # of Typer's own kind

@@ -1,0 +1,53 @@
+"""Options and arguments that several commands take, said once."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+__all__ = [
+    "AsJson",
+    "Directories",
+    "InRepository",
+    "Page",
+    "PageSize",
+    "RepositoryName",
+    "ShowSecret",
+    "Since",
+    "SlugPerm",
+    "Until",
+    "Yes",
+]
+
+TIME: Final = "ISO 8601 with a zone, or a date, which is 00:00 UTC of that day."
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document, with Cloudsmith's API names.")
+]
+SlugPerm = Annotated[
+    str,
+    typer.Argument(metavar="SLUG_PERM", help="The public identifier of the token."),
+]
+RepositoryName = Annotated[
+    str, typer.Argument(metavar="OWNER/SLUG", help="The name of the repository.")
+]
+InRepository = Annotated[
+    str, typer.Option("--repo", metavar="OWNER/SLUG", help="Only this repository.")
+]
+ShowSecret = Annotated[
+    bool, typer.Option("--show-secret", help="Show the secret, which the audit notes.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Page = Annotated[
+    int | None, typer.Option("--page", min=1, help="Only this page; left out, everything.")
+]
+PageSize = Annotated[int, typer.Option("--page-size", min=1, max=500, help="Lines of a page.")]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help=f"From then on, inclusive. {TIME}")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help=f"Up to then, exclusive. {TIME}")
+]
+Directories = Annotated[
+    list[Path], typer.Option("--dir", metavar="DIR", help="A directory of distributions.")
+]

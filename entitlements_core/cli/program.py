@@ -1,0 +1,73 @@
+"""The command line put together: the global options, and the commands of all modules."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entitlements_core import __version__
+from entitlements_core.cli import init, repo, serve, token
+from entitlements_core.cli.failures import Program
+from entitlements_core.cli.session import Session
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    cls=Program,
+    name="entitlements",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - as Typer calls it
+    if asked:
+        typer.echo(f"index-entitlements {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def globals_(
+    context: typer.Context,
+    *,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home",
+            metavar="DIR",
+            envvar="ENTITLEMENTS_HOME",
+            show_envvar=True,
+            help="Holds the key file, the store and the catalog's cache. Default: ~/.entitlements",
+        ),
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            "--database-url",
+            metavar="URL",
+            envvar="ENTITLEMENTS_DATABASE_URL",
+            show_envvar=True,
+            help="Another store, such as postgresql://user@host/name.",
+        ),
+    ] = None,
+    debug: Annotated[  # noqa: ARG001 - read where the program ends
+        bool,
+        typer.Option(
+            "--debug", envvar="ENTITLEMENTS_DEBUG", help="Show where an unexpected error arose."
+        ),
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Entitlement tokens for the Python package index that you already run."""
+    context.obj = Session(home=home, database_url=database_url or None)
+
+
+app.command("init")(init.init)
+app.add_typer(repo.app, name="repo")
+app.add_typer(token.app, name="token")
+app.command("serve")(serve.serve)

@@ -1,0 +1,39 @@
+"""The catalog built in the foreground, with a progress bar on stderr."""
+
+from typing import TYPE_CHECKING
+
+from entitlements_core.cli.output import stderr
+
+if TYPE_CHECKING:
+    from entitlements_core.engine.catalog import Catalog, ScanReport
+
+__all__ = ["build", "note_problems"]
+
+
+def build(catalog: "Catalog") -> "ScanReport":
+    """Look at all files of a catalog; those that were read before are known from its cache."""
+    from rich.progress import (  # noqa: PLC0415 - a fast start
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = stderr()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Reading distributions", total=None)
+        return catalog.refresh(lambda done, wanted: bar.update(task, completed=done, total=wanted))
+
+
+def note_problems(report: "ScanReport") -> None:
+    """Say on stderr which files are not served, or not as they were meant."""
+    console = stderr()
+    for problem in report.problems:
+        console.print(f"{problem.path}: {problem.reason} {problem.remedy}".strip(), soft_wrap=True)

@@ -1,0 +1,169 @@
+"""``entitlements repo``: the repositories that tokens open."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.documents import MASK, repository_document, token_document
+from entitlements_core.cli.options import AsJson, RepositoryName, ShowSecret, Yes
+from entitlements_core.cli.output import emit, note, show_fields, show_table
+from entitlements_core.cli.session import session
+
+if TYPE_CHECKING:
+    from entitlements_core.services.repositories import Repository, RepositoryChanges
+
+__all__ = ["app"]
+
+app = typer.Typer(help="The repositories that tokens open.", no_args_is_help=True)
+
+Description = Annotated[str | None, typer.Option("--description", help="What it is for.")]
+Contact = Annotated[
+    str | None,
+    typer.Option("--contact", help="Whom a refused customer turns to; empty for nobody."),
+]
+UserTokens = Annotated[
+    bool | None,
+    typer.Option(
+        "--user-tokens/--no-user-tokens", help="Users of the host get tokens of their own."
+    ),
+]
+
+
+@app.command("add")
+def add(  # noqa: PLR0913 - one option for each field
+    context: typer.Context,
+    name: RepositoryName,
+    *,
+    description: Description = None,
+    contact: Contact = None,
+    user_tokens: UserTokens = None,
+    default_token: Annotated[
+        bool, typer.Option(help="Make the default token, as at Cloudsmith.")
+    ] = True,
+    show_secret: ShowSecret = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a repository, with a default token unless told not to."""
+    run = session(context)
+    with run.open() as core:
+        added = core.repositories.add(
+            name,
+            actor=run.actor,
+            default_token=default_token,
+            **_changes(description, contact, user_tokens),
+        )
+        issued = added.default_token
+        secret = issued.secret if issued is not None and show_secret else None
+        document = repository_document(added.repository) | {
+            "default_token": None
+            if issued is None
+            else token_document(issued.token, core.clock(), secret=secret)
+        }
+    emit(document, lambda console: console.print(f"Added {name}."), as_json=as_json)
+    if issued is not None and not as_json:
+        note(f"Its default token is {issued.token.identifier}, secret {secret or MASK}.")
+
+
+@app.command("list")
+def list_(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """List the repositories."""
+    with session(context).open() as core:
+        found = core.repositories.all()
+    rows = [(one.name, one.description, one.contact, _flags(one)) for one in found]
+    emit(
+        [repository_document(one) for one in found],
+        lambda console: show_table(
+            console, ["Repository", "Description", "Contact", "Settings"], rows
+        ),
+        as_json=as_json,
+    )
+
+
+@app.command("show")
+def show(context: typer.Context, name: RepositoryName, *, as_json: AsJson = False) -> None:
+    """Show one repository."""
+    with session(context).open() as core:
+        found = core.repositories.show(name)
+    _emit(found, as_json=as_json)
+
+
+@app.command("edit")
+def edit(  # noqa: PLR0913 - one option for each field
+    context: typer.Context,
+    name: RepositoryName,
+    *,
+    description: Description = None,
+    contact: Contact = None,
+    user_tokens: UserTokens = None,
+    enforce_eula: Annotated[
+        bool | None,
+        typer.Option(
+            "--enforce-eula/--no-enforce-eula",
+            help="Tokens that ask for it have to accept the licence first.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is named; everything else stays."""
+    run = session(context)
+    changes = _changes(description, contact, user_tokens)
+    if enforce_eula is not None:
+        changes["enforce_eula"] = enforce_eula
+    with run.open() as core:
+        found = core.repositories.edit(name, actor=run.actor, **changes)
+    _emit(found, as_json=as_json)
+
+
+@app.command("remove")
+def remove(
+    context: typer.Context,
+    name: RepositoryName,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Delete its living tokens, too.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a repository. Its files stay where they are; its history is kept."""
+    run = session(context)
+    with run.open() as core:
+        core.repositories.show(name)
+        confirm(f"This removes {name} for good.", name, skip=yes or as_json)
+        deleted = core.repositories.remove(name, actor=run.actor, force=force)
+    gone = [token.identifier for token in deleted]
+    emit(
+        {"name": name, "removed": True, "deleted_tokens": gone},
+        lambda console: console.print(f"Removed {name}, and {len(gone)} tokens with it."),
+        as_json=as_json,
+    )
+
+
+def _changes(
+    description: str | None,
+    contact: str | None,
+    user_tokens: bool | None,  # noqa: FBT001 - as the option gives it
+) -> "RepositoryChanges":
+    changes: RepositoryChanges = {}
+    if description is not None:
+        changes["description"] = description
+    if contact is not None:
+        changes["contact"] = contact
+    if user_tokens is not None:
+        changes["user_tokens_enabled"] = user_tokens
+    return changes
+
+
+def _emit(found: "Repository", *, as_json: bool) -> None:
+    fields = [
+        ("Repository", found.name),
+        ("Description", found.description),
+        ("Contact", found.contact),
+        ("Settings", _flags(found)),
+        ("Created", f"{found.created_at:%Y-%m-%d %H:%M} UTC by {found.created_by}"),
+    ]
+    emit(repository_document(found), lambda console: show_fields(console, fields), as_json=as_json)
+
+
+def _flags(found: "Repository") -> str:
+    flags = {"enforces its licence": found.enforce_eula, "user tokens": found.user_tokens_enabled}
+    return ", ".join(name for name, is_set in flags.items() if is_set)

@@ -1,0 +1,102 @@
+"""``entitlements serve``: the index over directories, on granian or waitress."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.session import Session, session
+
+if TYPE_CHECKING:
+    from entitlements_core.services.settings import Settings
+
+__all__ = ["serve"]
+
+_WORKERS = 2
+
+
+def serve(  # noqa: PLR0913 - one option for each setting
+    context: typer.Context,
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="The directories of distributions.")
+    ],
+    *,
+    repo: Annotated[
+        str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose tokens open them.")
+    ],
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one and prints it.")
+    ] = 8080,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=64, help="Processes. Default: 2, or 1 on one core."),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, max=256, help="Threads of each process.")
+    ] = 4,
+    server: Annotated[
+        Literal["granian", "waitress"],
+        typer.Option(
+            "--server",
+            help="granian is the fast one. waitress has one process, and passes our own reason"
+            " phrases on, which pip prints when a file is refused.",
+        ),
+    ] = "granian",
+    access_log: Annotated[
+        bool,
+        typer.Option("--access-log/--no-access-log", help="Log requests on stderr, redacted."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve directories of distributions to the tokens of a repository.
+
+    The simple index is at /simple/ for tokens in headers and at /+t/SECRET/simple/ for tokens in
+    the path; /+health says when it is ready. Any WSGI server can load the same application:
+    entitlements_core.engine.serving:create_app.
+    """
+    from entitlements_core.cli import servers  # noqa: PLC0415 - a fast start
+
+    run = session(context)
+    settings = _settings(run, repo, directories)
+    servers.require(server)
+    _prepare(settings)
+    options = servers.Options(
+        host=host,
+        port=servers.free_port(host, port),
+        workers=workers or min(_WORKERS, os.cpu_count() or 1),
+        threads=threads,
+        access_log=access_log,
+    )
+    servers.announce_when_ready(options, settings, as_json=as_json)
+    servers.RUN[server](options, settings)
+
+
+def _settings(run: Session, repo: str, directories: list[Path]) -> "Settings":
+    """The settings of the workers, which they read from the environment."""
+    return run.settings.model_copy(
+        update={
+            "repository": repo,
+            "directories": tuple(str(one.expanduser().absolute()) for one in directories),
+        }
+    )
+
+
+def _prepare(settings: "Settings") -> None:
+    """Check the repository and build the catalog, so that every worker starts from its cache."""
+    from entitlements_core.cli import progress  # noqa: PLC0415 - a fast start
+    from entitlements_core.engine.serving import open_catalog  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.wiring import Core  # noqa: PLC0415 - a fast start
+
+    core = Core.open(settings)
+    try:
+        core.repositories.show(settings.repository)
+        catalog = open_catalog(core, settings.repository, settings.directories)
+        try:
+            progress.note_problems(progress.build(catalog))
+        finally:
+            catalog.close()
+    finally:
+        core.close()

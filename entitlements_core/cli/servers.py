@@ -1,0 +1,238 @@
+"""The WSGI servers that `serve` can run, and what they print."""
+
+import http.client
+import importlib.util
+import json
+import logging.config
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from entitlements_core.cli.output import stderr
+from entitlements_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from entitlements_core.services.settings import Settings
+
+__all__ = ["RUN", "Options", "announce_when_ready", "free_port", "require"]
+
+APPLICATION: Final = "entitlements_core.engine.serving:create_app"
+_EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as asked
+_INSTALL: Final = {
+    "granian": "pip install 'index-entitlements[serve]'",
+    "waitress": "pip install waitress",
+}
+_ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).3f ms'
+_PATIENCE: Final = 60.0
+"""Seconds in which a server has to begin to answer."""
+
+LOGGING: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "entitlements_core.services.redaction.RedactingFilter"}},
+    "formatters": {
+        "generic": {"format": "[%(levelname)s] %(message)s"},
+        "access": {"format": "%(message)s"},
+    },
+    "handlers": {
+        name: {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stderr",
+            "formatter": name,
+            "filters": ["redact"],
+        }
+        for name in ("generic", "access")
+    },
+    "root": {"handlers": ["generic"], "level": "WARNING"},
+    "loggers": {
+        "_granian": {"handlers": ["generic"], "level": "WARNING", "propagate": False},
+        "granian.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
+    },
+}
+"""Everything goes to stderr, and through the filter that takes out secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve."""
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+    access_log: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where to connect to, without a slash at the end."""
+        host = _EVERYWHERE.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def require(server: str) -> None:
+    """Return when the server is installed.
+
+    Raises:
+        ConfigurationError: with the command that installs it.
+    """
+    if importlib.util.find_spec(server) is None:
+        raise ConfigurationError(f"{server} is not installed.", f"Run: {_INSTALL[server]}")
+
+
+def free_port(host: str, port: int) -> int:
+    """`port` if nobody listens there, or a free one for 0.
+
+    Raises:
+        ConfigurationError: when it is taken, or may not be used.
+    """
+    try:
+        ((family, kind, proto, _, address), *_) = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        with socket.socket(family, kind, proto) as probe:
+            # granian shares its port among its workers; without this look, a second server
+            # would silently take half of the requests of a first.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise ConfigurationError(
+            f"The server cannot listen on {host}:{port}: {error.strerror or error}.",
+            "Choose another --host or --port.",
+        ) from None
+
+
+def announce_when_ready(options: Options, settings: "Settings", *, as_json: bool) -> None:
+    """Print where the index is as soon as it answers; does not wait for that."""
+    document = {
+        "url": options.url,
+        "simple_url": f"{options.url}/simple/",
+        "token_url": f"{options.url}/+t/SECRET/simple/",
+        "health_url": f"{options.url}/+health",
+        "repository": settings.repository,
+        "directories": list(settings.directories),
+        "pid": os.getpid(),
+    }
+
+    def announce() -> None:
+        if not _answers(options):
+            return
+        if as_json:
+            sys.stdout.write(json.dumps(document) + "\n")
+            sys.stdout.flush()
+            return
+        console = stderr()
+        console.print(f"Serving {settings.repository} at {document['simple_url']}")
+        console.print(f"Tokens in the path: {document['token_url']}  Ctrl-C ends it.", style="dim")
+
+    threading.Thread(target=announce, daemon=True).start()
+
+
+def run_granian(options: Options, settings: "Settings") -> None:
+    """Serve with granian until a signal ends it."""
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - an extra
+    from granian.log import LogLevels  # noqa: PLC0415 - an extra
+    from granian.server import Server  # noqa: PLC0415 - an extra
+
+    os.environ.update(_environment(settings))
+    # A fork would take over this process's threads half-way.
+    multiprocessing.set_start_method("spawn", force=True)
+    Server(
+        APPLICATION,
+        factory=True,
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=options.workers,
+        blocking_threads=options.threads,
+        workers_kill_timeout=10,
+        log_level=LogLevels.warning,
+        log_dictconfig=dict(LOGGING),
+        log_access=options.access_log,
+        log_access_format=_ACCESS_FORMAT,
+    ).serve()
+
+
+def run_waitress(options: Options, settings: "Settings") -> None:
+    """Serve with waitress until a signal ends it."""
+    import waitress  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+
+    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
+
+    logging.config.dictConfig(dict(LOGGING))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app: Callable[..., object] = create_app(settings)
+    if options.access_log:
+        app = _logged(app)
+    server = waitress.create_server(
+        app, host=options.host, port=options.port, threads=options.threads
+    )
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.close()
+
+
+RUN: Final[Mapping[str, Callable[[Options, "Settings"], None]]] = {
+    "granian": run_granian,
+    "waitress": run_waitress,
+}
+
+
+def _logged(app: Callable[..., object]) -> Callable[..., object]:
+    """`app` with a line in the access log for each request."""
+    log = logging.getLogger("granian.access")
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
+        def started(status: str, *rest: object) -> object:
+            log.info(
+                '%s "%s %s" %s',
+                environ.get("REMOTE_ADDR"),
+                environ.get("REQUEST_METHOD"),
+                environ.get("PATH_INFO"),
+                status[:3],
+            )
+            return start_response(status, *rest)
+
+        return app(environ, started)
+
+    return answer
+
+
+def _environment(settings: "Settings") -> dict[str, str]:
+    """What makes the workers' settings the same as these."""
+    return {
+        "ENTITLEMENTS_HOME": str(settings.home),
+        "ENTITLEMENTS_DATABASE_URL": settings.database_url,
+        "ENTITLEMENTS_REPOSITORY": settings.repository,
+        "ENTITLEMENTS_DIRECTORIES": os.pathsep.join(settings.directories),
+    }
+
+
+def _answers(options: Options) -> bool:
+    """Wait until the server says that it is ready."""
+    host = _EVERYWHERE.get(options.host, options.host)
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(host, options.port, timeout=2)
+        try:
+            connection.request("GET", "/+health")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    return False

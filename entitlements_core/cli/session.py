@@ -1,0 +1,74 @@
+"""What all commands share: the global options, and the services that they open."""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from entitlements_core.services.settings import Settings
+    from entitlements_core.services.wiring import Core
+
+__all__ = ["Session", "session"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of the command line.
+
+    Attributes:
+        home: ``--home``, or None for the environment's or the default.
+        database_url: ``--database-url``, or None likewise.
+    """
+
+    home: Path | None = None
+    database_url: str | None = None
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """Those of the environment, overruled by the global options.
+
+        Raises:
+            ConfigurationError: naming each that cannot be used.
+        """
+        from entitlements_core.services.settings import Settings  # noqa: PLC0415 - a fast start
+
+        return Settings.load(home=self.home, database_url=self.database_url)
+
+    @cached_property
+    def actor(self) -> str:
+        """Who uses the command line, for the audit."""
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return f"uid {os.getuid()}"
+
+    @contextmanager
+    def open(self, *, create: bool = False) -> Iterator["Core"]:
+        """The services, closed at the end of the block.
+
+        Args:
+            create: make the key and the store where there are none.
+
+        Raises:
+            EntitlementsError: when the settings, the key or the store cannot be used.
+        """
+        from entitlements_core.services.wiring import Core  # noqa: PLC0415 - a fast start
+
+        core = Core.open(self.settings, create=create)
+        try:
+            yield core
+        finally:
+            core.close()
+
+
+def session(context: typer.Context) -> Session:
+    """The session of a command."""
+    found = context.obj
+    return found if isinstance(found, Session) else Session()

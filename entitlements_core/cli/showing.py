@@ -1,0 +1,103 @@
+"""Tokens for people, and the documents that stand for them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from entitlements_core.cli.documents import token_document
+from entitlements_core.cli.output import emit, note, show_fields, warn
+
+if TYPE_CHECKING:
+    from entitlements_core.policy.token import Token
+    from entitlements_core.services.issuing import Issued
+
+__all__ = ["emit_issued", "emit_token", "limits_in_words"]
+
+
+def emit_token(  # noqa: PLR0913 - the parts of one document
+    token: "Token",
+    now: datetime,
+    *,
+    as_json: bool,
+    secret: str | None = None,
+    repository: str = "",
+    warnings: tuple[str, ...] = (),
+    headline: str = "",
+) -> None:
+    """Print a token."""
+    document = token_document(token, now, secret=secret, repository=repository, warnings=warnings)
+    fields = list(_fields(document))
+
+    def show(console: object) -> None:
+        if headline:
+            console.print(headline)  # type: ignore[attr-defined] # a console
+        show_fields(console, fields)  # type: ignore[arg-type] # a console
+
+    emit(document, show, as_json=as_json)
+    warn(warnings, as_json=as_json)
+
+
+def emit_issued(issued: "Issued", now: datetime, *, as_json: bool) -> None:
+    """Print a token with the secret that was just made."""
+    emit_token(issued.token, now, as_json=as_json, secret=issued.secret, warnings=issued.warnings)
+    if not as_json:
+        note("Hand over the secret; it opens what stands here.")
+
+
+def limits_in_words(document: Mapping[str, object]) -> str:
+    """What narrows a token, in a few words."""
+    words = [
+        f"{document[used]}/{document[limit]} {used}"
+        for used, limit in (
+            ("downloads", "limit_num_downloads"),
+            ("clients", "limit_num_clients"),
+        )
+        if document[limit] is not None
+    ]
+    if document["limit_bandwidth"] is not None:
+        words.append(
+            f"{document['usage']}/{document['limit_bandwidth']} {document['limit_bandwidth_unit']}"
+        )
+    if words and document["scheduled_reset_period"] != "Never Reset":
+        words.append(str(document["scheduled_reset_period"]))
+    return ", ".join(words)
+
+
+def _fields(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    yield "Token", f"{document['name']} ({document['slug_perm']})"
+    yield "Secret", str(document["token"])
+    yield "Status", str(document["status"])
+    for grant in document["repositories"]:  # type: ignore[attr-defined] # a list
+        query = grant["limit_package_query"] or "everything"
+        yield "Opens", f"{grant['repository']} ({grant['access']}): {query}"
+    yield "Limits", limits_in_words(document)
+    yield (
+        "Used",
+        f"{document['downloads']} downloads, {document['clients']} clients, {document['usage']}",
+    )
+    for label, key in _PLAIN:
+        yield label, _text(document[key])
+
+
+_PLAIN = (
+    ("Next reset", "next_reset_at"),
+    ("Valid from", "limit_date_range_from"),
+    ("Valid until", "limit_date_range_to"),
+    ("Updates until", "updates_until"),
+    ("Allowed", "allow_networks"),
+    ("Denied", "deny_networks"),
+    ("User", "user"),
+    ("Tags", "tags"),
+    ("Metadata", "metadata"),
+    ("Last used", "last_used_at"),
+    ("Created", "created_at"),
+    ("Deleted", "deleted_at"),
+)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value) if value else ""

@@ -1,0 +1,225 @@
+"""The options that say what a token may do, the same for ``create`` and ``edit``."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from entitlements_core.cli.options import TIME
+from entitlements_core.cli.values import read_metadata, read_time
+from entitlements_core.policy.limits import parse_bandwidth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Access",
+    "Allow",
+    "Deny",
+    "EulaRequired",
+    "MaxBandwidth",
+    "MaxClients",
+    "MaxDownloads",
+    "Metadata",
+    "Owner",
+    "Query",
+    "ResetAt",
+    "ResetPeriod",
+    "Secret",
+    "Tags",
+    "UpdatesUntil",
+    "ValidFrom",
+    "ValidUntil",
+    "read_terms",
+]
+
+_RESTRICTION: Final = "Restriction"
+_VALIDITY: Final = "Validity"
+_LIMITS: Final = "Limits"
+_NOTES: Final = "Notes"
+
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--query",
+        metavar="Q",
+        help="The package query that says what is visible, such as 'name:^demo$'.",
+        rich_help_panel=_RESTRICTION,
+    ),
+]
+Access = Annotated[
+    str | None,
+    typer.Option(
+        "--access", metavar="r|rw", help="Read, or also upload.", rich_help_panel=_RESTRICTION
+    ),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="CIDR",
+        help="Only these addresses; again for more.",
+        rich_help_panel=_RESTRICTION,
+    ),
+]
+Deny = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--deny",
+        metavar="CIDR",
+        help="Not these addresses; wins over --allow.",
+        rich_help_panel=_RESTRICTION,
+    ),
+]
+EulaRequired = Annotated[
+    bool | None,
+    typer.Option(
+        "--eula-required/--no-eula-required",
+        help="The licence has to be accepted where the repository enforces one.",
+        rich_help_panel=_RESTRICTION,
+    ),
+]
+ValidFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--valid-from",
+        metavar="TIME",
+        help=f"Inclusive. {TIME}",
+        rich_help_panel=_VALIDITY,
+    ),
+]
+ValidUntil = Annotated[
+    str | None,
+    typer.Option(
+        "--valid-until",
+        metavar="TIME",
+        help=f"Exclusive. {TIME}",
+        rich_help_panel=_VALIDITY,
+    ),
+]
+UpdatesUntil = Annotated[
+    str | None,
+    typer.Option(
+        "--updates-until",
+        metavar="TIME",
+        help=f"Files uploaded later are hidden. {TIME}",
+        rich_help_panel=_VALIDITY,
+    ),
+]
+MaxDownloads = Annotated[
+    int | None,
+    typer.Option(
+        "--max-downloads",
+        metavar="N",
+        help="Downloads per period; 0 allows none.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+MaxClients = Annotated[
+    int | None,
+    typer.Option(
+        "--max-clients",
+        metavar="N",
+        help="Client addresses per period; 0 allows none.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+MaxBandwidth = Annotated[
+    str | None,
+    typer.Option(
+        "--max-bandwidth",
+        metavar="AMOUNT",
+        help="Such as 10GB (decimal) per period; 0 allows none.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+ResetPeriod = Annotated[
+    str | None,
+    typer.Option(
+        "--reset-period",
+        metavar="PERIOD",
+        help="Never Reset, Daily, Weekly, Fortnightly, Monthly, Bi-Monthly, Quarterly,"
+        " Every 6 months or Annual.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+ResetAt = Annotated[
+    str | None,
+    typer.Option(
+        "--reset-at",
+        metavar="TIME",
+        help=f"The first reset, from which the others are counted. {TIME}",
+        rich_help_panel=_LIMITS,
+    ),
+]
+Metadata = Annotated[
+    str | None,
+    typer.Option(
+        "--metadata",
+        metavar="JSON",
+        help="An object of your own, at most 16 KB.",
+        rich_help_panel=_NOTES,
+    ),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag", metavar="T", help="A word to find it by; again for more.", rich_help_panel=_NOTES
+    ),
+]
+Owner = Annotated[
+    str | None,
+    typer.Option(
+        "--owner",
+        help="Whose quota it counts on; the repository's owner if nobody is named.",
+        rich_help_panel=_NOTES,
+    ),
+]
+Secret = Annotated[
+    str | None,
+    typer.Option(
+        "--secret",
+        metavar="S",
+        help="A secret of your own; - reads it from stdin, which keeps it out of the shell's"
+        " history. Left out, one is generated.",
+    ),
+]
+
+
+def read_terms(given: "Mapping[str, Any]") -> dict[str, Any]:
+    """The changes of a token that options name; None is an option that was not given.
+
+    Raises:
+        InvalidValue: when a time, an amount or the metadata cannot be read.
+    """
+    changes: dict[str, Any] = {
+        field: value
+        for option, field in _AS_THEY_ARE.items()
+        if (value := given.get(option)) is not None
+    }
+    for option, field in _TIMES.items():
+        if given.get(option) is not None:
+            changes[field] = read_time(field, given[option])
+    if given.get("max_bandwidth") is not None:
+        amount, unit = parse_bandwidth(given["max_bandwidth"])
+        changes |= {"limit_bandwidth": amount, "limit_bandwidth_unit": unit}
+    if given.get("metadata") is not None:
+        changes["metadata"] = read_metadata(given["metadata"])
+    return changes
+
+
+_AS_THEY_ARE: Final = {
+    "owner": "owner",
+    "max_downloads": "limit_num_downloads",
+    "max_clients": "limit_num_clients",
+    "reset_period": "scheduled_reset_period",
+    "tag": "tags",
+    "allow": "allow_networks",
+    "deny": "deny_networks",
+    "eula_required": "eula_required",
+}
+_TIMES: Final = {
+    "valid_from": "limit_date_range_from",
+    "valid_until": "limit_date_range_to",
+    "updates_until": "updates_until",
+    "reset_at": "scheduled_reset_at",
+}

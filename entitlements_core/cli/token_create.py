@@ -1,0 +1,66 @@
+"""``entitlements token create``."""
+# ruff: noqa: ARG001 - the terms are read from the context, by the names of their options
+
+from typing import Annotated
+
+import typer
+
+from entitlements_core.cli import terms
+from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.session import session
+from entitlements_core.cli.showing import emit_issued
+from entitlements_core.cli.values import read_secret
+
+__all__ = ["create"]
+
+
+def create(  # noqa: PLR0913 - one option for each field
+    context: typer.Context,
+    *,
+    repo: Annotated[
+        list[str],
+        typer.Option("--repo", metavar="OWNER/SLUG", help="What it opens; again for more."),
+    ],
+    name: Annotated[str, typer.Option("--name", help="The customer's.")],
+    secret: terms.Secret = None,
+    disabled: Annotated[
+        bool, typer.Option("--disabled", help="It opens nothing until it is enabled.")
+    ] = False,
+    query: terms.Query = None,
+    access: terms.Access = None,
+    allow: terms.Allow = None,
+    deny: terms.Deny = None,
+    eula_required: terms.EulaRequired = None,
+    valid_from: terms.ValidFrom = None,
+    valid_until: terms.ValidUntil = None,
+    updates_until: terms.UpdatesUntil = None,
+    max_downloads: terms.MaxDownloads = None,
+    max_clients: terms.MaxClients = None,
+    max_bandwidth: terms.MaxBandwidth = None,
+    reset_period: terms.ResetPeriod = None,
+    reset_at: terms.ResetAt = None,
+    metadata: terms.Metadata = None,
+    tag: terms.Tags = None,
+    owner: terms.Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token, and print its secret, which is to be handed to the customer.
+
+    It opens the repositories that are named, all with the same query and access; `token grant`
+    gives one of them a query of its own.
+    """
+    from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
+
+    run = session(context)
+    changes = terms.read_terms(context.params)
+    opened = [
+        TokenGrant(repository=one, access=checked_access(access or "r"), limit_package_query=query)
+        for one in repo
+    ]
+    custom = None if secret is None else read_secret(secret)
+    with run.open() as core:
+        issued = core.lifecycle.create(
+            name, opened, actor=run.actor, secret=custom, enabled=not disabled, **changes
+        )
+        emit_issued(issued, core.clock(), as_json=as_json)
