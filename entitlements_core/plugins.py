@@ -65,10 +65,11 @@ class Plugins:
             self._manager.check_pending()
         except ValueError as error:
             raise PluginError(
-                f"A plugin is registered twice: {error}.", "Uninstall one of the two."
+                f"{str(error).splitlines()[0]}.", "Uninstall one of the two."
             ) from None
         except pluggy.PluginValidationError as error:
-            self._manager.unregister(plugin)
+            if self._manager.is_registered(plugin):
+                self._manager.unregister(plugin)
             raise PluginError(
                 _mismatch(plugin, error), "Correct or uninstall the plugin."
             ) from None
