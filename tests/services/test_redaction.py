@@ -1,0 +1,202 @@
+"""No secret in a log, whoever writes it and however it is formatted."""
+
+import base64
+import io
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entitlements_core.policy.secret import from_random_bytes
+from entitlements_core.services.redaction import RedactingFilter, protect_logs, redact
+
+SECRET = "ent_jlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1PhCqX"
+CUSTOM = "customer-42.secret"
+BASIC = base64.b64encode(f"token:{CUSTOM}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("GET /+t/x1/simple/foo/ HTTP/1.1", "GET /+t/***/simple/foo/ HTTP/1.1"),
+        ('"GET /+t/customer-42.secret HTTP/1.1" 200', '"GET /+t/*** HTTP/1.1" 200'),
+        ("/+t/customer-42.secret?format=json", "/+t/***?format=json"),
+        ("/+t/customer-42.secret#frag", "/+t/***#frag"),
+        ("'/+t/customer-42.secret'", "'/+t/***'"),
+        ("/%2Bt/customer-42.secret/simple/", "/%2Bt/***/simple/"),
+        ("/%2bt%2fcustomer-42.secret%2fsimple%2f", "/%2bt%2f***%2fsimple%2f"),
+        ("/+%74/customer-42.secret/simple/", "/+%74/***/simple/"),
+        ("/+t/%63ustomer-42%2Esecret/simple/", "/+t/***/simple/"),
+        ("/+t/one/+t/two/simple/", "/+t/***/+t/***/simple/"),
+        ("Looking in https://host/+t/x1/simple/", "Looking in https://host/+t/***/simple/"),
+        (f"Authorization: Basic {BASIC}", "Authorization: Basic ***"),
+        (f"authorization: BASIC  {BASIC}", "authorization: BASIC  ***"),
+        (f"{{'HTTP_AUTHORIZATION': 'Basic {BASIC}'}}", "{'HTTP_AUTHORIZATION': 'Basic ***'}"),
+        ("Authorization: Bearer customer-42.secret", "Authorization: Bearer ***"),
+        ("https://token:customer-42.secret@host/simple/", "https://***@host/simple/"),
+        ("https://customer-42.secret@host:8080/", "https://***@host:8080/"),
+        ("https://token:p@ss@host/simple/", "https://***@host/simple/"),
+        ("postgresql://app:hunter2@db/store", "postgresql://***@db/store"),
+        (f"token={SECRET}", "token=***"),
+        (f"<{SECRET}>, {SECRET}.", "<***>, ***."),
+        (f'{{"token": "{SECRET}"}}', '{"token": "***"}'),
+    ],
+)
+def test_a_secret_is_masked(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "GET /simple/foo/ HTTP/1.1",
+        "/packages/foo-1.0-py3-none-any.whl",
+        "https://host/simple/ and mail to sales@acme.example",
+        "the basic idea",
+        "a bearer of news",
+        "/+table/of/contents",
+        "/+t",
+        "identifier abcdefghijkl",
+        "ent_short",
+        f"x{SECRET}x",
+        "sha256=0123456789abcdef0123456789abcdef",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+@given(data=st.binary(min_size=32, max_size=32), before=st.text(), after=st.text())
+def test_a_generated_secret_never_gets_through(data: bytes, before: str, after: str) -> None:
+    secret = from_random_bytes(data)
+    assert secret not in redact(f"{before} {secret} {after}")
+
+
+CUSTOM_SECRETS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{7,47}", fullmatch=True)
+
+
+@given(secret=CUSTOM_SECRETS, before=st.text(), after=st.sampled_from(["", "/", "/simple/", " x"]))
+def test_a_custom_secret_never_gets_through_in_our_forms(
+    secret: str, before: str, after: str
+) -> None:
+    secret = f"{secret}Zq9"  # so that it is not part of the surroundings
+    header = base64.b64encode(f"token:{secret}".encode()).decode()
+    for text in (f"/+t/{secret}{after}", f"https://{secret}@host{after}", f"Bearer {secret}"):
+        assert secret not in redact(f"{before} {text}") or secret in before
+    assert header not in redact(f"{before} Basic {header}")
+
+
+@given(text=st.text())
+def test_redacting_twice_changes_nothing(text: str) -> None:
+    assert redact(redact(text)) == redact(text)
+
+
+class Access(logging.Formatter):
+    """Formats from the arguments, as the access loggers of some servers do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        assert isinstance(record.args, tuple)
+        address, method, path, status = record.args
+        return f"{address} {method} {path} {status}"
+
+
+@pytest.fixture
+def output() -> Iterator[tuple[logging.Logger, logging.Handler, io.StringIO]]:
+    """A logger with one protected handler."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger("tests.redaction")
+    logger.addHandler(handler)
+    logger.propagate = False
+    protect_logs("tests.redaction")
+    yield logger, handler, stream
+    logger.removeHandler(handler)
+
+
+Output = tuple[logging.Logger, logging.Handler, io.StringIO]
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "expected"),
+    [
+        ("plain", (), "plain"),
+        ("100% plain", (), "100% plain"),
+        ("at /+t/x1/simple/", (), "at /+t/***/simple/"),
+        ("at %s, %d", ("/+t/x1/simple/", 5), "at /+t/***/simple/, 5"),
+        ("at /+t/%s/simple/", ("x1",), "at /+t/***/simple/"),
+        ("%(path)s", ({"path": "/+t/x1/simple/"},), "/+t/***/simple/"),
+        ("%s", (ValueError("https://token:x1@host/"),), "https://***@host/"),
+        (ValueError("https://token:x1@host/"), (), "https://***@host/"),
+    ],
+)
+def test_a_record_is_masked(
+    output: Output, message: object, arguments: tuple[object, ...], expected: str
+) -> None:
+    logger, _, stream = output
+    logger.warning(message, *arguments)
+    assert stream.getvalue() == f"{expected}\n"
+
+
+def test_a_record_with_wrong_arguments_shows_none_of_them(
+    output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger, _, stream = output
+    logger.warning("one %s", "/+t/x1/simple/", CUSTOM)  # noqa: PLE1205 - the mistake of another
+    assert stream.getvalue() == "one %s (arguments withheld: they do not fit the message)\n"
+    assert capsys.readouterr().err == ""
+
+
+def test_an_access_log_that_formats_arguments_still_works(output: Output) -> None:
+    logger, handler, stream = output
+    handler.setFormatter(Access())
+    logger.info("ignored")
+    logger.setLevel(logging.INFO)
+    logger.info('%s "%s %s" %d', "203.0.113.9", "GET", "/+t/x1/simple/foo/", 200)
+    assert stream.getvalue() == "203.0.113.9 GET /+t/***/simple/foo/ 200\n"
+
+
+def test_a_traceback_is_masked(output: Output) -> None:
+    logger, _, stream = output
+    try:
+        int(f"cannot open https://token:{CUSTOM}@host/ with {SECRET}")
+    except ValueError:
+        logger.exception("failed")
+    text = stream.getvalue()
+    assert "with base 10: 'cannot open https://***@host/ with ***'" in text
+    assert CUSTOM not in text
+    assert SECRET not in text
+
+
+def test_a_traceback_that_was_formatted_before_is_masked(output: Output) -> None:
+    _, handler, stream = output
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", None, None)
+    record.exc_text = f"Traceback: {SECRET}"
+    record.stack_info = f"Stack: {SECRET}"
+    handler.handle(record)
+    assert stream.getvalue() == "failed\nTraceback: ***\nStack: ***\n"
+
+
+def test_every_handler_is_protected_once(output: Output) -> None:
+    _, handler, _ = output
+    protect_logs("tests.redaction")
+    protect_logs("tests.redaction")
+    assert [type(item) for item in handler.filters] == [RedactingFilter]
+
+
+def test_the_last_resort_is_protected() -> None:
+    protect_logs()
+    assert logging.lastResort is not None
+    assert any(isinstance(item, RedactingFilter) for item in logging.lastResort.filters)
+
+
+def test_a_server_logger_is_protected() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    logger = logging.getLogger("gunicorn.access")
+    logger.addHandler(handler)
+    protect_logs()
+    logger.removeHandler(handler)
+    assert [type(item) for item in handler.filters] == [RedactingFilter]
