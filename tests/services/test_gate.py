@@ -1,0 +1,586 @@
+"""The gate: whatever fails in it refuses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from entitlements_core import hookimpl
+from entitlements_core.errors import CredentialInvalid, InvalidValue, StoreError
+from entitlements_core.http import Form, Presented
+from entitlements_core.plugins import UNAVAILABLE, VETOED, Plugins
+from entitlements_core.policy.credential import Credential, CredentialKind, Grant, State
+from entitlements_core.policy.decide import UNKNOWN, Question, RequestContext
+from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
+from entitlements_core.policy.events import Download
+from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.limits import Limits, Usage
+from entitlements_core.policy.metering import Account, Schedule
+from entitlements_core.policy.network import parse_address
+from entitlements_core.policy.period import ResetPeriod
+from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.resource import CoreMetadata, DistributionFile, ProjectPage
+from entitlements_core.policy.view import View
+from entitlements_core.services.gate import (
+    UNAUTHORIZED,
+    UNEXPANDED,
+    Delivery,
+    Gate,
+    Reservation,
+)
+from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.throttle import Throttle
+from entitlements_core.store.ledger import Book, Entry, Ledger, Receipt
+from tests.factories import NOW, REPOSITORY, credential, question
+from tests.policy.query.facts import wheel
+
+KEYRING = Keyring(b"k" * 32)
+SECRET = "customer-42.secret"
+CONTEXT = RequestContext(repository=REPOSITORY, address=parse_address("2001:db8::9"))
+
+
+@dataclass
+class MemoryReader:
+    """Knows the credentials it is given; or cannot be read."""
+
+    known: dict[tuple[bytes, str], Credential] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    counters: tuple[Account, bool] | None = None
+    failure: Exception | None = None
+    asked: int = 0
+
+    def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return self.known.get((digest, repository))
+
+    def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return self.counters
+
+    def downloads(self, repository: str) -> Mapping[str, int]:
+        if self.failure is not None:
+            raise self.failure
+        return self.counts
+
+
+@dataclass
+class MemoryDriver:
+    """Keeps the book in memory; or fails."""
+
+    book: Book = field(default_factory=Book)
+    failure: Exception | None = None
+    cancelled: list[Receipt] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    closed: bool = False
+
+    def commit(self, entries: Any) -> list[Receipt | Deny | StoreError]:  # noqa: ANN401 - a sequence of entries
+        if self.failure is not None:
+            raise self.failure
+        self.entries += entries
+        return [self.book.post(entry) for entry in entries]
+
+    def cancel(self, receipt: Receipt) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.cancelled.append(receipt)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Watcher:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.decisions: list[Decision] = []
+        self.downloads: list[Download] = []
+
+    @hookimpl
+    def entitlements_decided(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+
+    @hookimpl
+    def entitlements_downloaded(self, download: Download) -> None:
+        self.downloads.append(download)
+
+
+class Broken:
+    """An observer that always raises."""
+
+    @hookimpl
+    def entitlements_decided(self) -> None:
+        raise ZeroDivisionError
+
+    @hookimpl
+    def entitlements_downloaded(self) -> None:
+        raise ZeroDivisionError
+
+
+class Source:
+    """A source of foreign credentials."""
+
+    def __init__(self, outcome: Credential | Exception | None) -> None:
+        self.outcome = outcome
+
+    @hookimpl
+    def entitlements_find_credential(self) -> Credential | None:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Users:
+    """A host that lets ann read."""
+
+    @hookimpl
+    def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:
+        return (user, repository) == ("ann", REPOSITORY)
+
+
+class Editions:
+    """Adds a field to files."""
+
+    def __init__(self, edition: str | None) -> None:
+        self.edition = edition
+
+    @hookimpl
+    def entitlements_file_facts(self, facts: FileFacts) -> Mapping[str, str]:
+        if self.edition is None:
+            raise ZeroDivisionError
+        return {"edition": self.edition}
+
+
+@dataclass
+class Setup:
+    """A gate and everything behind it."""
+
+    gate: Gate
+    reader: MemoryReader
+    driver: MemoryDriver
+    misses: list[str]
+
+
+def setup(*plugins: object, whose: Credential | None = None, **settings: Any) -> Setup:  # noqa: ANN401 - of the gate
+    reader, driver = MemoryReader(), MemoryDriver()
+    misses: list[str] = []
+    if whose is not None:
+        reader.known[KEYRING.digest(SECRET), REPOSITORY] = whose
+        driver.book.accounts[whose.id] = Account(
+            limits=whose.limits, schedule=Schedule(anchor=NOW), usage=Usage(since=NOW)
+        )
+        driver.book.repositories[REPOSITORY] = 1
+    throttle = Throttle()
+    throttle.miss = misses.append  # type: ignore[assignment,method-assign]  # seen, not waited for
+    gate = Gate(
+        reader=reader,
+        ledger=Ledger(driver),
+        sealer=KEYRING,
+        plugins=Plugins(plugins, discover=False),
+        throttle=throttle,
+        **settings,
+    )
+    return Setup(gate, reader, driver, misses)
+
+
+def presented(secret: str = SECRET) -> Presented:
+    return Presented(secret, Form.BASIC)
+
+
+# Authenticate.
+
+
+def test_a_known_secret_is_its_credential() -> None:
+    known = credential()
+    found = setup(whose=known)
+    assert found.gate.authenticate(presented(), CONTEXT, NOW) is known
+    assert found.misses == []
+
+
+def test_without_a_secret_one_is_asked_for() -> None:
+    found = setup(whose=credential())
+    assert found.gate.authenticate(None, CONTEXT, NOW) is UNAUTHORIZED
+    assert UNAUTHORIZED.reason is Reason.UNAUTHORIZED
+    assert found.reader.asked == 0
+    assert found.misses == []
+
+
+def test_a_variable_that_was_not_expanded_is_told_apart() -> None:
+    found = setup(whose=credential())
+    assert found.gate.authenticate(presented("${TOKEN}"), CONTEXT, NOW) is UNEXPANDED
+    assert UNEXPANDED.reason is Reason.UNKNOWN_TOKEN
+    assert "${TOKEN}" not in str(UNEXPANDED)
+
+
+@pytest.mark.parametrize(
+    ("secret", "repository", "looked_up"),
+    [
+        ("another-secret", REPOSITORY, True),
+        (SECRET, "acme/beta", True),
+        ("short", REPOSITORY, False),
+        ("x" * 49, REPOSITORY, False),
+        ("with space", REPOSITORY, False),
+        ("ent_jlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1PhCqx", REPOSITORY, False),
+    ],
+)
+def test_an_unknown_secret_is_refused_and_noted(
+    secret: str,
+    repository: str,
+    looked_up: bool,  # noqa: FBT001 - a column
+) -> None:
+    found = setup(whose=credential())
+    context = replace(CONTEXT, repository=repository)
+    assert found.gate.authenticate(presented(secret), context, NOW) is UNKNOWN
+    assert found.misses == ["2001:db8::/64"]
+    assert found.reader.asked == looked_up
+
+
+def test_a_miss_is_noted_for_the_client_as_it_is_counted() -> None:
+    found = setup(ipv6_prefix=48)
+    found.gate.authenticate(presented(), CONTEXT, NOW)
+    assert found.misses == ["2001:db8::/48"]
+
+
+@pytest.mark.parametrize(
+    "failure", [StoreError("The disk is gone."), InvalidValue("query", "It cannot be read.")]
+)
+def test_a_store_that_cannot_be_read_is_unavailable(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = setup(whose=credential())
+    found.reader.failure = failure
+    assert found.gate.authenticate(presented(), CONTEXT, NOW) is UNAVAILABLE
+    assert found.misses == []
+    assert str(failure) in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected", "misses"),
+    [
+        (credential(id=0, identifier="foreign"), credential(id=0, identifier="foreign"), 0),
+        (None, UNKNOWN, 1),
+        (CredentialInvalid("The key is revoked."), UNKNOWN, 1),
+        (ZeroDivisionError(), UNAVAILABLE, 0),
+        (StoreError("Their store is down."), UNAVAILABLE, 0),
+    ],
+)
+@pytest.mark.parametrize("secret", [SECRET, "user:pw with space"])
+def test_a_source_has_three_outcomes(
+    secret: str,
+    outcome: Credential | Exception | None,
+    expected: Credential | Deny,
+    misses: int,
+) -> None:
+    found = setup(Source(outcome))
+    assert found.gate.authenticate(presented(secret), CONTEXT, NOW) == expected
+    assert len(found.misses) == misses
+
+
+def test_a_source_is_not_asked_for_what_the_store_knows() -> None:
+    found = setup(Source(ZeroDivisionError()), whose=credential())
+    assert found.gate.authenticate(presented(), CONTEXT, NOW) == credential()
+
+
+@pytest.mark.parametrize(("user", "reads"), [("ann", True), ("bob", False)])
+def test_a_user_token_lives_with_its_user(user: str, reads: bool) -> None:  # noqa: FBT001 - the answer
+    whose = credential(kind=CredentialKind.USER, user=user, user_has_access=not reads)
+    found = setup(Users(), whose=whose).gate.authenticate(presented(), CONTEXT, NOW)
+    assert isinstance(found, Credential)
+    assert found.user_has_access is reads
+
+
+def test_without_a_host_a_user_token_opens_nothing() -> None:
+    whose = credential(kind=CredentialKind.USER, user="ann", user_has_access=True)
+    found = setup(whose=whose)
+    known = found.gate.authenticate(presented(), CONTEXT, NOW)
+    assert isinstance(known, Credential)
+    denied = found.gate.decide(question(known))
+    assert isinstance(denied, Deny)
+    assert denied.reason is Reason.USER_WITHOUT_ACCESS
+
+
+# Decide.
+
+
+class Veto:
+    """Refuses all, or raises."""
+
+    def __init__(self, outcome: Deny | None) -> None:
+        self.outcome = outcome
+
+    @hookimpl
+    def entitlements_veto(self) -> Deny | None:
+        if self.outcome is None:
+            raise ZeroDivisionError
+        return self.outcome
+
+
+NO = Deny(Reason.VETOED, "Not today")
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [(NO, NO), (None, VETOED)])
+def test_a_veto_refuses_what_the_policy_allows(outcome: Deny | None, expected: Deny) -> None:
+    watcher = Watcher()
+    found = setup(Veto(outcome), watcher)
+    assert found.gate.decide(question()) is expected
+    assert watcher.decisions == [expected]
+
+
+def test_a_veto_is_not_asked_about_what_is_refused() -> None:
+    found = setup(Veto(None))
+    denied = found.gate.decide(question(credential(state=State.DISABLED)))
+    assert isinstance(denied, Deny)
+    assert denied.reason is Reason.TOKEN_DISABLED
+
+
+def test_observers_are_told_of_every_decision() -> None:
+    watcher = Watcher()
+    found = setup(watcher)
+    found.gate.decide(question())
+    found.gate.decide(question(credential(grants=())))
+    assert watcher.decisions == [Allow(), UNKNOWN]
+
+
+def test_an_observer_that_raises_changes_nothing() -> None:
+    whose = credential()
+    found = setup(Broken(), whose=whose)
+    assert found.gate.decide(question(whose)) == Allow()
+    assert isinstance(found.gate.reserve(question(whose), DELIVERY), Reservation)
+
+
+# Reserve and settle.
+
+DELIVERY = Delivery(start=0, length=2000, user_agent="pip/26.3")
+
+
+def test_a_download_is_counted_and_told() -> None:
+    watcher, whose = Watcher(), credential()
+    found = setup(watcher, whose=whose)
+
+    first = found.gate.reserve(question(whose), DELIVERY)
+    second = found.gate.reserve(question(whose), DELIVERY)
+
+    assert isinstance(first, Reservation)
+    assert isinstance(second, Reservation)
+    assert found.driver.book.accounts[7].usage == Usage(
+        since=NOW, downloads=1, clients=1, bandwidth=4000
+    )
+    assert watcher.downloads == [
+        Download(
+            at=NOW,
+            token="abcdefghijkl",
+            repository=REPOSITORY,
+            project="foo",
+            version="1.0",
+            filename="foo-1.0-py3-none-any.whl",
+            client="203.0.113.9",
+            user_agent="pip/26.3",
+            length=2000,
+        )
+    ]
+
+
+def test_the_settings_reach_the_entry() -> None:
+    whose = credential()
+    found = setup(whose=whose, window=timedelta(0), ipv6_prefix=48)
+    delivery = Delivery(start=5, length=6, user_agent="\0" + "x" * 300)
+
+    found.gate.reserve(question(whose, address="2001:db8::9"), delivery)
+
+    [entry] = found.driver.entries
+    assert (entry.client, entry.window) == ("2001:db8::/48", timedelta(0))
+    assert (entry.start, entry.length, entry.size) == (5, 6, 2000)
+    assert entry.user_agent == "x" * 254
+
+
+def test_a_passed_limit_is_told_to_observers() -> None:
+    watcher, whose = Watcher(), credential(limits=Limits(downloads=0))
+    found = setup(watcher, whose=whose)
+    denied = found.gate.reserve(question(whose), DELIVERY)
+    assert isinstance(denied, Deny)
+    assert denied.reason is Reason.DOWNLOAD_LIMIT
+    assert watcher.decisions == [denied]
+    assert watcher.downloads == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        question(resource=CoreMetadata(wheel())),
+        question(resource=ProjectPage(canonicalize_name("foo"))),
+        question(credential(id=0)),
+    ],
+    ids=["metadata", "page", "foreign"],
+)
+def test_what_is_not_ours_to_count_is_not_counted(asked: Question) -> None:
+    found = setup(whose=credential())
+    found.driver.failure = StoreError("not asked")
+    reserved = found.gate.reserve(asked, DELIVERY)
+    assert reserved == Reservation(None)
+    found.gate.settle(reserved, delivered=False)
+
+
+def test_what_cannot_be_counted_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    whose = credential()
+    found = setup(whose=whose)
+    found.driver.failure = StoreError("The disk is full.")
+    assert found.gate.reserve(question(whose), DELIVERY) is UNAVAILABLE
+    assert "could not be counted: The disk is full." in caplog.text
+
+
+def test_an_answer_that_failed_is_taken_back() -> None:
+    whose = credential()
+    found = setup(whose=whose)
+    reserved = found.gate.reserve(question(whose), DELIVERY)
+    assert isinstance(reserved, Reservation)
+
+    found.gate.settle(reserved, delivered=True)
+    assert found.driver.cancelled == []
+    found.gate.settle(reserved, delivered=False)
+    assert found.driver.cancelled == [reserved.receipt]
+
+
+def test_what_cannot_be_taken_back_stays_counted(caplog: pytest.LogCaptureFixture) -> None:
+    whose = credential()
+    found = setup(whose=whose)
+    reserved = found.gate.reserve(question(whose), DELIVERY)
+    assert isinstance(reserved, Reservation)
+    found.driver.failure = StoreError("The disk is full.")
+    found.gate.settle(reserved, delivered=False)
+    assert "a reservation stays counted: The disk is full." in caplog.text
+
+
+# Foresee.
+
+
+def counted(period: ResetPeriod = ResetPeriod.NEVER, **used: int) -> Account:
+    anchor = NOW - timedelta(days=1, hours=1)
+    return Account(
+        limits=Limits(),
+        schedule=Schedule(period=period, anchor=anchor),
+        usage=Usage(since=anchor, **used),
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "counters", "expected"),
+    [
+        (Limits(), (counted(downloads=9), False), None),
+        (Limits(downloads=9), (counted(downloads=8), False), None),
+        (Limits(downloads=9), (counted(downloads=9), False), Reason.DOWNLOAD_LIMIT),
+        (Limits(downloads=9), (counted(ResetPeriod.DAILY, downloads=9), False), None),
+        (Limits(clients=1), (counted(clients=1), False), Reason.CLIENT_LIMIT),
+        (Limits(clients=1), (counted(clients=1), True), None),
+        (Limits(clients=0), (counted(ResetPeriod.DAILY, clients=1), True), Reason.CLIENT_LIMIT),
+        (Limits(bandwidth=1999), (counted(), False), Reason.BANDWIDTH_LIMIT),
+        (Limits(downloads=0), None, None),
+    ],
+)
+def test_a_refusal_is_foreseen_without_counting(
+    limits: Limits, counters: tuple[Account, bool] | None, expected: Reason | None
+) -> None:
+    found = setup()
+    found.reader.counters = counters
+    denied = found.gate.foresee(question(credential(limits=limits)))
+    assert (None if denied is None else denied.reason) is expected
+    assert found.driver.entries == []
+
+
+def test_without_limits_or_with_foreign_counters_none_are_read() -> None:
+    found = setup()
+    found.reader.failure = StoreError("not asked")
+    assert found.gate.foresee(question()) is None
+    assert found.gate.foresee(question(credential(id=0, limits=Limits(downloads=0)))) is None
+    denied = found.gate.foresee(question(credential(valid_until=NOW)))
+    assert denied is not None
+    assert denied.reason is Reason.TOKEN_EXPIRED
+
+
+def test_counters_that_cannot_be_read_are_unavailable() -> None:
+    found = setup()
+    found.reader.failure = StoreError("The disk is gone.")
+    assert found.gate.foresee(question(credential(limits=Limits(downloads=1)))) is UNAVAILABLE
+
+
+def test_closing_goes_to_the_ledger() -> None:
+    found = setup()
+    found.gate.close()
+    assert found.driver.closed
+
+
+# Views and facts.
+
+
+def shown(found: View | Deny, facts: FileFacts) -> bool:
+    assert isinstance(found, View)
+    return found.shows(facts)
+
+
+def foreign(text: str) -> Credential:
+    query = PackageQuery.parse(text, extra_fields={"edition"})
+    return credential(grants=(Grant(repository=REPOSITORY, restriction=query),))
+
+
+def test_a_view_without_costly_facts_is_the_policys() -> None:
+    found = setup().gate.view(credential("name:^foo$"), REPOSITORY, NOW)
+    assert shown(found, wheel())
+    assert not shown(found, wheel("bar"))
+    assert isinstance(found, View)
+    assert found.key == ("name:^foo$", None)
+
+
+def test_there_is_no_view_of_another_repository() -> None:
+    found = setup()
+    assert found.gate.view(credential(), "acme/beta", NOW) is UNKNOWN
+    facts = wheel()
+    assert found.gate.facts(credential(), "acme/beta", facts) is facts
+
+
+@pytest.mark.parametrize(("count", "visible"), [(None, True), (4, True), (5, False)])
+def test_downloads_come_from_the_store(count: int | None, visible: bool) -> None:  # noqa: FBT001 - the answer
+    found, whose = setup(), credential("downloads:<5")
+    if count is not None:
+        found.reader.counts = {"foo-1.0-py3-none-any.whl": count}
+    assert shown(found.gate.view(whose, REPOSITORY, NOW), wheel(downloads=99)) is visible
+    completed = found.gate.facts(whose, REPOSITORY, wheel(downloads=99))
+    assert isinstance(completed, FileFacts)
+    assert completed.downloads == (count or 0)
+
+
+@pytest.mark.parametrize(("edition", "visible"), [("pro", True), ("free", False), (None, False)])
+def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool) -> None:  # noqa: FBT001 - the answer
+    found, whose = setup(Editions(edition)), foreign("edition:^pro$")
+    forged = wheel(extra={"edition": "pro"})
+    assert shown(found.gate.view(whose, REPOSITORY, NOW), forged) is visible
+    completed = found.gate.facts(whose, REPOSITORY, forged)
+    assert isinstance(completed, FileFacts)
+    allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
+    assert allowed is visible
+
+
+def test_an_unknown_fact_opens_nothing_even_negated() -> None:
+    found, whose = setup(Editions(None)), foreign("NOT edition:^free$")
+    assert not shown(found.gate.view(whose, REPOSITORY, NOW), wheel())
+
+
+def test_facts_that_cannot_be_read_refuse(caplog: pytest.LogCaptureFixture) -> None:
+    found, whose = setup(), credential("downloads:<5")
+    found.reader.failure = StoreError("The disk is gone.")
+    assert found.gate.view(whose, REPOSITORY, NOW) is UNAVAILABLE
+    assert found.gate.facts(whose, REPOSITORY, wheel()) is UNAVAILABLE
+    assert "downloads of acme/stable cannot be read" in caplog.text
+
+
+def test_facts_that_nobody_asks_for_are_not_read() -> None:
+    found = setup()
+    found.reader.failure = StoreError("not asked")
+    facts = wheel()
+    assert found.gate.facts(credential("name:^foo$"), REPOSITORY, facts) is facts
+    assert shown(found.gate.view(credential(), REPOSITORY, NOW), facts)
