@@ -34,7 +34,7 @@ class _UsageProblem(Protocol):
 class Program(TyperGroup):
     """The whole command line; whatever a command raises ends here."""
 
-    def main(  # noqa: PLR0913, PLR0917 - Typer's own signature
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -48,7 +48,12 @@ class Program(TyperGroup):
 
         def run() -> Any:  # noqa: ANN401 - what a command gives
             return super(Program, self).main(
-                words, prog_name, complete_var, False, windows_expand_args, **extra
+                words,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
             )
 
         return _end(run, words) if standalone_mode else run()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from entitlements_core import __version__
-from entitlements_core.cli import init, repo, serve, token
+from entitlements_core.cli import demo, init, repo, serve, token
 from entitlements_core.cli.failures import Program
 from entitlements_core.cli.session import Session
 
@@ -71,3 +71,4 @@ app.command("init")(init.init)
 app.add_typer(repo.app, name="repo")
 app.add_typer(token.app, name="token")
 app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)

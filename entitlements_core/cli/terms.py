@@ -29,6 +29,7 @@ __all__ = [
     "UpdatesUntil",
     "ValidFrom",
     "ValidUntil",
+    "is_given",
     "read_terms",
 ]
 
@@ -185,6 +186,11 @@ Secret = Annotated[
 ]
 
 
+def is_given(value: object) -> bool:
+    """Whether an option was given; a list option that was not is an empty list to Typer."""
+    return value is not None and value != [] and value != ()
+
+
 def read_terms(given: "Mapping[str, Any]") -> dict[str, Any]:
     """The changes of a token that options name; None is an option that was not given.
 
@@ -194,7 +200,7 @@ def read_terms(given: "Mapping[str, Any]") -> dict[str, Any]:
     changes: dict[str, Any] = {
         field: value
         for option, field in _AS_THEY_ARE.items()
-        if (value := given.get(option)) is not None
+        if is_given(value := given.get(option))
     }
     for option, field in _TIMES.items():
         if given.get(option) is not None:

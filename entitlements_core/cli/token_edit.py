@@ -1,0 +1,129 @@
+"""``entitlements token edit``: every term can be changed, and every one can be cleared."""
+# ruff: noqa: ARG001 - the terms are read from the context, by the names of their options
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from entitlements_core.cli import terms
+from entitlements_core.cli.options import AsJson, InRepository, SlugPerm
+from entitlements_core.cli.session import session
+from entitlements_core.cli.showing import emit_token
+from entitlements_core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["edit"]
+
+
+def _clear(option: str, what: str) -> Any:  # noqa: ANN401 - what Typer takes
+    return typer.Option(option, help=f"Clear {what}.", rich_help_panel="Clearing")
+
+
+def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
+    context: typer.Context,
+    slug_perm: SlugPerm,
+    *,
+    repo: InRepository = "",
+    name: Annotated[str | None, typer.Option("--name", help="The customer's.")] = None,
+    query: terms.Query = None,
+    access: terms.Access = None,
+    allow: terms.Allow = None,
+    deny: terms.Deny = None,
+    eula_required: terms.EulaRequired = None,
+    valid_from: terms.ValidFrom = None,
+    valid_until: terms.ValidUntil = None,
+    updates_until: terms.UpdatesUntil = None,
+    max_downloads: terms.MaxDownloads = None,
+    max_clients: terms.MaxClients = None,
+    max_bandwidth: terms.MaxBandwidth = None,
+    reset_period: terms.ResetPeriod = None,
+    reset_at: terms.ResetAt = None,
+    metadata: terms.Metadata = None,
+    tag: terms.Tags = None,
+    owner: terms.Owner = None,
+    no_query: Annotated[bool, _clear("--no-query", "the query: everything is open")] = False,
+    no_networks: Annotated[bool, _clear("--no-networks", "both lists of networks")] = False,
+    no_allow: Annotated[bool, _clear("--no-allow", "the allowed networks")] = False,
+    no_deny: Annotated[bool, _clear("--no-deny", "the denied networks")] = False,
+    no_valid_from: Annotated[bool, _clear("--no-valid-from", "the begin")] = False,
+    no_valid_until: Annotated[bool, _clear("--no-valid-until", "the end")] = False,
+    no_updates_until: Annotated[bool, _clear("--no-updates-until", "the freeze")] = False,
+    no_max_downloads: Annotated[bool, _clear("--no-max-downloads", "the limit")] = False,
+    no_max_clients: Annotated[bool, _clear("--no-max-clients", "the limit")] = False,
+    no_max_bandwidth: Annotated[bool, _clear("--no-max-bandwidth", "the limit")] = False,
+    no_reset_period: Annotated[bool, _clear("--no-reset-period", "the period: never")] = False,
+    no_reset_at: Annotated[
+        bool, _clear("--no-reset-at", "the first reset: the token's making counts")
+    ] = False,
+    no_metadata: Annotated[bool, _clear("--no-metadata", "the metadata")] = False,
+    no_tags: Annotated[bool, _clear("--no-tags", "all tags")] = False,
+    no_owner: Annotated[bool, _clear("--no-owner", "the owner: the repository's")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is named; everything else stays.
+
+    Lists (--tag, --allow, --deny) are replaced as a whole. --repo says where --query and --access
+    apply, for a token that opens several repositories.
+    """
+    from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
+
+    run = session(context)
+    changes = terms.read_terms(context.params) | _cleared(context.params)
+    if name is not None:
+        changes["name"] = name
+    if query is not None:
+        changes["limit_package_query"] = query
+    if access is not None:
+        changes["access"] = checked_access(access)
+    with run.open() as core:
+        edited = core.lifecycle.edit(slug_perm, actor=run.actor, repository=repo, **changes)
+        emit_token(
+            edited.token,
+            core.clock(),
+            as_json=as_json,
+            repository=repo,
+            warnings=edited.warnings,
+        )
+
+
+def _cleared(given: "Mapping[str, Any]") -> dict[str, None]:
+    """The fields that are to be cleared.
+
+    Raises:
+        InvalidValue: when one is set and cleared at once.
+    """
+    cleared: dict[str, None] = {}
+    for option, (setting, fields) in _CLEARING.items():
+        if not given[option]:
+            continue
+        both = next((name for name in setting if terms.is_given(given[name])), None)
+        if both is not None:
+            raise InvalidValue(
+                fields[0],
+                f"--{both.replace('_', '-')} and --{option.replace('_', '-')} contradict.",
+                "Give one of them.",
+            )
+        cleared |= dict.fromkeys(fields)
+    return cleared
+
+
+_CLEARING: Final = {
+    "no_query": (("query",), ("limit_package_query",)),
+    "no_networks": (("allow", "deny"), ("allow_networks", "deny_networks")),
+    "no_allow": (("allow",), ("allow_networks",)),
+    "no_deny": (("deny",), ("deny_networks",)),
+    "no_valid_from": (("valid_from",), ("limit_date_range_from",)),
+    "no_valid_until": (("valid_until",), ("limit_date_range_to",)),
+    "no_updates_until": (("updates_until",), ("updates_until",)),
+    "no_max_downloads": (("max_downloads",), ("limit_num_downloads",)),
+    "no_max_clients": (("max_clients",), ("limit_num_clients",)),
+    "no_max_bandwidth": (("max_bandwidth",), ("limit_bandwidth", "limit_bandwidth_unit")),
+    "no_reset_period": (("reset_period",), ("scheduled_reset_period",)),
+    "no_reset_at": (("reset_at",), ("scheduled_reset_at",)),
+    "no_metadata": (("metadata",), ("metadata",)),
+    "no_tags": (("tag",), ("tags",)),
+    "no_owner": (("owner",), ("owner",)),
+}
+"""Option to the options it contradicts, and the fields it clears."""

@@ -1,0 +1,73 @@
+"""``entitlements token set`` and ``refresh``: another secret."""
+
+from typing import Annotated
+
+import typer
+
+from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.options import AsJson, InRepository, SlugPerm, Yes
+from entitlements_core.cli.session import session
+from entitlements_core.cli.showing import emit_issued
+from entitlements_core.cli.values import read_duration, read_secret
+
+__all__ = ["refresh", "set_"]
+
+
+def set_(  # noqa: PLR0913 - one option for each choice
+    context: typer.Context,
+    slug_perm: SlugPerm,
+    *,
+    secret: Annotated[
+        str,
+        typer.Option(
+            "--secret",
+            metavar="S",
+            help="8 to 48 letters, digits, dots, dashes, underscores. - reads it from stdin, which"
+            " keeps it out of the shell's history.",
+        ),
+    ],
+    repo: InRepository = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the secret by one of your own; all earlier ones end at once."""
+    run = session(context)
+    custom = read_secret(secret)
+    with run.open() as core:
+        _ask(core.lifecycle.read(slug_perm, repository=repo).name, slug_perm, yes=yes or as_json)
+        issued = core.rotation.set_secret(slug_perm, custom, actor=run.actor, repository=repo)
+        emit_issued(issued, core.clock(), as_json=as_json)
+
+
+def refresh(  # noqa: PLR0913 - one option for each choice
+    context: typer.Context,
+    slug_perm: SlugPerm,
+    *,
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            "--overlap",
+            metavar="DURATION",
+            help="How long the old secret goes on: 30m, 12h, 7d, 2w. Left out, it ends at once.",
+        ),
+    ] = None,
+    repo: InRepository = "",
+    show_secret: Annotated[  # noqa: ARG001 - the new secret is always shown
+        bool, typer.Option("--show-secret", help="The new secret is shown in any case.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the secret by a generated one."""
+    run = session(context)
+    duration = read_duration("overlap", overlap)
+    with run.open() as core:
+        _ask(core.lifecycle.read(slug_perm, repository=repo).name, slug_perm, yes=yes or as_json)
+        issued = core.rotation.refresh(
+            slug_perm, actor=run.actor, overlap=duration, repository=repo
+        )
+        emit_issued(issued, core.clock(), as_json=as_json)
+
+
+def _ask(name: str, slug_perm: str, *, yes: bool) -> None:
+    confirm(f"The customer {name} needs the new secret.", slug_perm, skip=yes)

@@ -1,0 +1,99 @@
+"""``entitlements token sync`` and ``cleanup``: many tokens at once."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.documents import token_document
+from entitlements_core.cli.options import AsJson, InRepository, Yes
+from entitlements_core.cli.output import emit, show_table
+from entitlements_core.cli.session import session
+
+if TYPE_CHECKING:
+    from entitlements_core.policy.token import Token
+
+__all__ = ["cleanup", "sync"]
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
+
+
+def sync(  # noqa: PLR0913 - one option for each choice
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="OWNER/SLUG; nothing changes there.")
+    ],
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="OWNER/SLUG that gets the tokens.")
+    ],
+    *,
+    mode: Annotated[
+        Literal["replace", "merge"],
+        typer.Option(
+            "--mode",
+            help="replace deletes the destination's tokens first; merge adds and updates.",
+        ),
+    ] = "replace",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give one repository the tokens of another, with the same secrets."""
+    run = session(context)
+    with run.open() as core:
+        if mode == "replace" and not dry_run:
+            core.repositories.show(destination)
+            confirm(f"This deletes the tokens of {destination}.", destination, skip=yes or as_json)
+        found = core.sync.run(source, destination, actor=run.actor, mode=mode, dry_run=dry_run)
+        now = core.clock()
+    document = {
+        "source": source,
+        "destination": destination,
+        "mode": mode,
+        "dry_run": dry_run,
+        "added": [_brief(token) for token in found.added],
+        "changed": [
+            {"source": _brief(here), "destination": _brief(there)} for here, there in found.changed
+        ],
+        "kept": [_brief(token) for token in found.kept],
+        "removed": [_brief(token) for token in found.removed],
+        "tokens": [token_document(token, now, repository=destination) for token in found.tokens],
+    }
+    rows = (
+        _rows("add", found.added)
+        + _rows("change", [there for _, there in found.changed])
+        + _rows("keep", found.kept)
+        + _rows("remove", found.removed)
+    )
+    headings = ["Would" if dry_run else "Did", "Identifier", "Name"]
+    emit(document, lambda console: show_table(console, headings, rows), as_json=as_json)
+
+
+def cleanup(
+    context: typer.Context,
+    *,
+    repo: InRepository = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete user tokens whose user may no longer read the repository."""
+    run = session(context)
+    with run.open() as core:
+        found = core.user_tokens.cleanup(actor=run.actor, repository=repo, dry_run=dry_run)
+        now = core.clock()
+        document = {
+            "dry_run": dry_run,
+            "tokens": [token_document(token, now, repository=repo) for token in found],
+        }
+    rows = _rows("delete", found)
+    headings = ["Would" if dry_run else "Did", "Identifier", "Name"]
+    emit(document, lambda console: show_table(console, headings, rows), as_json=as_json)
+
+
+def _brief(token: "Token") -> dict[str, str]:
+    return {"slug_perm": token.identifier, "name": token.name}
+
+
+def _rows(verb: str, tokens: "Sequence[Token]") -> list[tuple[str, str, str]]:
+    return [(verb, token.identifier, token.name) for token in tokens]
