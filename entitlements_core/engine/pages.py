@@ -23,7 +23,7 @@ __all__ = ["REASON_MARK", "Page", "Pages", "with_reason"]
 
 FILES: Final = b"../../packages/"
 """How the links of a project page begin."""
-REASON_MARK: Final = b"+"
+REASON_MARK: Final = b"~"
 """Begins a part of an address that is only there to be read; no file name begins with it."""
 
 CACHE_BYTES: Final = 32 * 1024 * 1024
