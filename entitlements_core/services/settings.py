@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entitlements_core.errors import ConfigurationError, InvalidValue
@@ -91,10 +91,11 @@ class Settings(BaseSettings):
 
     @field_validator("directories", "trusted_proxies", "accel_redirect", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        words = value.replace(os.pathsep, ",") if os.sep in value and "://" not in value else value
+        # Only paths are separated as PATH is: an IPv6 network holds colons.
+        words = value.replace(os.pathsep, ",") if info.field_name == "directories" else value
         return tuple(word.strip() for word in words.split(",") if word.strip())
 
     @field_validator("home")
