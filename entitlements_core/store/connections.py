@@ -133,12 +133,13 @@ def _connect_sqlite(path: str, synchronous: str) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
     except sqlite3.Error as error:
+        # A file that is no database is only found out by the first statement.
         raise StoreError(f"The store {path} cannot be opened: {error}.") from error
-    connection.execute(f"PRAGMA synchronous={synchronous}")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA cache_size=-32768")
-    connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
 
 

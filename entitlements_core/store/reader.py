@@ -118,7 +118,11 @@ class CredentialReader:
 
         def load(*state: int) -> Credential | None:
             row = self._read(_CREDENTIAL, state)
-            return _credential(row[0], parsed, eula_url) if row else None
+            try:
+                return _credential(row[0], parsed, eula_url) if row else None
+            except ValueError as error:
+                # A word of another version, a restriction whose plugin is gone: never open.
+                raise StoreError(f"The token {row[0][1]} cannot be read: {error}") from error
 
         self._load = lru_cache(maxsize=REMEMBERED)(load)
 
@@ -222,7 +226,12 @@ class CredentialReader:
         if self._file is None:
             statement = statement.replace("?", "%s")
         connection = self._stack.take()
-        rows = _fetch(connection, statement, values)
+        try:
+            rows = _fetch(connection, statement, values)
+        except StoreError:
+            # Where the server was restarted, the idle connections are dead as well.
+            self._stack.close()
+            raise
         self._stack.give_back(connection)
         return rows
 
