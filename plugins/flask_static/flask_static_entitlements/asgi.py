@@ -1,0 +1,159 @@
+"""Entitlements in front of any ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Unpack
+
+from entitlements_core.http import TokenPath, split_token_path
+from entitlements_core.services.wiring import Core
+from flask_static_entitlements.asgi_bodies import PathSender, send_answer
+from flask_static_entitlements.checkpoint import nowhere, refusal
+from flask_static_entitlements.configuration import Options, configure
+from flask_static_entitlements.passage import Passage, private_headers
+from flask_static_entitlements.site import CREDENTIAL, Environ, Site
+
+__all__ = ["EntitlementsASGI"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+POLICY_VIOLATION: Final = 1008
+"""RFC 6455 §7.4.1; before the handshake, servers answer 403."""
+
+
+class EntitlementsASGI:
+    """Serves repositories before an application, or guards its own file views.
+
+    Whatever may wait for the store or the disk runs in a thread. Lifespan and what is not ours is
+    passed on untouched; a websocket below our addresses, or with a token, is refused.
+
+    Args:
+        app: the ASGI application behind.
+        options: see `Options`; what is left out is read from ``ENTITLEMENTS_…`` in the environment.
+
+    Raises:
+        EntitlementsError: when something is configured wrongly, or the store cannot be opened.
+    """
+
+    def __init__(self, app: ASGIApp, **options: Unpack[Options]) -> None:
+        self._app = app
+        configuration = configure(options, {})
+        offloads = configuration.settings.accel_redirect or configuration.settings.sendfile
+        sender = None if offloads else PathSender()
+        self._site = Site(configuration, host="ASGI", sender=sender)
+        self._site.start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        path = _path(scope)
+        tokened = split_token_path(path)
+        rest = path if tokened is None else tokened.rest
+        if tokened is None and not self._is_ours(rest):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        else:
+            environ = _environ(scope, path)
+            answer = await asyncio.to_thread(self._site.answer, environ, rest, tokened)
+            if isinstance(answer, Passage):
+                await _Relay(answer, send).run(self._app, _moved(scope, tokened, answer), receive)
+            else:
+                head = scope["method"] == "HEAD"
+                await send_answer(send, nowhere(environ) if answer is None else answer, head=head)
+
+    @property
+    def core(self) -> Core:
+        """The services: tokens, repositories, reports."""
+        return self._site.core
+
+    def close(self) -> None:
+        """Let go of the store and the catalogs."""
+        self._site.close()
+
+    def _is_ours(self, path: str) -> bool:
+        routes = self._site.configuration.routes
+        return routes.serves(path) or routes.guard(path) is not None
+
+
+class _Relay:
+    """Passes a file request on, and holds back the head of the answer until it may be sent."""
+
+    def __init__(self, passage: Passage, send: Send) -> None:
+        self._passage = passage
+        self._send = send
+        self._started = False
+        self._refused = False
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
+        try:
+            await app(scope, receive, self._relay)
+        finally:
+            if not self._started:
+                await asyncio.to_thread(self._passage.abandon)
+
+    async def _relay(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = await self._begin(message)
+        if not self._refused:
+            await self._send(message)
+
+    async def _begin(self, message: Message) -> Message:
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in message.get("headers", ())
+        ]
+        denied = await asyncio.to_thread(self._passage.finish, message["status"], headers)
+        self._started = True
+        if denied is not None:
+            self._refused = True
+            head = self._passage.request.method == "HEAD"
+            await send_answer(self._send, refusal(denied, self._passage.request), head=head)
+        encoded = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in private_headers(headers)
+        ]
+        return {**message, "headers": encoded}
+
+
+def _path(scope: Scope) -> str:
+    """The path below the place where a server mounted us; frameworks leave that in the path."""
+    path: str = scope["path"] or "/"
+    root: str = scope.get("root_path", "").rstrip("/")
+    return path.removeprefix(root) if f"{path}/".startswith(f"{root}/") else path
+
+
+def _moved(scope: Scope, tokened: TokenPath | None, passage: Passage) -> Scope:
+    """The scope behind the token: it joins the root path, and the path is left whole."""
+    moved = {**scope, CREDENTIAL: passage.credential}
+    if tokened is not None:
+        moved["root_path"] = scope.get("root_path", "").rstrip("/") + tokened.prefix
+        moved.pop("raw_path", None)
+    return moved
+
+
+def _environ(scope: Scope, path: str) -> Environ:
+    """What the engine reads of a request, under the names of WSGI."""
+    client = scope.get("client")
+    environ: Environ = {
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": path,
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "REMOTE_ADDR": client[0] if client else "",
+        # ASGI carries no reason phrase, as HTTP/2 does not: the engine then tells it in links.
+        "SERVER_PROTOCOL": "HTTP/2",
+        PathSender.OFFER: "http.response.pathsend" in (scope.get("extensions") or {}),
+    }
+    for name, value in scope["headers"]:
+        key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ

@@ -1,0 +1,64 @@
+"""In front of an app's own file views: pages are ours, files are checked and passed on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from entitlements_core.engine.index import Incoming, Outgoing
+from flask_static_entitlements.checkpoint import METADATA, Checkpoint
+from flask_static_entitlements.mounts import Mount
+from flask_static_entitlements.passage import Passage
+
+__all__ = ["Guard"]
+
+NOTHING: Final = "/"
+"""A path at which the index has nothing, for any credential."""
+
+
+class Guard:
+    """Names what an address below the protected prefixes is for. Whatever it cannot name is not.
+
+    Args:
+        mount: of the repository.
+        checkpoint: asks.
+    """
+
+    def __init__(self, mount: Mount, checkpoint: Checkpoint) -> None:
+        self._root = mount.page_root
+        self._checkpoint = checkpoint
+
+    def answer(self, request: Incoming, *, plain: bool = True) -> Outgoing | Passage:
+        """The whole answer, or leave to pass a request for a file on to the app.
+
+        Args:
+            request: its path is that of the app.
+            plain: the path can only be read in one way.
+        """
+        filename = request.path.rpartition("/")[2]
+        if plain and filename:
+            index = self._checkpoint.index
+            if filename.endswith(METADATA) or index.catalog.snapshot.file(filename) is not None:
+                return self._checkpoint.file(request, filename)
+        return self._page(request, self._page_path(request.path) if plain else NOTHING)
+
+    def _page_path(self, path: str) -> str:
+        """The path of the index that stands for one of the app; the app's own pages are none."""
+        inside = f"{path}/".startswith(f"{self._root}/")
+        below = path[len(self._root) :] if inside else ""
+        filename = path.rpartition("/")[2]
+        if inside and below.count("/") <= (1 if filename else 2):
+            return f"/simple{below}"
+        return f"/packages/{filename}" if filename else NOTHING
+
+    def _page(self, request: Incoming, path: str) -> Outgoing:
+        # No words in the links: they lead to views of the app, which would not overlook them.
+        silent = {**request.headers, "SERVER_SOFTWARE": "", "SERVER_PROTOCOL": ""}
+        answer = self._checkpoint.index.answer(replace(request, path=path, headers=silent))
+        if path != "/simple":
+            return answer
+        own = f"{self._root.rpartition('/')[2]}/"
+        headers = tuple(
+            (name, own if name == "Location" else value) for name, value in answer.headers
+        )
+        return replace(answer, headers=headers)

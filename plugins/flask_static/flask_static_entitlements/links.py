@@ -1,0 +1,94 @@
+"""Project pages whose links lead to an app's own file views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import cast
+from urllib.parse import quote
+
+from packaging.utils import NormalizedName
+
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.pages import Pages
+from entitlements_core.engine.snapshot import CatalogFile, Project, Snapshot
+from entitlements_core.simple import file_url
+from flask_static_entitlements.mounts import Mount
+
+__all__ = ["linked_pages"]
+
+Link = Callable[[CatalogFile], str]
+
+
+def linked_pages(mount: Mount) -> Callable[[Catalog], Pages]:
+    """Makes the pages of a guarded repository from its catalog."""
+    link = _link(mount)
+    return lambda catalog: Pages(cast("Catalog", _LinkedCatalog(catalog, link)))
+
+
+def _link(mount: Mount) -> Link:
+    # Relative to <page root>/<project>/, so that a token or a mount point before it is kept.
+    climb = "../" * (mount.page_root.count("/") + 1)
+    template = mount.link.removeprefix("/")
+
+    def link(file: CatalogFile) -> str:
+        names = {
+            "filename": quote(file.facts.filename, safe=""),
+            "project": quote(file.facts.name, safe=""),
+            "path": quote(file.relative),
+        }
+        return climb + template.format(**names)
+
+    return link
+
+
+class _LinkedCatalog:
+    """Stands in for a catalog before the pages, which read nothing but its snapshot."""
+
+    def __init__(self, catalog: Catalog, link: Link) -> None:
+        self._catalog = catalog
+        self._link = link
+        self._last = (catalog.snapshot, _linked(catalog.snapshot, link))
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The same object for as long as nothing changed: pages are remembered by it."""
+        source, linked = self._last
+        if source is not self._catalog.snapshot:
+            source = self._catalog.snapshot
+            linked = _linked(source, self._link)
+            self._last = (source, linked)
+        return linked
+
+
+class _LinkedProjects(Mapping[NormalizedName, Project]):
+    """Links the files of a project when it is first asked for."""
+
+    def __init__(self, source: Mapping[NormalizedName, Project], link: Link) -> None:
+        self._source = source
+        self._link = link
+        self._made: dict[NormalizedName, Project] = {}
+
+    def __getitem__(self, name: NormalizedName) -> Project:
+        found = self._made.get(name)
+        if found is None:
+            project = self._source[name]
+            files = tuple(_relinked(file, self._link(file)) for file in project.files)
+            found = self._made.setdefault(name, replace(project, files=files))
+        return found
+
+    def __iter__(self) -> Iterator[NormalizedName]:
+        return iter(self._source)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+
+def _linked(snapshot: Snapshot, link: Link) -> Snapshot:
+    return replace(snapshot, projects=_LinkedProjects(snapshot.projects, link))
+
+
+def _relinked(file: CatalogFile, url: str) -> CatalogFile:
+    # The first occurrence is the link: what stands before it cannot hold a slash.
+    old, new = file_url(file.facts.filename).encode(), url.encode()
+    return replace(file, html=file.html.replace(old, new, 1), json=file.json.replace(old, new, 1))

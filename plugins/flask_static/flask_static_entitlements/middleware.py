@@ -1,0 +1,147 @@
+"""The WSGI middleware: answers what is ours, guards what is protected, passes the rest on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+from entitlements_core.engine.index import Outgoing
+from entitlements_core.http import Form, Presented, TokenPath, split_token_path
+from flask_static_entitlements.checkpoint import nowhere, refusal
+from flask_static_entitlements.passage import Passage, private_headers
+from flask_static_entitlements.site import CREDENTIAL, PASSAGE, PRESENTED, Environ, Site
+
+__all__ = ["TokenPathMiddleware", "WSGIApp"]
+
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+ErrorInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+
+class TokenPathMiddleware:
+    """Stands before an app. A token in the path moves to SCRIPT_NAME, and opens nothing else.
+
+    Args:
+        app: what stands behind.
+        site: the repositories.
+        admits: whether an address that is neither served nor protected may be reached with a
+            token in the path.
+    """
+
+    def __init__(
+        self, app: WSGIApp, site: Site, *, admits: Callable[[Environ], bool] = lambda _: False
+    ) -> None:
+        self._app = app
+        self._site = site
+        self._admits = admits
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        path: str = environ.get("PATH_INFO") or "/"
+        tokened = split_token_path(path)
+        answer = self._site.answer(environ, path if tokened is None else tokened.rest, tokened)
+        if isinstance(answer, Outgoing):
+            return _send(answer, environ, start_response)
+        if tokened is not None:
+            move_token(environ, tokened)
+        if isinstance(answer, Passage):
+            return self._pass_on(environ, start_response, answer)
+        if tokened is not None and not self._admits(environ):
+            return _send(nowhere(environ), environ, start_response)
+        return self._app(environ, start_response)
+
+    def _pass_on(
+        self, environ: Environ, start_response: StartResponse, passage: Passage
+    ) -> Iterable[bytes]:
+        environ[PASSAGE] = passage
+        environ[CREDENTIAL] = passage.credential
+        held = _HeldResponse()
+        try:
+            body = held.run(self._app, environ)
+        except BaseException:
+            passage.abandon()
+            raise
+        denied = passage.finish(held.status, held.headers)
+        if denied is not None:
+            _close(body)
+            return _send(refusal(denied, passage.request), environ, start_response)
+        headers = list(private_headers(held.headers))
+        if held.error is None:
+            start_response(held.line, headers)
+        else:
+            start_response(held.line, headers, held.error)
+        return body
+
+
+class _HeldResponse:
+    """Holds back what an app starts, until it is known whether it may be sent."""
+
+    def __init__(self) -> None:
+        self.line = ""
+        self.headers: list[tuple[str, str]] = []
+        self.error: ErrorInfo | None = None
+        self._written: list[bytes] = []
+
+    @property
+    def status(self) -> int:
+        return int(self.line[:3])
+
+    def run(self, app: WSGIApp, environ: Environ) -> Iterable[bytes]:
+        """The body of the app's answer; its head is here."""
+        body = app(environ, self._start)
+        if self.line and not self._written:
+            return body
+        # An app may start its answer as late as with its first piece.
+        pieces = iter(body)
+        try:
+            first = [] if self.line else [next(pieces)]
+        except StopIteration:
+            first = []
+        except BaseException:
+            _close(body)
+            raise
+        return _Joined([*self._written, *first], pieces, body)
+
+    def _start(
+        self, line: str, headers: list[tuple[str, str]], error: ErrorInfo | None = None
+    ) -> Callable[[bytes], None]:
+        self.line, self.headers, self.error = line, headers, error
+        return self._written.append
+
+
+class _Joined:
+    """Pieces that were taken already, and the rest."""
+
+    def __init__(self, taken: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
+        self._taken = taken
+        self._rest = rest
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._taken
+        yield from self._rest
+
+    def close(self) -> None:
+        """Called by the server at the end (PEP 3333)."""
+        _close(self._body)
+
+
+def move_token(environ: Environ, tokened: TokenPath) -> None:
+    """Move the token from the path to what stands before it, so that links are made below it."""
+    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + tokened.prefix
+    environ["PATH_INFO"] = tokened.rest
+    environ[PRESENTED] = Presented(tokened.secret, Form.PATH)
+
+
+def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(answer.status, list(answer.headers))
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body
+
+
+def _close(body: Iterable[bytes]) -> None:
+    close = getattr(body, "close", None)
+    with contextlib.suppress(Exception):
+        if close is not None:
+            close()

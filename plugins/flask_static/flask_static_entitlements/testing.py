@@ -1,0 +1,27 @@
+"""For the tests of an app: a client that carries a token."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from flask.testing import FlaskClient
+
+__all__ = ["EntitlementsClient"]
+
+
+class EntitlementsClient(FlaskClient):
+    """A test client that sends a token with every request, as pip does.
+
+    ``app.test_client_class = EntitlementsClient``, then ``app.test_client(token=...)``. A header
+    given with a request wins.
+
+    Args:
+        token: the secret, or None for none.
+    """
+
+    def __init__(self, *args: Any, token: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - as Flask's
+        super().__init__(*args, **kwargs)
+        if token is not None:
+            encoded = b64encode(f"token:{token}".encode()).decode()
+            self.environ_base["HTTP_AUTHORIZATION"] = f"Basic {encoded}"

@@ -1,0 +1,45 @@
+"""Entitlements in front of any WSGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Unpack
+
+from entitlements_core.services.wiring import Core
+from flask_static_entitlements.configuration import Options, configure
+from flask_static_entitlements.middleware import StartResponse, TokenPathMiddleware, WSGIApp
+from flask_static_entitlements.site import Environ, Site
+
+__all__ = ["EntitlementsMiddleware"]
+
+
+class EntitlementsMiddleware:
+    """Serves repositories before an application, or guards its own file views.
+
+    Put it outermost: what stands before it does not see the token moved out of the path.
+
+    Args:
+        app: the WSGI application behind.
+        options: see `Options`; what is left out is read from ``ENTITLEMENTS_…`` in the environment.
+
+    Raises:
+        EntitlementsError: when something is configured wrongly, or the store cannot be opened.
+    """
+
+    def __init__(self, app: WSGIApp, **options: Unpack[Options]) -> None:
+        self._site = Site(configure(options, {}), host="WSGI")
+        self._site.start()
+        self._middleware = TokenPathMiddleware(app, self._site)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        return self._middleware(environ, start_response)
+
+    @property
+    def core(self) -> Core:
+        """The services: tokens, repositories, reports."""
+        return self._site.core
+
+    def close(self) -> None:
+        """Let go of the store and the catalogs."""
+        self._site.close()
