@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, Protocol, runtime_checkable
 import typer
 from typer.core import TyperGroup
 
+from entitlements_core.cli.plugin_commands import added_commands
 from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
 
 __all__ = ["Program"]
@@ -57,6 +58,18 @@ class Program(TyperGroup):
             )
 
         return _end(run, words) if standalone_mode else run()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - Typer's own kinds
+        """A command of ours, else of a plugin; None when there is neither."""
+        return super().get_command(ctx, cmd_name) or added_commands().get(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's own kind
+        """Our commands, then those of the plugins, as far as they can be loaded."""
+        ours = super().list_commands(ctx)
+        try:
+            return [*ours, *(name for name in added_commands() if name not in ours)]
+        except EntitlementsError:
+            return ours
 
 
 def _end(run: Callable[[], Any], words: Sequence[str]) -> NoReturn:

@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from entitlements_core import __version__
-from entitlements_core.cli import demo, init, repo, serve, token
+from entitlements_core.cli import (
+    db,
+    demo,
+    doctor,
+    eula,
+    index,
+    init,
+    query,
+    repo,
+    reports,
+    serve,
+    snippets,
+    token,
+)
 from entitlements_core.cli.failures import Program
 from entitlements_core.cli.session import Session
 
@@ -70,5 +83,14 @@ def globals_(
 app.command("init")(init.init)
 app.add_typer(repo.app, name="repo")
 app.add_typer(token.app, name="token")
+app.command("preview")(query.preview)
+app.command("explain")(query.explain)
+app.command("snippets")(snippets.snippets)
+app.command("usage")(reports.usage)
+app.command("audit")(reports.audit)
+app.add_typer(eula.app, name="eula")
+app.command("index")(index.index)
 app.command("serve")(serve.serve)
+app.add_typer(db.app, name="db")
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

@@ -188,7 +188,7 @@ Secret = Annotated[
 
 def is_given(value: object) -> bool:
     """Whether an option was given; a list option that was not is an empty list to Typer."""
-    return value is not None and value != [] and value != ()
+    return value not in (None, [], ())
 
 
 def read_terms(given: "Mapping[str, Any]") -> dict[str, Any]:

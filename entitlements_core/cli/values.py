@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.network import Address, parse_address
 
-__all__ = ["read_duration", "read_metadata", "read_secret", "read_time"]
+__all__ = ["read_address", "read_duration", "read_metadata", "read_secret", "read_time"]
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -56,6 +57,22 @@ def read_duration(field: str, text: str | None) -> timedelta | None:
         return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
     except OverflowError:
         raise InvalidValue(field, f"{text!r} is too long.", "Use a shorter one.") from None
+
+
+def read_address(field: str, text: str | None) -> Address | None:
+    """The address that `text` names; None stays None.
+
+    Raises:
+        InvalidValue: when it is none.
+    """
+    if text is None:
+        return None
+    found = parse_address(text)
+    if found is None:
+        raise InvalidValue(
+            field, f"{text!r} is no address.", "Write one such as 203.0.113.9 or 2001:db8::1."
+        )
+    return found
 
 
 def read_metadata(text: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ from entitlements_core.store.records import EulaRevision
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
 
-__all__ = ["EulaService"]
+__all__ = ["EulaRevision", "EulaService"]
 
 _LONGEST_CONTENT: Final = 1_000_000
 _LONGEST_ADDRESS: Final = 64

@@ -1,0 +1,54 @@
+"""``entitlements db``: the care of the store's tables."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.output import emit
+from entitlements_core.cli.session import session
+
+if TYPE_CHECKING:
+    from entitlements_core.services.schema import Schema
+
+__all__ = ["app"]
+
+app = typer.Typer(help="The tables of the store.", no_args_is_help=True)
+
+
+def _schema(context: typer.Context) -> "Schema":
+    from entitlements_core.services.schema import Schema  # noqa: PLC0415 - a fast start
+
+    return Schema(session(context).settings)
+
+
+@app.command("upgrade")
+def upgrade(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Bring the tables up to date. Safe while other processes start; make a backup first."""
+    before, after = _schema(context).upgrade()
+    changed = f"Brought from {before} to {after}." if before != after else f"{after} already."
+    emit(
+        {"before": before, "current": after, "upgraded": before != after},
+        lambda console: console.print(changed),
+        as_json=as_json,
+    )
+
+
+@app.command("current")
+def current(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Tell the revision of the tables."""
+    found = _schema(context).current()
+    emit({"current": found}, lambda console: console.print(found), as_json=as_json)
+
+
+@app.command("check")
+def check(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Look for damage, and for tables that are not as they should be; exit 1 when there is any."""
+    problems = _schema(context).check()
+    emit(
+        {"ok": not problems, "problems": list(problems)},
+        lambda console: console.print("\n".join(problems) or "The store is as it should be."),
+        as_json=as_json,
+    )
+    if problems:
+        raise typer.Exit(1)

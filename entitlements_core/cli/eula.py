@@ -1,0 +1,130 @@
+"""``entitlements eula``: the licence texts of repositories, and who accepted them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entitlements_core.cli.documents import instant
+from entitlements_core.cli.options import AsJson, RepositoryName, SlugPerm
+from entitlements_core.cli.output import emit, show_table
+from entitlements_core.cli.session import session
+from entitlements_core.cli.showing import emit_token
+from entitlements_core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from entitlements_core.services.eulas import EulaRevision
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Licences that have to be accepted.", no_args_is_help=True)
+
+OfRepository = Annotated[
+    str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose licence it is.")
+]
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    repository: RepositoryName,
+    file: Annotated[Path, typer.Argument(help="The text, UTF-8; - reads it from stdin.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Put a new revision in force: every token has to accept again.
+
+    It stands between tokens and files once the repository enforces it (`repo edit --enforce-eula`)
+    and the token asks for it (`token edit --eula-required`).
+    """
+    run = session(context)
+    text = _read(file)
+    with run.open() as core:
+        found = core.eulas.add(repository, text, actor=run.actor)
+    emit(
+        _document(found),
+        lambda console: console.print(f"Revision {found.number} is in force."),
+        as_json=as_json,
+    )
+
+
+@app.command("list")
+def list_(context: typer.Context, repository: RepositoryName, *, as_json: AsJson = False) -> None:
+    """List the revisions, the one in force first."""
+    with session(context).open() as core:
+        found = core.eulas.all(repository)
+    rows = [
+        (str(one.number), one.identifier, f"{one.created_at:%Y-%m-%d %H:%M}", one.created_by)
+        for one in found
+    ]
+    headings = ["Revision", "Identifier", "Added (UTC)", "By"]
+    documents = [_document(one) for one in found]
+    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    repository: RepositoryName,
+    *,
+    number: Annotated[
+        int | None, typer.Option("--number", min=1, help="Default: the one in force.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the text of a revision."""
+    with session(context).open() as core:
+        found = core.eulas.show(repository, number)
+    document = _document(found) | {"content": found.content}
+    emit(document, lambda console: console.print(found.content, soft_wrap=True), as_json=as_json)
+
+
+@app.command("accept")
+def accept(  # noqa: PLR0913 - one option for each fact
+    context: typer.Context,
+    slug_perm: SlugPerm,
+    *,
+    repo: OfRepository,
+    number: Annotated[int, typer.Option("--number", min=1, help="The revision that was read.")],
+    address: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The client's.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note that the holder of a token accepts the revision in force."""
+    run = session(context)
+    with run.open() as core:
+        token = core.eulas.accept(slug_perm, repo, number, address=address, actor=run.actor)
+        emit_token(token, core.clock(), as_json=as_json, repository=repo)
+
+
+@app.command("withdraw")
+def withdraw(
+    context: typer.Context, slug_perm: SlugPerm, *, repo: OfRepository, as_json: AsJson = False
+) -> None:
+    """Forget an acceptance, so that the licence has to be accepted again."""
+    run = session(context)
+    with run.open() as core:
+        token = core.eulas.withdraw(slug_perm, repo, actor=run.actor)
+        emit_token(token, core.clock(), as_json=as_json, repository=repo)
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidValue("content", f"{file} is not UTF-8.", "Save it as UTF-8.") from None
+    except OSError as error:
+        raise InvalidValue(
+            "content", f"{file} cannot be read: {error.strerror}.", "Name a readable file."
+        ) from None
+
+
+def _document(found: "EulaRevision") -> dict[str, object]:
+    return {
+        "repository": found.repository,
+        "number": found.number,
+        "identifier": found.identifier,
+        "sha256": found.sha256,
+        "created_at": instant(found.created_at),
+        "created_by": found.created_by,
+    }

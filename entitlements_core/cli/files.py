@@ -1,0 +1,61 @@
+"""What is known of the files of a repository: from directories, or from the host that has them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from entitlements_core.cli.progress import build
+from entitlements_core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from entitlements_core.engine.catalog import Catalog, ScanReport
+    from entitlements_core.policy.facts import FileFacts
+    from entitlements_core.services.wiring import Core
+
+__all__ = ["known_files", "scanned"]
+
+
+@contextmanager
+def scanned(
+    core: "Core", repository: str, directories: Sequence[Path]
+) -> Iterator[tuple["Catalog", "ScanReport"]]:
+    """The catalog of directories, up to date, and what the look at them found.
+
+    Raises:
+        NotFound: when there is no such repository.
+        ConfigurationError: when a directory is not there.
+    """
+    from entitlements_core.engine.serving import open_catalog  # noqa: PLC0415 - a fast start
+
+    core.repositories.show(repository)
+    catalog = open_catalog(core, repository, directories)
+    try:
+        yield catalog, build(catalog)
+    finally:
+        catalog.close()
+
+
+def known_files(
+    core: "Core", repository: str, directories: Sequence[Path]
+) -> Mapping[str, "FileFacts"]:
+    """The files of a repository by name, in the order of an index.
+
+    Raises:
+        NotFound: when there is no such repository.
+        InvalidValue: when no directory is named, and no host serves the repository.
+    """
+    if directories:
+        with scanned(core, repository, directories) as (catalog, _):
+            projects = catalog.snapshot.projects.values()
+            files = [file.facts for project in projects for file in project.files]
+            return {facts.filename: facts for facts in files}
+    core.repositories.show(repository)
+    hosted = core.plugins.files(repository)
+    if hosted is None:
+        raise InvalidValue(
+            "dir",
+            f"Nobody here knows the files of {repository}.",
+            "Name the directories that hold them with --dir.",
+        )
+    return {facts.filename: facts for facts in hosted}

@@ -1,0 +1,62 @@
+"""``entitlements index``: build the catalog."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entitlements_core.cli.files import scanned
+from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.output import emit
+from entitlements_core.cli.progress import note_problems
+from entitlements_core.cli.session import session
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["index"]
+
+
+def index(
+    context: typer.Context,
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="The directories of distributions.")
+    ],
+    *,
+    repo: Annotated[
+        str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose files they are.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Read all distributions, so that a server starts at once, and report what is not served.
+
+    What was read before and did not change since is known from the catalog's cache.
+    """
+    with (
+        session(context).open() as core,
+        scanned(core, repo, directories) as (catalog, report),
+    ):
+        snapshot = catalog.snapshot
+    document = {
+        "files": len(snapshot.files),
+        "projects": len(snapshot.projects),
+        "read": report.read,
+        "reused": report.reused,
+        "removed": report.removed,
+        "waiting": report.waiting,
+        "problems": [
+            {"path": one.path, "reason": one.reason, "remedy": one.remedy}
+            for one in report.problems
+        ],
+    }
+
+    def show(console: "Console") -> None:
+        console.print(
+            f"{len(snapshot.files)} files of {len(snapshot.projects)} projects:"
+            f" {report.read} read, {report.reused} known, {report.waiting} still being written,"
+            f" {len(report.problems)} problems."
+        )
+
+    if not as_json:
+        note_problems(report)
+    emit(document, show, as_json=as_json)

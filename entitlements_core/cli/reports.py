@@ -1,0 +1,187 @@
+"""``entitlements usage`` and ``audit``: what was used, and what was changed."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entitlements_core.cli.documents import instant, readable_bytes
+from entitlements_core.cli.options import AsJson, InRepository, PageSize, Since, Until
+from entitlements_core.cli.output import emit, show_table
+from entitlements_core.cli.paging import note_page, paged
+from entitlements_core.cli.session import session
+from entitlements_core.cli.values import read_time
+from entitlements_core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from entitlements_core.services.reports import AuditEntry, UsageLine
+    from entitlements_core.services.wiring import Core
+
+__all__ = ["audit", "usage"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SUMS = ("downloads", "requests", "clients", "bandwidth", "last_at")
+
+
+def usage(  # noqa: PLR0913 - one option for each choice
+    context: typer.Context,
+    *,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="WHAT",
+            help="Any of token, repository, package, version, filename, client, user_agent, day;"
+            " several with commas.",
+        ),
+    ] = None,
+    token: Annotated[
+        list[str] | None,
+        typer.Option("--token", metavar="SLUG_PERM", help="Only this token; again for more."),
+    ] = None,
+    repo: InRepository = "",
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many lines.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report counted downloads and bytes: who used what, and when."""
+    if as_csv and as_json:
+        raise InvalidValue("csv", "--csv and --json contradict.", "Give one of them.")
+    what = [name.strip() for one in by or ["token"] for name in one.split(",") if name.strip()]
+    with session(context).open() as core:
+        lines = core.reports.usage(
+            what,
+            tokens=token or (),
+            repository=repo,
+            since=read_time("from", since),
+            until=read_time("until", until),
+            limit=limit,
+        )
+        names = _names(core, what, lines)
+    documents = [_line(what, line, names) for line in lines]
+    if as_csv:
+        _print_csv([*what, *(["name"] if names else []), *_SUMS], documents)
+        return
+    keys = [*what, *(["name"] if names else [])]
+    headings = [*keys, "downloads", "clients", "bandwidth", "last"]
+    rows = [
+        [
+            *(str(one[key]) for key in keys),
+            str(line.downloads),
+            str(line.clients),
+            readable_bytes(line.bandwidth),
+            f"{line.last_at:%Y-%m-%d %H:%M}",
+        ]
+        for one, line in zip(documents, lines, strict=True)
+    ]
+    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
+
+
+def audit(  # noqa: PLR0913 - one option for each filter
+    context: typer.Context,
+    *,
+    repo: InRepository = "",
+    token: Annotated[
+        str, typer.Option("--token", metavar="SLUG_PERM", help="Only this token.")
+    ] = "",
+    actor: Annotated[str, typer.Option("--actor", help="Only what they did.")] = "",
+    since: Since = None,
+    until: Until = None,
+    page: Annotated[int, typer.Option("--page", min=1, help="Which page of the list.")] = 1,
+    page_size: PageSize = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List changes of tokens and repositories, the newest first. It never holds a secret."""
+    start, end = read_time("from", since), read_time("until", until)
+    with session(context).open() as core:
+        found, total = paged(
+            partial(
+                core.reports.audit,
+                repository=repo,
+                token=token,
+                actor=actor,
+                since=start,
+                until=end,
+            ),
+            page,
+            page_size,
+        )
+    rows = [
+        (
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.actor,
+            one.action,
+            one.token or one.repository,
+            _changes(one),
+        )
+        for one in found
+    ]
+    headings = ["When (UTC)", "Who", "What", "Of", "Change"]
+    documents = [_entry(one) for one in found]
+    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
+    note_page(len(found), total, as_json=as_json)
+
+
+def _names(core: "Core", what: Sequence[str], lines: "Iterable[UsageLine]") -> dict[str, str]:
+    """The names of the tokens of a report."""
+    if "token" not in what:
+        return {}
+    place = list(what).index("token")
+    wanted = {line.keys[place] for line in lines}
+    return {token: core.lifecycle.read(token).name for token in wanted}
+
+
+def _line(what: Sequence[str], line: "UsageLine", names: dict[str, str]) -> dict[str, object]:
+    found: dict[str, object] = dict(zip(what, line.keys, strict=True))
+    if names:
+        found["name"] = names[str(found["token"])]
+    return found | {
+        "downloads": line.downloads,
+        "requests": line.requests,
+        "clients": line.clients,
+        "bandwidth": line.bandwidth,
+        "last_at": instant(line.last_at),
+    }
+
+
+def _print_csv(columns: Sequence[str], documents: Iterable[dict[str, object]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for one in documents:
+        writer.writerow([_cell(one[column]) for column in columns])
+
+
+def _cell(value: object) -> str:
+    """A text that a spreadsheet does not take for a formula: clients choose some of these."""
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _entry(entry: "AuditEntry") -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "at": instant(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "repository": entry.repository or None,
+        "token": entry.token or None,
+        "before": dict(entry.before),
+        "after": dict(entry.after),
+    }
+
+
+def _changes(entry: "AuditEntry") -> str:
+    if not entry.before:
+        return ""
+    return ", ".join(
+        f"{name}: {json.dumps(entry.before.get(name))} → {json.dumps(value)}"
+        for name, value in entry.after.items()
+    )

@@ -1,0 +1,277 @@
+"""Use case: look over a server's configuration, key, store and clock, and say what to mend."""
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from entitlements_core.errors import EntitlementsError
+from entitlements_core.interfaces import Clock
+from entitlements_core.plugins import Plugins
+from entitlements_core.services import clock
+from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.reports import Reports
+from entitlements_core.services.settings import Settings
+from entitlements_core.store.database import Database
+
+__all__ = ["Finding", "Health", "Patient", "examine"]
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_TOLERANCE: Final = timedelta(minutes=5)
+_LITTLE_SPACE: Final = 100_000_000
+_WIDEST_V4: Final = 8
+_WIDEST_V6: Final = 16
+_NO_SETTINGS: Final = frozenset({"ENTITLEMENTS_DEBUG"})
+"""Variables with our prefix that are read elsewhere."""
+
+
+class Health(StrEnum):
+    """How something is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: its name.
+        detail: what was found, one sentence.
+        remedy: what to do about it, or empty.
+    """
+
+    check: str
+    health: Health
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What is looked over.
+
+    Attributes:
+        settings: of the server.
+        directories: of distributions, beside those of the settings.
+        problems: of the catalog, as path, reason and remedy.
+        newest: when the newest file in the directories was changed; None where nobody looked.
+        environment: the variables of the process.
+        clock: tells the time.
+    """
+
+    settings: Settings
+    directories: tuple[Path, ...] = ()
+    problems: tuple[tuple[str, str, str], ...] = ()
+    newest: datetime | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Clock = clock.now
+
+
+Check = Callable[[Patient], Iterable[Finding]]
+
+
+def examine(patient: Patient) -> tuple[Finding, ...]:
+    """Every check, in order. A check that cannot be made is an error of its own."""
+    found: list[Finding] = []
+    for name, check in CHECKS.items():
+        try:
+            found += check(patient)
+        except EntitlementsError as error:
+            found.append(_error(name, error.problem, error.remedy))
+    return tuple(found)
+
+
+def check_home(patient: Patient) -> Iterator[Finding]:
+    """The home is ours alone, and there is room in it."""
+    home = patient.settings.home
+    if not home.is_dir():
+        yield _error("home", f"{home} is not there.", "Run `entitlements init`.")
+        return
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        yield _error("home", f"{home} may not be written to.", "Give it to the server's user.")
+    elif mode & _OTHERS:
+        yield _warning("home", f"Others may enter {home} ({mode:o}).", f"Run: chmod 700 {home}")
+    elif shutil.disk_usage(home).free < _LITTLE_SPACE:
+        yield _warning("home", f"Little space is left for {home}.", "Free some.")
+    else:
+        yield _ok("home", f"{home} is the server's alone.")
+
+
+def check_key(patient: Patient) -> Iterator[Finding]:
+    """The key can be read by the server and by nobody else."""
+    path = patient.settings.key_file
+    Keyring.load(path)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & _OTHERS:
+        yield _error("key", f"Others may read {path} ({mode:o}).", f"Run: chmod 600 {path}")
+    else:
+        yield _ok("key", f"{path} is a key that only its owner may read.")
+
+
+def check_schema(patient: Patient) -> Iterator[Finding]:
+    """The store is there, and of this version."""
+    with _store(patient) as database:
+        database.require_current()
+        yield _ok("schema", f"{database.address} has the schema {database.current()}.")
+
+
+def check_key_fits(patient: Patient) -> Iterator[Finding]:
+    """The store was made with this key."""
+    fingerprint = Keyring.load(patient.settings.key_file).fingerprint
+    with _store(patient) as database:
+        database.require_current()
+        with database.read() as unit:
+            known = unit.key_fingerprint()
+    if known in {None, fingerprint}:
+        yield _ok("key fits", "The key is the one that the store was made with.")
+        return
+    yield _error(
+        "key fits",
+        "The store was made with another key: no token can be found.",
+        "Restore the key file that belongs to this database from your backup.",
+    )
+
+
+def check_integrity(patient: Patient) -> Iterator[Finding]:
+    """The tables are as they should be, and undamaged."""
+    with _store(patient) as database:
+        database.require_current()
+        damage = database.check()
+    for line in damage:
+        yield _error("database", line, "Restore the database from your backup.")
+    if not damage:
+        yield _ok("database", "The tables are as they should be.")
+
+
+def check_clock(patient: Patient) -> Iterator[Finding]:
+    """The clock does not stand before what already happened."""
+    now = patient.clock()
+    with _store(patient) as database:
+        database.require_current()
+        entries = Reports(database=database).audit(page_size=1).items
+    moments = {"the last change of the store": entries[0].at} if entries else {}
+    if patient.newest is not None:
+        moments["the newest file"] = patient.newest
+    ahead = [what for what, moment in moments.items() if moment > now + _TOLERANCE]
+    for what in ahead:
+        yield _warning(
+            "clock",
+            f"By the clock, {what} lies in the future.",
+            "Set the clock; tokens begin and end by it.",
+        )
+    if not ahead:
+        yield _ok("clock", f"It is {now:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def check_proxies(patient: Patient) -> Iterator[Finding]:
+    """Only a proxy may say where a request comes from."""
+    networks = patient.settings.trusted_networks
+    widest = {4: _WIDEST_V4, 6: _WIDEST_V6}
+    wide = [network for network in networks if network.prefixlen < widest[network.version]]
+    for network in wide:
+        find = _error if network.prefixlen == 0 else _warning
+        yield find(
+            "proxies",
+            f"{network} is trusted to say where a request comes from.",
+            "Name only your proxies; others could pass as any address.",
+        )
+    if not wide:
+        names = ", ".join(map(str, networks))
+        detail = (
+            f"Trusted: {names}." if names else "No proxy is trusted; X-Forwarded-For is not read."
+        )
+        yield _ok("proxies", detail)
+
+
+def check_directories(patient: Patient) -> Iterator[Finding]:
+    """The directories can be read."""
+    named = [*map(Path, patient.settings.directories), *patient.directories]
+    for directory in named:
+        if not directory.is_dir():
+            yield _error(
+                "directories", f"{directory} is not there.", "Make it, or correct its name."
+            )
+        elif not os.access(directory, os.R_OK | os.X_OK):
+            yield _error("directories", f"{directory} may not be read.", "Let the server read it.")
+        else:
+            yield _ok("directories", f"{directory} can be read.")
+    if not named:
+        yield _ok("directories", "None are set; `doctor DIR` looks at some.")
+
+
+def check_catalog(patient: Patient) -> Iterator[Finding]:
+    """Every file in the directories is served as its owner meant."""
+    for path, reason, remedy in patient.problems:
+        yield _warning("catalog", f"{path}: {reason}", remedy)
+    if not patient.problems:
+        yield _ok("catalog", "No file is in the way.")
+
+
+def check_variables(patient: Patient) -> Iterator[Finding]:
+    """No variable was left unexpanded, and none is misspelt."""
+    settings = patient.settings.model_dump()
+    literal = [name for name, value in settings.items() if "${" in str(value)]
+    for name in literal:
+        yield _error(
+            "settings",
+            f"ENTITLEMENTS_{name.upper()} holds a variable that was not expanded.",
+            "Expand it where the environment is set; we do not.",
+        )
+    known = {f"ENTITLEMENTS_{name.upper()}" for name in settings} | _NO_SETTINGS
+    ours = {name for name in patient.environment if name.startswith("ENTITLEMENTS_")}
+    for name in sorted(ours - known):
+        yield _warning("settings", f"{name} is no setting.", "Correct its name, or unset it.")
+    if not literal and ours <= known:
+        yield _ok("settings", "The settings can be used.")
+
+
+def check_plugins(_: Patient) -> Iterator[Finding]:
+    """The plugins fit."""
+    names = Plugins().names
+    yield _ok("plugins", f"Loaded: {', '.join(names)}." if names else "None are installed.")
+
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "home": check_home,
+    "key": check_key,
+    "schema": check_schema,
+    "key fits": check_key_fits,
+    "database": check_integrity,
+    "clock": check_clock,
+    "proxies": check_proxies,
+    "directories": check_directories,
+    "catalog": check_catalog,
+    "settings": check_variables,
+    "plugins": check_plugins,
+}
+
+
+@contextmanager
+def _store(patient: Patient) -> Iterator[Database]:
+    database = Database(patient.settings.url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _ok(check: str, detail: str) -> Finding:
+    return Finding(check=check, health=Health.OK, detail=detail)
+
+
+def _warning(check: str, detail: str, remedy: str) -> Finding:
+    return Finding(check=check, health=Health.WARNING, detail=detail, remedy=remedy)
+
+
+def _error(check: str, detail: str, remedy: str) -> Finding:
+    return Finding(check=check, health=Health.ERROR, detail=detail, remedy=remedy)

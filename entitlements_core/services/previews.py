@@ -1,0 +1,116 @@
+"""Use case: which files a restriction opens, and what a change of it would add and remove."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from entitlements_core.plugins import Plugins
+from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.token import Token, check_restriction
+
+__all__ = ["Preview", "preview", "with_outside_facts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a restriction opens.
+
+    Attributes:
+        files: the names of the files, sorted by project, then as an index sorts them.
+        projects: the normalised names, sorted.
+        warnings: about the restriction, one sentence each.
+        added, removed: files that the token would see anew, or no longer; None without a token.
+    """
+
+    files: tuple[str, ...]
+    projects: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    added: tuple[str, ...] | None = None
+    removed: tuple[str, ...] | None = None
+
+
+def preview(  # noqa: PLR0913 - the facts that a preview depends on
+    text: str,
+    files: Iterable[FileFacts],
+    *,
+    now: datetime,
+    parse: Callable[[str], PackageQuery] = PackageQuery.parse,
+    token: Token | None = None,
+    repository: str = "",
+) -> Preview:
+    """What `text` opens of `files`; a blank text opens everything.
+
+    Args:
+        text: a package query.
+        files: of the repository.
+        now: aware, UTC.
+        parse: reads a restriction.
+        token: whose present restriction the new one is compared with; its freeze holds for both.
+        repository: ``owner/slug``, where the token's restriction is looked up.
+
+    Raises:
+        QuerySyntaxError: when `text` is no package query.
+        InvalidValue: when it is too long.
+    """
+    wanted, warnings = check_restriction(text, parse)
+    frozen = None if token is None else token.updates_until
+    known = [facts for facts in files if frozen is None or facts.uploaded_at <= frozen]
+    seen = _opened(wanted, known, now, parse)
+    after = [facts.filename for facts in seen]
+    before: list[str] | None = None
+    if token is not None:
+        grant = token.grant_in(repository)
+        so_far = [] if grant is None else _opened(grant.limit_package_query, known, now, parse)
+        before = [facts.filename for facts in so_far]
+    return Preview(
+        files=tuple(after),
+        projects=tuple(sorted({str(facts.name) for facts in seen})),
+        warnings=warnings,
+        added=None if before is None else _without(after, before),
+        removed=None if before is None else _without(before, after),
+    )
+
+
+def with_outside_facts(
+    files: Iterable[FileFacts],
+    query: PackageQuery | None,
+    *,
+    plugins: Plugins,
+    downloads: Callable[[], Mapping[str, int]],
+) -> tuple[FileFacts, ...]:
+    """`files` with the facts that only the store and plugins know, as far as a query asks.
+
+    Args:
+        files: of a repository.
+        query: None asks for nothing.
+        plugins: whose extra facts are asked for.
+        downloads: gives how often each file was downloaded.
+    """
+    counts = downloads() if query is not None and Fact.DOWNLOADS in query.needs else None
+    foreign = query is not None and query.foreign
+    if counts is None and not foreign:
+        return tuple(files)
+    return tuple(
+        replace(
+            facts,
+            downloads=(counts or {}).get(facts.filename, 0),
+            extra=plugins.file_facts(facts) if foreign else facts.extra,
+        )
+        for facts in files
+    )
+
+
+def _opened(
+    text: str | None,
+    files: Iterable[FileFacts],
+    now: datetime,
+    parse: Callable[[str], PackageQuery],
+) -> list[FileFacts]:
+    matches = (lambda _: True) if text is None else parse(text).predicate(now)
+    return [facts for facts in files if matches(facts)]
+
+
+def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    left_out = set(others)
+    return tuple(name for name in names if name not in left_out)

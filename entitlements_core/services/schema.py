@@ -1,0 +1,63 @@
+"""Use cases of the store's tables: upgrade, tell the revision, look for damage."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from entitlements_core.services.settings import Settings
+from entitlements_core.services.wiring import Core
+from entitlements_core.store.database import Database
+
+__all__ = ["Schema"]
+
+
+class Schema:
+    """The tables of one store; it need not be of this version.
+
+    Args:
+        settings: of the server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def upgrade(self) -> tuple[str | None, str | None]:
+        """Bring the tables up to date; gives the revision before and after.
+
+        Raises:
+            KeyFileError: when the store's key is missing.
+            StoreError: when there is no store, or it was made by a later version.
+        """
+        core = Core(self._settings)
+        try:
+            before = core.database.current()
+            core.create()
+            return before, core.database.current()
+        finally:
+            core.close()
+
+    def current(self) -> str | None:
+        """The revision of the tables; None when they were never made.
+
+        Raises:
+            StoreError: when there is no store.
+        """
+        with self._open() as database:
+            return database.current()
+
+    def check(self) -> tuple[str, ...]:
+        """Damage, and differences from what this version expects; empty is well.
+
+        Raises:
+            StoreError: when the store is missing, or of another version.
+        """
+        with self._open() as database:
+            database.require_current()
+            return database.check()
+
+    @contextmanager
+    def _open(self) -> Iterator[Database]:
+        database = Database(self._settings.url)
+        try:
+            yield database
+        finally:
+            database.close()
