@@ -183,9 +183,10 @@ def exhausted(
 
 def _rides(transfer: Transfer, demand: Demand, since: datetime) -> bool:
     counted_at = transfer.counted_at
-    return (
-        counted_at is not None and counted_at >= since and demand.now - counted_at < demand.window
-    )
+    if counted_at is None or counted_at < since or not demand.window:
+        return False
+    # The demand may be the older one: it began earlier and waited for longer.
+    return demand.now - counted_at < demand.window
 
 
 def _collect(transfer: Transfer, demand: Demand) -> tuple[bool, Transfer]:

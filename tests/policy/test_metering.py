@@ -97,6 +97,13 @@ def test_what_counts_as_a_download(
     assert found.usage == Usage(since=NOW, downloads=counted, clients=1, bandwidth=asked.length)
 
 
+def test_without_a_window_a_request_that_waited_longer_counts_as_well() -> None:
+    before = Transfer(counted_at=NOW + timedelta(seconds=1))
+
+    assert taken(reserve(account(), before, demand(window=timedelta(0)))).counted
+    assert not taken(reserve(account(), before, demand())).counted
+
+
 @pytest.mark.parametrize(
     ("limits", "asked", "title"),
     [
