@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.functional.vendors import clean_environment
@@ -47,8 +47,7 @@ def test_it_can_leave_the_server_running(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     outcome = json.loads(ended.stdout)
     try:
-        with urllib.request.urlopen(outcome["urls"]["one"], timeout=10) as answer:
-            assert b"acme-report" in answer.read()
+        assert "acme-report" in httpx.get(outcome["urls"]["one"]).text
     finally:
         os.kill(outcome["pid"], signal.SIGTERM)
 
