@@ -94,16 +94,16 @@ class Entitlements:
             app.extensions[EXTENSION].close()
 
     @overload
-    def required(self, view: View) -> View: ...
+    def required(self, view: View) -> Callable[..., Response]: ...
 
     @overload
     def required(
         self, *, filename: str | None = None, repository: str = ""
-    ) -> Callable[[View], View]: ...
+    ) -> Callable[[View], Callable[..., Response]]: ...
 
     def required(
         self, view: View | None = None, *, filename: str | None = None, repository: str = ""
-    ) -> View | Callable[[View], View]:
+    ) -> Callable[..., Response] | Callable[[View], Callable[..., Response]]:
         """Open a view only to whoever has a credential; put it below the route.
 
         Args:
@@ -114,7 +114,7 @@ class Entitlements:
             repository: ``owner/slug``; may be left out where the app has only one.
         """
 
-        def decorate(view: View) -> View:
+        def decorate(view: View) -> Callable[..., Response]:
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - the view's
                 site = _current_site()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from flask import Flask, Response, current_app, has_request_context, request
@@ -19,7 +19,7 @@ from flask_static_entitlements.site import CREDENTIAL, PASSAGE, Environ, Site, p
 
 __all__ = ["current_entitlement"]
 
-View = Callable[..., ResponseReturnValue]
+View = Callable[..., ResponseReturnValue | Awaitable[ResponseReturnValue]]
 
 VISITOR: Final = "entitlements.visitor"
 MARK: Final = "_entitlements_required"

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import pytest
 from flask import Flask, Response, send_from_directory
+from werkzeug.test import TestResponse
 
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.changes import TermChanges
@@ -82,6 +83,13 @@ def wait(ready: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+class Client(EntitlementsClient):
+    """Reads each answer whole, so that the files behind it are closed."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:  # noqa: ANN401 - as Werkzeug's
+        return super().open(*args, **{"buffered": True, **kwargs})
+
+
 @dataclass
 class Served:
     """An app with its extension, and a token."""
@@ -97,7 +105,7 @@ class Served:
     def client(self, token: str | None = None) -> EntitlementsClient:
         """A client with a token, by default the usual one; empty is none."""
         secret = self.secret if token is None else token
-        client = self.app.test_client(token=secret or None)  # type: ignore[no-untyped-call]
+        client = self.app.test_client(token=secret or None)
         assert isinstance(client, EntitlementsClient)
         return client
 
@@ -115,8 +123,9 @@ def start() -> Iterator[Start]:
     opened: list[Entitlements] = []
 
     def start(app: Flask, **options: Unpack[Options]) -> Served:
-        app.test_client_class = EntitlementsClient
-        extension = Entitlements(**{"create_repositories": True, **options})  # type: ignore[typeddict-item] # merged
+        app.test_client_class = Client
+        options.setdefault("create_repositories", True)
+        extension = Entitlements(**options)
         opened.append(extension)
         extension.init_app(app)
         client = app.test_client()

@@ -1,0 +1,293 @@
+"""Guard mode: our pages, the app's own file views, nothing else below the protected prefixes."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+from flask import Flask, Response, abort, redirect, request
+from flask.typing import ResponseReturnValue
+
+from flask_static_entitlements import (
+    current_entitlement,
+)
+from tests.plugins.flask_static.conftest import (
+    HIDDEN,
+    LIBRARY,
+    REPOSITORY,
+    TOOL,
+    Served,
+    Start,
+    counted,
+    issue,
+    vendor,
+    wait,
+)
+from tests.wheelhouse import build_wheel
+
+FILE = f"/simple/acme-tool/{TOOL}"
+BIG = f"/simple/acme-lib/{LIBRARY}"
+
+
+def links(page: str) -> list[str]:
+    return re.findall(r'href="([^"#]+)', page)
+
+
+def bandwidth(served: Served) -> int:
+    return sum(token.usage.bandwidth for token in served.core.lifecycle.list().items)
+
+
+def test_pages_are_ours_and_filtered(guarded: Served) -> None:
+    page = guarded.client().get("/simple/")
+    assert b"acme-tool" in page.data
+    assert b"secret-sauce" not in page.data
+    assert links(guarded.client().get("/simple/acme-tool/").text) == [
+        f"../../simple/acme-tool/{TOOL}"
+    ]
+
+
+def test_a_file_comes_from_the_view_of_the_app(guarded: Served, tree: Path) -> None:
+    answer = guarded.client().get(FILE)
+    assert answer.data == (tree / "acme-tool" / TOOL).read_bytes()
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert "Authorization" in answer.headers.getlist("Vary")[-1]
+    assert answer.headers["Last-Modified"]
+    assert (counted(guarded.core), bandwidth(guarded)) == (1, len(answer.data))
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_every_link_leads_to_a_file_and_its_metadata(guarded: Served, *, json: bool) -> None:
+    client = guarded.client("")
+    base = guarded.path("/simple/acme-lib/")
+    if json:
+        headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
+        files = client.get(base, headers=headers).get_json(force=True)["files"]
+        found = [file["url"] for file in files]
+    else:
+        found = links(client.get(base).text)
+    assert len(found) == 2
+    for link in found:
+        address = urljoin(base, link)
+        assert client.get(address).status_code == 200
+        assert client.get(f"{address}.metadata").status_code == (200 if ".whl" in link else 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/simple/index.html",
+        "/simple/packages.json",
+        "/simple/secret-sauce/",
+        "/simple/secret-sauce/index.html",
+        f"/simple/secret-sauce/{HIDDEN}",
+        f"/simple/secret-sauce/{HIDDEN}.metadata",
+        "/simple/nothing/",
+        "/simple/nothing/nothing-1.0.tar.gz",
+        "/simple/a/b/c/",
+        "/simple//secret-sauce/",
+        "/simple/./index.html",
+        "/simple/acme-tool/../index.html",
+        "/about/../simple/index.html",
+        "/SIMPLE/index.html",
+        "/simple;x/index.html",
+        "/about/..\\simple\\index.html",
+        "/%2573imple/index.html",
+        "/simple%252findex.html",
+    ],
+)
+def test_nothing_else_is_there(guarded: Served, path: str) -> None:
+    answer = guarded.client().get(path)
+    assert answer.status_code in {404, 307}
+    assert b"sauce" not in answer.data.replace(b"secret-sauce/", b"")
+    anonymous = guarded.client("").get(path)
+    assert anonymous.status_code == 401
+
+
+def test_an_unknown_name_and_a_hidden_one_are_answered_alike(guarded: Served) -> None:
+    client = guarded.client()
+    hidden = client.get(f"/simple/secret-sauce/{HIDDEN}")
+    unknown = client.get("/simple/secret-sauce/unknown-1.0-py3-none-any.whl")
+    assert (hidden.status, hidden.data) == (unknown.status, unknown.data)
+
+
+@pytest.mark.parametrize("path", ["/simple/", "/simple", FILE, f"{FILE}.metadata"])
+def test_strangers_are_asked_for_a_token(guarded: Served, path: str) -> None:
+    assert guarded.client("").get(path).status == "401 Entitlement token required"
+    assert guarded.client("").get(f"/+t/wrong-secret{path}").status_code == 410
+
+
+@pytest.mark.parametrize("path", ["/simple/", FILE])
+def test_nothing_is_written(guarded: Served, path: str) -> None:
+    assert guarded.client().post(path).status_code == 405
+
+
+def test_pages_without_their_slash_lead_to_it(guarded: Served) -> None:
+    assert guarded.client().get("/simple").headers["Location"] == "simple/"
+    assert guarded.client().get("/simple/Acme_Tool").headers["Location"] == "acme-tool/"
+
+
+def test_the_rest_of_the_app_is_free_but_not_for_tokens_in_the_path(guarded: Served) -> None:
+    assert guarded.client("").get("/about").text == "about us"
+    assert guarded.client("").get(guarded.path("/about")).status_code == 404
+    assert guarded.client("").get(guarded.path(FILE)).status_code == 200
+
+
+def test_what_carries_no_file_is_not_counted(guarded: Served) -> None:
+    client = guarded.client()
+    etag = client.head(FILE).headers["ETag"]
+    assert client.get(FILE, headers={"If-None-Match": etag}).status_code == 304
+    assert client.get(FILE, headers={"Range": "bytes=9999999-"}).status_code == 416
+    assert (counted(guarded.core), bandwidth(guarded)) == (0, 0)
+
+
+def test_a_range_is_counted_as_what_it_is(guarded: Served) -> None:
+    part = guarded.client().get(BIG, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, len(part.data)) == (206, 10)
+    assert (counted(guarded.core), bandwidth(guarded)) == (0, 10)
+
+
+def test_a_condition_on_a_range_is_judged_by_the_view(guarded: Served, tree: Path) -> None:
+    size = (tree / "acme-lib" / LIBRARY).stat().st_size
+    headers = {"Range": "bytes=10-19", "If-Range": '"other"'}
+    assert guarded.client().get(BIG, headers=headers).status_code == 200
+    assert (counted(guarded.core), bandwidth(guarded)) == (1, size)
+
+
+def test_a_limit_refuses_before_the_view_is_asked(guarded: Served) -> None:
+    client = guarded.client(issue(guarded.core, limit_num_downloads=0))
+    answer = client.get(FILE)
+    assert answer.status.startswith("403 Download limit 0/0 reached")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert client.head(FILE).status_code == 200
+    assert client.get("/simple/acme-tool/").status_code == 200
+
+
+def test_a_limit_refuses_after_the_view_where_only_that_knows(guarded: Served) -> None:
+    client = guarded.client(issue(guarded.core, limit_bandwidth=100))
+    headers = {"Range": "bytes=0-9", "If-Range": '"other"'}
+    answer = client.get(BIG, headers=headers)
+    assert answer.status_code == 403
+    assert answer.get_json(force=True)["code"] == "bandwidth_limit"
+    assert client.head(BIG, headers=headers).data == b""
+
+
+def acting_app(tree: Path) -> Flask:
+    """Its file view does what it is told."""
+    app = Flask("vendor")
+    kinds: dict[str, Callable[[], ResponseReturnValue]] = {
+        "missing": lambda: abort(404),
+        "broken": lambda: str(1 / 0),
+        "elsewhere": lambda: redirect("https://cdn.example/signed"),
+        "whole": lambda: Response((tree / "acme-lib" / LIBRARY).read_bytes()),
+        "offloaded": lambda: Response(headers={"X-Accel-Redirect": "/_internal"}),
+        "odd": lambda: Response(b"x", status=206, headers={"Content-Range": "items 1"}),
+    }
+
+    @app.get("/packages/<filename>")
+    def files(filename: str) -> ResponseReturnValue:
+        assert current_entitlement is not None
+        assert current_entitlement.name == "Customer"
+        return kinds[request.args["kind"]]()
+
+    return app
+
+
+@pytest.fixture
+def acting(start: Start, tree: Path) -> Served:
+    return start(
+        acting_app(tree),
+        repository=REPOSITORY,
+        directories=[tree],
+        protect=["/simple", "/packages"],
+    )
+
+
+@pytest.mark.parametrize(("kind", "status"), [("missing", 404), ("broken", 500)])
+def test_what_the_view_fails_to_send_is_given_back(acting: Served, kind: str, status: int) -> None:
+    assert acting.client().get(f"/packages/{TOOL}?kind={kind}").status_code == status
+    assert (counted(acting.core), bandwidth(acting)) == (0, 0)
+
+
+def test_an_error_that_leaves_the_app_gives_back(acting: Served) -> None:
+    acting.app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(ZeroDivisionError):
+        acting.client().get(f"/packages/{TOOL}?kind=broken")
+    assert counted(acting.core) == 0
+
+
+def test_a_link_to_a_signed_address_is_a_download(acting: Served) -> None:
+    assert acting.client().get(f"/packages/{TOOL}?kind=elsewhere").status_code == 302
+    assert counted(acting.core) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers", "taken"),
+    [
+        ("whole", {"Range": "bytes=1-1"}, "all"),
+        ("whole", {"Range": "bytes=9999999-"}, "all"),
+        ("odd", {"Range": "bytes=1-1"}, "all"),
+        ("offloaded", {"Range": "bytes=1-1"}, 1),
+        ("offloaded", {"Range": "bytes=1-1", "If-Range": '"x"'}, "all"),
+    ],
+)
+def test_no_view_lets_a_client_take_more_than_is_counted(
+    acting: Served, tree: Path, kind: str, headers: dict[str, str], taken: int | str
+) -> None:
+    size = (tree / "acme-lib" / LIBRARY).stat().st_size
+    acting.client().get(f"/packages/{LIBRARY}?kind={kind}", headers=headers)
+    assert bandwidth(acting) == (size if taken == "all" else taken)
+
+
+def test_nobody_is_current_outside(guarded: Served) -> None:
+    assert not current_entitlement
+    with guarded.app.test_request_context("/about"):
+        assert not current_entitlement
+
+
+def test_links_lead_to_flat_files(acting: Served) -> None:
+    assert links(acting.client().get("/simple/acme-tool/").text) == [f"../../packages/{TOOL}"]
+
+
+@pytest.mark.parametrize(
+    ("url", "protect", "file_url", "root", "link"),
+    [
+        ("/files", ["/pypi", "/files"], "/files/{path}", "/pypi", f"../../files/acme-tool/{TOOL}"),
+        ("", ["/"], "", "", f"../acme-tool/{TOOL}"),
+        ("/a/simple", ["/a/simple"], "", "/a/simple", f"../../../a/simple/acme-tool/{TOOL}"),
+    ],
+)
+def test_other_layouts(
+    start: Start,
+    tree: Path,
+    url: str,
+    protect: list[str],
+    file_url: str,
+    root: str,
+    link: str,
+) -> None:
+    served = start(
+        vendor(tree, url),
+        repository=REPOSITORY,
+        directories=[tree],
+        protect=protect,
+        file_url=file_url,
+    )
+    client = served.client()
+    base = f"{root}/acme-tool/"
+    assert links(client.get(base).text) == [link]
+    assert client.get(urljoin(base, link)).status_code == 200
+    assert client.get(f"{root}/").status_code == 200
+    assert client.get(f"{root}/index.html").status_code in {404, 307}
+    assert client.get(f"{root}/index.html/").status_code == 404
+    if root:
+        name = root.rpartition("/")[2]
+        assert client.get(root).headers["Location"] == f"{name}/"
+
+
+def test_pages_follow_the_directory(guarded: Served, tree: Path) -> None:
+    client = guarded.client()
+    assert "3.0" not in client.get("/simple/acme-tool/").text
+    build_wheel(tree / "acme-tool", "acme-tool", "3.0")
+    wait(lambda: "3.0" in client.get("/simple/acme-tool/").text)
+    assert client.get("/simple/acme-tool/").text.count("../../simple/acme-tool/") == 2

@@ -1,0 +1,151 @@
+"""Which addresses belong to which repository, and which configurations are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from entitlements_core.errors import ConfigurationError
+from entitlements_core.services.settings import Settings
+from flask_static_entitlements import ConfigVars, Options
+from flask_static_entitlements.configuration import configure
+from flask_static_entitlements.mounts import Mount, Routes, flatten
+
+
+def mount(name: str = "a/b", prefix: str = "", *protect: str, file_url: str = "") -> Mount:
+    return Mount(
+        repository=name, directories=("x",), prefix=prefix, protect=protect, file_url=file_url
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/simple", True),
+        ("/simple/", True),
+        ("/packages/x.whl", True),
+        ("/acme/prod/simple/", True),
+        ("/+health", True),
+        ("/+auth", True),
+        ("/simplex", False),
+        ("/", False),
+        ("/acme/prod/", False),
+        ("/+healthy", False),
+    ],
+)
+def test_what_is_served(path: str, *, expected: bool) -> None:
+    routes = Routes([mount(), mount("acme/prod", "/acme/prod")])
+    assert routes.serves(path) is expected
+    assert routes.guard(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/simple", True),
+        ("/simple/", True),
+        ("/simple/a/a-1.whl", True),
+        ("/Simple/", False),
+        ("//simple/", False),
+        ("/x/../simple/", False),
+        ("/../simple/", False),
+        ("/./simple", False),
+        ("/%73imple/", False),
+        ("/%2573imple/", False),
+        ("\\simple\\a", False),
+        ("/sim\0ple/", False),
+        ("/simple;v=1/a", False),
+        ("/simplex", None),
+        ("/about/simple", None),
+        ("/simple/../about", None),
+    ],
+)
+def test_what_is_guarded(path: str, *, plain: bool | None) -> None:
+    own = mount("a/b", "", "/simple")
+    assert Routes([own]).guard(path) == (None if plain is None else (own, plain))
+
+
+def test_flattening_keeps_to_the_root() -> None:
+    assert flatten("/../../a//b/./c/..") == "/a/b"
+
+
+@pytest.mark.parametrize(
+    "mounts",
+    [
+        [mount(), mount("c/d")],
+        [mount("a/b", "/x"), mount("c/d", "/x")],
+        [mount("a/b", "/x"), mount("c/d", "/x/simple")],
+        [mount(), mount("c/d", "", "/Simple")],
+        [mount(), mount("c/d", "", "")],
+        [mount("a/b", "", "/x"), mount("c/d", "", "/x/y")],
+    ],
+)
+def test_overlapping_repositories_are_refused(mounts: list[Mount]) -> None:
+    with pytest.raises(ConfigurationError, match="overlaps"):
+        Routes(mounts)
+
+
+@pytest.mark.parametrize("prefix", ["acme", "/a b", "/+t/x", "/a/../b", "/a//b", "/ä", "/a?b"])
+def test_a_prefix_must_be_a_path(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="no URL prefix"):
+        Routes([mount("a/b", prefix)])
+
+
+@pytest.mark.parametrize(
+    "file_url",
+    [
+        "/files/{filename}",
+        "/simple/{name}/{filename}",
+        "/simple/{filename",
+        "/simple/x",
+        "/simple/{0}/{filename}",
+    ],
+)
+def test_links_must_lead_to_guarded_files(file_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="file_url"):
+        Routes([mount("a/b", "", "/simple", file_url=file_url)])
+
+
+def test_links_are_only_for_guards() -> None:
+    with pytest.raises(ConfigurationError, match="guards no views"):
+        Routes([mount(file_url="/packages/{filename}")])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "No repository is configured"),
+        ({"repository": "a/b"}, "No directory is named"),
+        ({"repositories": {"a/b": {}}}, "No directory is named"),
+        ({"repositories": {"a/b": {"directory": "x"}}}, "unknown option 'directory'"),
+        ({"repositories": {"a/b": {}}, "repository": "a/b"}, "Both one repository and several"),
+        ({"repositorys": {}}, "There is no option 'repositorys'"),
+        ({"repository": "a/b", "directories": "x", "watch": "never"}, "settings cannot be used"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        configure(options, {})
+
+
+def test_every_option_has_a_configuration_key() -> None:
+    keys = {value for name, value in vars(ConfigVars).items() if name.isupper()}
+    options = {f"ENTITLEMENTS_{name.upper()}" for name in Options.__annotations__}
+    assert keys == options - {"ENTITLEMENTS_PLUGINS"}
+    assert {f"ENTITLEMENTS_{name.upper()}" for name in Settings.model_fields} <= keys
+
+
+def test_options_win_over_the_app_and_that_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ENTITLEMENTS_DOWNLOAD_WINDOW", "1")
+    monkeypatch.setenv("ENTITLEMENTS_TRUSTED_PROXIES", "fd00::/8,10.0.0.0/8")
+    config = {"ENTITLEMENTS_MISS_DELAY": 2, "ENTITLEMENTS_DIRECTORIES": [tmp_path / "a,b"]}
+    found = configure({"repository": "a/b", "miss_delay": 3.0, "ipv6_prefix": 48}, config)
+    assert found.settings.download_window == 1
+    assert found.settings.miss_delay == 3.0
+    assert found.settings.ipv6_prefix == 48
+    assert [str(network) for network in found.settings.trusted_networks] == [
+        "fd00::/8",
+        "10.0.0.0/8",
+    ]
+    assert found.mounts[0].directories == (str(tmp_path / "a,b"),)
