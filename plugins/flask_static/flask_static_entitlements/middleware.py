@@ -67,11 +67,8 @@ class TokenPathMiddleware:
         if denied is not None:
             _close(body)
             return _send(refusal(denied, passage.request), environ, start_response)
-        headers = list(private_headers(held.headers))
-        if held.error is None:
-            start_response(held.line, headers)
-        else:
-            start_response(held.line, headers, held.error)
+        held.is_sent = True
+        start_response(held.line, list(private_headers(held.headers)))
         return body
 
 
@@ -81,7 +78,7 @@ class _HeldResponse:
     def __init__(self) -> None:
         self.line = ""
         self.headers: list[tuple[str, str]] = []
-        self.error: ErrorInfo | None = None
+        self.is_sent = False
         self._written: list[bytes] = []
 
     @property
@@ -94,8 +91,8 @@ class _HeldResponse:
         if self.line and not self._written:
             return body
         # An app may start its answer as late as with its first piece.
-        pieces = iter(body)
         try:
+            pieces = iter(body)
             first = [] if self.line else [next(pieces)]
         except StopIteration:
             first = []
@@ -107,7 +104,9 @@ class _HeldResponse:
     def _start(
         self, line: str, headers: list[tuple[str, str]], error: ErrorInfo | None = None
     ) -> Callable[[bytes], None]:
-        self.line, self.headers, self.error = line, headers, error
+        if self.is_sent and error is not None:
+            raise error[1].with_traceback(error[2])  # PEP 3333: it is too late for another head
+        self.line, self.headers = line, headers
         return self._written.append
 
 

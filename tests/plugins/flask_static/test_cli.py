@@ -1,0 +1,72 @@
+"""``flask entitlements …`` on the store of the app."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_static_entitlements import Entitlements
+from flask_static_entitlements.cli import environment
+from tests.plugins.flask_static.conftest import REPOSITORY, Start
+
+
+@pytest.fixture
+def app(tmp_path: Path, tree: Path) -> Flask:
+    """An app as a factory makes it below the ``flask`` command: nothing is opened yet."""
+    app = Flask("vendor")
+    app.config["ENTITLEMENTS_HOME"] = str(tmp_path / "other-home")
+    return app
+
+
+def run(app: Flask, *words: str) -> str:
+    result = app.test_cli_runner().invoke(args=["entitlements", *words])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_commands_work_on_the_store_of_the_app(start: Start, app: Flask, tree: Path) -> None:
+    start(app, repository=REPOSITORY, directories=[tree])
+    found = json.loads(run(app, "repo", "list", "--json"))
+    assert REPOSITORY in json.dumps(found)
+    assert "token" in run(app, "--help")
+    assert "create" in run(app, "token", "--help")
+
+
+def test_a_missing_repository_can_be_added(
+    app: Flask, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_static_entitlements.extension._runs_flask_command", lambda: True)
+    extension = Entitlements(app, repository=REPOSITORY, directories=[tree])
+    assert app.test_client().get("/simple/").status == "503 The index is not set up"
+    run(app, "init")
+    run(app, "repo", "add", REPOSITORY)
+    assert (tmp_path / "other-home" / "key").exists()
+    assert app.test_client().get("/simple/").status_code in {401, 503}
+    assert extension.core.repositories.show(REPOSITORY).name == REPOSITORY
+    extension.close()
+
+
+def test_a_failing_command_fails(start: Start, app: Flask, tree: Path) -> None:
+    start(app, repository=REPOSITORY, directories=[tree])
+    result = app.test_cli_runner().invoke(args=["entitlements", "repo", "show", "no/such"])
+    assert result.exit_code == 1
+    assert "no/such" in result.stderr
+
+
+def test_settings_survive_the_way_through_the_environment(
+    start: Start, app: Flask, tree: Path
+) -> None:
+    served = start(
+        app,
+        repository=REPOSITORY,
+        directories=[tree, tree.parent],
+        trusted_proxies=["fd00::/8", "10.0.0.0/8"],
+        seal_secrets=False,
+    )
+    settings = served.core.settings
+    before = dict(os.environ)
+    with environment(settings):
+        assert type(settings).load() == settings
+    assert dict(os.environ) == before
