@@ -18,6 +18,7 @@ from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.network import parse_network
 from entitlements_core.store.ledger_sqlite import SqliteLedger
+from entitlements_core.store.reader import CredentialReader
 from tests.factories import NOW, REPOSITORY, Response, Site, edit_token, open_site, rows
 from tests.wheelhouse import build_sdist, build_wheel
 
@@ -184,6 +185,22 @@ def test_a_token_without_validation_is_unavailable(
     response = site.get(FOO_URL, other)
     assert response.code == 503
     assert check_refusal(response)["code"] == "validation_unavailable"
+
+
+def test_facts_that_cannot_be_read_are_unavailable(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = site.token(query="downloads:<5")
+    assert site.get(FOO_URL, secret).code == 200
+
+    def fail(*_: object) -> None:
+        raise StoreError("The disk is gone.")
+
+    monkeypatch.setattr(CredentialReader, "downloads", fail)
+    for path in ("/simple/", FOO_PAGE, FOO_URL, f"{FOO_URL}.metadata"):
+        response = site.get(path, secret)
+        assert response.code == 503
+        assert check_refusal(response)["code"] == "validation_unavailable"
 
 
 def test_a_veto_closes_pages_and_files(tmp_path: Path, sqlite_template: Path) -> None:
@@ -700,3 +717,32 @@ def test_forwarded_addresses_are_counted(tmp_path: Path, sqlite_template: Path) 
         other = {"X-Forwarded-For": "192.0.2.1, 198.51.100.8"}
         assert site.get(FOO_URL, secret, headers=other).code == 403
         assert rows(site.database, "SELECT client FROM clients") == [("198.51.100.7",)]
+
+
+# Servers that drop the reason phrase.
+
+
+@pytest.mark.parametrize(
+    "server", [{"SERVER_SOFTWARE": "Granian"}, {"SERVER_PROTOCOL": "HTTP/2"}], ids=str
+)
+def test_where_phrases_are_lost_links_spell_the_reason(site: Site, server: dict[str, str]) -> None:
+    secret = site.token(query=ONLY_FOO, limit_date_range_to=NOW)
+    plain = site.get(FOO_PAGE, secret)
+    site.extra = server
+
+    marked = site.get(FOO_PAGE, secret)
+
+    words = "~Entitlement-expired-2026-03-31-12-00-UTC"
+    assert marked.text == plain.text.replace("../../packages/", f"../../packages/{words}/")
+    assert marked.headers["ETag"] != plain.headers["ETag"]
+    assert site.get(f"/packages/{words}/{FOO}", secret).code == 403
+    assert site.get(f"/packages/{words}/{FOO}.metadata", secret).code == 200
+
+
+def test_where_nothing_is_refused_links_stay(site: Site) -> None:
+    secret, free = site.token(limit_num_downloads=5), site.token("free-of-limits.secret")
+    plain = site.get(FOO_PAGE, secret)
+    site.extra = {"SERVER_SOFTWARE": "Granian"}
+    assert site.get(FOO_PAGE, secret) == plain
+    assert site.get(FOO_PAGE, free) == plain
+    assert site.get(f"/packages/~Old-words/{FOO}", secret).code == 200
