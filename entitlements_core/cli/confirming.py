@@ -9,6 +9,11 @@ from entitlements_core.errors import Refused
 __all__ = ["confirm"]
 
 
+def is_attended() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin.isatty()
+
+
 def confirm(consequence: str, name: str, *, skip: bool) -> None:
     """Let `name` be typed; where nobody sits at a terminal, nobody is asked.
 
@@ -20,7 +25,7 @@ def confirm(consequence: str, name: str, *, skip: bool) -> None:
     Raises:
         Refused: when something else is typed.
     """
-    if skip or not sys.stdin.isatty():
+    if skip or not is_attended():
         return
     typed = typer.prompt(f"{consequence} Type {name} to go on", err=True)
     if str(typed).strip() != name:

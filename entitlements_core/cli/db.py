@@ -26,7 +26,11 @@ def _schema(context: typer.Context) -> "Schema":
 def upgrade(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Bring the tables up to date. Safe while other processes start; make a backup first."""
     before, after = _schema(context).upgrade()
-    changed = f"Brought from {before} to {after}." if before != after else f"{after} already."
+    changed = (
+        f"Brought from {before or 'nothing'} to {after}."
+        if before != after
+        else f"{after} already."
+    )
     emit(
         {"before": before, "current": after, "upgraded": before != after},
         lambda console: console.print(changed),

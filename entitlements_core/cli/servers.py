@@ -21,7 +21,15 @@ from entitlements_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from entitlements_core.services.settings import Settings
 
-__all__ = ["RUN", "Options", "announce_when_ready", "free_port", "require"]
+__all__ = [
+    "RUN",
+    "Options",
+    "announce_when_ready",
+    "answers",
+    "environment",
+    "free_port",
+    "require",
+]
 
 APPLICATION: Final = "entitlements_core.engine.serving:create_app"
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as asked
@@ -30,7 +38,7 @@ _INSTALL: Final = {
     "waitress": "pip install waitress",
 }
 _ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).3f ms'
-_PATIENCE: Final = 60.0
+PATIENCE: Final = 60.0
 """Seconds in which a server has to begin to answer."""
 
 LOGGING: Final[Mapping[str, Any]] = {
@@ -109,8 +117,10 @@ def free_port(host: str, port: int) -> int:
         ) from None
 
 
-def announce_when_ready(options: Options, settings: "Settings", *, as_json: bool) -> None:
-    """Print where the index is as soon as it answers; does not wait for that."""
+def announce_when_ready(
+    options: Options, settings: "Settings", *, as_json: bool
+) -> threading.Thread:
+    """Print where the index is as soon as it answers; gives the thread that waits for that."""
     document = {
         "url": options.url,
         "simple_url": f"{options.url}/simple/",
@@ -122,7 +132,7 @@ def announce_when_ready(options: Options, settings: "Settings", *, as_json: bool
     }
 
     def announce() -> None:
-        if not _answers(options):
+        if not answers(options):
             return
         if as_json:
             sys.stdout.write(json.dumps(document) + "\n")
@@ -132,7 +142,9 @@ def announce_when_ready(options: Options, settings: "Settings", *, as_json: bool
         console.print(f"Serving {settings.repository} at {document['simple_url']}")
         console.print(f"Tokens in the path: {document['token_url']}  Ctrl-C ends it.", style="dim")
 
-    threading.Thread(target=announce, daemon=True).start()
+    thread = threading.Thread(target=announce, daemon=True)
+    thread.start()
+    return thread
 
 
 def run_granian(options: Options, settings: "Settings") -> None:
@@ -141,12 +153,13 @@ def run_granian(options: Options, settings: "Settings") -> None:
     from granian.log import LogLevels  # noqa: PLC0415 - an extra
     from granian.server import Server  # noqa: PLC0415 - an extra
 
-    os.environ.update(_environment(settings))
+    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
+
+    os.environ.update(environment(settings))
     # A fork would take over this process's threads half-way.
     multiprocessing.set_start_method("spawn", force=True)
     Server(
         APPLICATION,
-        factory=True,
         address=options.host,
         port=options.port,
         interface=Interfaces.WSGI,
@@ -159,7 +172,8 @@ def run_granian(options: Options, settings: "Settings") -> None:
         log_dictconfig=dict(LOGGING),
         log_access=options.access_log,
         log_access_format=_ACCESS_FORMAT,
-    ).serve()
+        # granian's own loader would look for the application in the working directory first.
+    ).serve(target_loader=create_app, wrap_loader=False)
 
 
 def run_waitress(options: Options, settings: "Settings") -> None:
@@ -210,8 +224,18 @@ def _logged(app: Callable[..., object]) -> Callable[..., object]:
     return answer
 
 
-def _environment(settings: "Settings") -> dict[str, str]:
-    """What makes the workers' settings the same as these."""
+def environment(settings: "Settings") -> dict[str, str]:
+    """What makes the workers' settings the same as these.
+
+    Raises:
+        ConfigurationError: when a list in the environment could not name a directory.
+    """
+    odd = next((one for one in settings.directories if os.pathsep in one or "," in one), None)
+    if odd is not None:
+        raise ConfigurationError(
+            f"Workers cannot be given the directory {odd}.",
+            f"Use a path without comma and {os.pathsep!r}, or --server waitress.",
+        )
     return {
         "ENTITLEMENTS_HOME": str(settings.home),
         "ENTITLEMENTS_DATABASE_URL": settings.database_url,
@@ -220,10 +244,10 @@ def _environment(settings: "Settings") -> dict[str, str]:
     }
 
 
-def _answers(options: Options) -> bool:
+def answers(options: Options) -> bool:
     """Wait until the server says that it is ready."""
     host = _EVERYWHERE.get(options.host, options.host)
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection(host, options.port, timeout=2)
         try:

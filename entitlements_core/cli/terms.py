@@ -6,7 +6,8 @@ import typer
 
 from entitlements_core.cli.options import TIME
 from entitlements_core.cli.values import read_metadata, read_time
-from entitlements_core.policy.limits import parse_bandwidth
+from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.limits import BandwidthUnit, parse_bandwidth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,11 +207,21 @@ def read_terms(given: "Mapping[str, Any]") -> dict[str, Any]:
         if given.get(option) is not None:
             changes[field] = read_time(field, given[option])
     if given.get("max_bandwidth") is not None:
-        amount, unit = parse_bandwidth(given["max_bandwidth"])
+        amount, unit = _bandwidth(given["max_bandwidth"])
         changes |= {"limit_bandwidth": amount, "limit_bandwidth_unit": unit}
     if given.get("metadata") is not None:
         changes["metadata"] = read_metadata(given["metadata"])
     return changes
+
+
+def _bandwidth(text: str) -> tuple[int, BandwidthUnit]:
+    if text.strip().startswith("-"):
+        raise InvalidValue(
+            "limit_bandwidth",
+            f"limit_bandwidth cannot be {text.strip()}.",
+            "Use 0 (none allowed) or more, or clear it for no limit.",
+        )
+    return parse_bandwidth(text)
 
 
 _AS_THEY_ARE: Final = {

@@ -1,0 +1,196 @@
+"""Whatever is given, the answer is a sentence and an exit status."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from entitlements_core.store.database import Database
+from tests.cli.conftest import CommandLine
+
+CREATE = ("token", "create", "--repo", "acme/prod", "--name", "X")
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (("--query", "colour:red"), "query"),
+        (("--query", 'name:"a'), "query"),
+        (("--query", "(" * 500), "query"),
+        (("--query", "x" * 1025), "limit_package_query"),
+        (("--secret", "short"), "token"),
+        (("--secret", "x" * 49), "token"),
+        (("--secret", "-starts-badly"), "token"),
+        (("--secret", "packages"), "token"),
+        (("--secret", "${VENDOR_TOKEN}"), "token"),
+        (("--valid-from", "2027-01-01", "--valid-until", "2026-01-01"), "limit_date_range_to"),
+        (("--valid-from", "2027-01-01T00:00:00"), "limit_date_range_from"),
+        (("--valid-until", "soon"), "limit_date_range_to"),
+        (("--valid-until", "2026-02-30"), "limit_date_range_to"),
+        (("--valid-until", "0001-01-01T00:00:00+12:00"), "limit_date_range_to"),
+        (("--updates-until", "01/02/2026"), "updates_until"),
+        (("--max-downloads", "-1"), "limit_num_downloads"),
+        (("--max-clients", "-1"), "limit_num_clients"),
+        (("--max-clients", "9" * 30), "limit_num_clients"),
+        (("--max-bandwidth", "-1"), "limit_bandwidth"),
+        (("--max-bandwidth", "10 Parsec"), "limit_bandwidth_unit"),
+        (("--max-bandwidth", "99999999YB"), "limit_bandwidth"),
+        (("--reset-period", "Hourly"), "scheduled_reset_period"),
+        (("--metadata", "[]"), "metadata"),
+        (("--metadata", "1"), "metadata"),
+        (("--metadata", "{"), "metadata"),
+        (("--metadata", '{"a": NaN}'), "metadata"),
+        (("--metadata", "[" * 100_000), "metadata"),
+        (("--metadata", '{"a":' * 60 + "1" + "}" * 60), "metadata"),
+        (("--metadata", '{"a": "' + "x" * 17_000 + '"}'), "metadata"),
+        (("--allow", "193.5.0.1/92"), "networks"),
+        (("--deny", "everybody"), "networks"),
+        (("--access", "w"), "access"),
+        (("--tag", "two words"), "tags"),
+        (("--name", ""), "name"),
+        (("--name", "a\x00b"), "name"),
+        (("--name", "x" * 256), "name"),
+    ],
+)
+def test_values_that_do_not_fit(cli: CommandLine, options: tuple[str, ...], field: str) -> None:
+    refused = cli.refused(*CREATE, *options)
+    assert refused["code"] in {"invalid", "query_syntax"}
+    assert refused["fields"].keys() == {field}
+    assert len(cli.done("token", "list")) == 1
+    ran = cli(*CREATE, *options)
+    assert ran.status == 1
+    assert ran.err.startswith("Error:")
+
+
+def test_a_query_is_shown_with_a_caret(cli: CommandLine) -> None:
+    ran = cli(*CREATE, "--query", "name:^a$ AND colour:red")
+    assert "name:^a$ AND colour:red\n" in ran.err
+    assert ran.err.rstrip().endswith("^")
+    refused = cli.refused(*CREATE, "--query", "name:^a$ AND colour:red")
+    assert (refused["query"], refused["span"][0]) == ("name:^a$ AND colour:red", 13)
+    assert "known" in refused["detail"] or "fields" in refused["detail"]
+
+
+def test_a_custom_secret_is_never_repeated(cli: CommandLine) -> None:
+    for secret in ("under_score secret!", "x" * 60):
+        ran = cli(*CREATE, "--secret", secret)
+        assert secret not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("token", "create", "--name", "X"),
+        ("token", "create", "--repo", "acme/prod"),
+        ("token", "create", "--repo", "acme/prod", "--name", "X", "--max-downloads", "many"),
+        ("token", "creat"),
+        ("token", "list", "--page", "0"),
+        ("token", "show"),
+        ("token", "sync", "acme/prod", "acme/beta", "--mode", "mix"),
+        ("serve", "--repo", "acme/prod"),
+        ("nothing",),
+        ("repo", "list", "--what"),
+    ],
+)
+def test_wrong_use(cli: CommandLine, words: tuple[str, ...]) -> None:
+    assert cli.refused(*words, status=2)["code"] == "usage"
+    ran = cli(*words)
+    assert (ran.status, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+
+
+def test_no_words_are_a_wrong_use_that_shows_help(cli: CommandLine) -> None:
+    for words in ((), ("token",), ("db",)):
+        ran = cli(*words)
+        assert ran.status == 2
+        assert "Usage:" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("words", [("token", "list"), ("repo", "list"), ("audit",), ("usage",)])
+def test_no_store(empty: CommandLine, words: tuple[str, ...]) -> None:
+    refused = empty.refused(*words)
+    assert refused["code"] in {"store_missing", "key"}
+    assert "entitlements init" in refused["detail"]
+    assert not empty.home.exists()
+
+
+def test_another_key(cli: CommandLine, tmp_path: Path) -> None:
+    other = CommandLine(tmp_path / "other")
+    other.done("init")
+    shutil.copy(other.home / "key", cli.home / "key")
+    assert cli.refused("token", "list")["code"] == "key"
+
+
+def test_a_key_that_is_none(cli: CommandLine) -> None:
+    (cli.home / "key").write_text("nothing")
+    assert cli.refused("token", "list")["code"] == "key"
+
+
+def test_a_store_that_is_none(cli: CommandLine) -> None:
+    (cli.home / "entitlements.db").write_bytes(b"no database" * 100)
+    assert cli.refused("token", "list")["code"] == "store_corrupt"
+
+
+def test_a_store_of_the_future(cli: CommandLine) -> None:
+    with sqlite3.connect(cli.home / "entitlements.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    for words in (("token", "list"), ("db", "upgrade"), ("db", "check"), ("init",)):
+        assert cli.refused(*words)["code"] == "store_newer"
+
+
+def test_a_locked_store(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Database.__init__.__kwdefaults__, "lock_timeout_ms", 50)
+    connection = sqlite3.connect(cli.home / "entitlements.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        assert cli.refused("repo", "add", "acme/more")["code"] == "store_locked"
+    finally:
+        connection.close()
+
+
+def test_an_address_of_a_database_that_is_none(cli: CommandLine) -> None:
+    ran = cli("--database-url", "mysql://u:hunter2@h/x", "token", "list", "--json")
+    assert (ran.status, ran.detail["code"]) == (1, "configuration")
+    assert "hunter2" not in ran.err
+
+
+def test_settings_that_cannot_be_used(cli: CommandLine) -> None:
+    ran = cli("token", "list", "--json", ENTITLEMENTS_IPV6_PREFIX="many")
+    assert (ran.status, ran.detail["code"]) == (1, "configuration")
+
+
+def test_what_nobody_foresaw(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "ent_" + "a" * 38
+
+    def fail(*_: object, **__: object) -> None:
+        raise LookupError(f"no {secret}\nmore")
+
+    monkeypatch.setattr("entitlements_core.services.wiring.Core.open", fail)
+    refused = cli.refused("token", "list")
+    assert refused["code"] == "internal"
+    assert refused["detail"].startswith("LookupError: no ***")
+    ran = cli("token", "list")
+    assert (ran.status, ran.out) == (1, "")
+    assert "Traceback" not in ran.err
+    for shown in (cli("--debug", "token", "list"), cli("token", "list", ENTITLEMENTS_DEBUG="1")):
+        assert "Traceback" in shown.err
+        assert secret not in shown.err
+
+
+def test_interrupted(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("entitlements_core.services.wiring.Core.open", interrupt)
+    ran = cli("token", "list")
+    assert (ran.status, ran.out) == (130, "")
+
+
+def test_an_error_without_words(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr("entitlements_core.services.wiring.Core.open", fail)
+    assert cli.refused("token", "list")["detail"].startswith("ValueError This should not happen")

@@ -1,0 +1,93 @@
+"""What holds for all commands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from entitlements_core import __version__, hookimpl, plugins
+from entitlements_core.cli import app
+from tests.cli.conftest import CommandLine
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Each command of the product with its words; no groups."""
+
+    def walk(words: str, command: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - Typer's own
+        below = getattr(command, "commands", None)
+        if below is None:
+            yield words, command
+        for name, one in (below or {}).items():
+            yield from walk(f"{words} {name}".strip(), one)
+
+    yield from walk("", typer.main.get_command(app))
+
+
+COMMANDS = dict(commands())
+WANTED = """
+    init; repo add; repo list; repo show; repo edit; repo remove; token create; token list;
+    token show; token edit; token set; token refresh; token reset; token enable; token disable;
+    token delete; token sync; token cleanup; token grant; token revoke; token clients; explain;
+    preview; snippets; usage; audit; serve; index; db upgrade; db current; db check; doctor;
+    eula add; eula list; eula show; eula accept
+"""
+
+
+def test_the_commands_that_scripts_rely_on_are_there() -> None:
+    assert COMMANDS.keys() >= {" ".join(one.split()) for one in WANTED.split(";")}
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_prints_json_and_explains_itself(words: str) -> None:
+    command = COMMANDS[words]
+    options = {name for param in command.params for name in param.opts}
+    assert "--json" in options
+    assert command.help
+    for param in command.params:
+        assert param.help, f"{words} {param.name} has no help"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_has_a_help_page(words: str, empty: CommandLine) -> None:
+    ran = empty(*words.split(), "--help")
+    assert (ran.status, ran.err) == (0, "")
+    assert "--json" in ran.out
+    assert not empty.home.exists()
+
+
+def test_version(empty: CommandLine) -> None:
+    assert empty("--version").out == f"index-entitlements {__version__}\n"
+
+
+class Extra:
+    """A plugin with a command of its own, and one that takes the name of ours."""
+
+    @hookimpl
+    def entitlements_commands(self, app: typer.Typer) -> None:
+        @app.command("greet")
+        def greet() -> None:
+            """Say hello."""
+            typer.echo("hello")
+
+        @app.command("init")
+        def init() -> None:
+            """Never reached."""
+            typer.echo("no")
+
+
+def test_plugins_add_commands(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins.Plugins, "_discover", lambda self: self.register(Extra()))
+    assert cli("greet").out == "hello\n"
+    assert "Say hello." in cli("--help").out
+    assert "made" in cli("init", "--json").out
+
+
+def test_a_plugin_that_cannot_be_loaded(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise plugins.PluginError("The plugin is broken.", "Mend it.")
+
+    monkeypatch.setattr(plugins.Plugins, "_discover", fail)
+    assert cli("--help").status == 0
+    assert cli.refused("token", "list")["code"] == "plugin"
+    assert cli.refused("greet")["code"] == "plugin"

@@ -1,0 +1,99 @@
+"""The command as a process of its own: what only a real one shows."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+
+ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
+
+
+def run(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed command."""
+    return subprocess.run(
+        [ENTITLEMENTS, *words],
+        env=os.environ | {"ENTITLEMENTS_HOME": str(home)} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_home_comes_from_the_environment(cli: CommandLine) -> None:
+    ran = run(cli.home, "repo", "list", "--json")
+    assert ran.returncode == 0
+    assert [one["name"] for one in json.loads(ran.stdout)] == ["acme/beta", "acme/prod"]
+    assert ran.stderr == ""
+
+
+def test_scripts_are_never_asked(cli: CommandLine) -> None:
+    slug = cli.token()["slug_perm"]
+    ran = run(cli.home, "token", "delete", slug)
+    assert ran.returncode == 0
+    assert "deleted" in ran.stdout
+
+
+def test_errors_of_a_real_process(cli: CommandLine) -> None:
+    refused = run(cli.home, "token", "show", "nobody", "--json")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert json.loads(refused.stderr)["code"] == "not_found"
+    assert run(cli.home, "token", "show").returncode == 2
+
+
+def test_nothing_is_cut_or_coloured_in_a_pipe(cli: CommandLine) -> None:
+    name = "A customer with a name that is longer than any terminal is wide " * 3
+    cli.token(name=name.strip())
+    ran = run(cli.home, "token", "list", COLUMNS="40")
+    assert name.strip() in ran.stdout
+    assert "\x1b" not in ran.stdout
+    ran = run(cli.home, "token", "list", "--search", "foo:bar", NO_COLOR="1")
+    assert "\x1b" not in ran.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(cli: CommandLine) -> None:
+    for number in range(3):
+        cli.token(name=f"C{number}", repo="acme/prod")
+    command = [ENTITLEMENTS, "--home", str(cli.home), "audit", "--page-size", "500", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
+
+
+def test_starts_quickly(tmp_path: Path) -> None:
+    taken = []
+    for _ in range(3):
+        began = time.monotonic()
+        assert run(tmp_path, "--version").returncode == 0
+        taken.append(time.monotonic() - began)
+    assert min(taken) < 0.4
+
+
+@pytest.mark.parametrize("module", ["sqlalchemy", "alembic", "pydantic", "granian"])
+def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
+    code = f"import sys, entitlements_core.cli; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_as_a_module(cli: CommandLine) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "entitlements_core.cli",
+        "--home",
+        str(cli.home),
+        "repo",
+        "list",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "acme/prod" in ran.stdout

@@ -1,0 +1,276 @@
+"""``entitlements serve`` as a real process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from entitlements_core.cli import servers
+from tests.cli.conftest import CommandLine
+
+ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
+SERVERS = ("granian", "waitress")
+
+
+@dataclass
+class Running:
+    """A server that answers."""
+
+    process: subprocess.Popen[str]
+    where: dict[str, Any]
+    log: Path
+
+    def get(self, path: str, secret: str = "") -> tuple[int, str, bytes]:
+        """Status, reason phrase and body of an answer."""
+        request = urllib.request.Request(self.where["url"] + path)  # noqa: S310 - loopback
+        if secret:
+            word = b64encode(f"token:{secret}".encode()).decode()
+            request.add_header("Authorization", f"Basic {word}")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+                return answer.status, answer.reason, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.reason, error.read()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and give the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def serving(cli: CommandLine, packages: Path, *options: str) -> Iterator[Running]:
+    """A server on a free port; whatever is left of it is killed at the end."""
+    log = cli.home / "log"
+    command = [ENTITLEMENTS, "--home", str(cli.home), "serve", str(packages), "--repo", "acme/prod"]
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [*command, "--port", "0", "--json", *options],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | {"ENTITLEMENTS_DATABASE_URL": ""},
+        )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, log.read_text()
+        yield Running(process, json.loads(line), log)
+    finally:
+        left = [process, *_children(process.pid)]
+        for one in left:
+            if one.poll() is None if isinstance(one, subprocess.Popen) else one.is_running():
+                one.kill()
+        process.communicate()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs; one that only waits to be counted does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("server", SERVERS)
+def test_serves_to_tokens_and_to_nobody_else(cli: CommandLine, packages: Path, server: str) -> None:
+    token = cli.token("--query", "name:^demo$", "--max-downloads", "1")["token"]
+    with serving(cli, packages, "--server", server, "--access-log") as running:
+        assert running.where["simple_url"].endswith("/simple/")
+        assert running.where["repository"] == "acme/prod"
+        assert running.get("/+health")[0] == 200
+        assert running.get("/simple/demo/")[0] == 401
+        status, _, page = running.get("/simple/demo/", token)
+        assert status == 200
+        assert b"demo-1.0-py3-none-any.whl" in page
+        assert running.get(f"/+t/{token}/simple/demo/")[0] == 200
+        assert running.get("/simple/other/", token)[0] == 404
+        assert running.get("/+t/another-custom-secret/simple/demo/")[0] == 410
+        status, _, index = running.get("/simple/demo/", token)
+        link = index.split(b'href="')[1].split(b"#")[0].split(b'"')[0].decode()
+        path = link if link.startswith("/") else _joined("/simple/demo/", link)
+        assert running.get(path, token)[0] == 200
+        second = path.replace("demo-1.0", "demo-2.0")
+        status, reason, body = running.get(second, token)
+        assert status == 403
+        assert b"download_limit" in body
+        if server == "waitress":
+            assert "Download limit" in reason
+        children = _children(running.process.pid)
+        assert running.stop() == 0
+        assert not [one for one in children if is_alive(one)]
+        log = running.log.read_text()
+    # The log shows the requests, and never a secret.
+    assert "/+t/***/simple/demo/" in log
+    assert token not in log
+    assert "another-custom-secret" not in log
+    assert "Traceback" not in log
+
+
+def _joined(base: str, link: str) -> str:
+    from urllib.parse import urljoin
+
+    return urljoin(base, link)
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("server", SERVERS)
+def test_ends_with_ctrl_c_and_logs_no_request_unasked(
+    cli: CommandLine, packages: Path, server: str
+) -> None:
+    with serving(cli, packages, "--server", server, "--workers", "1", "--threads", "2") as running:
+        assert running.get("/+health")[0] == 200
+        assert running.stop(signal.SIGINT) == 0
+        assert "+health" not in running.log.read_text()
+
+
+def test_a_directory_that_the_environment_cannot_name(cli: CommandLine, packages: Path) -> None:
+    odd = packages.rename(packages.with_name("a,b"))
+    refused = cli.refused("serve", str(odd), "--repo", "acme/prod", "--port", "0")
+    assert refused["code"] == "configuration"
+
+
+@pytest.mark.functional
+def test_a_taken_port_is_refused(cli: CommandLine, packages: Path) -> None:
+    with serving(cli, packages, "--workers", "1") as running:
+        port = running.where["url"].rpartition(":")[2]
+        words = ("serve", str(packages), "--repo", "acme/prod", "--port", port)
+        refused = cli.refused(*words)
+        assert "cannot listen" in refused["detail"]
+
+
+def test_what_cannot_be_served(cli: CommandLine, packages: Path) -> None:
+    words = ("serve", str(packages), "--repo")
+    assert cli.refused(*words, "acme/nope")["code"] == "not_found"
+    assert cli.refused("serve", str(packages / "gone"), "--repo", "acme/prod")["code"] == (
+        "configuration"
+    )
+    refused = cli.refused(*words, "acme/prod", "--port", "0", "--host", "192.0.2.1")
+    assert refused["code"] == "configuration"
+    assert cli.refused(*words, "acme/prod", "--port", "70000", status=2)["code"] == "usage"
+
+
+def test_a_server_that_is_not_installed(
+    cli: CommandLine, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    refused = cli.refused("serve", str(packages), "--repo", "acme/prod")
+    assert "pip install 'index-entitlements[serve]'" in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:1"),
+        ("0.0.0.0", "http://127.0.0.1:1"),
+        ("::", "http://[::1]:1"),
+        ("example.org", "http://example.org:1"),
+    ],
+)
+def test_where_to_connect(host: str, url: str) -> None:
+    assert servers.Options(host=host, port=1, workers=1, threads=1).url == url
+
+
+@pytest.fixture
+def options() -> servers.Options:
+    """For a server on a free port."""
+    port = servers.free_port("127.0.0.1", 0)
+    return servers.Options(host="127.0.0.1", port=port, workers=1, threads=1, access_log=True)
+
+
+class Stopped:
+    """Stands for a server: it is told what to serve, and ends at once."""
+
+    given: dict[str, Any]
+
+    def __init__(self, *_: object, **given: object) -> None:
+        type(self).given = given
+
+    def serve(self) -> None:
+        """Nothing to do."""
+
+
+def test_workers_read_their_settings_from_the_environment(
+    cli: CommandLine, packages: Path, options: servers.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = cli.core()
+    core.close()
+    changes = {"repository": "acme/prod", "directories": (str(packages), "/b")}
+    settings = core.settings.model_copy(update=changes)
+    for name in servers.environment(settings):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("granian.server.Server", Stopped)
+    monkeypatch.setattr("multiprocessing.set_start_method", lambda *_, **__: None)
+    servers.run_granian(options, settings)
+    assert Stopped.given["factory"] is True
+    assert type(settings).load() == settings
+
+
+def test_readiness_is_not_waited_for_for_ever(
+    options: servers.Options, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
+) -> None:
+    monkeypatch.setattr(servers, "PATIENCE", 0.1)
+    assert servers.answers(options) is False
+    listener = socket.create_server((options.host, options.port))
+    with listener:
+        core = cli.core()
+        core.close()
+        thread = servers.announce_when_ready(options, core.settings, as_json=True)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_waitress_in_this_process(
+    cli: CommandLine,
+    packages: Path,
+    options: servers.Options,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    import threading
+
+    import waitress.server
+
+    core = cli.core()
+    core.close()
+    changes = {"repository": "acme/prod", "directories": (str(packages),)}
+    settings = core.settings.model_copy(update=changes)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    made: list[Any] = []
+    original = waitress.create_server
+
+    def create(*arguments: object, **given: object) -> object:
+        made.append(original(*arguments, **given))
+        return made[0]
+
+    monkeypatch.setattr("waitress.create_server", create)
+    monkeypatch.setattr("logging.config.dictConfig", lambda _: None)
+    thread = threading.Thread(target=servers.run_waitress, args=(options, settings))
+    thread.start()
+    servers.announce_when_ready(options, settings, as_json=False).join(30)
+    assert "Serving acme/prod at http://127.0.0.1:" in capfd.readouterr().err
+    made[0].close()
+    thread.join(10)
+    assert not thread.is_alive()
