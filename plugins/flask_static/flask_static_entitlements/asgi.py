@@ -34,7 +34,7 @@ class EntitlementsASGI:
 
     Args:
         app: the ASGI application behind.
-        options: see `Options`; what is left out is read from ``ENTITLEMENTS_…`` in the environment.
+        options: see `Options`; settings that are left out are read from the environment.
 
     Raises:
         EntitlementsError: when something is configured wrongly, or the store cannot be opened.

@@ -28,7 +28,11 @@ class RepositoryOptions(TypedDict, total=False):
 
 
 class Options(TypedDict, total=False):
-    """What constructors take; each can also be set as ``ENTITLEMENTS_<NAME>``."""
+    """What constructors take.
+
+    All but ``plugins`` can also be set as ``ENTITLEMENTS_<NAME>`` in an app's configuration, and
+    the settings of the server (`Settings`) in the environment.
+    """
 
     repository: str
     directories: Directories
@@ -155,10 +159,15 @@ def _mount(name: str, own: Mapping[str, object], prefix: str) -> Mount:
         repository=name,
         directories=_words(own.get("directories")),
         prefix=(prefix if given is None else str(given)).rstrip("/"),
-        protect=tuple(word.rstrip("/") for word in _words(own.get("protect"))),
+        protect=_prefixes(own.get("protect")),
         file_url=str(own.get("file_url") or ""),
         accel_redirect=_words(own.get("accel_redirect")),
     )
+
+
+def _prefixes(value: object) -> tuple[str, ...]:
+    words = value.split(",") if isinstance(value, str) else _words(value)
+    return tuple(word.strip().rstrip("/") for word in words)
 
 
 def _words(value: object) -> tuple[str, ...]:

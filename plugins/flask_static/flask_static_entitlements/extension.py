@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from flask.cli import FlaskGroup
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.services.redaction import RedactingFilter
 from entitlements_core.services.wiring import Core
 from flask_static_entitlements.cli import commands
 from flask_static_entitlements.configuration import Options, configure
@@ -70,6 +72,8 @@ class Entitlements:
                 "Call init_app once; name several repositories with repositories=.",
             )
         plugins = (SignalHooks(app), *self._options.get("plugins", ()))
+        _protect_logger("werkzeug")
+        _protect_logger(app.name)
         configuration = configure({**self._options, "plugins": plugins}, app.config)
         site = Site(configuration, host=f"Flask {version('flask')}")
         if not _runs_flask_command():
@@ -161,6 +165,13 @@ class Entitlements:
 def _current_site() -> Site:
     site: Site = current_app.extensions[EXTENSION]
     return site
+
+
+def _protect_logger(name: str) -> None:
+    """No secret in what Flask logs: its handlers are made when it first does, too late for us."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(item, RedactingFilter) for item in logger.filters):
+        logger.addFilter(RedactingFilter())
 
 
 def _runs_flask_command() -> bool:

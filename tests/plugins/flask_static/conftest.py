@@ -76,8 +76,8 @@ def counted(core: Core) -> int:
 
 
 def wait(ready: Callable[[], bool]) -> None:
-    """Until `ready`, at most ten seconds."""
-    deadline = time.monotonic() + 10
+    """Until `ready`, at most a minute."""
+    deadline = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < deadline
         time.sleep(0.01)

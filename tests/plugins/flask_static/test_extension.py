@@ -11,9 +11,12 @@ from flask.typing import ResponseReturnValue
 
 import flask_static_entitlements
 from entitlements_core import hookimpl
-from entitlements_core.errors import ConfigurationError
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.services.repositories import RepositoryService
+from entitlements_core.store.records import Repository
 from flask_static_entitlements import (
     Entitlements,
     RepositoryOptions,
@@ -22,6 +25,7 @@ from flask_static_entitlements import (
     entitlement_allowed,
     entitlement_refused,
 )
+from flask_static_entitlements.opening import _after_fork
 from tests.plugins.flask_static.conftest import (
     HIDDEN,
     LIBRARY,
@@ -343,6 +347,38 @@ def test_an_unforeseen_error_is_500(
     with caplog.at_level(logging.ERROR):
         assert guarded.client("").get(guarded.path("/simple/")).status == "500 Internal error"
     assert guarded.secret not in caplog.text
+
+
+def test_no_secret_reaches_a_log_of_flask(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        for name in ("werkzeug", served.app.name):
+            logging.getLogger(name).info('"GET %s HTTP/1.1" 200', served.path("/simple/"))
+    assert caplog.text.count("/+t/***/simple/") == 2
+
+
+def test_two_processes_may_add_a_repository_at_once(
+    start: Start, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = RepositoryService.show
+
+    def late(self: RepositoryService, name: str) -> Repository:
+        monkeypatch.setattr(RepositoryService, "show", show)
+        self.add(name, actor="another process")
+        raise NotFound("none yet")
+
+    monkeypatch.setattr(RepositoryService, "show", late)
+    served = start(Flask("vendor"), repository=REPOSITORY, directories=[tree])
+    assert served.client().get("/simple/").status_code == 200
+
+
+def test_a_child_that_cannot_watch_says_so(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Catalog, "rescan", lambda _: 1 / 0)
+    opened = served.app.extensions["entitlements"]._opened()
+    _after_fork(opened)
+    wait(lambda: "changes of acme/prod are not seen" in caplog.text)
+    _after_fork(None)
 
 
 def test_names_are_imported_when_they_are_used() -> None:

@@ -86,7 +86,7 @@ def clean_environment(tmp_path: Path) -> dict[str, str]:
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_NO_CONFIG": "1",
-        "UV_CACHE_DIR": str(home / "uv"),
+        "UV_NO_CACHE": "1",
         "ENTITLEMENTS_HOME": str(tmp_path / "home"),
         "PYTHONPATH": str(tmp_path),
         "NO_PROXY": "*",
