@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-HERE: Final = Path(__file__).resolve().parent
 SECONDS: Final = 4
 CONNECTIONS: Final = 8
 
@@ -83,7 +82,7 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
     process = subprocess.Popen(
         command,
         env={**os.environ, **environment},
-        cwd=HERE,
+        cwd=tempfile.gettempdir(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
