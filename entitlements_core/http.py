@@ -167,7 +167,12 @@ def _read_basic(value: str) -> Presented | None:
     return Presented(secret, Form.BASIC, username if password else "") if secret else None
 
 
-_HIDDEN_PAGE: Final = (Reason.TOKEN_DISABLED, Reason.USER_WITHOUT_ACCESS, Reason.ADDRESS_DENIED)
+_HIDDEN_PAGE: Final = (
+    Reason.TOKEN_DISABLED,
+    Reason.USER_WITHOUT_ACCESS,
+    Reason.ADDRESS_DENIED,
+    Reason.VETOED,
+)
 """Refusals that cover the pages too, with a code that resolvers do not step over (402)."""
 
 

@@ -159,15 +159,18 @@ class Plugins:
         return merged
 
     def file_facts(self, facts: FileFacts) -> Mapping[str, str]:
-        """`entitlements_file_facts` of all plugins together; a failing one leaves all unknown."""
-        merged: dict[str, str] = {}
+        """`entitlements_file_facts` of all plugins together; a failing one leaves all unknown.
+
+        A value that is no text stays unknown, too.
+        """
+        merged: dict[str, object] = {}
         try:
             for values in self._manager.hook.entitlements_file_facts(facts=facts):
                 merged.update(values)
         except Exception:
             log.exception("extra facts of %s are unknown", facts.filename)
             return {}
-        return merged
+        return {name: value for name, value in merged.items() if isinstance(value, str)}
 
     # Observers: whatever fails here changes nothing.
 

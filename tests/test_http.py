@@ -151,7 +151,7 @@ DENY = Deny(Reason.TOKEN_EXPIRED, "Entitlement expired 2026-01-31 00:00 UTC", "A
         (Reason.CLIENT_LIMIT, 403, 403),
         (Reason.BANDWIDTH_LIMIT, 403, 403),
         (Reason.READ_ONLY, 403, 403),
-        (Reason.VETOED, 403, 403),
+        (Reason.VETOED, 402, 403),
         (Reason.NOT_FOUND, 404, 404),
         (Reason.VALIDATION_UNAVAILABLE, 503, 503),
     ],
