@@ -141,7 +141,9 @@ def test_a_store_of_the_future(cli: CommandLine) -> None:
 
 
 def test_a_locked_store(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Database.__init__.__kwdefaults__, "lock_timeout_ms", 50)
+    defaults = Database.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "lock_timeout_ms", 50)
     connection = sqlite3.connect(cli.home / "entitlements.db", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     try:

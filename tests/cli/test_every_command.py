@@ -8,6 +8,7 @@ import typer
 
 from entitlements_core import __version__, hookimpl, plugins
 from entitlements_core.cli import app
+from entitlements_core.errors import PluginError
 from tests.cli.conftest import CommandLine
 
 
@@ -85,7 +86,7 @@ def test_plugins_add_commands(cli: CommandLine, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_plugin_that_cannot_be_loaded(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
-        raise plugins.PluginError("The plugin is broken.", "Mend it.")
+        raise PluginError("The plugin is broken.", "Mend it.")
 
     monkeypatch.setattr(plugins.Plugins, "_discover", fail)
     assert cli("--help").status == 0

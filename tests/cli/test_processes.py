@@ -2,9 +2,9 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -71,11 +71,13 @@ def test_a_reader_that_goes_away_is_no_error(cli: CommandLine) -> None:
 
 
 def test_starts_quickly(tmp_path: Path) -> None:
+    """Measured in processor time, which does not depend on what else runs here."""
     taken = []
     for _ in range(3):
-        began = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert run(tmp_path, "--version").returncode == 0
-        taken.append(time.monotonic() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(taken) < 0.4
 
 

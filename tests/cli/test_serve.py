@@ -71,10 +71,9 @@ def serving(cli: CommandLine, packages: Path, *options: str) -> Iterator[Running
         assert line, log.read_text()
         yield Running(process, json.loads(line), log)
     finally:
-        left = [process, *_children(process.pid)]
-        for one in left:
-            if one.poll() is None if isinstance(one, subprocess.Popen) else one.is_running():
-                one.kill()
+        for child in _children(process.pid):
+            child.kill()
+        process.kill()
         process.communicate()
 
 
@@ -251,7 +250,7 @@ def test_waitress_in_this_process(
 ) -> None:
     import threading
 
-    import waitress.server
+    import waitress  # type: ignore[import-untyped]
 
     core = cli.core()
     core.close()

@@ -1,0 +1,155 @@
+"""What the doctor finds."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from entitlements_core.errors import PluginError
+from entitlements_core.services import doctor
+from entitlements_core.services.doctor import Finding, Health, Patient, examine
+from entitlements_core.services.initializing import initialize
+from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.settings import Settings
+from entitlements_core.services.wiring import Core
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a key and a store in which something happened."""
+    settings = Settings.load(home=tmp_path_factory.mktemp("made") / "home")
+    initialize(settings)
+    core = Core.open(settings, clock=lambda: NOW)
+    core.repositories.add("acme/prod", actor="admin")
+    core.close()
+    return settings.home
+
+
+@pytest.fixture
+def patient(made: Path, tmp_path: Path) -> Patient:
+    home = Path(shutil.copytree(made, tmp_path / "home"))
+    return Patient(settings=Settings.load(home=home), environment={}, clock=lambda: NOW)
+
+
+def told(patient: Patient, **settings: object) -> Patient:
+    """The patient with other settings."""
+    return replace(patient, settings=patient.settings.model_copy(update=settings))
+
+
+def ill(patient: Patient) -> dict[str, Finding]:
+    """What is not well, by its check."""
+    return {one.check: one for one in examine(patient) if one.health is not Health.OK}
+
+
+def test_a_healthy_server(patient: Patient) -> None:
+    assert ill(patient) == {}
+    assert {one.check for one in examine(patient)} == set(doctor.CHECKS)
+
+
+@pytest.mark.parametrize("name", ["home", "key"])
+def test_what_others_may_read(patient: Patient, name: str) -> None:
+    path = patient.settings.home if name == "home" else patient.settings.key_file
+    path.chmod(0o755)
+    found = ill(patient)[name]
+    assert found.health is (Health.WARNING if name == "home" else Health.ERROR)
+    assert "chmod" in found.remedy
+
+
+def test_a_home_that_may_not_be_written_to(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert ill(replace(patient, directories=(patient.settings.home,))).keys() == {
+        "home",
+        "directories",
+    }
+
+
+def test_little_space(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
+    assert ill(patient)["home"].health is Health.WARNING
+
+
+def test_nothing_is_there(tmp_path: Path) -> None:
+    patient = Patient(settings=Settings.load(home=tmp_path / "gone"), environment={})
+    assert {"home", "key", "schema", "key fits", "database", "clock"} <= ill(patient).keys()
+
+
+def test_another_key(patient: Patient) -> None:
+    patient.settings.key_file.unlink()
+    Keyring.create(patient.settings.key_file)
+    assert ill(patient).keys() == {"key fits"}
+
+
+def test_damage(patient: Patient) -> None:
+    core = Core(patient.settings)
+    with core.database.begin() as unit:
+        unit.session.connection().exec_driver_sql("DROP TABLE eula_acceptances")
+    core.close()
+    assert ill(patient)["database"].health is Health.ERROR
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        lambda patient: replace(patient, clock=lambda: NOW - timedelta(days=1)),
+        lambda patient: replace(patient, newest=NOW + timedelta(days=1)),
+    ],
+)
+def test_a_clock_that_is_behind(patient: Patient, late: Callable[[Patient], Patient]) -> None:
+    assert ill(late(patient))["clock"].health is Health.WARNING
+
+
+def test_a_store_in_which_nothing_happened(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path / "home")
+    initialize(settings)
+    assert ill(Patient(settings=settings, environment={})) == {}
+
+
+@pytest.mark.parametrize(
+    ("networks", "health"),
+    [
+        (("10.0.0.0/8", "fd00::/16"), None),
+        (("0.0.0.0/0",), Health.ERROR),
+        (("::/0",), Health.ERROR),
+        (("10.0.0.0/7",), Health.WARNING),
+    ],
+)
+def test_proxies(patient: Patient, networks: tuple[str, ...], health: Health | None) -> None:
+    found = ill(told(patient, trusted_proxies=networks))
+    assert (found["proxies"].health if "proxies" in found else None) is health
+
+
+def test_directories(patient: Patient, tmp_path: Path) -> None:
+    fine = told(patient, directories=(str(tmp_path),))
+    assert ill(fine) == {}
+    assert ill(replace(fine, directories=(tmp_path / "gone",))).keys() == {"directories"}
+
+
+def test_problems_of_the_catalog(patient: Patient) -> None:
+    found = ill(replace(patient, problems=(("/d/x.whl", "It is cut.", "Upload it again."),)))
+    assert found["catalog"].detail == "/d/x.whl: It is cut."
+
+
+def test_settings_that_were_not_expanded_or_are_misspelt(patient: Patient) -> None:
+    found = ill(told(patient, eula_url="https://${HOST}/{identifier}"))
+    assert "ENTITLEMENTS_EULA_URL" in found["settings"].detail
+    odd = {"ENTITLEMENTS_HOEM": "/x", "ENTITLEMENTS_DEBUG": "1", "PATH": ""}
+    assert "ENTITLEMENTS_HOEM" in ill(replace(patient, environment=odd))["settings"].detail
+
+
+def test_plugins(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise PluginError("The plugin is broken.", "Mend it.")
+
+    monkeypatch.setattr(doctor, "Plugins", fail)
+    assert ill(patient)["plugins"].remedy == "Mend it."
+    monkeypatch.setattr(doctor, "Plugins", lambda: SimpleNamespace(names=("a", "b")))
+    assert {one.detail for one in examine(patient)} >= {"Loaded: a, b."}

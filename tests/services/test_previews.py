@@ -1,0 +1,100 @@
+"""What a restriction opens, before it is set."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from entitlements_core import hookimpl
+from entitlements_core.errors import QuerySyntaxError
+from entitlements_core.plugins import Plugins
+from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.limits import Usage
+from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.token import Token, TokenGrant
+from entitlements_core.services.previews import preview, with_outside_facts
+from tests.policy.query.facts import wheel
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OLD = wheel(filename="demo-1.0-py3-none-any.whl", name="demo", version="1.0")
+NEW = replace(
+    wheel(filename="demo-2.0-py3-none-any.whl", name="demo", version="2.0"), uploaded_at=NOW
+)
+FILES = (OLD, NEW, wheel(filename="other-1.0-py3-none-any.whl", name="other", version="1.0"))
+
+
+def token(query: str | None, updates_until: datetime | None = None) -> Token:
+    return Token(
+        name="Customer",
+        identifier="abc",
+        grants=(TokenGrant(repository="acme/prod", limit_package_query=query),),
+        usage=Usage(since=NOW),
+        created_at=NOW,
+        updates_until=updates_until,
+    )
+
+
+def test_files_projects_and_warnings() -> None:
+    found = preview("name:demo", FILES, now=NOW)
+    assert found.files == (OLD.filename, NEW.filename)
+    assert found.projects == ("demo",)
+    assert len(found.warnings) == 1
+    assert (found.added, found.removed) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_blank_query_opens_everything(text: str) -> None:
+    assert len(preview(text, FILES, now=NOW).files) == 3
+
+
+def test_a_change() -> None:
+    found = preview(
+        "version:>1", FILES, now=NOW, token=token("name:^demo$"), repository="acme/prod"
+    )
+    assert (found.added, found.removed) == ((), (OLD.filename,))
+
+
+def test_a_freeze_holds_before_and_after() -> None:
+    frozen = token("version:1.0", OLD.uploaded_at)
+    found = preview("name:^demo$", FILES, now=NOW, token=frozen, repository="acme/prod")
+    assert NEW.filename not in found.files
+    assert found.added == ()
+
+
+def test_a_token_that_opens_nothing_here() -> None:
+    found = preview("", FILES, now=NOW, token=token(None), repository="acme/other")
+    assert found.added == found.files
+    assert found.removed == ()
+
+
+def test_what_is_no_query() -> None:
+    with pytest.raises(QuerySyntaxError):
+        preview("colour:red", FILES, now=NOW)
+
+
+class Colours:
+    """A plugin that knows one fact more."""
+
+    @hookimpl
+    def entitlements_query_fields(self) -> dict[str, str]:
+        return {"colour": "of the box"}
+
+    @hookimpl
+    def entitlements_file_facts(self, facts: FileFacts) -> dict[str, str]:
+        return {"colour": "red" if facts is OLD else "blue"}
+
+
+def test_facts_from_outside_are_asked_for_only_when_they_are_needed() -> None:
+    plugins = Plugins([Colours()], discover=False)
+
+    def complete(query: PackageQuery | None) -> tuple[FileFacts, ...]:
+        return with_outside_facts(
+            FILES, query, plugins=plugins, downloads=lambda: {OLD.filename: 7}
+        )
+
+    assert complete(None) == FILES
+    assert complete(PackageQuery.parse("name:^demo$")) == FILES
+    counted = complete(PackageQuery.parse("downloads:>1"))
+    assert [facts.downloads for facts in counted] == [7, 0, 0]
+    coloured = complete(PackageQuery.parse("colour:red", extra_fields=["colour"]))
+    assert [facts.extra["colour"] for facts in coloured] == ["red", "blue", "blue"]
