@@ -74,7 +74,7 @@ class Repositories:
         if row is None or row.removed_at is not None:
             raise NotFound(
                 f"There is no repository {name!r}.",
-                "Check the name (owner/slug), or add it with `entitlements repository add`.",
+                "Check the name (owner/slug), or add it with `entitlements repo add`.",
             )
         return row
 
