@@ -1,6 +1,9 @@
 """What holds for all commands."""
 
+import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,7 @@ def commands() -> Iterator[tuple[str, Any]]:
     yield from walk("", typer.main.get_command(app))
 
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = dict(commands())
 WANTED = """
     init; repo add; repo list; repo show; repo edit; repo remove; token create; token list;
@@ -92,3 +96,26 @@ def test_a_plugin_that_cannot_be_loaded(cli: CommandLine, monkeypatch: pytest.Mo
     assert cli("--help").status == 0
     assert cli.refused("token", "list")["code"] == "plugin"
     assert cli.refused("greet")["code"] == "plugin"
+
+
+DOCUMENTED = [
+    line.replace("\\\n", " ")
+    for line in re.findall(
+        r"^\$ (entitlements (?:[^\n]*\\\n)*[^\n]*)",
+        (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+]
+
+
+@pytest.mark.parametrize("line", DOCUMENTED)
+def test_what_is_documented_can_be_typed(line: str) -> None:
+    words = shlex.split(line)[1:]
+    found = max((one for one in COMMANDS if words[: len(one.split())] == one.split()), key=len)
+    context = typer.main.get_command(app).make_context("entitlements", [], resilient_parsing=True)
+    given = words[len(found.split()) :]
+    COMMANDS[found].make_context(found, given, parent=context)
+
+
+def test_something_is_documented() -> None:
+    assert len(DOCUMENTED) > 30
