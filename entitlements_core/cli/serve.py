@@ -57,20 +57,21 @@ def serve(  # noqa: PLR0913 - one option for each setting
     the path; /+health says when it is ready. Any WSGI server can load the same application:
     entitlements_core.engine.serving:create_app.
     """
-    from entitlements_core.cli import servers  # noqa: PLC0415 - a fast start
+    from entitlements_core.cli import listening, servers  # noqa: PLC0415 - a fast start
 
     run = session(context)
     settings = _settings(run, repo, directories)
     servers.require(server)
     _prepare(settings)
-    options = servers.Options(
+    host, port = listening.find_place(host, port)
+    options = listening.Options(
         host=host,
-        port=servers.free_port(host, port),
+        port=port,
         workers=workers or min(_WORKERS, os.cpu_count() or 1),
         threads=threads,
         access_log=access_log,
     )
-    servers.announce_when_ready(options, settings, as_json=as_json)
+    listening.announce_when_ready(options, settings, as_json=as_json)
     servers.RUN[server](options, settings)
 
 

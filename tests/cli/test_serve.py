@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from entitlements_core.cli import servers
+from entitlements_core.cli import listening, servers
 from tests.cli.conftest import CommandLine
 
 ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
@@ -189,14 +189,20 @@ def test_a_server_that_is_not_installed(
     ],
 )
 def test_where_to_connect(host: str, url: str) -> None:
-    assert servers.Options(host=host, port=1, workers=1, threads=1).url == url
+    assert listening.Options(host=host, port=1, workers=1, threads=1).url == url
+
+
+def test_a_name_stands_for_its_address() -> None:
+    host, port = listening.find_place("localhost", 0)
+    assert host in {"127.0.0.1", "::1"}
+    assert port > 0
 
 
 @pytest.fixture
-def options() -> servers.Options:
+def options() -> listening.Options:
     """For a server on a free port."""
-    port = servers.free_port("127.0.0.1", 0)
-    return servers.Options(host="127.0.0.1", port=port, workers=1, threads=1, access_log=True)
+    host, port = listening.find_place("127.0.0.1", 0)
+    return listening.Options(host=host, port=port, workers=1, threads=1, access_log=True)
 
 
 class Stopped:
@@ -212,7 +218,7 @@ class Stopped:
 
 
 def test_workers_read_their_settings_from_the_environment(
-    cli: CommandLine, packages: Path, options: servers.Options, monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine, packages: Path, options: listening.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core = cli.core()
     core.close()
@@ -228,15 +234,15 @@ def test_workers_read_their_settings_from_the_environment(
 
 
 def test_readiness_is_not_waited_for_for_ever(
-    options: servers.Options, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
+    options: listening.Options, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
 ) -> None:
-    monkeypatch.setattr(servers, "PATIENCE", 0.1)
-    assert servers.answers(options) is False
+    monkeypatch.setattr(listening, "PATIENCE", 0.1)
+    assert listening.answers(options) is False
     listener = socket.create_server((options.host, options.port))
     with listener:
         core = cli.core()
         core.close()
-        thread = servers.announce_when_ready(options, core.settings, as_json=True)
+        thread = listening.announce_when_ready(options, core.settings, as_json=True)
         thread.join(10)
         assert not thread.is_alive()
 
@@ -244,7 +250,7 @@ def test_readiness_is_not_waited_for_for_ever(
 def test_waitress_in_this_process(
     cli: CommandLine,
     packages: Path,
-    options: servers.Options,
+    options: listening.Options,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -268,7 +274,7 @@ def test_waitress_in_this_process(
     monkeypatch.setattr("logging.config.dictConfig", lambda _: None)
     thread = threading.Thread(target=servers.run_waitress, args=(options, settings))
     thread.start()
-    servers.announce_when_ready(options, settings, as_json=False).join(30)
+    listening.announce_when_ready(options, settings, as_json=False).join(30)
     assert "Serving acme/prod at http://127.0.0.1:" in capfd.readouterr().err
     made[0].close()
     thread.join(10)

@@ -1,0 +1,115 @@
+"""Where a server listens, and saying so as soon as it answers."""
+
+import http.client
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from entitlements_core.cli.output import stderr
+from entitlements_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from entitlements_core.services.settings import Settings
+
+__all__ = ["Options", "announce_when_ready", "answers", "find_place"]
+
+_EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as asked
+PATIENCE: Final = 60.0
+"""Seconds in which a server has to begin to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve."""
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+    access_log: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where to connect to, without a slash at the end."""
+        host = _EVERYWHERE.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def find_place(host: str, port: int) -> tuple[str, int]:
+    """The address and port that `host` and `port` stand for, if nobody listens there.
+
+    Args:
+        host: an address, or a name that has one.
+        port: 0 is any that is free.
+
+    Raises:
+        ConfigurationError: when it is taken, or may not be used.
+    """
+    try:
+        ((family, kind, proto, _, address), *_) = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        with socket.socket(family, kind, proto) as probe:
+            # granian shares its port among its workers; without this look, a second server
+            # would silently take half of the requests of a first.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return str(address[0]), int(probe.getsockname()[1])
+    except OSError as error:
+        raise ConfigurationError(
+            f"The server cannot listen on {host}:{port}: {error.strerror or error}.",
+            "Choose another --host or --port.",
+        ) from None
+
+
+def announce_when_ready(
+    options: Options, settings: "Settings", *, as_json: bool
+) -> threading.Thread:
+    """Print where the index is as soon as it answers; gives the thread that waits for that."""
+    document = {
+        "url": options.url,
+        "simple_url": f"{options.url}/simple/",
+        "token_url": f"{options.url}/+t/SECRET/simple/",
+        "health_url": f"{options.url}/+health",
+        "repository": settings.repository,
+        "directories": list(settings.directories),
+        "pid": os.getpid(),
+    }
+
+    def announce() -> None:
+        if not answers(options):
+            return
+        if as_json:
+            sys.stdout.write(json.dumps(document) + "\n")
+            sys.stdout.flush()
+            return
+        console = stderr()
+        console.print(f"Serving {settings.repository} at {document['simple_url']}")
+        console.print(f"Tokens in the path: {document['token_url']}  Ctrl-C ends it.", style="dim")
+
+    thread = threading.Thread(target=announce, daemon=True)
+    thread.start()
+    return thread
+
+
+def answers(options: Options) -> bool:
+    """Wait until the server says that it is ready."""
+    host = _EVERYWHERE.get(options.host, options.host)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(host, options.port, timeout=2)
+        try:
+            connection.request("GET", "/+health")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    return False
