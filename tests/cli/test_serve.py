@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from entitlements_core.cli import listening, servers
+from entitlements_core.engine.serving import create_app
 from tests.cli.conftest import CommandLine
 
 ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
@@ -213,8 +214,9 @@ class Stopped:
     def __init__(self, *_: object, **given: object) -> None:
         type(self).given = given
 
-    def serve(self) -> None:
+    def serve(self, **given: object) -> None:
         """Nothing to do."""
+        type(self).given |= given
 
 
 def test_workers_read_their_settings_from_the_environment(
@@ -229,7 +231,7 @@ def test_workers_read_their_settings_from_the_environment(
     monkeypatch.setattr("granian.server.Server", Stopped)
     monkeypatch.setattr("multiprocessing.set_start_method", lambda *_, **__: None)
     servers.run_granian(options, settings)
-    assert Stopped.given["factory"] is True
+    assert Stopped.given["target_loader"] is create_app
     assert type(settings).load() == settings
 
 
