@@ -101,19 +101,21 @@ def running(server: str, tmp_path: Path, source: str) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [part.format(port=port) for part in SERVERS[server]]
-    process = subprocess.Popen(
-        [BIN / command[0], *command[1:]],
-        cwd=tmp_path,
-        env=clean_environment(tmp_path),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [BIN / command[0], *command[1:]],
+            cwd=tmp_path,
+            env=clean_environment(tmp_path),
+            stdout=log,
+            stderr=log,
+        )
     try:
-        wait(lambda: answers(port))
+        wait(lambda: process.poll() is not None or answers(port))
+        assert process.poll() is None, (tmp_path / "server.log").read_text()
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(40)
 
 
 def answers(port: int) -> bool:
