@@ -162,7 +162,7 @@ class Veto:
 
 def test_plugins_come_along(start: Start, tree: Path) -> None:
     served = start(Flask("vendor"), repository=REPOSITORY, directories=[tree], plugins=[Veto()])
-    assert served.client().get("/simple/").status == "403 Not on Sundays"
+    assert served.client().get(f"/packages/{TOOL}").status == "403 Not on Sundays"
 
 
 @pytest.fixture
