@@ -142,7 +142,7 @@ def closed_loop(
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     return Rate(
         per_second=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
-        p99=_milliseconds(_found(r"99%\s+(\S+)", text)),
+        p99=_milliseconds(_found(r"(?m)^\s+99%\s+(\S+)", text)),
         refused=int(refused[1]) if refused else 0,
     )
 

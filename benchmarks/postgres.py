@@ -10,7 +10,7 @@ import psycopg
 from entitlements_core.services.clock import now
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger_postgres import PostgresLedger
-from entitlements_core.store.types import to_micros
+from entitlements_core.store.moments import to_micros
 from tests.postgres import running_server
 
 _FILL = """

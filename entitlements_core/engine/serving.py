@@ -21,7 +21,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Offload, Sender
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.pages import Pages
-from entitlements_core.errors import ConfigurationError
+from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
@@ -48,7 +48,11 @@ def create_app(settings: Settings | None = None) -> IndexApp:
         )
     protect_logs()
     core = Core.open(settings, create=True)
-    core.repositories.show(settings.repository)
+    if not core.reader.has_repository(settings.repository):
+        raise NotFound(
+            f"There is no repository {settings.repository}.",
+            f"Add it with `entitlements repo add {settings.repository}`.",
+        )
     index = open_index(core, settings.repository, settings.directories)
     return IndexApp({"": index}, trusted=settings.trusted_networks)
 

@@ -49,7 +49,7 @@ def initialize(settings: Settings) -> Initialized:
         return Initialized(
             home=settings.home,
             key_file=settings.key_file,
-            database=str(core.database.address),
+            database=str(core.address),
             schema=after,
             made=tuple(made),
         )
@@ -72,7 +72,7 @@ def _make_home(home: Path) -> None:
 
 
 def _schema(core: Core) -> str | None:
-    address = core.database.address
+    address = core.address
     if address.is_sqlite and not address.path.exists():
         return None
     return core.database.current()

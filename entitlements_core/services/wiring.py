@@ -17,11 +17,12 @@ from entitlements_core.services.gate import Gate
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.throttle import Throttle
-from entitlements_core.store.database import Database
+from entitlements_core.store.address import Address
 from entitlements_core.store.ledger import Ledger, LedgerDriver
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.versions import HEAD, require_current, stored_revision
 
 if TYPE_CHECKING:
     from entitlements_core.services.eulas import EulaService
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from entitlements_core.services.rotation import Rotation
     from entitlements_core.services.sync import Sync
     from entitlements_core.services.user_tokens import UserTokens
+    from entitlements_core.store.database import Database
 
 __all__ = ["Core"]
 
@@ -50,7 +52,7 @@ class Core:
         self.settings = settings
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
-        self.database = Database(settings.url)
+        self.address = Address.parse(settings.url)
 
     @classmethod
     def open(
@@ -78,8 +80,9 @@ class Core:
         core = cls(settings, plugins=plugins, clock=clock)
         if create:
             core.create()
-        core.database.require_current()
-        core.database.bind_key(core.keyring.fingerprint)
+        require_current(core.address)
+        if core.reader.key_fingerprint() != core.keyring.fingerprint:
+            core.database.bind_key(core.keyring.fingerprint)
         return core
 
     def create(self) -> None:
@@ -89,15 +92,24 @@ class Core:
             KeyFileError: when the store exists and its key does not.
             StoreError: when the store cannot be made.
         """
-        if not self._store_exists():
+        revision = self._revision()
+        if revision is None:
             Keyring.create(self.settings.key_file)
         _ = self.keyring.fingerprint  # a store without its key is left alone
-        self.database.upgrade()
+        if revision != HEAD:
+            self.database.upgrade()
 
     @cached_property
     def keyring(self) -> Keyring:
         """The server's key."""
         return Keyring.load(self.settings.key_file)
+
+    @cached_property
+    def database(self) -> Database:
+        """The store, for administration. The request path does without it."""
+        from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
+
+        return Database(self.settings.url)
 
     @cached_property
     def gate(self) -> Gate:
@@ -223,7 +235,8 @@ class Core:
         for name in ("reader", "gate"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
-        self.database.close()
+        if "database" in self.__dict__:
+            self.database.close()
 
     @cached_property
     def _parse(self) -> partial[PackageQuery]:
@@ -231,13 +244,12 @@ class Core:
 
     def _ledger_driver(self) -> LedgerDriver:
         url = self.settings.url
-        if not self.database.address.is_sqlite:
+        if not self.address.is_sqlite:
             return PostgresLedger(url)
         synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
         return SqliteLedger(url, synchronous=synchronous)
 
-    def _store_exists(self) -> bool:
-        address = self.database.address
-        if address.is_sqlite and not address.path.exists():
-            return False
-        return self.database.current() is not None
+    def _revision(self) -> str | None:
+        if self.address.is_sqlite and not self.address.path.exists():
+            return None
+        return stored_revision(self.address)

@@ -14,18 +14,19 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from sqlalchemy.engine import URL, make_url
-
-from entitlements_core.errors import ConfigurationError, StoreError
+from entitlements_core.errors import StoreError
 from entitlements_core.store.address import Address
 from entitlements_core.store.failures import unreachable
 
-__all__ = ["ConnectionStack", "is_sqlite", "open_stack"]
+__all__ = ["ConnectionStack", "open_stack"]
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds that a statement waits for another process's transaction."""
 POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchronous_commit=on"
 """What was answered is on the disk, whatever the server's default; what is locked is an error."""
+
+
+SMALL_CACHE: Final = 2048
 
 
 class Connection(Protocol):
@@ -94,40 +95,29 @@ def _forget(stack: ConnectionStack | None) -> None:
         stack.forget()
 
 
-def is_sqlite(url: str) -> bool:
-    """Whether a store's URL names SQLite; otherwise it names PostgreSQL.
-
-    Raises:
-        ConfigurationError: when it names neither.
-    """
-    backend = make_url(url).get_backend_name()
-    if backend not in {"sqlite", "postgresql"}:
-        raise ConfigurationError(
-            f"The store cannot be kept in {backend}.",
-            "Use sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE.",
-        )
-    return backend == "sqlite"
-
-
-def open_stack(url: str, *, synchronous: str = "FULL") -> ConnectionStack:
+def open_stack(
+    url: str, *, synchronous: str = "FULL", cache_kib: int = SMALL_CACHE
+) -> ConnectionStack:
     """The raw connections to the store at `url`.
 
     Args:
         url: an SQLAlchemy URL.
         synchronous: of SQLite: FULL keeps every commit through a power cut, NORMAL only through
             the end of the process.
+        cache_kib: memory that each SQLite connection may keep pages in, KiB. Behind it, the
+            operating system keeps them for all.
     """
-    parsed = make_url(url)
-    if is_sqlite(url):
-        return ConnectionStack(lambda: _connect_sqlite(str(parsed.database), synchronous))
-    return ConnectionStack(lambda: _connect_postgres(parsed))
+    address = Address.parse(url)
+    if address.is_sqlite:
+        return ConnectionStack(lambda: _connect_sqlite(address, synchronous, cache_kib))
+    return ConnectionStack(lambda: _connect_postgres(address))
 
 
-def _connect_sqlite(path: str, synchronous: str) -> sqlite3.Connection:
+def _connect_sqlite(address: Address, synchronous: str, cache_kib: int) -> sqlite3.Connection:
     try:
         # mode=rw: a missing store is an error here, never a new and empty one.
         connection = sqlite3.connect(
-            f"file:{quote(path)}?mode=rw",
+            f"file:{quote(str(address.path.absolute()))}?mode=rw",
             uri=True,
             timeout=BUSY_TIMEOUT,
             isolation_level=None,
@@ -135,22 +125,25 @@ def _connect_sqlite(path: str, synchronous: str) -> sqlite3.Connection:
         )
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute(f"PRAGMA cache_size=-{cache_kib}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
     except sqlite3.Error as error:
         # A file that is no database is only found out by the first statement.
-        raise StoreError(f"The store {path} cannot be opened: {error}.") from error
+        raise StoreError(f"The store {address} cannot be opened: {error}.") from error
     return connection
 
 
-def _connect_postgres(url: URL) -> Any:  # noqa: ANN401 - psycopg is an optional extra
+def _connect_postgres(address: Address) -> Any:  # noqa: ANN401 - psycopg is an optional extra
     import psycopg  # noqa: PLC0415 - an optional extra
 
-    query: dict[str, Any] = {"connect_timeout": int(BUSY_TIMEOUT), **url.query}
-    given = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
-    query |= {name: value for name, value in given.items() if value}
-    query["options"] = f"{POSTGRES_OPTIONS} {query.get('options', '')}"
+    options = f"{address.postgres_options['options']} {POSTGRES_OPTIONS}"  # the last word counts
     try:
-        return psycopg.connect(dbname=url.database, autocommit=True, prepare_threshold=1, **query)
+        return psycopg.connect(
+            address.conninfo,
+            autocommit=True,
+            prepare_threshold=1,
+            connect_timeout=int(BUSY_TIMEOUT),
+            options=options,
+        )
     except psycopg.Error as error:
-        raise unreachable(str(Address.parse(url.render_as_string()))) from error
+        raise unreachable(str(address)) from error

@@ -14,7 +14,7 @@ from entitlements_core.store.connections import open_stack
 from entitlements_core.store.failures import failure_of, unreachable
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
-from entitlements_core.store.types import from_micros, to_micros
+from entitlements_core.store.moments import from_micros, to_micros
 
 __all__ = ["PostgresLedger"]
 

@@ -9,7 +9,7 @@ from entitlements_core.policy.limits import BandwidthUnit, Limits, Usage
 from entitlements_core.policy.metering import Account, Schedule
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.store.ledger import Receipt
-from entitlements_core.store.types import from_micros, to_micros
+from entitlements_core.store.moments import from_micros, to_micros
 
 __all__ = ["ACCOUNT_COLUMNS", "Execute", "account_of", "take_back"]
 

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.engine import make_url
-
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import Transfer
+from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.connections import open_stack
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
-from entitlements_core.store.types import from_micros, to_micros
+from entitlements_core.store.moments import from_micros, to_micros
 
 try:
     import fcntl
@@ -25,6 +24,9 @@ except ImportError:  # pragma: no cover - only where there is no flock
     fcntl = None  # type: ignore[assignment]  # then SQLite's own waiting has to do
 
 __all__ = ["SqliteLedger"]
+
+WRITER_CACHE: Final = 16 * 1024
+"""KiB; the counters of the busiest tokens stay in memory."""
 
 _LOAD: Final = f"""
     SELECT {ACCOUNT_COLUMNS}, r.id,
@@ -80,8 +82,8 @@ class SqliteLedger:
     """
 
     def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
-        database = Path(str(make_url(url).database))
-        self._stack = open_stack(url, synchronous=synchronous)
+        database = Address.parse(url).path
+        self._stack = open_stack(url, synchronous=synchronous, cache_kib=WRITER_CACHE)
         self._turnstile = Turnstile(Path(f"{database}.lock"))
         self._checkpoints = Checkpoints(database, self._stack.connect)
 

@@ -11,10 +11,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
-
-from sqlalchemy.engine import make_url
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import (
@@ -29,10 +26,11 @@ from entitlements_core.policy.limits import BandwidthUnit, Limits
 from entitlements_core.policy.metering import Account
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.store.connections import ConnectionStack, is_sqlite, open_stack
+from entitlements_core.store.address import Address
+from entitlements_core.store.connections import ConnectionStack, open_stack
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of
+from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.signal import CommitSignal
-from entitlements_core.store.types import from_micros, to_micros
 
 __all__ = ["CredentialReader", "Parse"]
 
@@ -92,6 +90,9 @@ _ACCOUNT: Final = f"""
            (SELECT c.since FROM clients c WHERE c.token_id = t.id AND c.client = ?)
     FROM usage u JOIN tokens t ON t.id = u.token_id WHERE u.token_id = ?
 """  # noqa: S608 - only constants are put together
+_REPOSITORY: Final = """
+    SELECT 1 FROM repositories WHERE owner = ? AND slug = ? AND removed_at IS NULL
+"""
 _DOWNLOADS: Final = """
     SELECT d.filename, count(*) FROM downloads d
     WHERE d.repository_id = (SELECT id FROM repositories WHERE owner = ? AND slug = ?)
@@ -110,7 +111,8 @@ class CredentialReader:
 
     def __init__(self, url: str, *, parse: Parse = PackageQuery.parse, eula_url: str = "") -> None:
         self._stack: ConnectionStack = open_stack(url)
-        self._file = Path(str(make_url(url).database)) if is_sqlite(url) else None
+        address = Address.parse(url)
+        self._file = address.path if address.is_sqlite else None
         self._signal: tuple[int, CommitSignal | None, Any] = (0, None, None)
         self._known: dict[tuple[bytes, str], tuple[bytes, Opened]] = {}
         # Many tokens share one restriction, so the two are remembered apart.
@@ -163,6 +165,24 @@ class CredentialReader:
         owner, _, slug = repository.partition("/")
         opened = self._open(_BY_IDENTIFIER, (identifier, owner, slug))
         return opened[0][1] if opened else None
+
+    def has_repository(self, name: str) -> bool:
+        """Whether the repository ``owner/slug`` exists, and was not removed.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        owner, _, slug = name.partition("/")
+        return bool(self._read(_REPOSITORY, (owner, slug)))
+
+    def key_fingerprint(self) -> str | None:
+        """Which key the store was made with; None before the first use.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        rows = self._read("SELECT value FROM store_info WHERE name = 'key_fingerprint'", ())
+        return rows[0][0] if rows else None
 
     def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
         """The counters of a token, and whether `client` counts among them; None when it is gone.

@@ -45,7 +45,7 @@ from entitlements_core.policy.query.syntax import (
 )
 from entitlements_core.policy.token import Status
 from entitlements_core.store.models import TagRow, TokenRow, UsageRow
-from entitlements_core.store.types import to_micros
+from entitlements_core.store.moments import to_micros
 
 __all__ = ["Search"]
 

@@ -22,9 +22,9 @@ from entitlements_core.store.models import (
     TokenRow,
     UsageRow,
 )
+from entitlements_core.store.moments import to_micros
 from entitlements_core.store.records import ClientRecord
 from entitlements_core.store.repositories import Repositories
-from entitlements_core.store.types import to_micros
 
 __all__ = ["Tokens"]
 

@@ -1,32 +1,15 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["Moment", "from_micros", "to_micros"]
+from entitlements_core.store.moments import from_micros, to_micros
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970-01-01 UTC of an aware datetime; exact, no floating point.
-
-    Raises:
-        ValueError: when `moment` is naive.
-    """
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment!r} has no time zone")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """The aware UTC datetime of `micros`, the inverse of `to_micros`."""
-    return _EPOCH + timedelta(microseconds=micros)
+__all__ = ["Moment"]
 
 
 class Moment(TypeDecorator[datetime]):

@@ -10,8 +10,8 @@ from sqlmodel import Session, col
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.store.models import DownloadRow, RepositoryRow, TokenRow
+from entitlements_core.store.moments import from_micros
 from entitlements_core.store.records import UsageLine
-from entitlements_core.store.types import from_micros
 
 __all__ = ["DIMENSIONS", "UsageReports"]
 

@@ -17,7 +17,7 @@ from entitlements_core.services.rotation import Rotation
 from entitlements_core.services.sync import Sync
 from entitlements_core.services.user_tokens import UserTokens
 from entitlements_core.store.database import Database
-from entitlements_core.store.types import to_micros
+from entitlements_core.store.moments import to_micros
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

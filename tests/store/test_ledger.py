@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.store import connections
-from entitlements_core.store.connections import is_sqlite
+from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
 from entitlements_core.store.ledger_postgres import PostgresLedger
@@ -35,7 +35,7 @@ MANY = 1_000_000
 
 
 def driver(url: str) -> LedgerDriver:
-    return SqliteLedger(url) if is_sqlite(url) else PostgresLedger(url)
+    return SqliteLedger(url) if Address.parse(url).is_sqlite else PostgresLedger(url)
 
 
 @pytest.fixture

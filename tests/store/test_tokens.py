@@ -9,8 +9,8 @@ from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.token import Terms
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import SecretRow
+from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import Repository
-from entitlements_core.store.types import from_micros, to_micros
 from entitlements_core.store.unit import Unit
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
