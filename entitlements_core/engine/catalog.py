@@ -78,6 +78,7 @@ class Catalog:
         self._intake = Intake(self._roots, self._inventory, self._cache, clock)
         self._snapshot = EMPTY
         self._is_built = False
+        self._is_closed = False
         self._problems: tuple[Problem, ...] = ()
         self._watcher: Watcher | None = None
         self._lock = threading.RLock()
@@ -164,8 +165,20 @@ class Catalog:
             if self._watcher is None or not self._watcher.is_running:
                 self._watcher = Watcher(self._roots, self, polling=polling)
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nothing is looked at for the length of the block."""
+        with self._owned():
+            yield
+
+    @property
+    def is_closed(self) -> bool:
+        """It was closed, and only shows what it served last."""
+        return self._is_closed
+
     def close(self) -> None:
         """Stop watching and close the cache. What was served last stays in `snapshot`."""
+        self._is_closed = True
         if self._watcher is not None:
             self._watcher.stop()
         with self._owned():

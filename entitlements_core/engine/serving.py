@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Offload, Sender
+from entitlements_core.engine.forks import keep_across_forks
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.pages import Pages
 from entitlements_core.errors import ConfigurationError, NotFound
@@ -79,7 +77,7 @@ def open_index(
     """
     sender = sender or _sender(core.settings, directories)
     catalog = open_catalog(core, repository, directories)
-    _rest_at_fork(catalog)
+    keep_across_forks(catalog, polling=core.settings.watch == "polling")
     threading.Thread(target=_build, args=(catalog, core.settings), daemon=True).start()
     atexit.register(catalog.close)
     return Index(
@@ -106,29 +104,6 @@ def open_catalog(core: Core, repository: str, directories: Sequence[str | Path])
             )
     cache = core.settings.catalog_file
     return Catalog(roots, repository=repository, cache=cache, clock=core.clock)
-
-
-def _rest_at_fork(catalog: Catalog) -> None:
-    """Let no fork come amid a look, as under ``gunicorn --preload``.
-
-    The child would inherit locks of the threads that read, an import's among them, and nobody there
-    to release them.
-    """
-    known = weakref.ref(catalog)
-    held: list[AbstractContextManager[object]] = []
-
-    def hold() -> None:
-        present = known()
-        if present is not None:
-            lock = present._lock  # noqa: SLF001 - the other half of the same room
-            lock.acquire()
-            held.append(lock)
-
-    def release() -> None:
-        while held:
-            held.pop().__exit__(None, None, None)
-
-    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=release)
 
 
 def _build(catalog: Catalog, settings: Settings) -> None:

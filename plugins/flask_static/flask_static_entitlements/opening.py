@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
-import weakref
 from collections.abc import Callable
 from typing import Final
 
@@ -59,26 +56,12 @@ class OpenSite:
             raise
         hooks.indexes = self.indexes
         self._wire(configuration.mounts)
-        opened = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _after_fork(opened()))
 
     def close(self) -> None:
         """Let go of all of it."""
         for index in self.indexes.values():
             index.catalog.close()
         self.core.close()
-
-    def resume(self) -> None:
-        """In a forked child, where the parent's threads are not: watch again."""
-        for index in self.indexes.values():
-            threading.Thread(target=self._watch, args=(index,), daemon=True).start()
-
-    def _watch(self, index: Index) -> None:
-        try:
-            index.catalog.watch(polling=self._settings.watch == "polling")
-            index.catalog.rescan()
-        except Exception:
-            log.exception("changes of %s are not seen", index.repository)
 
     def _index(self, mount: Mount, sender: Sender | None) -> Index:
         if mount.accel_redirect:
@@ -125,8 +108,3 @@ def _require(core: Core, repository: str, *, create: bool) -> None:
             core.repositories.add(repository, actor="flask")
         except Conflict:
             log.info("another process added %s first", repository)
-
-
-def _after_fork(opened: OpenSite | None) -> None:
-    if opened is not None:
-        opened.resume()

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 
 import flask_static_entitlements
 from entitlements_core import hookimpl
-from entitlements_core.engine.catalog import Catalog
 from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny, Reason
@@ -25,7 +24,6 @@ from flask_static_entitlements import (
     entitlement_allowed,
     entitlement_refused,
 )
-from flask_static_entitlements.opening import _after_fork
 from tests.plugins.flask_static.conftest import (
     HIDDEN,
     LIBRARY,
@@ -369,16 +367,6 @@ def test_two_processes_may_add_a_repository_at_once(
     monkeypatch.setattr(RepositoryService, "show", late)
     served = start(Flask("vendor"), repository=REPOSITORY, directories=[tree])
     assert served.client().get("/simple/").status_code == 200
-
-
-def test_a_child_that_cannot_watch_says_so(
-    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(Catalog, "rescan", lambda _: 1 / 0)
-    opened = served.app.extensions["entitlements"]._opened()
-    _after_fork(opened)
-    wait(lambda: "changes of acme/prod are not seen" in caplog.text)
-    _after_fork(None)
 
 
 def test_names_are_imported_when_they_are_used() -> None:
