@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Final, cast
 
 from packaging.utils import canonicalize_name
 
@@ -286,14 +288,20 @@ def scanning(tokens: int) -> Iterator[Row]:
         restriction = PackageQuery.parse(query)
         grant = Grant(repository=workload.REPOSITORY, restriction=restriction)
         seen = view(Credential(identifier="bench", grants=(grant,)), grant, clock.now())
-        times = [timed(partial(listed, opened, seen)) for _ in range(30)]
-        reached = f"**{statistics.median(times[5:]) * 1e3:.1f} ms**"
-        yield f"list of 10,000 projects, uncached, `{query}`", "< 5 ms", reached
+        served = SimpleNamespace(snapshot=opened.snapshot)
+        known = Pages(cast("Catalog", served))
+        first = timed(partial(listed, served, known, seen))
+        later = [timed(partial(listed, served, known, seen)) for _ in range(30)]
+        reached = f"**{statistics.median(later) * 1e3:.1f} ms**"
+        reached += f" (first list ever: {first * 1e3:.1f} ms)"
+        yield f"list of 10,000 projects, after a change, `{query}`", "< 5 ms", reached
     opened.close()
 
 
-def listed(opened: Catalog, seen: View) -> None:
-    Pages(opened).projects(seen, HTML)
+def listed(served: SimpleNamespace, known: Pages, seen: View) -> None:
+    # Another snapshot, as after a change: the page of the last one cannot be used.
+    served.snapshot = replace(served.snapshot, serial=served.snapshot.serial + 1)
+    known.projects(seen, HTML)
 
 
 def memory(tokens: int) -> Iterator[Row]:

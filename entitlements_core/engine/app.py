@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from entitlements_core.engine.index import Incoming, Index, Outgoing, outgoing
+from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
+from entitlements_core.engine.index import Index
 from entitlements_core.http import (
     Form,
     Presented,

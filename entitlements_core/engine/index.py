@@ -6,77 +6,28 @@ authenticated before its path is looked at, so that a stranger learns nothing of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
-from packaging.utils import canonicalize_name
-
+from entitlements_core.engine.answers import (
+    NOT_STORED,
+    Incoming,
+    Outgoing,
+    method_refused,
+    not_ready,
+    refused,
+)
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import DirectSender, OpenFile, Sender, open_current, plan
-from entitlements_core.engine.pages import REASON_MARK, Page, Pages, with_reason
-from entitlements_core.engine.snapshot import CatalogFile
-from entitlements_core.http import (
-    FILE_HEADERS,
-    Answer,
-    Headers,
-    Presented,
-    etag_matches,
-    phrase,
-    problem,
-    read_range,
-    refuse,
-    status_of,
-)
-from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext
+from entitlements_core.engine.files import DirectSender, Sender
+from entitlements_core.engine.pages import Pages
+from entitlements_core.engine.visit import Parts, Visit
+from entitlements_core.http import phrase, refuse, status_of
+from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.network import Address
-from entitlements_core.policy.resource import (
-    CoreMetadata,
-    DistributionFile,
-    ProjectList,
-    ProjectPage,
-    Resource,
-    Unidentified,
-)
-from entitlements_core.policy.view import View
-from entitlements_core.services.gate import Delivery, Gate
-from entitlements_core.simple import MediaType, negotiate
+from entitlements_core.services.gate import Gate
 
-__all__ = ["Incoming", "Index", "Outgoing"]
-
-METADATA_SUFFIX: Final = ".metadata"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """A request as an adapter hands it over.
-
-    Attributes:
-        method: upper case.
-        path: below the repository, decoded, beginning with a slash; no token in it.
-        presented: the secret, or None.
-        address: of the client.
-        headers: the WSGI environment, from which conditions and ranges are read.
-    """
-
-    method: str
-    path: str
-    presented: Presented | None
-    address: Address | None
-    headers: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A response: WSGI status line, headers, chunks."""
-
-    status: str
-    headers: Headers
-    body: Iterable[bytes]
+__all__ = ["Index"]
 
 
 class Index:
@@ -103,10 +54,13 @@ class Index:
     ) -> None:
         self.repository = repository
         self.catalog = catalog
-        self._gate = gate
         self._clock = clock
-        self._sender = sender or DirectSender()
-        self._pages = pages or Pages(catalog)
+        self._parts = Parts(
+            catalog=catalog,
+            pages=pages or Pages(catalog),
+            gate=gate,
+            sender=sender or DirectSender(),
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -116,12 +70,12 @@ class Index:
     def answer(self, request: Incoming) -> Outgoing:
         """The response to a request."""
         if request.method not in {"GET", "HEAD"}:
-            return _method_refused(request)
+            return method_refused(request)
         if not self.is_ready:
-            return _not_ready(request)
+            return not_ready(request)
         visit = self._enter(request)
         if isinstance(visit, Deny):
-            return _refused(visit, request, transfers=_is_file(request.path))
+            return refused(visit, request, transfers=_is_file(request.path))
         return visit.serve(request.path)
 
     def authorize(self, request: Incoming) -> Outgoing:
@@ -136,13 +90,13 @@ class Index:
         visit = self._enter(request)
         denied = visit if isinstance(visit, Deny) else visit.authorize(request.path)
         if denied is None:
-            return Outgoing("204 Allowed", _NOT_STORED, [])
+            return Outgoing("204 Allowed", NOT_STORED, [])
         form = request.presented.form if request.presented else None
         status = status_of(denied, form, transfers=True)
         challenge = refuse(denied, form=form, transfers=True).headers
         headers = (
             *(pair for pair in challenge if pair[0] == "WWW-Authenticate"),
-            *_NOT_STORED,
+            *NOT_STORED,
             ("X-Entitlements-Status", str(status)),
             ("X-Entitlements-Code", denied.reason.value),
             ("X-Entitlements-Reason", phrase(denied.title)),
@@ -152,18 +106,17 @@ class Index:
     def _enter(self, request: Incoming) -> Visit | Deny:
         now = self._clock()
         context = RequestContext(repository=self.repository, address=request.address)
-        credential = self._gate.authenticate(request.presented, context, now)
+        credential = self._parts.gate.authenticate(request.presented, context, now)
         if isinstance(credential, Deny):
             return credential
-        return Visit(self, request, context, credential, now)
+        return Visit(self._parts, request, context, credential, now)
 
 
 _UNAUTHORIZED: Final = 401
-_NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 _AUTHORIZE_LATER: Final = Outgoing(
     "403 Refused",
     (
-        *_NOT_STORED,
+        *NOT_STORED,
         ("X-Entitlements-Status", "503"),
         ("X-Entitlements-Code", "index_building"),
         ("X-Entitlements-Reason", "The index is being built"),
@@ -172,297 +125,5 @@ _AUTHORIZE_LATER: Final = Outgoing(
 )
 
 
-class Visit:
-    """One authenticated request."""
-
-    __slots__ = ("_catalog", "_context", "_credential", "_gate", "_index", "_now", "_request")
-
-    def __init__(
-        self,
-        index: Index,
-        request: Incoming,
-        context: RequestContext,
-        credential: Credential,
-        now: datetime,
-    ) -> None:
-        self._index = index
-        self._gate = index._gate  # noqa: SLF001 - the other half of the same room
-        self._catalog = index.catalog
-        self._request = request
-        self._context = context
-        self._credential = credential
-        self._now = now
-
-    def serve(self, path: str) -> Outgoing:
-        """The answer to a GET or HEAD of `path`."""
-        match path.split("/"):
-            case ["", "simple", ""]:
-                return self._list()
-            case ["", "simple", name, ""] | ["", "simple", "", name, ""] if name:
-                return self._project(name)
-            case ["", "packages", *words, filename] if _only_words(words):
-                return self._file(filename)
-            case ["", "simple"]:
-                return self._slash("simple/", ProjectList())
-            case ["", "simple", name]:
-                return self._slash(
-                    f"{quote(canonicalize_name(name), safe='')}/", _project_page(name)
-                )
-        return self._refuse(NOT_FOUND)
-
-    def authorize(self, path: str) -> Deny | None:
-        """The decision on a file or its core metadata alone; an allowed download is counted."""
-        match path.split("/"):
-            case [*_, filename]:
-                found = self._find(filename)
-            case _:
-                found = NOT_FOUND
-        if isinstance(found, Deny):
-            return found
-        file, question = found
-        if isinstance(question.resource, CoreMetadata) or self._request.method == "HEAD":
-            return None
-        try:
-            # The server in front knows the file by another ETag, and may then send all of it.
-            conditional = self._header("HTTP_IF_RANGE") is not None
-            wanted = read_range(None if conditional else self._header("HTTP_RANGE"), file.size)
-        except ValueError:
-            return None  # the server in front answers 416 and sends nothing
-        start, stop = (0, file.size) if wanted is None else (wanted.start, wanted.stop)
-        reserved = self._gate.reserve(question, self._delivery(start, stop - start))
-        return reserved if isinstance(reserved, Deny) else None
-
-    def _list(self) -> Outgoing:
-        denied = self._denied(ProjectList())
-        media = self._media()
-        if denied is not None or media is None:
-            return self._refuse(denied) if denied else _not_acceptable(self._request)
-        view = self._gate.view(self._credential, self._context.repository, self._now)
-        if isinstance(view, Deny):
-            return self._refuse(view)
-        return self._page(self._index._pages.projects(view, media))  # noqa: SLF001 - see above
-
-    def _project(self, name: str) -> Outgoing:
-        resource = _project_page(name)
-        denied = self._denied(resource)
-        media = self._media()
-        if denied is not None or media is None:
-            return self._refuse(denied) if denied else _not_acceptable(self._request)
-        view = self._gate.view(self._credential, self._context.repository, self._now)
-        if isinstance(view, Deny):
-            return self._refuse(view)
-        page = self._index._pages.project(resource.name, view, media)  # noqa: SLF001 - see above
-        if page is None:
-            return self._refuse(NOT_FOUND)
-        return self._page(self._spelled_out(page, resource, view, media))
-
-    def _spelled_out(self, page: Page, resource: ProjectPage, view: View, media: MediaType) -> Page:
-        """The page with a refusal's reason in its links, where there is no other way to tell it."""
-        if not self._credential.is_conditional or not _drops_phrases(self._request.headers):
-            return page
-        facts = self._index._pages.sample(resource.name, view)  # noqa: SLF001 - see above
-        if facts is None:
-            return page
-        denied = self._gate.foresee(self._question(DistributionFile(facts)))
-        return page if denied is None else with_reason(page, denied, media)
-
-    def _file(self, filename: str) -> Outgoing:
-        found = self._find(filename)
-        if isinstance(found, Deny):
-            return self._refuse(found, transfers=True)
-        file, question = found
-        if isinstance(question.resource, CoreMetadata):
-            return self._metadata(file)
-        opened = open_current(self._catalog, file)
-        if opened is None:
-            return self._refuse(NOT_FOUND, transfers=True)
-        try:
-            answer = self._send(opened, question)
-        except BaseException:
-            opened.close()
-            raise
-        return answer
-
-    def _send(self, opened: OpenFile, question: Question) -> Outgoing:
-        if etag_matches(self._header("HTTP_IF_NONE_MATCH"), opened.etag):
-            opened.close()
-            return Outgoing("304 Not Modified", (("ETag", opened.etag), *FILE_HEADERS), [])
-        try:
-            body = plan(opened, read_range(self._range(opened.etag), opened.file.size))
-        except ValueError:
-            opened.close()
-            return _unsatisfiable(opened.file.size, self._request)
-        status = "200 OK" if body.status == 200 else "206 Partial Content"  # noqa: PLR2004 - HTTP
-        if self._request.method == "HEAD":
-            opened.close()
-            return Outgoing(status, body.headers, [])
-        reserved = self._gate.reserve(question, self._delivery(body.start, body.length))
-        if isinstance(reserved, Deny):
-            opened.close()
-            return self._refuse(reserved, transfers=True)
-        try:
-            headers, chunks = self._index._sender.send(opened, body, self._request.headers)  # noqa: SLF001 - see above
-        except BaseException:
-            self._gate.settle(reserved, delivered=False)
-            raise
-        return Outgoing(status, headers, chunks)
-
-    def _metadata(self, file: CatalogFile) -> Outgoing:
-        data = self._catalog.metadata(file)
-        if data is None:
-            return self._refuse(NOT_FOUND, transfers=True)
-        etag = f'"{file.metadata_sha256}"'
-        if etag_matches(self._header("HTTP_IF_NONE_MATCH"), etag):
-            return Outgoing("304 Not Modified", (("ETag", etag), *FILE_HEADERS), [])
-        headers = (
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(data))),
-            ("ETag", etag),
-            *FILE_HEADERS,
-        )
-        return Outgoing("200 OK", headers, [] if self._request.method == "HEAD" else [data])
-
-    def _find(self, filename: str) -> tuple[CatalogFile, Question] | Deny:
-        """The file that is named and may be read, or why not; hidden and missing look the same."""
-        snapshot = self._catalog.snapshot
-        file = snapshot.file(filename)
-        parent = None
-        if file is None and filename.endswith(METADATA_SUFFIX):
-            parent = snapshot.file(filename.removesuffix(METADATA_SUFFIX))
-        known = file or parent
-        if known is None:
-            return self._denied(Unidentified(filename)) or NOT_FOUND
-        facts = self._gate.facts(self._credential, self._context.repository, known.facts)
-        if isinstance(facts, Deny):
-            return facts
-        resource = DistributionFile(facts) if file is not None else CoreMetadata(facts)
-        question = self._question(resource)
-        decision = self._gate.decide(question)
-        return decision if isinstance(decision, Deny) else (known, question)
-
-    def _question(self, resource: Resource) -> Question:
-        return Question(
-            credential=self._credential, request=self._context, resource=resource, now=self._now
-        )
-
-    def _denied(self, resource: Resource) -> Deny | None:
-        decision = self._gate.decide(self._question(resource))
-        return decision if isinstance(decision, Deny) else None
-
-    def _delivery(self, start: int, length: int) -> Delivery:
-        return Delivery(
-            start=start, length=length, user_agent=self._header("HTTP_USER_AGENT") or ""
-        )
-
-    def _media(self) -> MediaType | None:
-        query = self._header("QUERY_STRING")
-        wanted = None
-        if query and query.startswith("format="):
-            wanted = query.removeprefix("format=").replace("%2B", "+").replace("%2F", "/")
-        return negotiate(self._header("HTTP_ACCEPT"), wanted)
-
-    def _range(self, etag: str) -> str | None:
-        """The Range header of a GET, unless an If-Range names another state of the file."""
-        condition = self._header("HTTP_IF_RANGE")
-        # Another server knows the file by another ETag, and may send all of it: that is counted.
-        accepted = {None} if self._index._sender.elsewhere else {None, etag}  # noqa: SLF001 - see above
-        applies = self._request.method == "GET" and condition in accepted
-        return self._header("HTTP_RANGE") if applies else None
-
-    def _header(self, name: str) -> str | None:
-        value: str | None = self._request.headers.get(name)
-        return value
-
-    def _page(self, page: Page) -> Outgoing:
-        if etag_matches(self._header("HTTP_IF_NONE_MATCH"), page.etag):
-            kept = tuple(pair for pair in page.headers if not pair[0].startswith("Content-"))
-            return Outgoing("304 Not Modified", kept, [])
-        return Outgoing(
-            "200 OK", page.headers, [] if self._request.method == "HEAD" else [page.body]
-        )
-
-    def _slash(self, location: str, resource: Resource) -> Outgoing:
-        """To the same page with the slash that its relative links need; never remembered."""
-        denied = self._denied(resource)
-        if denied is not None:
-            return self._refuse(denied)
-        headers = (("Location", location), *_NOT_STORED)
-        return Outgoing("307 Temporary Redirect", headers, [])
-
-    def _refuse(self, deny: Deny, *, transfers: bool = False) -> Outgoing:
-        return _refused(deny, self._request, transfers=transfers)
-
-
-def _drops_phrases(environ: dict[str, Any]) -> bool:
-    """Whether the server is known to replace our reason phrase: granian does, HTTP/2 has none."""
-    return environ.get("SERVER_SOFTWARE") == "Granian" or (
-        environ.get("SERVER_PROTOCOL") in {"HTTP/2", "HTTP/2.0"}
-    )
-
-
-def _only_words(parts: list[str]) -> bool:
-    """Whether the parts of an address before a file name are none, or one that is only read."""
-    return not parts or (len(parts) == 1 and parts[0].startswith(REASON_MARK.decode()))
-
-
-def _project_page(name: str) -> ProjectPage:
-    return ProjectPage(canonicalize_name(name))
-
-
 def _is_file(path: str) -> bool:
     return path.startswith("/packages/")
-
-
-def outgoing(answer: Answer) -> Outgoing:
-    """An answer without a file, as a response."""
-    return Outgoing(f"{answer.status} {answer.reason}", answer.headers, [answer.body])
-
-
-def _refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
-    form = request.presented.form if request.presented else None
-    return outgoing(refuse(deny, form=form, transfers=transfers, head=request.method == "HEAD"))
-
-
-def _method_refused(request: Incoming) -> Outgoing:
-    refusal = outgoing(
-        problem(405, "Method not allowed", f"{request.method[:20]} is not served.", code="method")
-    )
-    return Outgoing(refusal.status, (*refusal.headers, ("Allow", "GET, HEAD")), refusal.body)
-
-
-def _not_ready(request: Incoming) -> Outgoing:
-    return outgoing(
-        problem(
-            503,
-            "The index is being built",
-            "Try again in a moment.",
-            code="index_building",
-            head=request.method == "HEAD",
-        )
-    )
-
-
-def _not_acceptable(request: Incoming) -> Outgoing:
-    return outgoing(
-        problem(
-            406,
-            "None of the accepted forms can be served",
-            f"Accept one of {', '.join(MediaType)}.",
-            code="not_acceptable",
-            head=request.method == "HEAD",
-        )
-    )
-
-
-def _unsatisfiable(size: int, request: Incoming) -> Outgoing:
-    refusal = outgoing(
-        problem(
-            416,
-            "Range not satisfiable",
-            f"The file has {size} bytes.",
-            code="range",
-            head=request.method == "HEAD",
-        )
-    )
-    headers = (*refusal.headers, ("Content-Range", f"bytes */{size}"))
-    return Outgoing(refusal.status, headers, refusal.body)

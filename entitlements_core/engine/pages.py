@@ -3,7 +3,7 @@
 import hashlib
 import re
 import threading
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from cachetools import LRUCache
 from packaging.utils import NormalizedName
 
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.snapshot import Project, Snapshot, versions_of
+from entitlements_core.engine.snapshot import EMPTY, Project, Snapshot, versions_of
 from entitlements_core.http import PAGE_HEADERS, Headers, phrase
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
@@ -58,6 +58,7 @@ class Pages:
             CACHE_BYTES, getsizeof=lambda entry: len(entry[1].body) + 512
         )
         self._lock = threading.Lock()
+        self._lists = _Lists()
 
     def project(self, name: NormalizedName, view: View, media: MediaType) -> Page | None:
         """The page of a project; None where nothing of it is visible, or it does not exist."""
@@ -87,7 +88,8 @@ class Pages:
         key = None if view.key is None else (view.key, media)
         page = self._recall(key, snapshot)
         if page is None:
-            page = self._keep(key, snapshot, _page(_list_body(snapshot, view, media), media))
+            body = _list_body(self._lists.visible(snapshot, view), media)
+            page = self._keep(key, snapshot, _page(body, media))
         return page
 
     def _recall(self, key: Hashable | None, source: object) -> Page | None:
@@ -128,21 +130,49 @@ def _project_body(project: Project, view: View, media: MediaType) -> bytes | Non
     return project_json(project.name, [file.json for file in visible], versions)
 
 
-def _list_body(snapshot: Snapshot, view: View, media: MediaType) -> bytes:
-    visible = _visible_projects(snapshot, view)
+def _list_body(projects: Iterable[Project], media: MediaType) -> bytes:
     if media.is_json:
-        return list_json([project.json for project in visible])
-    return list_html([project.html for project in visible])
+        return list_json([project.json for project in projects])
+    return list_html([project.html for project in projects])
 
 
-def _visible_projects(snapshot: Snapshot, view: View) -> Iterator[Project]:
-    shows, admits = view.shows, view.admits
-    for project in _candidates(snapshot, view.names):
-        verdict = admits(project.name)
-        if verdict is Admits.NONE:
-            continue
-        if verdict is Admits.ALL or any(shows(file.facts) for file in project.files):
-            yield project
+class _Lists:
+    """The visible projects of the views that were listed last.
+
+    A project that has not changed since is the same object, and need not be looked into again: a
+    list costs what has changed, not what there is.
+    """
+
+    def __init__(self) -> None:
+        self._last: LRUCache[Hashable, tuple[Snapshot, frozenset[NormalizedName]]] = LRUCache(8)
+        self._lock = threading.Lock()
+
+    def visible(self, snapshot: Snapshot, view: View) -> list[Project]:
+        """The projects of which `view` shows anything."""
+        if view.key is None or view.names is not None:
+            return [one for one in _candidates(snapshot, view.names) if _is_visible(one, view)]
+        with self._lock:
+            before, seen = self._last.get(view.key, (EMPTY, frozenset()))
+        known = before.projects
+        found = [
+            project
+            for name, project in snapshot.projects.items()
+            if (name in seen if known.get(name) is project else _is_visible(project, view))
+        ]
+        with self._lock:
+            self._last[view.key] = (snapshot, frozenset(project.name for project in found))
+        return found
+
+
+def _is_visible(project: Project, view: View) -> bool:
+    verdict = view.admits(project.name)
+    if verdict is not Admits.SOME:
+        return verdict is Admits.ALL
+    shows = view.shows
+    for file in project.files:  # noqa: SIM110 - a generator costs as much as the question
+        if shows(file.facts):
+            return True
+    return False
 
 
 def _candidates(snapshot: Snapshot, names: frozenset[NormalizedName] | None) -> Iterable[Project]:

@@ -67,7 +67,7 @@ def test_the_longest_prefix_is_asked(site: Site) -> None:
     site.token()
     [(_, index)] = site.app._mounts
     other = Index(
-        repository="acme/beta", catalog=index.catalog, gate=index._gate, clock=lambda: NOW
+        repository="acme/beta", catalog=index.catalog, gate=index._parts.gate, clock=lambda: NOW
     )
     both = replace(site, app=IndexApp({"": other, "/acme": other, "/acme/stable": index}))
     assert both.get("/acme/stable/simple/", SECRET).code == 200
@@ -106,7 +106,14 @@ def test_before_the_catalog_is_built_nothing_is_said_of_it(site: Site, tmp_path:
     starting = replace(
         site,
         app=IndexApp(
-            {"": Index(repository=REPOSITORY, catalog=catalog, gate=index._gate, clock=lambda: NOW)}
+            {
+                "": Index(
+                    repository=REPOSITORY,
+                    catalog=catalog,
+                    gate=index._parts.gate,
+                    clock=lambda: NOW,
+                )
+            }
         ),
     )
     assert starting.get("/+health").status == "503 Starting"

@@ -202,3 +202,23 @@ def test_a_view_that_is_certain_of_nothing_looks_at_every_file(catalog: Catalog)
     pages = Pages(catalog)
     assert pages.project(FOO, frozen, HTML) is None
     assert b"<a " not in pages.projects(frozen, HTML).body
+
+
+def names(pages: Pages, query: str) -> list[str]:
+    page = pages.projects(seen(query), JSON)
+    return [project["name"] for project in json.loads(page.body)["projects"]]
+
+
+def test_a_list_follows_every_change_of_what_it_shows(catalog: Catalog, tmp_path: Path) -> None:
+    pages, folder = Pages(catalog), tmp_path / "files"
+    assert names(pages, "version:<2") == ["bar", "foo", "hidden"]
+
+    build_wheel(folder, "new", "1.0")
+    build_wheel(folder, "later", "3.0")
+    (folder / "bar-1.0-py3-none-any.whl").unlink()
+    (folder / FIRST).unlink()
+    (folder / SDIST).unlink()
+    catalog.refresh()
+
+    assert names(pages, "version:<2") == ["hidden", "new"]
+    assert names(pages, "version:>=2") == ["foo", "later"]

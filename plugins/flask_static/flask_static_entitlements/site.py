@@ -6,8 +6,8 @@ import logging
 import threading
 from typing import Any, Final
 
+from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.files import Sender
-from entitlements_core.engine.index import Incoming, Outgoing, outgoing
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from entitlements_core.http import (
     Form,

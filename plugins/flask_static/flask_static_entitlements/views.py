@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
-from entitlements_core.engine.index import Incoming, Outgoing
+from entitlements_core.engine.answers import Incoming, Outgoing
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decision import Deny
 from flask_static_entitlements.checkpoint import Visitor, refusal

@@ -1,0 +1,115 @@
+"""Requests as adapters hand them over, and the answers that need no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from entitlements_core.http import Answer, Headers, Presented, problem, refuse
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.network import Address
+from entitlements_core.simple import MediaType
+
+__all__ = [
+    "NOT_STORED",
+    "Incoming",
+    "Outgoing",
+    "method_refused",
+    "not_acceptable",
+    "not_ready",
+    "outgoing",
+    "refused",
+    "unsatisfiable",
+]
+
+NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
+"""Of an answer without a body that nobody keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A request as an adapter hands it over.
+
+    Attributes:
+        method: upper case.
+        path: below the repository, decoded, beginning with a slash; no token in it.
+        presented: the secret, or None.
+        address: of the client.
+        headers: the WSGI environment, from which conditions and ranges are read.
+    """
+
+    method: str
+    path: str
+    presented: Presented | None
+    address: Address | None
+    headers: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A response: WSGI status line, headers, chunks."""
+
+    status: str
+    headers: Headers
+    body: Iterable[bytes]
+
+
+def outgoing(answer: Answer) -> Outgoing:
+    """An answer without a file, as a response."""
+    return Outgoing(f"{answer.status} {answer.reason}", answer.headers, [answer.body])
+
+
+def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
+    """A refusal by the gate; `transfers` when the request was for a file."""
+    form = request.presented.form if request.presented else None
+    return outgoing(refuse(deny, form=form, transfers=transfers, head=request.method == "HEAD"))
+
+
+def method_refused(request: Incoming) -> Outgoing:
+    """Neither GET nor HEAD."""
+    refusal = outgoing(
+        problem(405, "Method not allowed", f"{request.method[:20]} is not served.", code="method")
+    )
+    return Outgoing(refusal.status, (*refusal.headers, ("Allow", "GET, HEAD")), refusal.body)
+
+
+def not_ready(request: Incoming) -> Outgoing:
+    """The catalog was not built yet."""
+    return outgoing(
+        problem(
+            503,
+            "The index is being built",
+            "Try again in a moment.",
+            code="index_building",
+            head=request.method == "HEAD",
+        )
+    )
+
+
+def not_acceptable(request: Incoming) -> Outgoing:
+    """The client takes none of the forms that a page has."""
+    return outgoing(
+        problem(
+            406,
+            "None of the accepted forms can be served",
+            f"Accept one of {', '.join(MediaType)}.",
+            code="not_acceptable",
+            head=request.method == "HEAD",
+        )
+    )
+
+
+def unsatisfiable(size: int, request: Incoming) -> Outgoing:
+    """The range lies outside the file of `size` bytes."""
+    refusal = outgoing(
+        problem(
+            416,
+            "Range not satisfiable",
+            f"The file has {size} bytes.",
+            code="range",
+            head=request.method == "HEAD",
+        )
+    )
+    headers = (*refusal.headers, ("Content-Range", f"bytes */{size}"))
+    return Outgoing(refusal.status, headers, refusal.body)
