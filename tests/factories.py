@@ -25,7 +25,7 @@ from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.network import Network, parse_address
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import DistributionFile, Resource
-from entitlements_core.policy.token import Terms
+from entitlements_core.policy.terms import Terms
 from entitlements_core.services.gate import Gate
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.throttle import Throttle

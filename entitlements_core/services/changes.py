@@ -7,7 +7,7 @@ from typing import Any, Final, TypedDict, cast
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.credential import Access
-from entitlements_core.policy.token import Terms
+from entitlements_core.policy.terms import Terms
 
 __all__ = ["TermChanges", "TokenChanges", "changed_terms", "checked_access"]
 

@@ -12,7 +12,8 @@ from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.query.syntax import Node, terms
-from entitlements_core.policy.token import Terms, Token, TokenGrant, checked
+from entitlements_core.policy.terms import Terms, checked
+from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.policy.token_search import parse_token_search
 from entitlements_core.services.changes import (
     TermChanges,

@@ -11,7 +11,8 @@ from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.events import TokenChange
-from entitlements_core.policy.token import Terms, Token, check_text
+from entitlements_core.policy.terms import Terms, check_text
+from entitlements_core.policy.token import Token
 from entitlements_core.store.records import AuditEntry
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

@@ -7,7 +7,8 @@ from datetime import datetime
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.facts import Fact, FileFacts
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.policy.token import Token, check_restriction
+from entitlements_core.policy.terms import check_restriction
+from entitlements_core.policy.token import Token
 
 __all__ = ["Preview", "preview", "with_outside_facts"]
 

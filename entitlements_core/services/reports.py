@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from entitlements_core.errors import InvalidValue
-from entitlements_core.policy.token import check_time
+from entitlements_core.policy.terms import check_time
 from entitlements_core.store.records import AuditEntry, ClientRecord, Page, UsageLine
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

@@ -10,7 +10,8 @@ from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.secret import RESERVED
-from entitlements_core.policy.token import Terms, Token, TokenGrant, check_text
+from entitlements_core.policy.terms import Terms, check_text
+from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.issuing import Draft, Issued, Issuer
 from entitlements_core.services.operation import ChangeObserver, Operation, Operations
 from entitlements_core.store.records import Repository

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Literal
 from entitlements_core.errors import InvalidValue
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.credential import State
-from entitlements_core.policy.token import Terms, Token, TokenGrant
+from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.issuing import new_identifier
 from entitlements_core.services.operation import ChangeObserver, Operation, Operations
 from entitlements_core.services.quota import check_quota

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.token import Terms, Token, TokenGrant
+from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.issuing import Draft, Issued, Issuer
 from entitlements_core.services.operation import ChangeObserver, Operations
 

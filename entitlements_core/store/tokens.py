@@ -11,13 +11,13 @@ from sqlalchemy import BigInteger, case, delete, func, literal, type_coerce, upd
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import NotFound
-from entitlements_core.policy.credential import Access, Credential, CredentialKind, State
-from entitlements_core.policy.token import Terms, Token
+from entitlements_core.policy.credential import Access, CredentialKind, State
+from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import Token
 from entitlements_core.store.loading import PLAIN_TERMS, load
 from entitlements_core.store.models import (
     ClientRow,
     GrantRow,
-    RepositoryRow,
     TagRow,
     TokenRow,
     UsageRow,
@@ -227,26 +227,6 @@ class Tokens:
             )
             for row in self.session.exec(query)
         )
-
-    def credential(self, token_id: int, repository_id: int, *, eula_url: str = "") -> Credential:
-        """The policy's view of a token for a request to a repository, all grants read.
-
-        Args:
-            token_id: the store's number of the token.
-            repository_id: the store's number of the repository.
-            eula_url: where a licence can be accepted; never holds a secret.
-
-        Raises:
-            NotFound: when there is no such token or repository.
-            QuerySyntaxError: when a restriction cannot be read; nothing is opened then.
-        """
-        row = self.session.get(TokenRow, token_id)
-        repository = self.session.get(RepositoryRow, repository_id)
-        if row is None or repository is None:
-            raise NotFound(f"There is no token {token_id} or no repository {repository_id}.")
-        name = f"{repository.owner}/{repository.slug}"
-        token = load(self.session, [row])[0]
-        return token.to_credential(repository=name, number=token_id, eula_url=eula_url)
 
     def row(self, identifier: str) -> TokenRow:
         """The row of `identifier`, for this package."""

@@ -6,22 +6,19 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from entitlements_core.errors import InvalidValue, QuerySyntaxError
-from entitlements_core.policy.credential import Access, CredentialKind, State
-from entitlements_core.policy.limits import Limits, Usage
+from entitlements_core.policy.credential import State
+from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.metadata import Metadata
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.policy.token import (
-    Licence,
-    Status,
+from entitlements_core.policy.terms import (
     Terms,
-    Token,
-    TokenGrant,
     check_restriction,
     check_tags,
     check_text,
     check_time,
     checked,
 )
+from entitlements_core.policy.token import Status, Token, TokenGrant
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -102,57 +99,6 @@ def test_a_scheduled_reset_that_has_passed_zeroes_what_is_shown() -> None:
 def test_anything_that_narrows_is_a_limit(changes: dict[str, object]) -> None:
     assert replace(TOKEN, **changes).has_limits  # type: ignore[arg-type]  # a table's column
     assert not TOKEN.has_limits
-
-
-def test_the_credential_is_the_policys_view() -> None:
-    token = replace(
-        TOKEN,
-        kind=CredentialKind.USER,
-        user="ann",
-        limit_bandwidth=5,
-        limit_bandwidth_unit="Gigabyte",
-        limit_num_downloads=1,
-        limit_num_clients=2,
-        limit_date_range_from=NOW,
-        limit_date_range_to=NOW + DAY,
-        updates_until=NOW,
-        allow_networks=("10.0.0.0/8",),
-        eula_required=True,
-        grants=(
-            TokenGrant(
-                repository="acme/main",
-                limit_package_query="name:^demo$",
-                licence=Licence(enforced=True, number=2, accepted=True),
-                contact="help@acme.example",
-            ),
-            TokenGrant(repository="acme/extra", access=Access.WRITE),
-        ),
-    )
-    credential = token.to_credential(
-        repository="acme/main", number=7, user_has_access=True, eula_url="https://x/eula"
-    )
-    assert (credential.id, credential.identifier, credential.name) == (7, TOKEN.identifier, "Acme")
-    assert (credential.kind, credential.user) == (CredentialKind.USER, "ann")
-    assert credential.user_has_access
-    assert credential.limits == Limits(downloads=1, clients=2, bandwidth=5_000_000_000)
-    assert (credential.valid_from, credential.valid_until) == (NOW, NOW + DAY)
-    assert credential.updates_until == NOW
-    assert credential.networks == token.networks
-    assert credential.contact == "help@acme.example"
-    assert (credential.eula.required, credential.eula.accepted) == (True, True)
-    assert credential.eula.url == "https://x/eula"
-    main, extra = credential.grants
-    assert str(main.restriction) == "name:^demo$"
-    assert (extra.access, extra.restriction) == (Access.WRITE, None)
-    elsewhere = token.to_credential(repository="acme/extra")
-    assert not elsewhere.eula.required
-    assert token.to_credential(repository="acme/none").contact == ""
-
-
-def test_a_restriction_that_cannot_be_read_opens_nothing() -> None:
-    grant = TokenGrant(repository="acme/main", limit_package_query="nonsense:1")
-    with pytest.raises(QuerySyntaxError):
-        replace(TOKEN, grants=(grant,)).to_credential(repository="acme/main")
 
 
 def test_terms_are_the_part_that_can_be_set() -> None:

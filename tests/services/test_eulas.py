@@ -21,8 +21,9 @@ def licensed(product: Product) -> Product:
 
 def _required(product: Product, identifier: str) -> tuple[bool, bool]:
     token = product.tokens.read(identifier)
-    eula = token.to_credential(repository=MAIN).eula
-    return eula.required, eula.accepted
+    grant = token.grant_in(MAIN)
+    assert grant is not None
+    return token.eula_required and grant.licence.enforced, grant.licence.accepted
 
 
 def test_revisions_are_numbered_and_kept(licensed: Product) -> None:

@@ -21,7 +21,8 @@ from entitlements_core.policy.query.syntax import (
     Term,
     TextPattern,
 )
-from entitlements_core.policy.token import Terms, Token
+from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import Token
 from entitlements_core.policy.token_search import parse_token_search
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import UsageRow

@@ -6,7 +6,7 @@ import pytest
 
 from entitlements_core.errors import Conflict, NotFound
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.token import Terms
+from entitlements_core.policy.terms import Terms
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import SecretRow
 from entitlements_core.store.moments import from_micros, to_micros
@@ -58,19 +58,6 @@ def _insert_secret(database: Database) -> None:
             SecretRow.__table__.insert(),  # type: ignore[attr-defined]  # SQLModel's table
             {"digest": b"digest", "repository_id": 1, "token_id": 2, "valid_until": None},
         )
-
-
-def test_the_credential_of_a_token_in_a_repository(filled: Database) -> None:
-    with filled.read() as unit:
-        number = unit.tokens.row("first").id or 0
-        repository = unit.repositories.row_id("acme/main")
-        credential = unit.tokens.credential(number, repository, eula_url="https://x")
-        assert (credential.id, credential.identifier) == (number, "first")
-        assert [grant.repository for grant in credential.grants] == ["acme/extra", "acme/main"]
-        assert credential.eula.url == "https://x"
-        for missing in ((99, repository), (number, 99)):
-            with pytest.raises(NotFound):
-                unit.tokens.credential(*missing)
 
 
 def test_many_tokens_are_loaded_at_once(filled: Database) -> None:
