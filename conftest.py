@@ -1,4 +1,7 @@
-"""The examples of the documentation are tests: every ``python`` block in a page is run."""
+"""The examples of the documentation are tests: every ``python`` block in a page is run.
+
+And a run of continuous integration is the same each time.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import hypothesis
 from flask import Flask, Response, send_from_directory
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
@@ -24,6 +28,11 @@ from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 from flask_static_entitlements import Entitlements
 from tests.wheelhouse import build_wheel
+
+# Everywhere else the search for a counter-example goes on with every run.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @contextmanager

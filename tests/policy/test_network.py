@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from entitlements_core.errors import InvalidValue
@@ -170,6 +170,7 @@ def test_rules_obey_their_definition(
 def test_what_is_denied_is_denied_whatever_is_allowed(
     network: str, address: IPv4Address | IPv6Address
 ) -> None:
+    assume(parse_network(str(address)) != parse_network(network))
     rules = Networks.parse([str(address)], [network])
     if ip_address(str(address)) in parse_network(network):
         assert not rules.admits(address)
