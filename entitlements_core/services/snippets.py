@@ -239,7 +239,7 @@ def _docker(index: Index) -> Snippet:
         text=(
             "# syntax=docker/dockerfile:1\n"
             "# docker build --secret id=vendor_netrc,src=$HOME/.netrc .\n"
-            "RUN --mount=type=secret,id=vendor_netrc,target=/root/.netrc \\\n"
+            "RUN --mount=type=secret,id=vendor_netrc NETRC=/run/secrets/vendor_netrc \\\n"
             f"    pip install --index-url {index.simple} {index.package}\n"
         ),
         warning="An ARG or ENV would stay readable in the image.",
