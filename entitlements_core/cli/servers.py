@@ -95,7 +95,9 @@ def run_waitress(options: Options, settings: "Settings") -> None:
     from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
 
     logging.config.dictConfig(dict(LOGGING))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ctrl-C, too: a shell starts what runs in the background with it ignored.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.default_int_handler)
     app: Callable[..., object] = create_app(settings)
     if options.access_log:
         app = _logged(app)
