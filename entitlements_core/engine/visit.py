@@ -99,49 +99,51 @@ class Visit:
 
     def authorize(self, path: str) -> Deny | None:
         """The decision on a file or its core metadata alone; an allowed download is counted."""
-        match path.split("/"):
-            case [*_, filename]:
-                found = self._find(filename)
-            case _:
-                found = NOT_FOUND
+        found = self._find(path.rpartition("/")[2])
         if isinstance(found, Deny):
             return found
         file, question = found
         if isinstance(question.resource, CoreMetadata) or self._request.method == "HEAD":
             return None
+        # The server in front knows the file by another ETag, and may then send all of it.
+        conditional = self._header("HTTP_IF_RANGE") is not None
         try:
-            # The server in front knows the file by another ETag, and may then send all of it.
-            conditional = self._header("HTTP_IF_RANGE") is not None
             wanted = read_range(None if conditional else self._header("HTTP_RANGE"), file.size)
         except ValueError:
-            return None  # the server in front answers 416 and sends nothing
+            # That server answers 416, unless the file on its disk is another one by now.
+            wanted = None
         start, stop = (0, file.size) if wanted is None else (wanted.start, wanted.stop)
         reserved = self._gate.reserve(question, self._delivery(start, stop - start))
         return reserved if isinstance(reserved, Deny) else None
 
     def _list(self) -> Outgoing:
-        denied = self._denied(ProjectList())
-        media = self._media()
-        if denied is not None or media is None:
-            return self._refuse(denied) if denied else not_acceptable(self._request)
-        view = self._gate.view(self._credential, self._context.repository, self._now)
-        if isinstance(view, Deny):
-            return self._refuse(view)
+        admitted = self._admitted(ProjectList())
+        if isinstance(admitted, Outgoing):
+            return admitted
+        view, media = admitted
         return self._page(self._parts.pages.projects(view, media))
 
     def _project(self, name: str) -> Outgoing:
         resource = _project_page(name)
-        denied = self._denied(resource)
-        media = self._media()
-        if denied is not None or media is None:
-            return self._refuse(denied) if denied else not_acceptable(self._request)
-        view = self._gate.view(self._credential, self._context.repository, self._now)
-        if isinstance(view, Deny):
-            return self._refuse(view)
+        admitted = self._admitted(resource)
+        if isinstance(admitted, Outgoing):
+            return admitted
+        view, media = admitted
         page = self._parts.pages.project(resource.name, view, media)
         if page is None:
             return self._refuse(NOT_FOUND)
         return self._page(self._spelled_out(page, resource, view, media))
+
+    def _admitted(self, resource: Resource) -> tuple[View, MediaType] | Outgoing:
+        """What a page is made with, or the answer instead of it."""
+        denied = self._denied(resource)
+        if denied is not None:
+            return self._refuse(denied)
+        media = self._media()
+        if media is None:
+            return not_acceptable(self._request)
+        view = self._gate.view(self._credential, self._context.repository, self._now)
+        return self._refuse(view) if isinstance(view, Deny) else (view, media)
 
     def _spelled_out(self, page: Page, resource: ProjectPage, view: View, media: MediaType) -> Page:
         """The page with a refusal's reason in its links, where there is no other way to tell it."""
