@@ -1,6 +1,7 @@
 """One suite for every ledger: what is counted, what is refused, and what survives."""
 
 import contextlib
+import fcntl
 import multiprocessing
 import signal
 import sqlite3
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.store import connections
+from entitlements_core.store import connections, ledger_sqlite
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
@@ -756,6 +757,20 @@ def test_a_locked_sqlite_store_is_an_error(
         other.execute("ROLLBACK")
 
     assert outcome(ledger.reserve(entry(token))) == "granted"
+    ledger.close()
+
+
+def test_a_process_that_does_not_let_go_of_its_turn_is_passed_by(
+    sqlite_store: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, token = sqlite_store
+    monkeypatch.setattr(ledger_sqlite, "PATIENCE", 0.05)
+    ledger = Ledger(SqliteLedger(url))
+    with Path(f"{url.removeprefix('sqlite:///')}.lock").open("w") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+
+        assert outcome(ledger.reserve(entry(token))) == "granted"
+
     ledger.close()
 
 
