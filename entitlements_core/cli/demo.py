@@ -6,6 +6,7 @@ and uv show what each of them gets. Everything happens in one directory and on l
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -132,6 +133,8 @@ class Demonstration:
     def start(self) -> None:
         """The Flask server."""
         self._title("A Flask application serves the folder")
+        if importlib.util.find_spec("flask") is None:
+            raise DemoFailed("Flask is missing; run: pip install 'index-entitlements[flask]'")
         (self._work / "app.py").write_text(APP, encoding="utf-8")
         self._console.print("".join(f"  {line}\n" for line in APP.splitlines()), markup=False)
         command = ["flask", "--app", "app.py", "run", "--port", str(self._port)]

@@ -6,9 +6,11 @@ loads what only an administrator needs.
 
 from __future__ import annotations
 
+import importlib.util
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from entitlements_core.errors import ConfigurationError
 from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.query import PackageQuery
@@ -19,7 +21,6 @@ from entitlements_core.services.settings import Settings
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.address import Address
 from entitlements_core.store.ledger import Ledger, LedgerDriver
-from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.versions import HEAD, require_current, stored_revision
@@ -44,6 +45,9 @@ class Core:
         settings: of this server.
         plugins: the registered ones; those of the entry-point group by default.
         clock: tells the time.
+
+    Raises:
+        ConfigurationError: when the store's URL names no database that can be spoken to.
     """
 
     def __init__(
@@ -53,6 +57,11 @@ class Core:
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
         self.address = Address.parse(settings.url)
+        if not self.address.is_sqlite and importlib.util.find_spec("psycopg") is None:
+            raise ConfigurationError(
+                "The store is on PostgreSQL, whose driver is not installed.",
+                "Run: pip install 'index-entitlements[postgres]'",
+            )
 
     @classmethod
     def open(
@@ -245,6 +254,10 @@ class Core:
     def _ledger_driver(self) -> LedgerDriver:
         url = self.settings.url
         if not self.address.is_sqlite:
+            from entitlements_core.store.ledger_postgres import (  # noqa: PLC0415 - an optional extra
+                PostgresLedger,
+            )
+
             return PostgresLedger(url)
         synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
         return SqliteLedger(url, synchronous=synchronous)

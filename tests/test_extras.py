@@ -1,0 +1,69 @@
+"""What is an extra is needed only by whoever asks for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BARE = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {extras!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name in {extras!r} else found(name, *a)
+
+from entitlements_core.cli import main
+sys.argv = ["entitlements", *{arguments!r}]
+main()
+"""
+EXTRAS = ("psycopg", "flask", "werkzeug", "granian", "waitress")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line where no extra is installed."""
+    code = BARE.format(extras=EXTRAS, arguments=arguments)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_store_on_sqlite_needs_no_extra(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    for arguments in (
+        ("init",),
+        ("repo", "add", "acme/prod"),
+        ("token", "create", "--repo", "acme/prod", "--name", "x", "--json"),
+        ("usage", "--json"),
+        ("doctor", "--json"),
+    ):
+        ended = run(*home, *arguments)
+        assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("--database-url", "postgresql://localhost/x", "init"), "index-entitlements[postgres]"),
+        (("serve", "{packages}", "--repo", "acme/prod"), "index-entitlements[serve]"),
+    ],
+)
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, arguments: tuple[str, ...], remedy: str
+) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    run(*home, "init")
+    run(*home, "repo", "add", "acme/prod")
+
+    ended = run(*home, *(part.format(packages=tmp_path) for part in arguments))
+
+    assert ended.returncode == 1
+    assert remedy in ended.stderr
+    assert "Traceback" not in ended.stderr
