@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from entitlements_core.http import Answer, Headers, Presented, problem, refuse
+from entitlements_core.http import Answer, Headers, Presented, line, problem, refuse
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.network import Address
 from entitlements_core.simple import MediaType
@@ -57,7 +57,7 @@ class Outgoing:
 
 def outgoing(answer: Answer) -> Outgoing:
     """An answer without a file, as a response."""
-    return Outgoing(f"{answer.status} {answer.reason}", answer.headers, [answer.body])
+    return Outgoing(line(answer), answer.headers, [answer.body])
 
 
 def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:

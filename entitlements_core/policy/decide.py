@@ -19,7 +19,7 @@ from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.metering import exhausted
-from entitlements_core.policy.network import Address, client_key
+from entitlements_core.policy.network import Address
 from entitlements_core.policy.resource import (
     CoreMetadata,
     DistributionFile,
@@ -239,8 +239,3 @@ def _ask(question: Question, purpose: str) -> str:
 
 def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def client_of(question: Question, *, ipv6_prefix: int = 64) -> str:
-    """The client that this request counts as."""
-    return client_key(question.request.address, ipv6_prefix=ipv6_prefix)

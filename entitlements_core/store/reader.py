@@ -67,12 +67,6 @@ _BY_SECRET: Final = f"""
     JOIN tokens t ON t.id = s.token_id
     WHERE r.owner = ? AND r.slug = ?
 """  # noqa: S608 - only constants are put together
-_BY_SECRET_ALONE: Final = f"""
-    SELECT {_STATE} FROM secrets s
-    JOIN repositories r ON r.id = s.repository_id
-    JOIN tokens t ON t.id = s.token_id
-    WHERE s.digest = ?
-"""  # noqa: S608 - only constants are put together
 _BY_IDENTIFIER: Final = """
     SELECT NULL, t.id, r.id, t.revision, r.revision FROM tokens t
     JOIN grants g ON g.token_id = t.id
@@ -146,15 +140,6 @@ class CredentialReader:
                 self._known.clear()
             self._known[digest, repository] = (heard, opened)
         return _valid(opened, now)
-
-    def find_anywhere(self, digest: bytes, now: datetime) -> tuple[Credential, ...]:
-        """The credentials that a secret opens, one for each repository it is granted in.
-
-        Raises:
-            StoreError: when the store cannot be read.
-        """
-        opened = self._open(_BY_SECRET_ALONE, (digest,))
-        return tuple(found for item in opened if (found := _valid((item,), now)) is not None)
 
     def by_identifier(self, identifier: str, repository: str) -> Credential | None:
         """The credential of a token's public name in `repository`, or None; whatever its state.

@@ -12,7 +12,6 @@ from entitlements_core.policy.credential import Access, CredentialKind, Eula, St
 from entitlements_core.policy.decide import (
     CHECKS,
     Question,
-    client_of,
     covers,
     decide,
     explain,
@@ -416,8 +415,3 @@ def test_the_order_of_the_checks_is_the_policy() -> None:
         "eula_accepted",
         "within_limits",
     ]
-
-
-def test_a_question_counts_as_a_client() -> None:
-    assert client_of(question(address="2001:db8::1")) == "2001:db8::/64"
-    assert client_of(question(address="2001:db8::1"), ipv6_prefix=128) == "2001:db8::1/128"

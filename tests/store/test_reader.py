@@ -111,7 +111,6 @@ def test_every_column_reaches_the_credential(database_url: str, database: Databa
     )
 
     assert reader.find(DIGEST, REPOSITORY, NOW) == expected
-    assert reader.find_anywhere(DIGEST, NOW) == (expected,)
     assert reader.by_identifier(TOKEN, REPOSITORY) == expected
     reader.close()
 
@@ -152,10 +151,6 @@ def test_a_secret_opens_a_token_of_its_own_in_each_repository(store: Store) -> N
     assert here is not None
     assert there is not None
     assert (here.identifier, there.identifier) == (TOKEN, "mnopqrstuvwx")
-    assert {one.identifier for one in store.reader.find_anywhere(DIGEST, NOW)} == {
-        TOKEN,
-        "mnopqrstuvwx",
-    }
     assert store.reader.by_identifier(TOKEN, "acme/beta") is None
     assert store.reader.by_identifier("nobody", REPOSITORY) is None
 
@@ -181,7 +176,6 @@ def test_a_previous_secret_opens_until_its_end(
         assert store.find(now=NOW) is not None
 
     assert (store.find(now=now) is not None) is opens
-    assert len(store.reader.find_anywhere(DIGEST, now)) == opens
     assert store.find(OTHER, now) is not None
 
 
