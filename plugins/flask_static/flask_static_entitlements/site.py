@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any, Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
@@ -71,6 +72,16 @@ class Site:
             EntitlementsError: when the key, the store or a repository cannot be used.
         """
         self._opened()
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Open everything, and wait until the catalogs are built; for tests.
+
+        Raises:
+            EntitlementsError: as `start` does.
+        """
+        indexes, deadline = self._opened().indexes.values(), time.monotonic() + seconds
+        while not all(index.is_ready for index in indexes) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def checkpoint(self, repository: str = "") -> Checkpoint:
         """The gate of a repository.
