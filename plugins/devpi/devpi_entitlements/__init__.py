@@ -1,0 +1,1 @@
+"""The devpi-server adapter."""

@@ -1,0 +1,1 @@
+"""Tests of the Flask adapter and the WSGI and ASGI wrappers."""
