@@ -21,7 +21,7 @@ from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import Fact, FileFacts
 from entitlements_core.policy.metering import Account, rolled
-from entitlements_core.policy.network import client_key
+from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
 from entitlements_core.services.throttle import Throttle
@@ -51,6 +51,10 @@ class Reader(Protocol):
 
     def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
         """The credential that a digested secret opens in `repository`."""
+        ...
+
+    def repositories(self, digest: bytes, now: datetime) -> tuple[str, ...]:
+        """The repositories that a digested secret opens, sorted."""
         ...
 
     def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
@@ -126,24 +130,45 @@ class Gate:
             request: the repository decides which token a secret names.
             now: aware, UTC.
         """
-        if presented is None:
-            return UNAUTHORIZED
-        if presented.secret.startswith("${"):
-            return UNEXPANDED
+        secret = _secret_of(presented)
+        if isinstance(secret, Deny):
+            return secret
         try:
-            found = self._find(presented.secret, request, now)
+            found = self._find(secret, request, now)
         except CredentialInvalid:
             found = None
         except EntitlementsError as error:
-            log.error("a token could not be looked up: %s", error)  # noqa: TRY400 - expected kind
-            return UNAVAILABLE
+            return _cannot_look_up(error)
         if found is None:
-            self._throttle.miss(client_key(request.address, ipv6_prefix=self._ipv6_prefix))
-            return UNKNOWN
+            return self._miss(request.address)
         if isinstance(found, Credential) and found.kind is CredentialKind.USER:
             reads = self._plugins.user_may_read(found.user, request.repository)
             return replace(found, user_has_access=reads)
         return found
+
+    def repositories(
+        self, presented: Presented | None, address: Address | None, now: datetime
+    ) -> tuple[str, ...] | Deny:
+        """The repositories (``owner/slug``, sorted) that a secret opens; never an empty tuple.
+
+        For an address that names none, such as ``/+t/SECRET/simple/`` of a host with many. Only
+        tokens of the store are found: a plugin's source of credentials can say whether a secret
+        opens a given repository, not which ones it opens. It grants nothing, either: the request
+        in the repository that is chosen has to be authenticated like any other.
+
+        Args:
+            presented: the secret of the request, or None.
+            address: of the client, as in `RequestContext`.
+            now: aware, UTC.
+        """
+        secret = _secret_of(presented)
+        if isinstance(secret, Deny):
+            return secret
+        try:
+            opened = self._opened(secret, now)
+        except EntitlementsError as error:
+            return _cannot_look_up(error)
+        return opened or self._miss(address)
 
     def decide(self, question: Question) -> Decision:
         """The policy's answer, then the vetoes'; observers are told."""
@@ -236,6 +261,16 @@ class Gate:
             found = self._plugins.find_credential(secret, request)
         return found
 
+    def _opened(self, secret: str, now: datetime) -> tuple[str, ...]:
+        if not secrets.may_exist(secret):
+            return ()
+        return self._reader.repositories(self._sealer.digest(secret), now)
+
+    def _miss(self, address: Address | None) -> Deny:
+        """Note an unknown secret, which may wait."""
+        self._throttle.miss(client_key(address, ipv6_prefix=self._ipv6_prefix))
+        return UNKNOWN
+
     def _completion(self, grant: Grant, repository: str) -> Completion | Deny | None:
         """What adds the facts that a restriction asks for and an index does not know.
 
@@ -293,3 +328,15 @@ class Gate:
                 length=entry.length,
             )
         )
+
+
+def _secret_of(presented: Presented | None) -> str | Deny:
+    """The secret to look up, or why there is none."""
+    if presented is None:
+        return UNAUTHORIZED
+    return UNEXPANDED if presented.secret.startswith("${") else presented.secret
+
+
+def _cannot_look_up(error: EntitlementsError) -> Deny:
+    log.error("a token could not be looked up: %s", error)
+    return UNAVAILABLE

@@ -30,6 +30,7 @@ from entitlements_core.store.address import Address
 from entitlements_core.store.connections import ConnectionStack, open_stack
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of
 from entitlements_core.store.moments import from_micros, to_micros
+from entitlements_core.store.remembered import CAPACITY, Remembered
 from entitlements_core.store.signal import CommitSignal
 
 __all__ = ["CredentialReader", "Parse"]
@@ -39,10 +40,11 @@ Parse = Callable[[str], PackageQuery]
 Opened = tuple[tuple[int | None, Credential], ...]
 """Credentials, each with the moment its secret ends (exclusive, microseconds) or None."""
 
+Places = tuple[tuple[int | None, str], ...]
+"""Names of repositories, each with the moment the secret ends there, as above."""
+
 Rows = list[tuple[Any, ...]]
 
-REMEMBERED: Final = 16_384
-"""How many credentials are kept ready."""
 ATTEMPTS: Final = 5
 
 _COLUMNS: Final = """
@@ -72,6 +74,12 @@ _BY_IDENTIFIER: Final = """
     JOIN grants g ON g.token_id = t.id
     JOIN repositories r ON r.id = g.repository_id
     WHERE t.identifier = ? AND r.owner = ? AND r.slug = ?
+"""
+_OPENED: Final = """
+    SELECT s.valid_until, r.owner, r.slug FROM secrets s
+    JOIN tokens t ON t.id = s.token_id AND t.state <> 'deleted'
+    JOIN repositories r ON r.id = s.repository_id AND r.removed_at IS NULL
+    WHERE s.digest = ?
 """
 _CREDENTIAL: Final = f"""
     SELECT {_COLUMNS} FROM tokens t
@@ -108,7 +116,8 @@ class CredentialReader:
         address = Address.parse(url)
         self._file = address.path if address.is_sqlite else None
         self._signal: tuple[int, CommitSignal | None, Any] = (0, None, None)
-        self._known: dict[tuple[bytes, str], tuple[bytes, Opened]] = {}
+        self._known = Remembered[tuple[bytes, str], Opened]()
+        self._places = Remembered[bytes, Places]()
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
 
@@ -120,7 +129,7 @@ class CredentialReader:
                 # A word of another version, a restriction whose plugin is gone: never open.
                 raise StoreError(f"The token {row[0][1]} cannot be read: {error}") from error
 
-        self._load = lru_cache(maxsize=REMEMBERED)(load)
+        self._load = lru_cache(maxsize=CAPACITY)(load)
 
     def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
         """The credential that a secret opens in `repository` (``owner/slug``), or None.
@@ -130,16 +139,31 @@ class CredentialReader:
         """
         # Listened to before the statement: what is committed in between is heard the next time.
         heard = self._listen()
-        known = self._known.get((digest, repository))
-        if known is not None and known[0] == heard:
-            return _valid(known[1], now)
-        owner, _, slug = repository.partition("/")
-        opened = self._open(_BY_SECRET, (digest, owner, slug))
-        if heard is not None and opened:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[digest, repository] = (heard, opened)
+        opened = self._known.get((digest, repository), heard)
+        if opened is None:
+            owner, _, slug = repository.partition("/")
+            opened = self._open(_BY_SECRET, (digest, owner, slug))
+            if opened:  # what nobody knows is not worth the room
+                self._known.keep((digest, repository), heard, opened)
         return _valid(opened, now)
+
+    def repositories(self, digest: bytes, now: datetime) -> tuple[str, ...]:
+        """The repositories (``owner/slug``, sorted) that a secret opens; empty for an unknown one.
+
+        Those that were not removed, where the secret is the current one of a token that is not
+        deleted, or a previous one that still overlaps.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        heard = self._listen()
+        places = self._places.get(digest, heard)
+        if places is None:
+            rows = self._read(_OPENED, (digest,))
+            places = tuple((until, f"{owner}/{slug}") for until, owner, slug in rows)
+            if places:
+                self._places.keep(digest, heard, places)
+        return tuple(sorted(name for until, name in places if _lives(until, now)))
 
     def by_identifier(self, identifier: str, repository: str) -> Credential | None:
         """The credential of a token's public name in `repository`, or None; whatever its state.
@@ -254,9 +278,13 @@ def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:
 def _valid(opened: Opened, now: datetime) -> Credential | None:
     """The credential whose secret is current, or one that is replaced but still overlaps."""
     for until, credential in opened:
-        if until is None or to_micros(now) < until:
+        if _lives(until, now):
             return credential
     return None
+
+
+def _lives(until: int | None, now: datetime) -> bool:
+    return until is None or to_micros(now) < until
 
 
 def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credential:

@@ -58,6 +58,12 @@ class MemoryReader:
             raise self.failure
         return self.known.get((digest, repository))
 
+    def repositories(self, digest: bytes, now: datetime) -> tuple[str, ...]:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return tuple(sorted(name for known, name in self.known if known == digest))
+
     def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
         self.asked += 1
         if self.failure is not None:
@@ -304,6 +310,49 @@ def test_without_a_host_a_user_token_opens_nothing() -> None:
     denied = found.gate.decide(question(known))
     assert isinstance(denied, Deny)
     assert denied.reason is Reason.USER_WITHOUT_ACCESS
+
+
+# Which repositories a secret opens.
+
+
+def test_a_known_secret_says_what_it_opens() -> None:
+    found = setup(whose=credential())
+    found.reader.known[KEYRING.digest(SECRET), "acme/beta"] = credential()
+    opened = found.gate.repositories(presented(), CONTEXT.address, NOW)
+    assert opened == ("acme/beta", REPOSITORY)
+    assert found.misses == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, UNAUTHORIZED), (presented("${TOKEN}"), UNEXPANDED)]
+)
+def test_no_secret_opens_no_repository(given: Presented | None, expected: Deny) -> None:
+    found = setup(whose=credential())
+    assert found.gate.repositories(given, None, NOW) is expected
+    assert found.reader.asked == 0
+    assert found.misses == []
+
+
+@pytest.mark.parametrize(("secret", "looked_up"), [("another-secret", True), ("short", False)])
+def test_an_unknown_secret_opens_no_repository_and_is_noted(
+    secret: str,
+    looked_up: bool,  # noqa: FBT001 - a column
+) -> None:
+    found = setup(Source(credential(id=0)), whose=credential())
+    assert found.gate.repositories(presented(secret), CONTEXT.address, NOW) is UNKNOWN
+    assert found.misses == ["2001:db8::/64"]
+    assert found.reader.asked == looked_up
+
+
+def test_what_a_secret_opens_is_unavailable_with_the_store(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = setup(whose=credential())
+    found.reader.failure = StoreError("The disk is gone.")
+    assert found.gate.repositories(presented(), CONTEXT.address, NOW) is UNAVAILABLE
+    assert found.misses == []
+    assert "The disk is gone." in caplog.text
+    assert SECRET not in caplog.text
 
 
 # Decide.

@@ -24,6 +24,7 @@ from entitlements_core.policy.network import Networks
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store import reader as module
+from entitlements_core.store import remembered
 from entitlements_core.store.database import Database
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import EulaRevision
@@ -421,13 +422,78 @@ def test_a_token_that_changes_once_meanwhile_is_read_again(
 
 
 def test_only_so_many_secrets_are_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 2)
+    monkeypatch.setattr(remembered, "CAPACITY", 2)
     digests = [bytes([number]) * 32 for number in range(5)]
     for number, digest in enumerate(digests):
         add_token(store.database, f"token{number}", digest=digest)
     for digest in digests * 2:
         assert store.find(digest) is not None
         assert len(store.reader._known) <= 2
+
+
+def test_which_repositories_a_secret_opens(store: Store) -> None:
+    add_repository(store.database, "acme/beta")
+    add_repository(store.database, "acme/empty")
+    add_token(store.database, digest=DIGEST)
+    add_token(store.database, "mnopqrstuvwx", digest=DIGEST, repository="acme/beta")
+    add_token(store.database, "yzabcdefghij", digest=OTHER, repository="acme/empty")
+
+    assert store.reader.repositories(DIGEST, NOW) == ("acme/beta", REPOSITORY)
+    assert store.reader.repositories(OTHER, NOW) == ("acme/empty",)
+    assert store.reader.repositories(b"?" * 32, NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "opened"),
+    [
+        (NOW, (REPOSITORY,)),
+        (NOW + HOUR - timedelta(microseconds=1), (REPOSITORY,)),
+        (NOW + HOUR, ()),
+    ],
+)
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_previous_secret_opens_its_repositories_until_its_end(
+    store: Store,
+    now: datetime,
+    opened: tuple[str, ...],
+    warm: bool,  # noqa: FBT001 - a column
+) -> None:
+    add_token(store.database, digest=DIGEST)
+    store.change(
+        lambda unit: unit.secrets.put(
+            TOKEN, [REPOSITORY], OTHER, sealed=None, at=NOW, previous_until=NOW + HOUR
+        )
+    )
+    if warm:
+        assert store.reader.repositories(DIGEST, NOW) == (REPOSITORY,)
+
+    assert store.reader.repositories(DIGEST, now) == opened
+    assert store.reader.repositories(OTHER, now) == (REPOSITORY,)
+
+
+@pytest.mark.parametrize(
+    ("edit", "opened"),
+    [
+        (lambda unit: unit.tokens.set_state(TOKEN, State.DISABLED, at=NOW, by="v"), True),
+        (lambda unit: unit.tokens.set_state(TOKEN, State.DELETED, at=NOW, by="v"), False),
+        (lambda unit: unit.secrets.drop(TOKEN), False),
+        (put(OTHER), False),
+        (lambda unit: unit.repositories.remove(REPOSITORY, NOW), False),
+    ],
+    ids=["disabled", "deleted", "secrets-dropped", "replaced", "repository-removed"],
+)
+def test_what_a_secret_opens_changes_at_once(
+    store: Store,
+    edit: Callable[[Unit], object],
+    opened: bool,  # noqa: FBT001 - the answer
+) -> None:
+    add_token(store.database, digest=DIGEST)
+    for _ in range(2):
+        assert store.reader.repositories(DIGEST, NOW) == (REPOSITORY,)
+
+    store.change(edit)
+
+    assert store.reader.repositories(DIGEST, NOW) == ((REPOSITORY,) if opened else ())
 
 
 def test_the_counters_of_a_token(store: Store) -> None:
@@ -511,6 +577,8 @@ def test_a_missing_store_is_an_error_and_is_not_made(tmp_path: Path) -> None:
     reader = CredentialReader(f"sqlite:///{tmp_path / 'store.db'}")
     with pytest.raises(StoreError, match="cannot be opened"):
         reader.find(DIGEST, REPOSITORY, NOW)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        reader.repositories(DIGEST, NOW)
     assert list(tmp_path.iterdir()) == []
 
 
