@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli import terms
+from entitlements_core.cli.naming import require_repositories
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
@@ -60,6 +61,7 @@ def create(  # noqa: PLR0913 - one option for each field
     ]
     custom = None if secret is None else read_secret(secret)
     with run.open() as core:
+        require_repositories(core, repo)
         issued = core.lifecycle.create(
             name, opened, actor=run.actor, secret=custom, enabled=not disabled, **changes
         )

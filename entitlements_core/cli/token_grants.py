@@ -4,6 +4,7 @@ import typer
 
 from entitlements_core.cli import terms
 from entitlements_core.cli.documents import instant
+from entitlements_core.cli.naming import require_repositories
 from entitlements_core.cli.options import AsJson, RepositoryName, SlugPerm
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
@@ -32,6 +33,7 @@ def grant(  # noqa: PLR0913 - one option for each field
         limit_package_query=query,
     )
     with run.open() as core:
+        require_repositories(core, [repository])
         edited = core.lifecycle.grant(slug_perm, opened, actor=run.actor)
         emit_token(
             edited.token,

@@ -1,7 +1,8 @@
 """Use cases of repositories: add, list, show, edit, remove."""
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
@@ -27,11 +28,13 @@ __all__ = [
     "check_repository_name",
 ]
 
+log: Final = logging.getLogger("entitlements.repositories")
+
 DEFAULT_TOKEN: Final = "Default"  # noqa: S105 - the name of a token, as at Cloudsmith
 _LONGEST_PART: Final = 100
 _LONGEST_DESCRIPTION: Final = 2_000
 _LONGEST_CONTACT: Final = 255
-_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PART: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]*")
 _RESERVED: Final = RESERVED | {"simple", "static", "api", "admin", "health", "metrics"}
 """Words that a host or our own pages answer themselves."""
 
@@ -53,8 +56,16 @@ class AddedRepository:
     default_token: Issued | None = None
 
 
-def check_repository_name(name: str) -> str:
-    """`name`, if it is ``owner/slug`` with parts of 1 to 100 letters, digits, ``.``, ``_``, ``-``.
+def check_repository_name(name: str, *, hosted: bool = False) -> str:
+    """`name`, if it is ``owner/slug`` with parts of 1 to 100 of ``A-Z a-z 0-9 . _ - @``.
+
+    They are the ASCII characters that devpi-server allows in a user and an index (its
+    ``is_valid_name``). A part does not begin with a dash or dot, which tools take for an option or
+    a hidden file.
+
+    Args:
+        name: of a repository.
+        hosted: a host serves it already, so a reserved word in it shadows nothing.
 
     Raises:
         InvalidValue: naming ``repository``.
@@ -64,15 +75,15 @@ def check_repository_name(name: str) -> str:
         problem = f"{name!r} is no repository name."
     elif max(map(len, parts)) > _LONGEST_PART:
         problem = f"A part of {name!r} is longer than {_LONGEST_PART} characters."
-    elif any(part.lower() in _RESERVED for part in parts):
+    elif not hosted and any(part.lower() in _RESERVED for part in parts):
         problem = f"A part of {name!r} is a reserved word."
     else:
         return name
     raise InvalidValue(
         "repository",
         problem,
-        "Write owner/slug with letters, digits, dots, dashes and underscores,"
-        " each part beginning with a letter or digit.",
+        "Write owner/slug with letters, digits, dots, dashes, underscores and at signs,"
+        " neither part beginning with a dot or dash.",
     )
 
 
@@ -100,6 +111,7 @@ class RepositoryService:
     ) -> None:
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
         self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets, parse=parse)
+        self._unusable: set[str] = set()
 
     def add(
         self,
@@ -118,17 +130,39 @@ class RepositoryService:
         """
         check_repository_name(name)
         with self._operations.begin(actor) as operation:
-            repository = _edited(
-                Repository(name=name, created_at=operation.now, created_by=operation.actor), fields
-            )
+            repository = _edited(_new(operation, name), fields)
             if repository.enforce_eula:
                 raise _no_licence(name)
-            operation.unit.repositories.add(repository)
-            operation.record("repository.added", name, after=_facts(repository))
+            _add(operation, repository)
             issued = self._default_token(operation, repository) if default_token else None
             return AddedRepository(
                 repository=operation.unit.repositories.get(name), default_token=issued
             )
+
+    def ensure(self, names: Iterable[str], *, actor: str) -> tuple[str, ...]:
+        """Add those of `names` that are missing, without default tokens; gives what was added.
+
+        For a host whose users make repositories themselves. Nothing is written while none is
+        missing, and several processes may do it at once: each name is added by one of them. A name
+        that no repository can have is passed over and logged, once: nothing opens it.
+
+        Args:
+            names: ``owner/slug`` of every repository that the host serves.
+            actor: who is written into the audit.
+
+        Raises:
+            StoreError: when the store cannot be read or written.
+        """
+        wanted = {name for name in names if self._can_be(name)}
+        with self._operations.database.read() as unit:
+            missing = wanted - unit.repositories.names()
+        if not missing:
+            return ()
+        with self._operations.begin(actor) as operation:
+            added = sorted(missing - operation.unit.repositories.names())
+            for name in added:
+                _add(operation, _new(operation, name))
+            return tuple(added)
 
     def all(self) -> tuple[Repository, ...]:
         """Every repository, by name."""
@@ -198,6 +232,17 @@ class RepositoryService:
             operation.record("repository.removed", name, before={"tokens": len(tokens)})
             return tuple(token for token in deleted if token.state is State.DELETED)
 
+    def _can_be(self, name: str) -> bool:
+        if name in self._unusable:
+            return False
+        try:
+            check_repository_name(name, hosted=True)
+        except InvalidValue as error:
+            log.warning("no token can open a repository of the host: %s", error)
+            self._unusable.add(name)
+            return False
+        return True
+
     def _default_token(self, operation: Operation, repository: Repository) -> Issued:
         draft = Draft(
             terms=Terms(name=DEFAULT_TOKEN, owner=repository.owner),
@@ -218,6 +263,15 @@ def close(operation: Operation, token: Token, repository: str) -> Token:
     unit.secrets.drop(identifier)
     unit.tokens.set_state(identifier, State.DELETED, at=operation.now, by=operation.actor)
     return operation.record_token("token.deleted", token, identifier)
+
+
+def _new(operation: Operation, name: str) -> Repository:
+    return Repository(name=name, created_at=operation.now, created_by=operation.actor)
+
+
+def _add(operation: Operation, repository: Repository) -> None:
+    operation.unit.repositories.add(repository)
+    operation.record("repository.added", repository.name, after=_facts(repository))
 
 
 def _goes_unasked(token: Token) -> bool:

@@ -32,6 +32,13 @@ class Repositories:
         order = (col(RepositoryRow.owner), col(RepositoryRow.slug))
         return tuple(map(_repository, self.session.exec(query.order_by(*order))))
 
+    def names(self) -> frozenset[str]:
+        """The names of all repositories that were not removed."""
+        query = select(RepositoryRow.owner, RepositoryRow.slug).where(
+            col(RepositoryRow.removed_at).is_(None)
+        )
+        return frozenset(f"{owner}/{slug}" for owner, slug in self.session.exec(query))
+
     def add(self, repository: Repository) -> None:
         """Make `repository`, or take up the row of one of that name that was removed.
 

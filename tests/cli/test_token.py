@@ -191,3 +191,25 @@ def test_names_are_printed_as_they_are(cli: CommandLine) -> None:
     assert name in cli("token", "show", slug).out
     assert name in cli("token", "list").out
     assert json.dumps(name, ensure_ascii=False) in cli("token", "list", "--json").out
+
+
+def test_an_unknown_repository_is_answered_with_those_there_are(cli: CommandLine) -> None:
+    problem = "There is no repository 'acme/nope'; there is acme/beta, acme/prod."
+    refused = cli.refused("token", "create", "--repo", "acme/nope", "--name", "Customer")
+    assert refused["code"] == "not_found"
+    assert refused["detail"].startswith(problem)
+    assert "entitlements repo add" in refused["detail"]
+    assert "devpi-server" in refused["detail"]
+    found = cli.token()
+    refused = cli.refused("token", "grant", found["slug_perm"], "acme/nope")
+    assert refused["detail"].startswith(problem)
+
+
+def test_only_some_of_many_repositories_are_named(empty: CommandLine) -> None:
+    empty.done("init")
+    create = ("token", "create", "--repo", "acme/nope", "--name", "Customer")
+    assert "there is none yet" in empty.refused(*create)["detail"]
+    core = empty.core()
+    core.repositories.ensure([f"acme/r{number:02}" for number in range(12)], actor="test")
+    core.close()
+    assert "acme/r08, acme/r09 and 2 more." in empty.refused(*create)["detail"]

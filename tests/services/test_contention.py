@@ -46,6 +46,13 @@ def test_a_user_who_asks_twice_at_once_gets_one_token(product: Product) -> None:
     assert len({repr(outcome) for outcome in outcomes}) == 1
 
 
+def test_a_repository_of_a_host_is_added_by_one_of_its_processes(product: Product) -> None:
+    names = ["root/pypi", "root/dev", MAIN]
+    outcomes = _at_once(*[lambda: product.repositories.ensure(names, actor="devpi")] * 6)
+    assert sorted(map(repr, outcomes)) == ["('root/dev', 'root/pypi')"] + ["()"] * 5
+    assert product.reports.audit(repository="root/pypi").total == 1
+
+
 def test_licence_revisions_are_numbered_one_after_the_other(product: Product) -> None:
     _at_once(*[lambda: product.eulas.add(MAIN, "Be kind.", actor="lawyer") for _ in range(6)])
     assert [found.number for found in product.eulas.all(MAIN)] == [6, 5, 4, 3, 2, 1]

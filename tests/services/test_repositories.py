@@ -55,6 +55,8 @@ def test_a_repository_is_added_once(product: Product) -> None:
         "a/b/c",
         "-a/b",
         "a/.b",
+        "../b",
+        "a/+b",
         "a b/c",
         "ä/b",
         "a/b\n",
@@ -68,9 +70,64 @@ def test_names_that_cannot_be(product: Product, name: str) -> None:
     assert caught.value.field == "repository"
 
 
-@pytest.mark.parametrize("name", ["root/pypi", "A1._-/z.Z-_", "a/" + "x" * 100])
+@pytest.mark.parametrize(
+    "name", ["root/pypi", "A1._-/z.Z-_", "a/" + "x" * 100, "ann@acme.example/_dev", "@a/b@"]
+)
 def test_names_that_can_be(name: str) -> None:
     assert check_repository_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["admin/prod", "acme/Simple", "packages/static"])
+def test_reserved_words_are_no_harm_where_a_host_has_them(name: str) -> None:
+    with pytest.raises(InvalidValue, match="reserved word"):
+        check_repository_name(name)
+    assert check_repository_name(name, hosted=True) == name
+
+
+def test_missing_repositories_of_a_host_are_added(product: Product) -> None:
+    names = ["acme/main", "root/pypi", "admin/prod", "root/pypi"]
+
+    assert product.repositories.ensure(names, actor="devpi") == ("admin/prod", "root/pypi")
+
+    added = product.repositories.show("root/pypi")
+    assert (added.created_at, added.created_by) == (START, "devpi")
+    assert product.tokens.list(repository="root/pypi").total == 0
+    [entry] = product.reports.audit(repository="admin/prod").items
+    assert (entry.actor, entry.action) == ("devpi", "repository.added")
+
+
+def test_repositories_that_are_there_are_left_alone(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product.repositories.edit("acme/main", actor="admin", contact="help@acme.example")
+    monkeypatch.setattr(product.database, "begin", None)  # nothing is written
+
+    assert product.repositories.ensure(["acme/main", "acme/extra"], actor="devpi") == ()
+    assert product.repositories.ensure([], actor="devpi") == ()
+    assert product.repositories.show("acme/main").contact == "help@acme.example"
+
+
+def test_a_removed_repository_that_a_host_still_has_is_added_again(product: Product) -> None:
+    issued = product.create("One")
+    product.repositories.remove("acme/main", actor="admin", force=True)
+
+    assert product.repositories.ensure(["acme/main"], actor="devpi") == ("acme/main",)
+
+    assert product.opens(issued.secret, "acme/main") is None
+
+
+def test_names_that_no_repository_can_have_are_logged_once(
+    product: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    repositories = product.repositories
+    names = ["-odd/index", "root/pypi", "ä/b", "nothing"]
+
+    assert repositories.ensure(names, actor="devpi") == ("root/pypi",)
+    assert repositories.ensure(names, actor="devpi") == ()
+
+    logged = [record.getMessage() for record in caplog.records]
+    assert len(logged) == 3
+    assert "'-odd/index' is no repository name" in logged[0]
 
 
 def test_edit_raises_the_revision_and_is_recorded(product: Product) -> None:

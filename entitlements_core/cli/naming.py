@@ -1,0 +1,37 @@
+"""Repositories as a command names them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from entitlements_core.errors import NotFound
+
+if TYPE_CHECKING:
+    from entitlements_core.services.wiring import Core
+
+__all__ = ["require_repositories"]
+
+_SHOWN: Final = 10
+
+
+def require_repositories(core: "Core", names: Sequence[str]) -> None:
+    """Return when all of `names` exist. Only here, where a vendor asks, the others are named.
+
+    Raises:
+        NotFound: saying which there are, and how a repository comes about.
+    """
+    known = [found.name for found in core.repositories.all()]
+    missing = next((name for name in names if name not in known), None)
+    if missing is None:
+        return
+    raise NotFound(
+        f"There is no repository {missing!r}; {_there_is(known)}.",
+        "Check the name (owner/slug), or add it with `entitlements repo add`."
+        " The indexes of devpi-server are here once it was started with the plugin.",
+    )
+
+
+def _there_is(known: Sequence[str]) -> str:
+    if not known:
+        return "there is none yet"
+    rest = len(known) - _SHOWN
+    return f"there is {', '.join(known[:_SHOWN])}" + (f" and {rest} more" if rest > 0 else "")
