@@ -10,7 +10,16 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 
-__all__ = ["Body", "DirectSender", "Offload", "OpenFile", "Sender", "open_current", "plan"]
+__all__ = [
+    "Body",
+    "DirectSender",
+    "Offload",
+    "OpenFile",
+    "Sender",
+    "StoredFile",
+    "open_current",
+    "plan",
+]
 
 CHUNK: Final = 256 * 1024
 """Bytes read at a time; a file up to this size is sent in one piece."""
@@ -18,17 +27,41 @@ CHUNK: Final = 256 * 1024
 CONTENT_TYPE: Final = "application/octet-stream"
 
 
+class StoredFile(Protocol):
+    """Where a distribution file lies."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Absolute."""
+        ...
+
+    @property
+    def relative(self) -> str:
+        """The path below its root."""
+        ...
+
+    @property
+    def root_index(self) -> int:
+        """Which root, counted from 0."""
+        ...
+
+
 @dataclass(slots=True)
 class OpenFile:
-    """A distribution file that is what the catalog says it is.
+    """A distribution file that is what its index says it is.
 
     Attributes:
-        file: the catalog's row.
+        file: what the index knows of it.
         descriptor: open for reading; closed by whoever sends it.
         etag: strong and quoted, of the contents.
     """
 
-    file: CatalogFile
+    file: StoredFile
     descriptor: int
     etag: str
 

@@ -30,6 +30,7 @@ class Fact(Enum):
     LATEST = "latest"
     """Whether the version is the project's latest."""
     UPLOADED = "uploaded"
+    SIZE = "size"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

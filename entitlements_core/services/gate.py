@@ -147,7 +147,12 @@ class Gate:
         return found
 
     def repositories(
-        self, presented: Presented | None, address: Address | None, now: datetime
+        self,
+        presented: Presented | None,
+        address: Address | None,
+        now: datetime,
+        *,
+        only_tokens: bool = True,
     ) -> tuple[str, ...] | Deny:
         """The repositories (``owner/slug``, sorted) that a secret opens; never an empty tuple.
 
@@ -160,6 +165,8 @@ class Gate:
             presented: the secret of the request, or None.
             address: of the client, as in `RequestContext`.
             now: aware, UTC.
+            only_tokens: an unknown secret is a guess, and slowed. False where it may as well be
+                the password of one of the host's users.
         """
         secret = _secret_of(presented)
         if isinstance(secret, Deny):
@@ -168,7 +175,7 @@ class Gate:
             opened = self._opened(secret, now)
         except EntitlementsError as error:
             return _cannot_look_up(error)
-        return opened or self._miss(address)
+        return opened or (self._miss(address) if only_tokens else UNKNOWN)
 
     def decide(self, question: Question) -> Decision:
         """The policy's answer, then the vetoes'; observers are told."""

@@ -315,6 +315,14 @@ def test_without_a_host_a_user_token_opens_nothing() -> None:
 # Which repositories a secret opens.
 
 
+def test_what_may_be_the_password_of_a_user_is_no_guess() -> None:
+    found = setup()
+    assert found.gate.repositories(presented(), CONTEXT.address, NOW, only_tokens=False) is UNKNOWN
+    assert found.misses == []
+    assert found.gate.repositories(presented(), CONTEXT.address, NOW) is UNKNOWN
+    assert len(found.misses) == 1
+
+
 def test_a_known_secret_says_what_it_opens() -> None:
     found = setup(whose=credential())
     found.reader.known[KEYRING.digest(SECRET), "acme/beta"] = credential()

@@ -152,7 +152,13 @@ _ALL = (
         help="whether the version is a pre-release or a development release",
         example="prerelease:false",
     ),
-    Field(name="size", kind=Kind.SIZE, help="size of the file in bytes", example="size:<10MB"),
+    Field(
+        name="size",
+        kind=Kind.SIZE,
+        help="size of the file in bytes",
+        example="size:<10MB",
+        needs=Fact.SIZE,
+    ),
     Field(
         name="uploaded",
         kind=Kind.DATE,

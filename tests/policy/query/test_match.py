@@ -225,6 +225,7 @@ def test_dependencies_alone_show_that_metadata_was_read() -> None:
         ("NOT requires_python:3", {Fact.METADATA}),
         ("checksum:a downloads:>1", {Fact.CHECKSUM, Fact.DOWNLOADS}),
         ("uploaded:today", {Fact.UPLOADED}),
+        ("NOT size:>1MB", {Fact.SIZE}),
         ("tag:latest", {Fact.LATEST}),
         ("tag:*", {Fact.LATEST}),
         ("tag:~^la", {Fact.LATEST}),
