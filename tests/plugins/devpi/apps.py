@@ -122,7 +122,7 @@ class DevpiApp:
             stage = self.xom.model.getstage(index)
             links = stage.get_releaselinks(project)
             [entry] = [link for link in links if link.basename == filename]
-            return f"/{entry.entrypath}"
+            return "/" + str(entry.entrypath).partition("#")[0]
 
     def token(
         self,

@@ -85,6 +85,8 @@ OTHERS_WARNINGS: Final = (
     "ignore::DeprecationWarning:passlib",
     "ignore::DeprecationWarning:pyramid",
     "ignore::DeprecationWarning:webob",
+    "ignore:open_text is deprecated:DeprecationWarning",  # genconfig reads its templates by it
+    "ignore:read_text is deprecated:DeprecationWarning",
 )
 """What others warn about, in the form of ``filterwarnings``."""
 
