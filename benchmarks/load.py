@@ -120,13 +120,18 @@ def free_port() -> int:
 
 
 def closed_loop(
-    port: int, path: str, secrets: Path | None = None, headers: Sequence[str] = ()
+    port: int,
+    path: str,
+    secrets: Path | None = None,
+    headers: Sequence[str] = (),
+    *,
+    connections: int = CONNECTIONS,
 ) -> Rate:
-    """As many requests as 8 connections get answered; with `secrets`, each by another token."""
+    """As many requests as the connections get answered; with `secrets`, each by another token."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("make bench needs wrk; on Debian: apt-get install wrk")
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency"]
+    options = ["-t1", f"-c{connections}", f"-d{SECONDS}", "--latency"]
     options += [item for header in headers for item in ("-H", header)]
     url = f"http://127.0.0.1:{port}"
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
