@@ -17,6 +17,7 @@ from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Sc
 from entitlements_core.engine.inventory import Inventory
 from entitlements_core.engine.scan import Problem, distribution_of, is_passed_over, parents
 from entitlements_core.engine.snapshot import EMPTY, CatalogFile, Snapshot
+from entitlements_core.engine.source import Directories, Source
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
 
@@ -59,6 +60,7 @@ class Catalog:
         cache: path of the SQLite file that keeps what was read; made when it is not there. Several
             processes, and several catalogs, may share it.
         clock: tells the time, aware.
+        source: says which files are in the roots; None is the file system.
 
     Raises:
         StoreError: the cache cannot be made or opened.
@@ -71,11 +73,13 @@ class Catalog:
         repository: str,
         cache: Path,
         clock: Callable[[], datetime],
+        source: Source | None = None,
     ) -> None:
         self._roots = tuple(os.path.abspath(root) for root in roots)  # noqa: PTH100 - keeps links
         self._cache = CatalogCache(cache)
         self._inventory = Inventory(self._roots, repository)
-        self._intake = Intake(self._roots, self._inventory, self._cache, clock)
+        self._source = source or Directories()
+        self._intake = Intake(self._roots, self._inventory, self._cache, clock, self._source)
         self._snapshot = EMPTY
         self._is_built = False
         self._is_closed = False
@@ -163,6 +167,7 @@ class Catalog:
         """
         with self._owned():
             if self._watcher is None or not self._watcher.is_running:
+                polling = polling or not self._source.is_told
                 self._watcher = Watcher(self._roots, self, polling=polling)
 
     @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import weakref
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.threads import start_thread
 
 __all__ = ["keep_across_forks"]
 
@@ -34,7 +35,7 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
         held.close()
         present = known()
         if present is not None and not present.is_closed:
-            threading.Thread(target=_watch, args=(present, polling), daemon=True).start()
+            start_thread(partial(_watch, present, polling), name="catalog-resume")
 
     os.register_at_fork(before=hold, after_in_parent=held.close, after_in_child=resume)
 

@@ -13,7 +13,8 @@ from entitlements_core.engine.catalog_cache import CatalogCache, Row
 from entitlements_core.engine.distributions import SUFFIXES
 from entitlements_core.engine.inventory import Inventory
 from entitlements_core.engine.reading import Reading, annotate, read_all
-from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes, list_file, list_tree
+from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes
+from entitlements_core.engine.source import Source
 
 __all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
 
@@ -69,6 +70,7 @@ class Intake:
         inventory: is brought up to date.
         cache: is asked before a file is read, and told afterwards.
         clock: tells the time, aware.
+        source: says what is in the roots.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class Intake:
         inventory: Inventory,
         cache: CatalogCache,
         clock: Callable[[], datetime],
+        source: Source,
     ) -> None:
         self._roots = roots
         self._inventory = inventory
         self._cache = cache
         self._clock = clock
+        self._source = source
         self._first_looks: dict[Scope, tuple[Look, float]] = {}
         self._missing: set[int] = set()
         self._loaded: set[int] = set()
@@ -108,7 +112,8 @@ class Intake:
         """Take in what needs no reading; the rest is returned."""
         base = self._roots[root]
         is_tree = self._is_tree(root, where)
-        listing = list_tree(base, where) if is_tree else list_file(base, where)
+        source = self._source
+        listing = source.list_tree(base, where) if is_tree else source.list_file(base, where)
         self._tell_missing(root, listing, whole=not where)
         self._inventory.note_problems(root, where, listing)
         known = self._inventory.below(root, where) if is_tree else [where]

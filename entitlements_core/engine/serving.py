@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import atexit
 import logging
-import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,8 @@ from entitlements_core.engine.files import DirectSender, Offload, Sender
 from entitlements_core.engine.forks import keep_across_forks
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.pages import Pages
+from entitlements_core.engine.source import Source
+from entitlements_core.engine.threads import start_thread
 from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
@@ -55,13 +57,15 @@ def create_app(settings: Settings | None = None) -> IndexApp:
     return IndexApp({"": index}, trusted=settings.trusted_networks)
 
 
-def open_index(
+def open_index(  # noqa: PLR0913 - hosts differ in one or the other
     core: Core,
     repository: str,
     directories: Sequence[str | Path],
     *,
     sender: Sender | None = None,
     pages: Callable[[Catalog], Pages] = Pages,
+    source: Source | None = None,
+    build: Callable[[Catalog], object] | None = None,
 ) -> Index:
     """An index over directories, its catalog being built in the background and watched.
 
@@ -71,14 +75,21 @@ def open_index(
         directories: of its distributions.
         sender: how files are sent; None is what the settings say.
         pages: makes what renders the pages.
+        source: says which files are in the directories; None is the file system.
+        build: looks at everything for the first time, before the index is given; None does so in
+            the background.
 
     Raises:
         ConfigurationError: when a directory is not there, or the offloading does not fit them.
     """
     sender = sender or _sender(core.settings, directories)
-    catalog = open_catalog(core, repository, directories)
+    catalog = open_catalog(core, repository, directories, source)
     keep_across_forks(catalog, polling=core.settings.watch == "polling")
-    threading.Thread(target=_build, args=(catalog, core.settings), daemon=True).start()
+    if build is None:
+        start_thread(partial(_build, catalog, core.settings), name="catalog-build")
+    else:
+        catalog.watch(polling=core.settings.watch == "polling")
+        build(catalog)
     atexit.register(catalog.close)
     return Index(
         repository=repository,
@@ -90,7 +101,12 @@ def open_index(
     )
 
 
-def open_catalog(core: Core, repository: str, directories: Sequence[str | Path]) -> Catalog:
+def open_catalog(
+    core: Core,
+    repository: str,
+    directories: Sequence[str | Path],
+    source: Source | None = None,
+) -> Catalog:
     """The catalog of directories, not built yet.
 
     Raises:
@@ -103,7 +119,10 @@ def open_catalog(core: Core, repository: str, directories: Sequence[str | Path])
                 f"{root} is not a directory.", "Name the directory that holds the distributions."
             )
     cache = core.settings.catalog_file
-    return Catalog(roots, repository=repository, cache=cache, clock=core.clock)
+    if source is not None:
+        # Two hosts may mean different files by the same path, so neither shares a cache.
+        cache = cache.with_name(f"catalog-{repository.replace('/', '-')}.db")
+    return Catalog(roots, repository=repository, cache=cache, clock=core.clock, source=source)
 
 
 def _build(catalog: Catalog, settings: Settings) -> None:

@@ -16,6 +16,8 @@ from typing import Final, Protocol
 
 from watchfiles import watch
 
+from entitlements_core.engine.threads import start_thread
+
 __all__ = ["Watched", "Watcher"]
 
 _log = logging.getLogger(__name__)
@@ -60,14 +62,14 @@ class Watcher:
         self._stopped = threading.Event()
         self._woken = threading.Event()
         self._asked: deque[str] = deque()
+        self._ended = threading.Event()
         self._pid = os.getpid()
-        self._thread = threading.Thread(target=self._run, name="catalog-watch", daemon=True)
-        self._thread.start()
+        start_thread(self._run_to_end, name="catalog-watch")
 
     @property
     def is_running(self) -> bool:
         """Whether the thread runs in this process; a fork does not take it along."""
-        return self._pid == os.getpid() and self._thread.is_alive()
+        return self._pid == os.getpid() and not self._ended.is_set()
 
     def touch(self, path: str) -> None:
         """Have a path looked at soon."""
@@ -79,7 +81,13 @@ class Watcher:
         self._stopped.set()
         self._woken.set()
         if self.is_running:
-            self._thread.join()
+            self._ended.wait()
+
+    def _run_to_end(self) -> None:
+        try:
+            self._run()
+        finally:
+            self._ended.set()
 
     def _run(self) -> None:
         while not self._stopped.is_set():

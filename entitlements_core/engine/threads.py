@@ -1,0 +1,25 @@
+"""Threads that go on whatever a server does with its own."""
+
+import sys
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Final
+
+__all__ = ["start_thread"]
+
+_GEVENT: Final = "gevent.monkey"
+
+
+def start_thread(target: Callable[[], None], *, name: str) -> None:
+    """Run `target` in a thread of the system that does not keep the process alive.
+
+    Under gevent, what calls itself a thread is a greenlet: one that waits for the file system, or
+    reads and hashes files, would hold up every request of the process. So the real one is asked
+    for there.
+    """
+    gevent: ModuleType | None = sys.modules.get(_GEVENT)
+    if gevent is not None and gevent.is_module_patched("threading"):
+        gevent.get_original("_thread", "start_new_thread")(target, ())
+    else:
+        threading.Thread(target=target, name=name, daemon=True).start()
