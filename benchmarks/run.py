@@ -370,6 +370,13 @@ def htpasswd(tokens: int) -> Iterator[Row]:
     )
 
 
+def devpi(tokens: int) -> Iterator[Row]:
+    """devpi-server with the plugin against devpi-server without it."""
+    from benchmarks.devpi import rows  # noqa: PLC0415 - only here
+
+    yield from rows(tokens)
+
+
 def timed(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
@@ -389,6 +396,7 @@ PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "catalog": scanning,
     "memory": memory,
     "latency": latency,
+    "devpi": devpi,
 }
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ __all__ = [
     "command",
     "running",
     "running_replica",
+    "template",
 ]
 
 LAUNCHER: Final = Path(__file__).with_name("devpi_launcher.py")
@@ -76,7 +77,7 @@ def running(
     """
     directory = folder / "server"
     if not directory.exists():
-        shutil.copytree(_template(), directory)
+        shutil.copytree(template(), directory)
     with _answering(folder, [*options, *costs], without, environment) as server:
         yield server
 
@@ -122,7 +123,7 @@ def command(
 
 
 @functools.cache
-def _template() -> Path:
+def template() -> Path:
     """A new server directory; copying it is faster than making one."""
     folder = Path(tempfile.mkdtemp(prefix="devpi-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
