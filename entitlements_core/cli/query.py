@@ -98,17 +98,18 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
 def _preview(
     core: "Core", query: str, repository: str, directories: list[Path], slug_perm: str
 ) -> "Preview":
-    from entitlements_core.services import previews  # noqa: PLC0415 - a fast start
+    from entitlements_core.services import outside_facts, previews  # noqa: PLC0415 - a fast start
 
     token = core.lifecycle.read(slug_perm, repository=repository) if slug_perm else None
     grant = None if token is None else token.grant_in(repository)
     files: tuple[FileFacts, ...] = tuple(known_files(core, repository, directories).values())
     for text in (query, None if grant is None else grant.limit_package_query):
-        files = previews.with_outside_facts(
+        files = outside_facts.with_outside_facts(
             files,
             core.parse_query(text) if text and text.strip() else None,
+            repository=repository,
+            source=core.reader,
             plugins=core.plugins,
-            downloads=lambda: core.reader.downloads(repository),
         )
     return previews.preview(
         query,

@@ -29,6 +29,8 @@ class Fact(Enum):
     DOWNLOADS = "downloads"
     LATEST = "latest"
     """Whether the version is the project's latest."""
+    TAGS = "tags"
+    """The vendor's tags of the package, ``latest`` apart."""
     UPLOADED = "uploaded"
     SIZE = "size"
 

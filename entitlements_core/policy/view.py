@@ -31,8 +31,18 @@ class View:
     key: Hashable | None
 
 
-def view(credential: Credential, grant: Grant, now: datetime) -> View:
-    """The view of `credential` through one of its grants; `now` is aware, UTC."""
+def view(
+    credential: Credential, grant: Grant, now: datetime, *, tags_state: Hashable = None
+) -> View:
+    """The view of `credential` through one of its grants.
+
+    Args:
+        credential: whose.
+        grant: of the repository.
+        now: aware, UTC.
+        tags_state: changes with the vendor's tags that the files come with; None where that is
+            not known, and then a restriction that reads them is never remembered.
+    """
     restriction, freeze = grant.restriction, credential.updates_until
     shows = _everything if restriction is None else restriction.predicate(now)
     admits = _all_names if restriction is None else restriction.admits
@@ -40,12 +50,20 @@ def view(credential: Credential, grant: Grant, now: datetime) -> View:
         shows=shows if freeze is None else _frozen(shows, freeze),
         admits=admits if freeze is None else _some_of(admits),
         names=None if restriction is None else restriction.names,
-        key=None if restriction is not None and _moves(restriction) else _key(restriction, freeze),
+        key=_key(restriction, freeze, tags_state),
     )
 
 
-def _key(restriction: PackageQuery | None, freeze: datetime | None) -> Hashable:
-    return None if restriction is None else restriction.text, freeze
+def _key(
+    restriction: PackageQuery | None, freeze: datetime | None, tags_state: Hashable
+) -> Hashable | None:
+    if restriction is None:
+        return None, freeze
+    if _moves(restriction):
+        return None
+    if Fact.TAGS not in restriction.needs:
+        return restriction.text, freeze
+    return None if tags_state is None else (restriction.text, freeze, tags_state)
 
 
 def _moves(query: PackageQuery) -> bool:

@@ -14,7 +14,7 @@ from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.query import Clause
 from entitlements_core.policy.resource import DistributionFile, Unidentified
 from entitlements_core.policy.token import Token
-from entitlements_core.services.previews import with_outside_facts
+from entitlements_core.services.outside_facts import with_outside_facts
 
 if TYPE_CHECKING:
     from entitlements_core.services.wiring import Core
@@ -169,8 +169,9 @@ def _completed(
     (complete,) = with_outside_facts(
         [facts],
         grant.restriction,
+        repository=repository,
+        source=core.reader,
         plugins=core.plugins,
-        downloads=lambda: core.reader.downloads(repository),
     )
     return complete
 

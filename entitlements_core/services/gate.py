@@ -5,7 +5,6 @@ raises refuses. No state is kept across requests but what a changed row would no
 """
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -19,11 +18,12 @@ from entitlements_core.policy.credential import Credential, CredentialKind, Gran
 from entitlements_core.policy.decide import UNKNOWN, Question, RequestContext, decide
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
-from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.metering import Account, rolled
 from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
+from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
 
@@ -43,11 +43,8 @@ UNEXPANDED: Final = Deny(
 )
 
 
-Completion = Callable[[FileFacts], FileFacts]
-
-
-class Reader(Protocol):
-    """Finds credentials; ``store.reader.CredentialReader``."""
+class Reader(FactSource, Protocol):
+    """Finds credentials, and facts of files; ``store.reader.CredentialReader``."""
 
     def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
         """The credential that a digested secret opens in `repository`."""
@@ -59,10 +56,6 @@ class Reader(Protocol):
 
     def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
         """The counters of a token, and whether `client` counts among them."""
-        ...
-
-    def downloads(self, repository: str) -> Mapping[str, int]:
-        """How often each file of a repository was downloaded, by file name."""
         ...
 
 
@@ -191,10 +184,12 @@ class Gate:
         grant = credential.grant_in(repository)
         if grant is None:
             return UNKNOWN
-        seen = view(credential, grant, now)
         complete = self._completion(grant, repository)
-        if complete is None or isinstance(complete, Deny):
-            return complete or seen
+        if complete is None:
+            return view(credential, grant, now)
+        if isinstance(complete, Deny):
+            return complete
+        seen = view(credential, grant, now, tags_state=complete.tags_state)
         return replace(seen, shows=lambda facts: seen.shows(complete(facts)))
 
     def facts(self, credential: Credential, repository: str, facts: FileFacts) -> FileFacts | Deny:
@@ -284,22 +279,13 @@ class Gate:
         None where it asks for none; a refusal where they cannot be found out, since a wrong fact
         could open a file.
         """
-        query = grant.restriction
-        counts: Mapping[str, int] | None = None
-        if query is not None and Fact.DOWNLOADS in query.needs:
-            try:
-                counts = self._reader.downloads(repository)
-            except EntitlementsError as error:
-                log.error("downloads of %s cannot be read: %s", repository, error)  # noqa: TRY400 - expected kind
-                return UNAVAILABLE
-        foreign = query is not None and query.foreign
-        if counts is None and not foreign:
-            return None
-        return lambda facts: replace(
-            facts,
-            downloads=(counts or {}).get(facts.filename, 0),
-            extra=self._plugins.file_facts(facts) if foreign else facts.extra,
-        )
+        try:
+            return completion(
+                grant.restriction, repository, source=self._reader, plugins=self._plugins
+            )
+        except EntitlementsError as error:
+            log.error("facts of files of %s cannot be read: %s", repository, error)  # noqa: TRY400 - expected kind
+            return UNAVAILABLE
 
     def _entry(self, question: Question, facts: FileFacts, delivery: Delivery) -> Entry:
         request = question.request

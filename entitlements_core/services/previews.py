@@ -1,16 +1,15 @@
 """Use case: which files a restriction opens, and what a change of it would add and remove."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from entitlements_core.plugins import Plugins
-from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.terms import check_restriction
 from entitlements_core.policy.token import Token
 
-__all__ = ["Preview", "preview", "with_outside_facts"]
+__all__ = ["Preview", "preview"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,35 +69,6 @@ def preview(  # noqa: PLR0913 - the facts that a preview depends on
         warnings=warnings,
         added=None if before is None else _without(after, before),
         removed=None if before is None else _without(before, after),
-    )
-
-
-def with_outside_facts(
-    files: Iterable[FileFacts],
-    query: PackageQuery | None,
-    *,
-    plugins: Plugins,
-    downloads: Callable[[], Mapping[str, int]],
-) -> tuple[FileFacts, ...]:
-    """`files` with the facts that only the store and plugins know, as far as a query asks.
-
-    Args:
-        files: of a repository.
-        query: None asks for nothing.
-        plugins: whose extra facts are asked for.
-        downloads: gives how often each file was downloaded.
-    """
-    counts = downloads() if query is not None and Fact.DOWNLOADS in query.needs else None
-    foreign = query is not None and query.foreign
-    if counts is None and not foreign:
-        return tuple(files)
-    return tuple(
-        replace(
-            facts,
-            downloads=(counts or {}).get(facts.filename, 0),
-            extra=plugins.file_facts(facts) if foreign else facts.extra,
-        )
-        for facts in files
     )
 
 

@@ -228,6 +228,8 @@ class RepositoryService:
                     "Delete them first, or remove it with force, which deletes them.",
                 )
             deleted = tuple(close(operation, token, name) for token in tokens)
+            # Added again, it begins anew: an old tag must not open a new file.
+            unit.package_tags.drop(name)
             unit.repositories.remove(name, operation.now)
             operation.record("repository.removed", name, before={"tokens": len(tokens)})
             return tuple(token for token in deleted if token.state is State.DELETED)

@@ -21,6 +21,7 @@ __all__ = [
     "EulaAcceptanceRow",
     "EulaRow",
     "GrantRow",
+    "PackageTagRow",
     "PartialRow",
     "RepositoryRow",
     "SecretRow",
@@ -49,7 +50,8 @@ class StoreInfoRow(SQLModel, table=True):
 class RepositoryRow(SQLModel, table=True):
     """An index that a host serves, ``owner/slug``.
 
-    `revision` grows with every change that a credential depends on (licence, contact).
+    `revision` grows with every change that a credential depends on (licence, contact), and with
+    every change of the tags on its packages.
     A repository that was removed keeps its row, for the history of its downloads, but no secrets,
     so nothing opens it; adding it again takes the row up again.
     """
@@ -146,6 +148,22 @@ class GrantRow(SQLModel, table=True):
     limit_package_query: str | None = None
     is_default: bool = False
     """The repository's default token, at most one each; it can be disabled, not deleted."""
+
+
+class PackageTagRow(SQLModel, table=True):
+    """A tag of the vendor's on a project (normalised), for a package query to ask for.
+
+    `version` is an empty text where the tag is on every version, else PEP 440 as ``str(Version)``
+    spells it.
+    """
+
+    __tablename__ = "package_tags"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    project: str = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    tag: str = Field(primary_key=True)
 
 
 class SecretRow(SQLModel, table=True):

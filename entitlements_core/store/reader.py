@@ -7,7 +7,6 @@ those revisions was built once and is remembered under them.
 """
 
 import json
-import os
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -25,13 +24,12 @@ from entitlements_core.policy.credential import (
 from entitlements_core.policy.limits import BandwidthUnit, Limits
 from entitlements_core.policy.metering import Account
 from entitlements_core.policy.network import Networks
+from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.store.address import Address
-from entitlements_core.store.connections import ConnectionStack, open_stack
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.remembered import CAPACITY, Remembered
-from entitlements_core.store.signal import CommitSignal
+from entitlements_core.store.statements import Statements
 
 __all__ = ["CredentialReader", "Parse"]
 
@@ -42,8 +40,6 @@ Opened = tuple[tuple[int | None, Credential], ...]
 
 Places = tuple[tuple[int | None, str], ...]
 """Names of repositories, each with the moment the secret ends there, as above."""
-
-Rows = list[tuple[Any, ...]]
 
 ATTEMPTS: Final = 5
 
@@ -95,6 +91,13 @@ _ACCOUNT: Final = f"""
 _REPOSITORY: Final = """
     SELECT 1 FROM repositories WHERE owner = ? AND slug = ? AND removed_at IS NULL
 """
+_REVISION: Final = "SELECT revision FROM repositories WHERE owner = ? AND slug = ?"
+_TAGS: Final = """
+    SELECT r.revision, p.project, p.version, p.tag FROM repositories r
+    LEFT JOIN package_tags p ON p.repository_id = r.id
+    WHERE r.owner = ? AND r.slug = ?
+"""
+# The revision stands with every tag, and alone where there is none: one statement, one state.
 _DOWNLOADS: Final = """
     SELECT d.filename, count(*) FROM downloads d
     WHERE d.repository_id = (SELECT id FROM repositories WHERE owner = ? AND slug = ?)
@@ -112,17 +115,16 @@ class CredentialReader:
     """
 
     def __init__(self, url: str, *, parse: Parse = PackageQuery.parse, eula_url: str = "") -> None:
-        self._stack: ConnectionStack = open_stack(url)
-        address = Address.parse(url)
-        self._file = address.path if address.is_sqlite else None
-        self._signal: tuple[int, CommitSignal | None, Any] = (0, None, None)
+        self._statements = Statements(url)
         self._known = Remembered[tuple[bytes, str], Opened]()
         self._places = Remembered[bytes, Places]()
+        self._tags = Remembered[str, VendorTags]()
+        self._revised: dict[str, VendorTags] = {}
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
 
         def load(*state: int) -> Credential | None:
-            row = self._read(_CREDENTIAL, state)
+            row = self._statements.read(_CREDENTIAL, state)
             try:
                 return _credential(row[0], parsed, eula_url) if row else None
             except ValueError as error:
@@ -137,8 +139,7 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        # Listened to before the statement: what is committed in between is heard the next time.
-        heard = self._listen()
+        heard = self._statements.listen()
         opened = self._known.get((digest, repository), heard)
         if opened is None:
             owner, _, slug = repository.partition("/")
@@ -156,10 +157,10 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        heard = self._listen()
+        heard = self._statements.listen()
         places = self._places.get(digest, heard)
         if places is None:
-            rows = self._read(_OPENED, (digest,))
+            rows = self._statements.read(_OPENED, (digest,))
             places = tuple((until, f"{owner}/{slug}") for until, owner, slug in rows)
             if places:
                 self._places.keep(digest, heard, places)
@@ -182,7 +183,7 @@ class CredentialReader:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = name.partition("/")
-        return bool(self._read(_REPOSITORY, (owner, slug)))
+        return bool(self._statements.read(_REPOSITORY, (owner, slug)))
 
     def key_fingerprint(self) -> str | None:
         """Which key the store was made with; None before the first use.
@@ -190,7 +191,7 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        rows = self._read("SELECT value FROM store_info WHERE name = 'key_fingerprint'", ())
+        rows = self._statements.read("SELECT value FROM store_info WHERE name = 'key_fingerprint'")
         return rows[0][0] if rows else None
 
     def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
@@ -199,7 +200,7 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        rows = self._read(_ACCOUNT, (client, token_id))
+        rows = self._statements.read(_ACCOUNT, (client, token_id))
         if not rows:
             return None
         *account, known_since = rows[0]
@@ -213,66 +214,56 @@ class CredentialReader:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = repository.partition("/")
-        return dict(self._read(_DOWNLOADS, (owner, slug)))
+        return dict(self._statements.read(_DOWNLOADS, (owner, slug)))
+
+    def package_tags(self, repository: str) -> VendorTags:
+        """The vendor's tags of the packages of `repository`; none where there is no such one.
+
+        They are read again when the repository's revision is another one than that of the tags
+        that were read last.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        heard = self._statements.listen()
+        tags = self._tags.get(repository, heard)
+        if tags is None:
+            tags = self._tags_of(repository)
+            self._tags.keep(repository, heard, tags)
+        return tags
 
     def close(self) -> None:
         """Close the idle connections."""
-        process, _, keeper = self._signal
-        self._signal = (0, None, None)
-        if keeper is not None and process == os.getpid():
-            keeper.close()
-        self._stack.close()
+        self._statements.close()
+
+    def _tags_of(self, repository: str) -> VendorTags:
+        owner, _, slug = repository.partition("/")
+        known = self._revised.get(repository)
+        if known is not None and [(known.state,)] == self._statements.read(
+            _REVISION, (owner, slug)
+        ):
+            return known
+        rows = self._statements.read(_TAGS, (owner, slug))
+        if not rows:
+            return VendorTags()
+        tagged = [(project, version, tag) for _, project, version, tag in rows if tag is not None]
+        try:
+            tags = VendorTags.of_rows(tagged, state=rows[0][0])
+        except ValueError as error:
+            raise StoreError(f"The tags of {repository} cannot be read: {error}.") from error
+        self._revised[repository] = tags
+        return tags
 
     def _open(self, statement: str, values: tuple[object, ...]) -> Opened:
         """The credentials of a look-up, each with the end of its secret."""
         for _ in range(ATTEMPTS):
-            states = self._read(statement, values)
+            states = self._statements.read(statement, values)
             found = [(until, self._load(*state)) for until, *state in states]
             opened = tuple((until, one) for until, one in found if one is not None)
             if len(opened) == len(states):
                 return opened
             # A token changed between the two statements: look again.
         raise StoreError("The token keeps changing.", "Try again.")
-
-    def _listen(self) -> bytes | None:
-        process, signal, _ = self._signal
-        if process != os.getpid():
-            signal = self._attach()
-        return None if signal is None else signal.read()
-
-    def _attach(self) -> CommitSignal | None:
-        """Begin to listen in this process, with a connection of its own that is kept open."""
-        signal = keeper = None
-        if self._file is not None:
-            keeper = self._stack.connect()
-            # Only a connection that has read holds on to the shared memory.
-            _fetch(keeper, "SELECT 1 FROM store_info", ())
-            signal = CommitSignal(self._file)
-        self._signal = (os.getpid(), signal, keeper)
-        return signal
-
-    def _read(self, statement: str, values: tuple[object, ...]) -> Rows:
-        if self._file is None:
-            statement = statement.replace("?", "%s")
-        connection = self._stack.take()
-        try:
-            rows = _fetch(connection, statement, values)
-        except StoreError:
-            # Where the server was restarted, the idle connections are dead as well.
-            self._stack.close()
-            raise
-        self._stack.give_back(connection)
-        return rows
-
-
-def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver
-    try:
-        rows: Rows = connection.execute(statement, values).fetchall()
-    except Exception as error:
-        # Whatever the driver raises: a store that cannot be read opens nothing.
-        connection.close()
-        raise StoreError(f"The store cannot be read: {error}.") from error
-    return rows
 
 
 def _valid(opened: Opened, now: datetime) -> Credential | None:

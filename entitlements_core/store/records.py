@@ -19,7 +19,7 @@ class Repository:
         contact: whom a refused customer turns to.
         enforce_eula: tokens that ask for it have to accept the licence first.
         user_tokens_enabled: users of the host may have tokens of their own.
-        revision: grows with every change that a credential depends on.
+        revision: grows with every change that a credential depends on, and of packages' tags.
     """
 
     name: str

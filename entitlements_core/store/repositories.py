@@ -63,6 +63,13 @@ class Repositories:
         """Write the fields that can change, and raise the revision."""
         self._write(self.row(repository.name), repository)
 
+    def touch(self, name: str) -> None:
+        """Raise the revision: something that belongs to the repository was changed."""
+        row = self.row(name)
+        row.revision += 1
+        self.session.add(row)
+        self.session.flush()
+
     def remove(self, name: str, at: datetime) -> None:
         """Take the repository out of every list; its row stays for the history."""
         row = self.row(name)

@@ -10,6 +10,7 @@ from entitlements_core.store.audit import AuditLog
 from entitlements_core.store.eulas import Eulas
 from entitlements_core.store.listing import TokenLists
 from entitlements_core.store.models import StoreInfoRow
+from entitlements_core.store.package_tags import PackageTagRows
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.secrets import Secrets
 from entitlements_core.store.tokens import Tokens
@@ -50,6 +51,11 @@ class Unit:
     def eulas(self) -> Eulas:
         """Licences and who accepted them."""
         return Eulas(self.session)
+
+    @cached_property
+    def package_tags(self) -> PackageTagRows:
+        """The vendor's tags on packages."""
+        return PackageTagRows(self.session)
 
     @cached_property
     def usage(self) -> UsageReports:

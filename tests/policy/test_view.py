@@ -64,6 +64,23 @@ def test_only_what_stands_still_can_be_remembered(
     assert seen(query, freeze=freeze).key == key
 
 
+@pytest.mark.parametrize(
+    ("query", "state", "key"),
+    [
+        ("tag:^stable$", None, None),
+        ("tag:^stable$", 3, ("tag:^stable$", None, 3)),
+        ("tag:^latest$", 3, ("tag:^latest$", None)),
+        ("tag:^stable$ downloads:>5", 3, None),
+        (None, 3, (None, None)),
+    ],
+)
+def test_the_state_of_the_tags_is_remembered_where_they_are_read(
+    query: str | None, state: object, key: object
+) -> None:
+    whose = credential(query)
+    assert view(whose, whose.grants[0], NOW, tags_state=state).key == key
+
+
 def test_a_plugins_field_is_never_remembered() -> None:
     query = PackageQuery.parse("edition:^pro$", extra_fields={"edition"})
     found = view(credential(), Grant(repository=REPOSITORY, restriction=query), NOW)

@@ -20,6 +20,7 @@ from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.metering import Account, Schedule
 from entitlements_core.policy.network import parse_address
+from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import CoreMetadata, DistributionFile, ProjectPage
@@ -48,6 +49,7 @@ class MemoryReader:
 
     known: dict[tuple[bytes, str], Credential] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    tags: VendorTags = field(default_factory=VendorTags)
     counters: tuple[Account, bool] | None = None
     failure: Exception | None = None
     asked: int = 0
@@ -74,6 +76,11 @@ class MemoryReader:
         if self.failure is not None:
             raise self.failure
         return self.counts
+
+    def package_tags(self, repository: str) -> VendorTags:
+        if self.failure is not None:
+            raise self.failure
+        return self.tags
 
 
 @dataclass
@@ -622,22 +629,58 @@ def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool
     assert allowed is visible
 
 
+@pytest.mark.parametrize(
+    ("query", "visible"),
+    [
+        ("tag:^stable$", True),
+        ("tag:^old$", False),
+        ("NOT tag:^stable$", False),
+        ("tag:^latest$ tag:^stable$", True),
+    ],
+)
+def test_the_vendors_tags_come_from_the_store(query: str, visible: bool) -> None:  # noqa: FBT001 - the answer
+    found, whose = setup(), credential(query)
+    found.reader.tags = VendorTags.of_rows([("foo", "1.0", "stable")], state=3)
+    seen = found.gate.view(whose, REPOSITORY, NOW)
+    assert shown(seen, wheel()) is visible
+    assert isinstance(seen, View)
+    assert seen.key == (query, None, 3)
+    completed = found.gate.facts(whose, REPOSITORY, wheel())
+    assert isinstance(completed, FileFacts)
+    assert completed.tags == {"latest", "stable"}
+    allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
+    assert allowed is visible
+    other = wheel("bar")
+    assert found.gate.facts(whose, REPOSITORY, other) is other
+
+
+def test_pages_of_a_query_on_tags_and_a_moving_fact_are_not_remembered() -> None:
+    found = setup()
+    found.reader.tags = VendorTags.of_rows([], state=3)
+    for query in ("tag:a downloads:>1", "tag:a uploaded:>'1 day ago'"):
+        seen = found.gate.view(credential(query), REPOSITORY, NOW)
+        assert isinstance(seen, View)
+        assert seen.key is None
+
+
 def test_an_unknown_fact_opens_nothing_even_negated() -> None:
     found, whose = setup(Editions(None)), foreign("NOT edition:^free$")
     assert not shown(found.gate.view(whose, REPOSITORY, NOW), wheel())
 
 
-def test_facts_that_cannot_be_read_refuse(caplog: pytest.LogCaptureFixture) -> None:
-    found, whose = setup(), credential("downloads:<5")
+@pytest.mark.parametrize("query", ["downloads:<5", "NOT tag:^internal$", "name:^bar$ tag:x"])
+def test_facts_that_cannot_be_read_refuse(query: str, caplog: pytest.LogCaptureFixture) -> None:
+    found, whose = setup(), credential(query)
     found.reader.failure = StoreError("The disk is gone.")
     assert found.gate.view(whose, REPOSITORY, NOW) is UNAVAILABLE
     assert found.gate.facts(whose, REPOSITORY, wheel()) is UNAVAILABLE
-    assert "downloads of acme/stable cannot be read" in caplog.text
+    assert "facts of files of acme/stable cannot be read" in caplog.text
 
 
 def test_facts_that_nobody_asks_for_are_not_read() -> None:
     found = setup()
     found.reader.failure = StoreError("not asked")
     facts = wheel()
-    assert found.gate.facts(credential("name:^foo$"), REPOSITORY, facts) is facts
+    for query in ("name:^foo$", "tag:^latest$"):
+        assert found.gate.facts(credential(query), REPOSITORY, facts) is facts
     assert shown(found.gate.view(credential(), REPOSITORY, NOW), facts)

@@ -5,14 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from entitlements_core import hookimpl
 from entitlements_core.errors import QuerySyntaxError
-from entitlements_core.plugins import Plugins
-from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.limits import Usage
-from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.previews import preview, with_outside_facts
+from entitlements_core.services.previews import preview
 from tests.policy.query.facts import wheel
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -70,31 +66,3 @@ def test_a_token_that_opens_nothing_here() -> None:
 def test_what_is_no_query() -> None:
     with pytest.raises(QuerySyntaxError):
         preview("colour:red", FILES, now=NOW)
-
-
-class Colours:
-    """A plugin that knows one fact more."""
-
-    @hookimpl
-    def entitlements_query_fields(self) -> dict[str, str]:
-        return {"colour": "of the box"}
-
-    @hookimpl
-    def entitlements_file_facts(self, facts: FileFacts) -> dict[str, str]:
-        return {"colour": "red" if facts is OLD else "blue"}
-
-
-def test_facts_from_outside_are_asked_for_only_when_they_are_needed() -> None:
-    plugins = Plugins([Colours()], discover=False)
-
-    def complete(query: PackageQuery | None) -> tuple[FileFacts, ...]:
-        return with_outside_facts(
-            FILES, query, plugins=plugins, downloads=lambda: {OLD.filename: 7}
-        )
-
-    assert complete(None) == FILES
-    assert complete(PackageQuery.parse("name:^demo$")) == FILES
-    counted = complete(PackageQuery.parse("downloads:>1"))
-    assert [facts.downloads for facts in counted] == [7, 0, 0]
-    coloured = complete(PackageQuery.parse("colour:red", extra_fields=["colour"]))
-    assert [facts.extra["colour"] for facts in coloured] == ["red", "blue", "blue"]

@@ -3,9 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
+from entitlements_core.policy.package_tags import Package
 from entitlements_core.store.database import Database
+from entitlements_core.store.failures import DatabaseOlder
 from entitlements_core.store.migrate import known_revisions
 from entitlements_core.store.versions import HEAD, KNOWN
+from tests.factories import REPOSITORY, add_repository, add_token, rows
 
 _START = """
 import sys
@@ -46,6 +51,38 @@ def test_the_schema_can_be_taken_down_and_made_again(empty_url: str) -> None:
     assert database.current() is None
     database.upgrade()
     assert database.check() == ()
+    database.close()
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date(empty_url: str) -> None:
+    from alembic import command
+
+    from entitlements_core.store import migrate
+
+    database = Database(empty_url)
+    if database.address.is_sqlite:
+        migrate._prepare_sqlite(database.address)
+    with database.begin() as unit:
+        command.upgrade(migrate._config(unit.session.connection()), "0001")
+    assert database.current() == "0001"
+    with pytest.raises(DatabaseOlder, match="schema 0001, not 0002"):
+        database.require_current()
+    add_repository(database, contact="help@acme.example")
+    number = add_token(database, digest=b"d" * 32, query="name:^demo$")
+
+    database.upgrade()
+
+    assert database.current() == HEAD
+    assert database.check() == ()
+    with database.begin() as unit:
+        assert unit.repositories.get(REPOSITORY).contact == "help@acme.example"
+        assert unit.tokens.row("abcdefghijkl").id == number
+        assert len(unit.secrets.living("abcdefghijkl")) == 1
+        assert unit.package_tags.all(REPOSITORY) == ()
+        unit.package_tags.put(REPOSITORY, Package.parse("demo==1.0"), ["stable"])
+    assert rows(database, "SELECT project, version, tag FROM package_tags") == [
+        ("demo", "1.0", "stable")
+    ]
     database.close()
 
 

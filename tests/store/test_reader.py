@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import (
@@ -21,13 +23,16 @@ from entitlements_core.policy.credential import (
 from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.metering import Account, Schedule
 from entitlements_core.policy.network import Networks
+from entitlements_core.policy.package_tags import Package, VendorTags
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store import reader as module
 from entitlements_core.store import remembered
 from entitlements_core.store.database import Database
+from entitlements_core.store.models import PackageTagRow
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import EulaRevision
+from entitlements_core.store.statements import Statements
 from entitlements_core.store.unit import Unit
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, edit_token, entry
 from tests.postgres import Server
@@ -391,14 +396,14 @@ def test_a_token_that_keeps_changing_is_an_error(
 ) -> None:
     """The token is edited between the two statements, again and again."""
     add_token(store.database, digest=DIGEST)
-    plain = module.CredentialReader._read
+    plain = Statements.read
 
-    def read(reader: CredentialReader, statement: str, values: tuple[object, ...]) -> object:
+    def read(reader: Statements, statement: str, values: tuple[object, ...] = ()) -> object:
         if statement is module._CREDENTIAL:
             edit_token(store.database)
         return plain(reader, statement, values)
 
-    monkeypatch.setattr(module.CredentialReader, "_read", read)
+    monkeypatch.setattr(Statements, "read", read)
     with pytest.raises(StoreError, match="keeps changing"):
         store.find()
 
@@ -407,15 +412,15 @@ def test_a_token_that_changes_once_meanwhile_is_read_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_token(store.database, digest=DIGEST)
-    plain = module.CredentialReader._read
+    plain = Statements.read
     edits = [{"name": "Renamed"}]
 
-    def read(reader: CredentialReader, statement: str, values: tuple[object, ...]) -> object:
+    def read(reader: Statements, statement: str, values: tuple[object, ...] = ()) -> object:
         if statement is module._CREDENTIAL and edits:
             edit_token(store.database, **edits.pop())
         return plain(reader, statement, values)
 
-    monkeypatch.setattr(module.CredentialReader, "_read", read)
+    monkeypatch.setattr(Statements, "read", read)
     found = store.find()
     assert found is not None
     assert found.name == "Renamed"
@@ -529,6 +534,64 @@ def test_downloads_are_counted_by_file(store: Store, database_url: str) -> None:
     assert store.reader.downloads("acme/nowhere") == {}
 
 
+def tag(database: Database, package: str, *tags: str, repository: str = REPOSITORY) -> None:
+    with database.begin() as unit:
+        unit.package_tags.put(repository, Package.parse(package), tags)
+
+
+def tags_of(tags: VendorTags, name: str, version: str) -> frozenset[str]:
+    return tags.of(canonicalize_name(name), Version(version))
+
+
+def test_the_tags_of_packages(store: Store) -> None:
+    add_repository(store.database, "acme/beta")
+    tag(store.database, "foo", "supported")
+    tag(store.database, "foo==1.0", "lts", "audited")
+    tag(store.database, "foo", "beta", repository="acme/beta")
+
+    found = store.reader.package_tags(REPOSITORY)
+
+    assert tags_of(found, "foo", "1.0.0") == {"supported", "lts", "audited"}
+    assert tags_of(found, "foo", "2.0") == {"supported"}
+    assert tags_of(found, "bar", "1.0") == frozenset()
+    assert tags_of(store.reader.package_tags("acme/beta"), "foo", "2.0") == {"beta"}
+    assert store.reader.package_tags("acme/nowhere") == VendorTags()
+
+
+def test_a_change_of_tags_is_seen_at_once_and_changes_the_state(store: Store) -> None:
+    states = set()
+    for tags in ((), ("a",), ("a", "b"), ("b",), (), ("a",)):
+        tag(store.database, "foo==1.0", *tags)
+        for _ in range(2):
+            found = store.reader.package_tags(REPOSITORY)
+            assert tags_of(found, "foo", "1.0") == set(tags)
+        states.add(found.state)
+    assert len(states) == 6
+
+
+def test_tags_that_did_not_change_are_not_read_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_token(store.database)
+    tag(store.database, "foo", "supported")
+    before = store.reader.package_tags(REPOSITORY)
+    monkeypatch.setattr(module, "_TAGS", "no statement")
+
+    edit_token(store.database, name="Renamed")
+
+    assert store.reader.package_tags(REPOSITORY) is before
+
+
+def test_tags_that_cannot_be_read_are_an_error(store: Store) -> None:
+    with store.database.begin() as unit:
+        number = unit.repositories.row_id(REPOSITORY)
+        row = PackageTagRow(repository_id=number, project="foo", version="one", tag="a")
+        unit.session.add(row)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="tags of acme/stable cannot be read"):
+            store.reader.package_tags(REPOSITORY)
+
+
 def _child(url: str, answers: "multiprocessing.Queue[str]") -> None:
     reader = CredentialReader(url)
     found = reader.find(DIGEST, REPOSITORY, NOW)
@@ -608,9 +671,9 @@ def test_a_lost_postgres_connection_is_an_error_once(
     add_token(database, digest=DIGEST)
     database.close()
     reader = CredentialReader(url)
-    idle = [reader._stack.take() for _ in range(3)]
+    idle = [reader._statements._stack.take() for _ in range(3)]
     for connection in idle:
-        reader._stack.give_back(connection)
+        reader._statements._stack.give_back(connection)
     postgres.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'reader_lost'"
     )

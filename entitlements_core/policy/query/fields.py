@@ -144,7 +144,7 @@ _ALL = (
         kind=Kind.TEXT,
         help="any of the vendor's tags, and latest",
         example="tag:^stable$",
-        needs=Fact.LATEST,
+        needs=Fact.TAGS,
     ),
     Field(
         name="prerelease",

@@ -31,12 +31,19 @@ __all__ = ["PackageQuery"]
 def _needs(tree: Node) -> Iterator[Fact]:
     for term, _ in terms(tree):
         fact = FIELDS[term.field].needs if term.field in FIELDS else None
-        if fact is not None and (fact is not Fact.LATEST or _reads_latest(term)):
+        if fact is Fact.TAGS and _reads_latest(term):
+            yield Fact.LATEST
+        if fact is not None and not (fact is Fact.TAGS and _reads_latest_alone(term)):
             yield fact
 
 
 def _reads_latest(term: Term) -> bool:
     return isinstance(term.value, TextPattern) and text_test(term.value)("latest")
+
+
+def _reads_latest_alone(term: Term) -> bool:
+    """Whether no tag of the vendor's can match: ``latest`` itself is reserved."""
+    return isinstance(term.value, TextPattern) and term.value.exact == "latest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
