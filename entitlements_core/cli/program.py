@@ -13,6 +13,7 @@ from entitlements_core.cli import (
     eula,
     index,
     init,
+    package,
     query,
     repo,
     reports,
@@ -83,6 +84,7 @@ def globals_(
 app.command("init")(init.init)
 app.add_typer(repo.app, name="repo")
 app.add_typer(token.app, name="token")
+app.add_typer(package.app, name="package")
 app.command("preview")(query.preview)
 app.command("explain")(query.explain)
 app.command("snippets")(snippets.snippets)

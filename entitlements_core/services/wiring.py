@@ -28,6 +28,7 @@ from entitlements_core.store.versions import HEAD, require_current, stored_revis
 if TYPE_CHECKING:
     from entitlements_core.services.eulas import EulaService
     from entitlements_core.services.lifecycle import Lifecycle
+    from entitlements_core.services.package_tags import PackageTags
     from entitlements_core.services.reports import Reports
     from entitlements_core.services.repositories import RepositoryService
     from entitlements_core.services.rotation import Rotation
@@ -231,6 +232,15 @@ class Core:
         return EulaService(
             database=self.database, clock=self.clock, on_change=self.plugins.token_changed
         )
+
+    @cached_property
+    def package_tags(self) -> PackageTags:
+        """The vendor's tags on packages."""
+        from entitlements_core.services.package_tags import (  # noqa: PLC0415 - see the module
+            PackageTags,
+        )
+
+        return PackageTags(database=self.database, clock=self.clock)
 
     @cached_property
     def reports(self) -> Reports:

@@ -11,6 +11,7 @@ from entitlements_core.services.eulas import EulaService
 from entitlements_core.services.issuing import Issued
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.lifecycle import Lifecycle
+from entitlements_core.services.package_tags import PackageTags
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.repositories import RepositoryService
 from entitlements_core.services.rotation import Rotation
@@ -93,6 +94,10 @@ class Product:
     @property
     def eulas(self) -> EulaService:
         return EulaService(database=self.database, clock=self.clock, on_change=self.changes.append)
+
+    @property
+    def package_tags(self) -> PackageTags:
+        return PackageTags(database=self.database, clock=self.clock)
 
     @property
     def sync(self) -> Sync:

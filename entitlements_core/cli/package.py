@@ -1,0 +1,150 @@
+"""``entitlements package``: the packages of a repository, and the vendor's tags on them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entitlements_core.cli.documents import instant, readable_bytes
+from entitlements_core.cli.files import known_files
+from entitlements_core.cli.options import AsJson, Directories
+from entitlements_core.cli.output import emit, show_table
+from entitlements_core.cli.session import session
+
+if TYPE_CHECKING:
+    from entitlements_core.policy.facts import FileFacts
+    from entitlements_core.policy.package_tags import TaggedPackage
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Tags on packages, which package queries ask for with tag:NAME.", no_args_is_help=True
+)
+
+OfRepository = Annotated[
+    str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose packages they are.")
+]
+ThePackage = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROJECT[==VERSION]", help="One version, or every one, also those to come."
+    ),
+]
+Words = Annotated[list[str], typer.Argument(metavar="TAG...", help="One word or several.")]
+OneProject = Annotated[str, typer.Argument(metavar="[PROJECT]", help="Only this one.")]
+
+
+@app.command("tag")
+def tag(
+    context: typer.Context,
+    package: ThePackage,
+    tags: Words,
+    *,
+    repo: OfRepository,
+    as_json: AsJson = False,
+) -> None:
+    """Tag a package. Queries see it from the next request on.
+
+    The tag may be given before there is such a file. `latest` is reserved: the files of a project's
+    latest version have it by themselves.
+    """
+    run = session(context)
+    with run.open() as core:
+        found = core.package_tags.add(repo, package, tags, actor=run.actor)
+    _emit(found, as_json=as_json)
+
+
+@app.command("untag")
+def untag(
+    context: typer.Context,
+    package: ThePackage,
+    tags: Words,
+    *,
+    repo: OfRepository,
+    as_json: AsJson = False,
+) -> None:
+    """Take tags from a package, named as it was tagged."""
+    run = session(context)
+    with run.open() as core:
+        found = core.package_tags.remove(repo, package, tags, actor=run.actor)
+    _emit(found, as_json=as_json)
+
+
+@app.command("tags")
+def tags_(
+    context: typer.Context,
+    project: OneProject = "",
+    *,
+    repo: OfRepository,
+    as_json: AsJson = False,
+) -> None:
+    """List the tags that were given, of every version of a project first."""
+    with session(context).open() as core:
+        tags = core.package_tags
+        found = tags.of(repo, project) if project else tags.all(repo)
+    rows = [(str(one.package), ", ".join(one.tags)) for one in found]
+    emit(
+        [_document(one) for one in found],
+        lambda console: show_table(console, ["Package", "Tags"], rows),
+        as_json=as_json,
+    )
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    project: OneProject = "",
+    *,
+    repo: OfRepository,
+    directories: Directories = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the files of a repository, each with all tags that a query finds it by."""
+    from entitlements_core.policy.package_tags import Package  # noqa: PLC0415 - a fast start
+
+    only = Package.parse(project).project if project else None
+    with session(context).open() as core:
+        files = known_files(core, repo, directories or []).values()
+        given = core.reader.package_tags(repo)
+    found = [
+        (facts, sorted(facts.tags | given.of(facts.name, facts.version)))
+        for facts in files
+        if only in {None, facts.name}
+    ]
+    rows = [
+        (facts.filename, str(facts.version), readable_bytes(facts.size), ", ".join(tags))
+        for facts, tags in found
+    ]
+    emit(
+        [_file_document(facts, tags) for facts, tags in found],
+        lambda console: show_table(console, ["File", "Version", "Size", "Tags"], rows),
+        as_json=as_json,
+    )
+
+
+def _emit(found: "TaggedPackage", *, as_json: bool) -> None:
+    has = f"has the tags {', '.join(found.tags)}" if found.tags else "has no tags"
+    emit(
+        _document(found),
+        lambda console: console.print(f"{found.package} {has}."),
+        as_json=as_json,
+    )
+
+
+def _document(found: "TaggedPackage") -> dict[str, object]:
+    version = found.package.version
+    return {
+        "name": found.package.project,
+        "version": None if version is None else str(version),
+        "tags": list(found.tags),
+    }
+
+
+def _file_document(facts: "FileFacts", tags: list[str]) -> dict[str, object]:
+    return {
+        "filename": facts.filename,
+        "name": facts.name,
+        "version": str(facts.version),
+        "size": facts.size,
+        "uploaded_at": instant(facts.uploaded_at),
+        "tags": tags,
+    }
