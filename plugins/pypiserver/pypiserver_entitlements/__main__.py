@@ -1,0 +1,5 @@
+"""``python -m pypiserver_entitlements``."""
+
+from pypiserver_entitlements.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Protects every later import of pypiserver in an environment, or ends the process.
+
+A file in site-packages puts a finder before all others; see `installing`. The finder calls `spec`
+when somebody imports pypiserver. Nothing is imported before that.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from entitlements_core.errors import ConfigurationError
+from pypiserver_entitlements.seam import is_held, take_hold
+
+__all__ = ["spec"]
+
+NAME = "pypiserver"
+
+
+def spec(finder: object) -> ModuleSpec | None:
+    """Where pypiserver is, so that it is taken hold of as soon as it is loaded.
+
+    Args:
+        finder: the one that asks, which is passed over.
+
+    Returns:
+        None where pypiserver is not installed.
+
+    Raises:
+        ConfigurationError: when it cannot be taken hold of.
+    """
+    others = (other for other in sys.meta_path if other is not finder)
+    for other in others:
+        found = other.find_spec(NAME, None)
+        if found is not None:
+            return _holding(found)
+    return None
+
+
+def _holding(found: ModuleSpec) -> ModuleSpec:
+    execute: Callable[[ModuleType], None] | None = getattr(found.loader, "exec_module", None)
+    if execute is None:
+        raise ConfigurationError(
+            f"{found.origin or NAME} cannot be taken hold of.", "Install pypiserver with pip."
+        )
+
+    def execute_and_hold(module: ModuleType) -> None:
+        execute(module)
+        try:
+            take_hold(module)
+        except ConfigurationError as error:
+            sys.exit(f"Error: {error}")
+        if not is_held(module):  # whatever the reason is
+            sys.exit("Error: pypiserver could not be taken hold of.")
+
+    # The loader stays the same object, since resources are found through it.
+    found.loader.exec_module = execute_and_hold  # type: ignore[union-attr,method-assign] # see above
+    return found

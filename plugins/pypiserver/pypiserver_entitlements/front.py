@@ -1,0 +1,123 @@
+"""What stands before pypiserver: customers are answered here, publishers go through."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
+from entitlements_core.engine.app import IndexApp, credentials
+from entitlements_core.http import Form, client_address, problem
+from entitlements_core.policy.network import Network
+from pypiserver_entitlements.passing import Environ, Passing, StartResponse, WSGIApp
+from pypiserver_entitlements.publishers import Publishers
+from pypiserver_entitlements.uploading import Uploads
+from pypiserver_entitlements.visitors import Reader, Visitor, admitted
+
+__all__ = ["Front"]
+
+log: Final = logging.getLogger("entitlements.pypiserver")
+
+_FAILED: Final = outgoing(problem(500, "Internal error", code="internal"))
+_NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
+
+
+class Front:
+    """The application that a server calls in pypiserver's place.
+
+    Everything that may wait for the store happens here, before bottle is entered.
+
+    Args:
+        app: pypiserver.
+        engine: answers whoever has a token, and whoever has nothing.
+        publishers: knows who goes through.
+        uploads: decides on uploads with a token.
+        base: the path below which everything is served; empty, or beginning with a slash and not
+            ending with one.
+        health: the path of pypiserver's own health check, open to everybody.
+        public: whoever has no credentials reads what pypiserver shows.
+        trusted: the networks of proxies whose headers are believed.
+    """
+
+    def __init__(  # noqa: PLR0913 - it is put together from its parts
+        self,
+        app: WSGIApp,
+        *,
+        engine: IndexApp,
+        publishers: Publishers,
+        uploads: Uploads,
+        base: str,
+        health: str,
+        public: bool,
+        trusted: tuple[Network, ...],
+    ) -> None:
+        self._app = app
+        self._engine = engine
+        self._publishers = publishers
+        self._uploads = uploads
+        self._base = base
+        self._health = health
+        self._public = public
+        self._trusted = trusted
+        self._passing = Passing(app, trusted)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        if not self._enter(environ):
+            return _send(_NOWHERE, environ, start_response)
+        if environ["PATH_INFO"] == self._health:
+            return self._app(environ, start_response)
+        try:
+            visitor = self._visitor(environ)
+        except Exception:
+            log.exception("a request failed")
+            visitor = _FAILED
+        if visitor is None:
+            return self._engine(environ, start_response)
+        if isinstance(visitor, Outgoing):
+            return _send(visitor, environ, start_response)
+        with admitted(visitor):
+            return self._passing.pass_on(visitor, environ, start_response)
+
+    def _enter(self, environ: Environ) -> bool:
+        """Move the base path to where servers keep what stands before an application."""
+        path = environ.get("PATH_INFO") or "/"
+        if self._base:
+            if not f"{path}/".startswith(f"{self._base}/"):
+                return False
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._base
+            path = path[len(self._base) :] or "/"
+        environ["PATH_INFO"] = path
+        return True
+
+    def _visitor(self, environ: Environ) -> Visitor | Outgoing | None:
+        """Who is let into pypiserver; the answer to who is not; None where the engine answers."""
+        presented, path = credentials(environ, environ["PATH_INFO"])
+        address = client_address(
+            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), self._trusted
+        )
+        method = environ["REQUEST_METHOD"]
+        if presented is None or presented.form is not Form.PATH:
+            publisher = self._publishers.recognise(presented, address)
+            if publisher is not None:
+                return publisher
+        if self._public and presented is None and _reads(method, path):
+            return Reader()
+        if method != "POST" or path != "/":
+            return None
+        return self._uploads.admit(
+            Incoming(
+                method=method, path=path, presented=presented, address=address, headers=environ
+            )
+        )
+
+
+def _reads(method: str, path: str) -> bool:
+    """Whether a request only reads; ``pip search`` asks by POST, and so do no others."""
+    return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
+
+
+def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(answer.status, list(answer.headers))
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body

@@ -1,0 +1,93 @@
+"""A request on its way into pypiserver and back: what it must not see, what nobody may keep."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from entitlements_core.policy.network import Network, parse_address
+from pypiserver_entitlements.upstream import read_body
+from pypiserver_entitlements.visitors import Reader, Uploader, Visitor
+
+__all__ = ["Passing", "WSGIApp"]
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_RAW: Final = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
+"""Where servers keep the address as it was sent, with the token in it."""
+
+_FORWARDED: Final = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO")
+"""What bottle believes of anybody, and writes into redirects."""
+
+_MAX_AGE: Final = re.compile(r"max-age=\d+")
+
+
+class Passing:
+    """Hands requests to pypiserver for those who were let in.
+
+    Args:
+        app: pypiserver.
+        trusted: the networks of proxies whose headers are believed.
+    """
+
+    def __init__(self, app: WSGIApp, trusted: tuple[Network, ...]) -> None:
+        self._app = app
+        self._trusted = trusted
+
+    def pass_on(
+        self, visitor: Visitor, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """What pypiserver answers; no cache may give it to somebody else."""
+        address = parse_address(environ.get("REMOTE_ADDR") or "")
+        if address is None or not any(_holds(network, address) for network in self._trusted):
+            for name in _FORWARDED:
+                environ.pop(name, None)
+        if isinstance(visitor, Uploader):
+            _disguise(environ, visitor)
+        read_body(environ)
+        shared = isinstance(visitor, Reader)
+
+        def start(status: str, headers: list[tuple[str, str]], *error: object) -> object:
+            return start_response(status, _guarded(headers, shared=shared), *error)
+
+        return self._app(environ, start)
+
+
+def _disguise(environ: Environ, visitor: Uploader) -> None:
+    """The token becomes a name that pypiserver may write into its log."""
+    name = f"entitlement-{visitor.identifier}"
+    environ["HTTP_AUTHORIZATION"] = f"Basic {b64encode(f'{name}:-'.encode()).decode()}"
+    environ["PATH_INFO"] = "/"
+    for raw in _RAW:
+        environ.pop(raw, None)
+
+
+def _guarded(headers: Iterable[tuple[str, str]], *, shared: bool) -> list[tuple[str, str]]:
+    """The headers of an answer; one that is not for everybody becomes private.
+
+    ``--cache-control`` lets a browser or pip keep a file for as long as it says, but no cache
+    between.
+    """
+    kept, vary, caching = [], ["Authorization"], ""
+    for name, value in headers:
+        match name.lower():
+            case "vary":
+                vary.append(value)
+            case "cache-control":
+                caching = value
+            case _:
+                kept.append((name, value))
+    if not shared:
+        age = _MAX_AGE.search(caching)
+        caching = f"private, {age[0] if age else 'no-cache'}"
+    if caching:
+        kept.append(("Cache-Control", caching))
+    return [*kept, ("Vary", ", ".join(vary))]
+
+
+def _holds(network: Network, address: Any) -> bool:  # noqa: ANN401 - either version of IP
+    return bool(network.version == address.version and address in network)

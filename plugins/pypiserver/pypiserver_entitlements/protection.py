@@ -1,0 +1,88 @@
+"""Put entitlements before one pypiserver."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any, Final
+
+from entitlements_core.errors import ConfigurationError
+from pypiserver_entitlements import upstream
+from pypiserver_entitlements.front import Front
+from pypiserver_entitlements.options import Options
+from pypiserver_entitlements.publishers import Publishers, was_admitted
+from pypiserver_entitlements.servers import protect_server
+from pypiserver_entitlements.site import Site
+from pypiserver_entitlements.stock import GuardedBackend
+from pypiserver_entitlements.uploading import Uploads
+
+__all__ = ["protect", "site_of"]
+
+log: Final = logging.getLogger("entitlements.pypiserver")
+
+SITE: Final = "_entitlements"
+
+
+def protect(
+    app: upstream.Bottle, config: upstream.RunConfig, options: Options | None = None
+) -> upstream.Bottle:
+    """Let nobody read or write past their entitlement.
+
+    For an application that was made by hand, of ``pypiserver.app_from_config`` and a backend of
+    your own; `factories.app` and the command do it by themselves. Once is enough.
+
+    Args:
+        app: pypiserver, with its routes.
+        config: that it was made of; its backend, password check and server are replaced.
+        options: ours; None reads them from the environment.
+
+    Returns:
+        The same application.
+
+    Raises:
+        EntitlementsError: when something is configured wrongly, or the store cannot be opened.
+    """
+    if isinstance(app.wsgi, Front):
+        return app
+    options = options or Options.load()
+    protect_server(config)
+    auther = upstream.default_auther(config)
+    if auther is None:
+        log.warning("no publisher is known: only tokens with an rw grant upload (see --passwords)")
+    site = Site(config, options)
+    core, index, settings = site.core, site.index, options.settings
+    app.wsgi = Front(
+        app.wsgi,
+        engine=site.engine,
+        publishers=Publishers(auther, core.gate, index.repository, core.clock),
+        uploads=Uploads(index, core.gate, core.clock, limit=options.upload_limit),
+        base=_take_base(config),
+        health=config.health_endpoint,
+        public=options.public,
+        trusted=settings.trusted_networks,
+    )
+    setattr(app, SITE, site)
+    config.auther = was_admitted
+    config.backend = GuardedBackend(config.backend, partial(index.catalog.touch))
+    return app
+
+
+def site_of(app: Any) -> Site:  # noqa: ANN401 - bottle has no types
+    """What is open for a protected application."""
+    site: Site = getattr(app, SITE)
+    return site
+
+
+def _take_base(config: upstream.RunConfig) -> str:
+    """The base path, which is ours from now on.
+
+    pypiserver would put a second bottle before us, whose request is mixed up under gevent.
+    """
+    segments = [segment for segment in config.server_base_url.split("/") if segment]
+    if "+t" in segments:
+        raise ConfigurationError(
+            f"--server-base-url {config.server_base_url} holds '+t', where tokens begin.",
+            "Choose another path.",
+        )
+    config.server_base_url = "/"
+    return "".join(f"/{segment}" for segment in segments)

@@ -1,0 +1,69 @@
+"""Who is a publisher: somebody whom pypiserver's own password check knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from entitlements_core.http import Form, Presented
+from entitlements_core.policy.network import Address
+from entitlements_core.policy.secret import looks_generated
+from entitlements_core.services.gate import Gate
+from pypiserver_entitlements.upstream import Auther
+from pypiserver_entitlements.visitors import Publisher, Uploader, current_visitor
+
+__all__ = ["Publishers", "was_admitted"]
+
+WITH_PASSWORD: Final = Form.BASIC
+
+
+class Publishers:
+    """Tells publishers from customers.
+
+    What is known as a token is never shown to the password check, which may be slow on purpose or
+    be answered by another machine.
+
+    Args:
+        auther: says whether a name and a password belong together; None where nobody is known.
+        gate: knows tokens.
+        repository: ``owner/slug``.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        auther: Auther | None,
+        gate: Gate,
+        repository: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._auther = auther
+        self._gate = gate
+        self._repository = repository
+        self._clock = clock
+
+    def recognise(self, presented: Presented | None, address: Address | None) -> Publisher | None:
+        """The publisher that a request is from, None where it is from somebody else.
+
+        A name without a password is a token given as the name. It is not asked about: some
+        password checks take an empty password for a question about nobody, and say yes.
+        """
+        if self._auther is None or presented is None or presented.form is not WITH_PASSWORD:
+            return None
+        if not presented.username or self._is_token(presented, address):
+            return None
+        if self._auther(presented.username, presented.secret) is not True:
+            return None
+        return Publisher(presented.username)
+
+    def _is_token(self, presented: Presented, address: Address | None) -> bool:
+        if looks_generated(presented.secret):
+            return True
+        opened = self._gate.repositories(presented, address, self._clock(), only_tokens=False)
+        return isinstance(opened, tuple) and self._repository in opened
+
+
+def was_admitted(_user: str, _password: str) -> bool:
+    """The password check of pypiserver, once the front has done it: whoever was let in."""
+    return isinstance(current_visitor(), Publisher | Uploader)

@@ -1,0 +1,84 @@
+"""The one place where pypiserver is taken hold of: ``pypiserver.setup_routes_from_config``.
+
+Its command, its `app` and its paste factory all end there, with the application made and no request
+answered yet.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from types import ModuleType
+from typing import Any, Final
+
+from entitlements_core.errors import ConfigurationError, EntitlementsError
+from pypiserver_entitlements.options import Options
+from pypiserver_entitlements.requirement import require
+
+__all__ = ["SEAM", "building", "is_held", "take_hold"]
+
+SEAM: Final = "setup_routes_from_config"
+MARK: Final = "__entitled__"
+
+_options: Final[ContextVar[Options | None]] = ContextVar("entitlements_options", default=None)
+
+
+def take_hold(pypiserver: ModuleType) -> None:
+    """Protect every application that this module makes from now on.
+
+    Raises:
+        ConfigurationError: when it is another version than we know, or has no such function.
+    """
+    found = require()
+    original = getattr(pypiserver, SEAM, None)
+    if not callable(original):
+        raise ConfigurationError(
+            f"pypiserver {found} has no function {SEAM}.", "Install another version of pypiserver."
+        )
+    if is_held(pypiserver):
+        return
+
+    @wraps(original)
+    def protected(app: Any, config: Any) -> Any:  # noqa: ANN401 - pypiserver has no types
+        from pypiserver_entitlements.protection import protect  # noqa: PLC0415 - imports pypiserver
+
+        given = _options.get()
+        try:
+            return protect(original(app, config), config, given or Options.load())
+        except EntitlementsError as error:
+            if given is not None:
+                raise
+            # Whoever called pypiserver itself knows nothing of our errors, and must not go on.
+            sys.exit(f"Error: {error}")
+
+    setattr(protected, MARK, True)
+    setattr(pypiserver, SEAM, protected)
+
+
+def is_held(pypiserver: ModuleType) -> bool:
+    """Whether the applications of this module are protected."""
+    return getattr(getattr(pypiserver, SEAM, None), MARK, False) is True
+
+
+@contextmanager
+def building(options: Options | None) -> Iterator[ModuleType]:
+    """The module, whose applications get these options for the length of the block.
+
+    Args:
+        options: ours; None leaves them to the environment.
+
+    Raises:
+        ConfigurationError: see `take_hold`.
+    """
+    require()
+    import pypiserver  # noqa: PLC0415 - it may be missing
+
+    take_hold(pypiserver)
+    token = _options.set(options)
+    try:
+        yield pypiserver
+    finally:
+        _options.reset(token)

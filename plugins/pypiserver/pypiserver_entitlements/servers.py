@@ -1,0 +1,45 @@
+"""No secret in what servers write by themselves."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from entitlements_core.services.redaction import RedactingFilter, protect_logs
+from pypiserver_entitlements.upstream import GeventServer, RunConfig
+
+__all__ = ["RedactedGevent", "protect_server"]
+
+LOGGERS: Final = (
+    "pypiserver",
+    "pypiserver.main",
+    "pypiserver._app",
+    "pypiserver.bottle_wrapper",
+    "gunicorn.access",
+    "gunicorn.error",
+    "gevent.access",
+    "waitress",
+    "waitress.queue",
+    "wsgi",  # paste
+)
+"""Loggers that servers get handlers for after we were asked, so the loggers themselves filter."""
+
+
+class RedactedGevent(GeventServer):  # type: ignore[misc] # bottle has no types
+    """bottle's gevent server, whose access log goes through a logger instead of to stderr."""
+
+    def run(self, handler: Any) -> None:  # noqa: ANN401 - as bottle's
+        """See bottle."""
+        self.options.setdefault("log", logging.getLogger("gevent.access"))
+        super().run(handler)
+
+
+def protect_server(config: RunConfig) -> None:
+    """Redact what the server of a configuration logs."""
+    protect_logs(*LOGGERS)
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(item, RedactingFilter) for item in logger.filters):
+            logger.addFilter(RedactingFilter())
+    if config.server_method == "gevent":
+        config.server_method = RedactedGevent

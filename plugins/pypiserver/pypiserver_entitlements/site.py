@@ -1,0 +1,99 @@
+"""The store, the catalog and the engine of one pypiserver."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from entitlements_core.cli import progress
+from entitlements_core.engine.app import IndexApp
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.index import Index
+from entitlements_core.engine.serving import open_index
+from entitlements_core.engine.source import Source
+from entitlements_core.errors import ConfigurationError, Conflict
+from entitlements_core.plugins import Plugins
+from entitlements_core.services.wiring import Core
+from pypiserver_entitlements import upstream
+from pypiserver_entitlements.hooks import HostHooks
+from pypiserver_entitlements.listing import ROOT, BackendSource
+from pypiserver_entitlements.options import Options
+from pypiserver_entitlements.requirement import require
+
+__all__ = ["Site"]
+
+log: Final = logging.getLogger("entitlements.pypiserver")
+
+
+class Site:
+    """What is open while a pypiserver runs.
+
+    Args:
+        config: of pypiserver; its backend and password check are still its own.
+        options: ours.
+
+    Raises:
+        EntitlementsError: when the key, the store, the repository or a directory cannot be used.
+    """
+
+    def __init__(self, config: upstream.RunConfig, options: Options) -> None:
+        passwords = upstream.password_file(config)
+        users = partial(upstream.users_in, passwords) if passwords else lambda: None
+        hooks = HostHooks(f"pypiserver {require()}", users)
+        settings = options.settings
+        self.core = Core.open(settings, create=True, plugins=Plugins([hooks, *options.plugins]))
+        try:
+            _require_repository(self.core, settings.repository, create=options.create)
+            self.index = self._open(config, options)
+        except BaseException:
+            self.core.close()
+            raise
+        hooks.index = self.index
+        self.engine = IndexApp({"": self.index}, trusted=settings.trusted_networks)
+
+    def close(self) -> None:
+        """Let go of the store and the catalog."""
+        self.index.catalog.close()
+        self.core.close()
+
+    def _open(self, config: upstream.RunConfig, options: Options) -> Index:
+        source, directories = _source(config, options)
+        return open_index(
+            self.core,
+            options.settings.repository,
+            directories,
+            source=source,
+            build=_build if options.foreground else None,
+        )
+
+
+def _source(config: upstream.RunConfig, options: Options) -> tuple[Source | None, list[Path]]:
+    """Where the files are: in the package directories, or wherever a vendor's backend says."""
+    if upstream.file_backend(config.backend):
+        return None, upstream.roots_of(config)
+    if options.settings.accel_redirect or options.settings.sendfile:
+        raise ConfigurationError(
+            "The files of your own backend cannot be left to the server in front.",
+            "Unset ENTITLEMENTS_ACCEL_REDIRECT and ENTITLEMENTS_SENDFILE.",
+        )
+    return BackendSource(config.backend), [Path(ROOT)]
+
+
+def _build(catalog: Catalog) -> None:
+    progress.note_problems(progress.build(catalog))
+
+
+def _require_repository(core: Core, repository: str, *, create: bool) -> None:
+    if core.reader.has_repository(repository):
+        return
+    if not create:
+        raise ConfigurationError(
+            f"The store has no repository {repository}.",
+            f"Add it with `entitlements repo add {repository}`, or give --entitlements-create.",
+        )
+    try:
+        core.repositories.add(repository, actor="pypiserver")
+    except Conflict:
+        log.info("another process added %s first", repository)

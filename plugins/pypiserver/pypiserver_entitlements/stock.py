@@ -1,0 +1,94 @@
+"""The backend as pypiserver sees it: closed to whoever was not let in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from pypiserver_entitlements import upstream
+from pypiserver_entitlements.visitors import Publisher, Reader, Uploader, current_visitor
+
+__all__ = ["GuardedBackend"]
+
+Package = Any
+"""pypiserver's PkgFile, which has no types."""
+
+
+class GuardedBackend(upstream.IBackend):  # type: ignore[misc] # pypiserver has no types
+    """Stands before a backend, so that a way into pypiserver past the front leads nowhere.
+
+    Args:
+        wrapped: pypiserver's own, or a vendor's.
+        changed: told the path of what was added or removed.
+    """
+
+    def __init__(self, wrapped: upstream.IBackend, changed: Callable[[str], None]) -> None:
+        self._wrapped = wrapped
+        self._changed = changed
+        self._is_file_backend = upstream.file_backend(wrapped)
+
+    @property
+    def backend(self) -> upstream.IBackend:
+        """The one behind, as pypiserver's own proxy names it."""
+        return upstream.unwrapped(self._wrapped)
+
+    def get_all_packages(self) -> Iterable[Package]:
+        """All packages."""
+        return self._readable().get_all_packages()  # type: ignore[no-any-return] # no types
+
+    def find_project_packages(self, project: str) -> Iterable[Package]:
+        """Those of a project."""
+        return self._readable().find_project_packages(project)  # type: ignore[no-any-return] # no types
+
+    def find_version(self, name: str, version: str) -> Iterable[Package]:
+        """Those of a version."""
+        return self._readable().find_version(name, version)  # type: ignore[no-any-return] # no types
+
+    def get_projects(self) -> Iterable[str]:
+        """The names of all projects."""
+        return self._readable().get_projects()  # type: ignore[no-any-return] # no types
+
+    def package_count(self) -> int:
+        """How many there are."""
+        return int(self._readable().package_count())
+
+    def digest(self, pkg: Package) -> str | None:
+        """The hash of a package, as ``algorithm=hex``."""
+        found: str | None = self._readable().digest(pkg)
+        return found
+
+    def exists(self, filename: str) -> bool:
+        """Whether there is a file of that name."""
+        return bool(self._writable(filename).exists(filename))
+
+    def add_package(self, filename: str, stream: IO[bytes]) -> None:
+        """Store an upload."""
+        backend = self._writable(filename)
+        if self._is_file_backend:
+            upstream.add_whole(backend, filename, stream)
+            self._changed(str(Path(self.backend.roots[0]) / filename))
+        else:
+            backend.add_package(filename, stream)
+            self._changed("")
+
+    def remove_package(self, pkg: Package) -> None:
+        """Remove a file."""
+        if not isinstance(current_visitor(), Publisher):
+            raise upstream.HTTPError(403, "Only publishers remove packages.")
+        self._wrapped.remove_package(pkg)
+        self._changed(str(pkg.fn or ""))
+
+    def _readable(self) -> upstream.IBackend:
+        if not isinstance(current_visitor(), Publisher | Reader):
+            raise upstream.HTTPError(401, "Entitlement token required")
+        return self._wrapped
+
+    def _writable(self, filename: str) -> upstream.IBackend:
+        visitor = current_visitor()
+        allowed = isinstance(visitor, Publisher) or (
+            isinstance(visitor, Uploader) and filename in visitor.filenames
+        )
+        if not allowed:
+            raise upstream.HTTPError(403, "This upload was not allowed.")
+        return self._wrapped

@@ -1,0 +1,61 @@
+"""Who is let into pypiserver, for the length of one request.
+
+pypiserver keeps its request in a thread-local of bottle. Under gevent with a preloaded application
+that one object is shared by all greenlets, so nothing about a person is ever read from it: who asks
+is found out before bottle is entered, and travels in a context variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Publisher", "Reader", "Uploader", "Visitor", "admitted", "current_visitor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Somebody whom pypiserver itself knows by name and password. May do what pypiserver lets."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody without credentials, at an index that is public."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploader:
+    """The holder of a token, with an upload that was decided as allowed.
+
+    Attributes:
+        identifier: the token's public name.
+        filenames: what may be written in this request, and nothing else.
+    """
+
+    identifier: str
+    filenames: frozenset[str]
+
+
+Visitor = Publisher | Reader | Uploader
+
+_visitor: Final[ContextVar[Visitor | None]] = ContextVar("entitlements_visitor", default=None)
+
+
+def current_visitor() -> Visitor | None:
+    """Who was let in; None outside a request that was."""
+    return _visitor.get()
+
+
+@contextmanager
+def admitted(visitor: Visitor) -> Iterator[None]:
+    """Let somebody in for the length of the block."""
+    token = _visitor.set(visitor)
+    try:
+        yield
+    finally:
+        _visitor.reset(token)
