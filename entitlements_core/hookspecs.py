@@ -6,6 +6,7 @@ refuses, a hook that raises refuses, and where every plugin is silent the answer
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -16,6 +17,7 @@ from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Decision, Deny
 from entitlements_core.policy.events import Download, TokenChange
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.health import Finding
 
 if TYPE_CHECKING:
     import typer
@@ -87,6 +89,15 @@ def entitlements_user_may_read(user: str, repository: str) -> bool | None:
 @hookspec(firstresult=True)
 def entitlements_user_is_admin(user: str, repository: str) -> bool | None:
     """Say whether a user of the host administers a repository; None when you cannot tell."""
+
+
+@hookspec
+def entitlements_checks(home: Path) -> Iterable[Finding]:
+    """Look over your host for ``entitlements doctor``; nothing is changed.
+
+    `home` is the directory of the key file and the store. Name also what is well, so that one sees
+    that it was looked at. An exception is an error among the findings.
+    """
 
 
 @hookspec

@@ -5,17 +5,19 @@ import logging
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pluggy
 
 from entitlements_core import PROJECT_NAME, hookspecs
-from entitlements_core.errors import CredentialInvalid, PluginError
+from entitlements_core.errors import CredentialInvalid, EntitlementsError, PluginError
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Decision, Deny, Reason
 from entitlements_core.policy.events import Download, TokenChange
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.health import Finding, Health
 
 if TYPE_CHECKING:
     import typer
@@ -172,6 +174,13 @@ class Plugins:
             return {}
         return {name: value for name, value in merged.items() if isinstance(value, str)}
 
+    def checks(self, home: Path) -> tuple[Finding, ...]:
+        """`entitlements_checks`, plugin by plugin; one that fails is an error of its own."""
+        named = self._manager.list_name_plugin()
+        return tuple(
+            finding for name, plugin in named for finding in self._checks_of(name, plugin, home)
+        )
+
     # Observers: whatever fails here changes nothing.
 
     def decided(self, question: Question, decision: Decision) -> None:
@@ -189,6 +198,20 @@ class Plugins:
     def add_commands(self, app: "typer.Typer") -> None:
         """`entitlements_commands`; a plugin that fails here is left out, and said to be."""
         self._tell("entitlements_commands", app=app)
+
+    def _checks_of(self, name: str, plugin: object, home: Path) -> list[Finding]:
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        check = self._manager.subset_hook_caller("entitlements_checks", others)
+        try:
+            found = [finding for findings in check(home=home) for finding in findings]
+        except EntitlementsError as error:
+            return [_unwell(name, error.problem, error.remedy)]
+        except Exception as error:
+            log.exception("the checks of %s failed", name)
+            return [_unwell(name, f"Its checks failed: {type(error).__name__}.")]
+        if all(isinstance(finding, Finding) for finding in found):
+            return found
+        return [_unwell(name, "Its checks gave something that is no finding.")]
 
     def _ask(self, hook: str, **arguments: object) -> object:
         try:
@@ -215,6 +238,10 @@ class Plugins:
                     "Correct or uninstall it; the server does not run without its rules.",
                 ) from error
             self.register(plugin, name=point.name)
+
+
+def _unwell(plugin: str, detail: str, remedy: str = "Correct or uninstall it.") -> Finding:
+    return Finding(check=f"plugin {plugin}", health=Health.ERROR, detail=detail, remedy=remedy)
 
 
 def _mismatch(plugin: object, error: pluggy.PluginValidationError) -> str:

@@ -3,19 +3,21 @@
 import logging
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import typer
 
 from entitlements_core import PROJECT_NAME, hookimpl, hookspecs, plugins
-from entitlements_core.errors import CredentialInvalid, PluginError
+from entitlements_core.errors import ConfigurationError, CredentialInvalid, PluginError
 from entitlements_core.plugins import UNAVAILABLE, VETOED, Plugins
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download, TokenChange
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.health import Finding, Health
 from tests.factories import NOW, REPOSITORY, credential, question
 from tests.policy.query.facts import wheel
 
@@ -396,8 +398,51 @@ def test_an_entry_point_that_cannot_be_loaded_is_refused(
 
 def test_every_hook_has_a_docstring_and_annotations() -> None:
     hooks = [hook for name, hook in vars(hookspecs).items() if name.startswith("entitlements_")]
-    assert len(hooks) == 13
+    assert len(hooks) == 14
     assert all(hook.__doc__ and "return" in hook.__annotations__ for hook in hooks)
 
 
 MODULE = SimpleNamespace(entitlements_host=Host().entitlements_host)
+
+
+class Checks:
+    """A plugin that looks over its host."""
+
+    def __init__(self, *outcome: object) -> None:
+        self.outcome = outcome
+
+    @hookimpl
+    def entitlements_checks(self) -> Iterable[Finding]:
+        for found in self.outcome:
+            if isinstance(found, Exception):
+                raise found
+            yield found  # type: ignore[misc]  # what does not fit is tested, too
+
+
+FINE = Finding(check="nginx", health=Health.OK, detail="It is well.")
+HOME = Path("home")
+
+
+def test_each_plugin_makes_its_checks() -> None:
+    found = Plugins([Checks(FINE), Failing(), Checks(FINE, FINE), Checks()], discover=False)
+    assert found.checks(HOME) == (FINE, FINE, FINE)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "detail", "remedy"),
+    [
+        (ZeroDivisionError("a-secret"), "Its checks failed: ZeroDivisionError.", "Correct"),
+        (ConfigurationError("There is no host.", "Start it."), "There is no host.", "Start it."),
+        ("fine", "Its checks gave something that is no finding.", "Correct"),
+    ],
+)
+def test_a_check_that_fails_is_an_error_among_the_findings(
+    outcome: object, detail: str, remedy: str
+) -> None:
+    found = Plugins(discover=False)
+    found.register(Checks(FINE, outcome), "odd")
+    found.register(Checks(FINE), "sound")
+    bad, fine = found.checks(HOME)
+    assert fine is FINE
+    assert (bad.check, bad.health, bad.detail) == ("plugin odd", Health.ERROR, detail)
+    assert bad.remedy.startswith(remedy)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services import clock
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.reports import Reports
@@ -29,30 +29,6 @@ _WIDEST_V4: Final = 8
 _WIDEST_V6: Final = 16
 _NO_SETTINGS: Final = frozenset({"ENTITLEMENTS_DEBUG"})
 """Variables with our prefix that are read elsewhere."""
-
-
-class Health(StrEnum):
-    """How something is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        check: its name.
-        detail: what was found, one sentence.
-        remedy: what to do about it, or empty.
-    """
-
-    check: str
-    health: Health
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,10 +211,12 @@ def check_variables(patient: Patient) -> Iterator[Finding]:
         yield _ok("settings", "The settings can be used.")
 
 
-def check_plugins(_: Patient) -> Iterator[Finding]:
-    """The plugins fit."""
-    names = Plugins().names
-    yield _ok("plugins", f"Loaded: {', '.join(names)}." if names else "None are installed.")
+def check_plugins(patient: Patient) -> Iterator[Finding]:
+    """The plugins fit, and what they find themselves: of their hosts, for example."""
+    plugins = Plugins()
+    names = ", ".join(plugins.names)
+    yield _ok("plugins", f"Loaded: {names}." if names else "None are installed.")
+    yield from plugins.checks(patient.settings.home)
 
 
 CHECKS: Final[Mapping[str, Check]] = {

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from entitlements_core import hookimpl
 from entitlements_core.errors import PluginError
+from entitlements_core.plugins import Plugins
 from entitlements_core.services import doctor
 from entitlements_core.services.doctor import Finding, Health, Patient, examine
 from entitlements_core.services.initializing import initialize
@@ -151,5 +153,31 @@ def test_plugins(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(doctor, "Plugins", fail)
     assert ill(patient)["plugins"].remedy == "Mend it."
-    monkeypatch.setattr(doctor, "Plugins", lambda: SimpleNamespace(names=("a", "b")))
+    monkeypatch.setattr(
+        doctor, "Plugins", lambda: SimpleNamespace(names=("a", "b"), checks=lambda _: ())
+    )
     assert {one.detail for one in examine(patient)} >= {"Loaded: a, b."}
+
+
+class Host:
+    """A plugin that looks over its host."""
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+
+    @hookimpl
+    def entitlements_checks(self, home: Path) -> list[Finding]:
+        detail = f"Looked for it in {home.name}."
+        return [Finding(check="nginx", health=self.health, detail=detail, remedy="Mend it.")]
+
+
+@pytest.mark.parametrize("health", list(Health))
+def test_a_plugin_looks_over_its_host(
+    patient: Patient, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plugins, "_discover", lambda self: self.register(Host(health), "host"))
+    found = examine(patient)
+    assert found[-1] == Finding(
+        check="nginx", health=health, detail="Looked for it in home.", remedy="Mend it."
+    )
+    assert len(found) == len(doctor.CHECKS) + 1
