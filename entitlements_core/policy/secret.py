@@ -16,6 +16,7 @@ __all__ = [
     "check_custom",
     "checksum_holds",
     "from_random_bytes",
+    "looks_generated",
     "may_exist",
     "weakness",
 ]
@@ -56,12 +57,12 @@ def may_exist(text: str) -> bool:
     """Whether a secret spelled like this can have been issued, so that a look-up makes sense."""
     if not SHORTEST <= len(text) <= LONGEST or not _ALLOWED.issuperset(text):
         return False
-    return checksum_holds(text) or not _looks_generated(text)
+    return checksum_holds(text) or not looks_generated(text)
 
 
 def checksum_holds(text: str) -> bool:
     """Whether `text` is a generated secret without a typing error."""
-    if not _looks_generated(text):
+    if not looks_generated(text):
         return False
     stated = 0
     # Read the stated number instead of spelling the right one: this is on every request's way.
@@ -117,14 +118,15 @@ def _custom_problem(text: str, reserved: Sequence[str]) -> str | None:
         ),
         (text.casefold() in RESERVED.union(reserved), "it is a reserved path word"),
         (
-            _looks_generated(text) and not checksum_holds(text),
+            looks_generated(text) and not checksum_holds(text),
             "it looks like a generated secret with a typing error",
         ),
     )
     return next((problem for failed, problem in checks if failed), None)
 
 
-def _looks_generated(text: str) -> bool:
+def looks_generated(text: str) -> bool:
+    """Whether `text` can only be meant as a generated secret, typing errors included."""
     return (
         len(text) == _GENERATED_LENGTH
         and text.startswith(PREFIX)

@@ -1,0 +1,172 @@
+"""What a visitor is let through to: the policy's questions in devpi's terms.
+
+Nothing here depends on pyramid, so that a page, a download and the authorization for a server in
+front ask the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+
+from devpi_entitlements.filtering import Window, host_lists
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import AdmittedFile, Seen, Visitor
+from entitlements_core.engine.distributions import Unservable, identify
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question
+from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.resource import (
+    CoreMetadata,
+    DistributionFile,
+    ProjectList,
+    ProjectPage,
+    Resource,
+    Unidentified,
+)
+
+__all__ = ["METADATA_SUFFIX", "admit_file", "admit_page"]
+
+METADATA_SUFFIX: Final = ".metadata"
+
+Stage = Any
+
+
+def admit_page(site: Site, visitor: Visitor, repository: str, project: str | None) -> Seen | Deny:
+    """What may be shown on a page of a repository: of one project, or the list of them.
+
+    Args:
+        site: of the server.
+        visitor: who asks.
+        repository: the name of the index.
+        project: normalised, or None for the list.
+    """
+    seen = _see(site, visitor, repository)
+    if isinstance(seen, Deny):
+        return seen
+    page: Resource = ProjectList() if project is None else ProjectPage(NormalizedName(project))
+    decision = site.gate.decide(_question(visitor, seen.credential, repository, page))
+    return decision if isinstance(decision, Deny) else seen
+
+
+def admit_file(site: Site, visitor: Visitor, stage: Stage | None, path: str) -> AdmittedFile | Deny:
+    """Whether a file may be read, in any of the repositories that the visitor's token opens.
+
+    A page lists the files of the bases of its index under the bases' own addresses. So a file is
+    asked for in each repository that it can belong to: the one in the address first, then those
+    that inherit from it. The first that allows it is where it is counted.
+
+    Args:
+        site: of the server.
+        visitor: who asks.
+        stage: the index in the address; None where there is no such index.
+        path: ``user/index/+f/…/filename``, or with ``.metadata`` behind it.
+    """
+    refusal: Deny = UNKNOWN
+    for repository in _repositories(site, visitor, stage):
+        if isinstance(repository, Deny):
+            return repository
+        found = _admit_in(site, visitor, repository, stage, path)
+        if isinstance(found, AdmittedFile):
+            return found
+        # Of several refusals, the one that says something about the file is worth more.
+        if refusal.reason in {Reason.UNKNOWN_TOKEN, Reason.NOT_FOUND}:
+            refusal = found
+    return refusal
+
+
+def _repositories(site: Site, visitor: Visitor, stage: Stage | None) -> Iterator[str | Deny]:
+    name = "" if stage is None else stage.name
+    opened = site.gate.repositories(visitor.presented, visitor.address, visitor.now)
+    if isinstance(opened, Deny):
+        # A plugin's credential source knows its secrets only together with a repository.
+        asks_others = site.core.plugins.implements("entitlements_find_credential")
+        yield name if name and asks_others else opened
+        return
+    if name in opened:
+        yield name
+    inheriting = [other for other in opened if other != name and _inherits(site, other, name)]
+    yield from inheriting
+    if name not in opened and not inheriting:
+        # Known, but not here: as unknown as any other secret, or as any other name.
+        yield UNKNOWN if name else NOT_FOUND
+
+
+def _inherits(site: Site, repository: str, base: str) -> bool:
+    found = site.xom.model.getstage(repository)
+    return found is not None and base in {stage.name for stage in found.sro()}
+
+
+def _admit_in(
+    site: Site, visitor: Visitor, repository: str, stage: Stage | None, path: str
+) -> AdmittedFile | Deny:
+    seen = _see(site, visitor, repository)
+    if isinstance(seen, Deny):
+        return seen
+    is_metadata = path.endswith(METADATA_SUFFIX)
+    path = path.removesuffix(METADATA_SUFFIX)
+    resource = _file(site, seen, stage, path)
+    if isinstance(resource, Deny):
+        return resource
+    if is_metadata and isinstance(resource, DistributionFile):
+        resource = CoreMetadata(resource.facts)
+    question = _question(visitor, seen.credential, repository, resource)
+    decision = site.gate.decide(question)
+    entry = site.xom.filestore.get_file_entry(path)
+    if isinstance(decision, Deny) or entry is None or not entry.meta:
+        return decision if isinstance(decision, Deny) else NOT_FOUND
+    if isinstance(resource, DistributionFile) and entry.file_exists():
+        sized = DistributionFile(replace(resource.facts, size=entry.file_size()))
+        question = replace(question, resource=sized)
+    return AdmittedFile(question, path, is_metadata, entry)
+
+
+def _see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
+    credential = site.gate.authenticate(visitor.presented, visitor.context(repository), visitor.now)
+    if isinstance(credential, Deny):
+        return credential
+    visitor.identifier = credential.identifier
+    view = site.gate.view(credential, repository, visitor.now)
+    return view if isinstance(view, Deny) else Seen(repository, credential, view)
+
+
+def _file(site: Site, seen: Seen, stage: Stage | None, path: str) -> Resource | Deny:
+    """The file as a page of the repository would list it; hidden where none would."""
+    hidden = Unidentified(path)
+    granted = site.xom.model.getstage(seen.repository)
+    try:
+        project = identify(path.rpartition("/")[2]).name
+    except Unservable:
+        return hidden
+    if stage is None or granted is None or not _resolves(granted, stage, project):
+        return hidden
+    window = Window(granted, seen, site.knowledge)
+    # Before anything is looked for: nobody makes a mirror ask upstream for what is not covered.
+    link = site.knowledge.listed(stage, project, path) if window.may_show(project) else None
+    known = None if link is None else window.known(project, link, window.latest(project))
+    if link is None or known is None or not host_lists(granted, project, link):
+        return hidden
+    facts = site.gate.facts(seen.credential, seen.repository, known.facts)
+    return facts if isinstance(facts, Deny) else DistributionFile(facts)
+
+
+def _resolves(granted: Stage, stage: Stage, project: NormalizedName) -> bool:
+    """Whether the pages of `granted` list what `stage` has of a project, as devpi resolves it."""
+    if granted.name == stage.name:
+        return True
+    found = granted.op_sro_check_mirror_whitelist("has_project_perstage", project=project)
+    return stage.name in {holder.name for holder, _ in found}
+
+
+def _question(
+    visitor: Visitor, credential: Credential, repository: str, resource: Resource
+) -> Question:
+    return Question(
+        credential=credential,
+        request=visitor.context(repository),
+        resource=resource,
+        now=visitor.now,
+    )

@@ -1,0 +1,51 @@
+"""Our answers as pyramid's responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pyramid.response import Response
+
+from entitlements_core.http import Answer, Headers, Presented, line, refuse
+from entitlements_core.policy.decision import Deny
+
+__all__ = ["Answered", "OwnResponse", "plain", "private", "refusal", "response_of"]
+
+
+class Answered(Exception):
+    """Ends a request before a view of devpi runs; carries the whole response."""
+
+    def __init__(self, response: Any) -> None:  # noqa: ANN401 - of pyramid
+        super().__init__(response.status)
+        self.response = response
+
+
+class OwnResponse(Response):  # type: ignore[misc] # pyramid has no types
+    """A response of ours, and not of one of devpi's views."""
+
+
+def response_of(answer: Answer) -> Any:  # noqa: ANN401 - of pyramid
+    """An answer of the core as a response."""
+    return plain(line(answer), answer.headers, [answer.body])
+
+
+def plain(status: str, headers: Headers, body: Iterable[bytes]) -> Any:  # noqa: ANN401 - of pyramid
+    """A response of exactly this status line, these headers and this body."""
+    return OwnResponse(status=status, headerlist=list(headers), app_iter=body)
+
+
+def refusal(deny: Deny, presented: Presented | None, *, transfers: bool, head: bool) -> Any:  # noqa: ANN401 - of pyramid
+    """What a token holder is told; `transfers` when the request is for a file or an upload."""
+    form = presented.form if presented else None
+    return response_of(refuse(deny, form=form, transfers=transfers, head=head))
+
+
+def private(response: Any) -> Any:  # noqa: ANN401 - of pyramid
+    """A response of devpi that no shared cache may keep.
+
+    devpi marks files ``public``, and its own nginx configuration caches without regard to who asks.
+    """
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary = {*(response.vary or ()), "Authorization", "Accept", "X-Devpi-Auth"}
+    return response

@@ -1,0 +1,108 @@
+"""``/+authcheck`` for a server in front that sends the files itself (nginx's ``auth_request``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import unquote
+
+from devpi_entitlements.admission import admit_file
+from devpi_entitlements.answers import plain
+from devpi_entitlements.sending import reserve
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import AdmittedFile, Visitor, meet
+from entitlements_core.http import phrase, read_range, refuse, status_of
+from entitlements_core.policy.decide import NOT_FOUND
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.resource import DistributionFile
+
+__all__ = ["AUTHCHECK", "answer_authcheck"]
+
+AUTHCHECK: Final = "/+authcheck"
+
+FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+[ef]/.+)")
+NOT_STORED: Final = (("Cache-Control", "no-store"), ("Content-Length", "0"))
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+
+Request = Any
+Response = Any
+
+
+def answer_authcheck(
+    site: Site, request: Request, handler: Callable[[Request], Response]
+) -> Response:
+    """Allow or refuse the request that the headers of this one describe; a download is counted.
+
+    nginx passes 401 and 403 only; what the answer would have been stands in ``X-Entitlements-*``.
+    Without a token it is devpi's answer, but that a stranger is asked to log in.
+    """
+    environ = request.environ
+    original: str = environ.get("HTTP_X_ORIGINAL_URI") or ""
+    path = unquote(original.partition("?")[0], "latin-1")
+    visitor, rest = meet(site, environ, uri=path)
+    if visitor is None:
+        return _answer_user(request, handler(request))
+    method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
+    matched = FILE.fullmatch(rest)
+    if matched is None or method not in {"GET", "HEAD"} or not _is_plain(original, path):
+        return _refused(NOT_FOUND, visitor)
+    with site.reading() as model:
+        stage = model.getstage(matched["index"])
+        admitted = admit_file(site, visitor, stage, matched["path"])
+    if isinstance(admitted, AdmittedFile) and method == "GET":
+        denied = _count(site, visitor, admitted, environ)
+        admitted = admitted if denied is None else denied
+    return _refused(admitted, visitor) if isinstance(admitted, Deny) else _allowed()
+
+
+def _count(
+    site: Site, visitor: Visitor, admitted: AdmittedFile, environ: dict[str, Any]
+) -> Deny | None:
+    resource = admitted.question.resource
+    if admitted.is_metadata or not isinstance(resource, DistributionFile):
+        return None
+    size = resource.facts.size
+    # The server in front knows the file by another ETag, and may then send all of it.
+    conditional = environ.get("HTTP_IF_RANGE") is not None
+    try:
+        wanted = read_range(None if conditional else environ.get("HTTP_RANGE"), size)
+    except ValueError:
+        wanted = None
+    start, stop = (0, size) if wanted is None else (wanted.start, wanted.stop)
+    reserved = reserve(site, visitor, admitted, start, stop - start)
+    return reserved if isinstance(reserved, Deny) else None
+
+
+def _answer_user(request: Request, response: Response) -> Response:
+    """Ask a stranger to log in: devpi refuses with 403, at which no client offers a login."""
+    if response.status_code == FORBIDDEN and request.authorization is None:
+        challenge = ("WWW-Authenticate", 'Basic realm="pypi"')
+        return plain("401 Login required", (*NOT_STORED, challenge), [])
+    return response
+
+
+def _allowed() -> Response:
+    return plain("200 Allowed", NOT_STORED, [])
+
+
+def _refused(denied: Deny, visitor: Visitor) -> Response:
+    form = visitor.presented.form
+    status = status_of(denied, form, transfers=True)
+    challenge = refuse(denied, form=form, transfers=True).headers
+    headers = (
+        *(pair for pair in challenge if pair[0] == "WWW-Authenticate"),
+        *NOT_STORED,
+        ("X-Entitlements-Status", str(status)),
+        ("X-Entitlements-Code", denied.reason.value),
+        ("X-Entitlements-Reason", phrase(denied.title)),
+    )
+    line = "401 Refused" if status == UNAUTHORIZED else "403 Refused"
+    return plain(line, headers, [])
+
+
+def _is_plain(original: str, path: str) -> bool:
+    """Whether nginx can only mean what we read: it resolves dots and joins slashes by itself."""
+    odd = any(part in {"", ".", ".."} for part in path.split("/")[1:])
+    return not odd and "#" not in original and "\\" not in path and "\0" not in path

@@ -1,0 +1,150 @@
+"""What a view of devpi answered to a visitor, as it goes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from devpi_entitlements.answers import OwnResponse, plain, refusal, response_of
+from devpi_entitlements.pages import Page
+from devpi_entitlements.sending import reserve
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import AdmittedFile, Visitor
+from entitlements_core.http import FILE_HEADERS, Headers, etag_matches, phrase, problem
+from entitlements_core.policy.decide import NOT_FOUND
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.resource import DistributionFile
+
+__all__ = ["deliver", "page_response"]
+
+Request = Any
+Response = Any
+
+NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
+SERIAL: Final = "X-DEVPI-SERIAL"
+REDIRECTS: Final = range(300, 400)
+OK: Final = 200
+
+
+def deliver(site: Site, request: Request, visitor: Visitor, response: Response) -> Response:
+    """The response to send instead of devpi's; nothing of devpi's goes out unlooked at."""
+    if isinstance(response, OwnResponse):
+        return _without_host_headers(response)
+    if response.status_code in REDIRECTS:
+        return _redirect(request, visitor, response)
+    if request.method == "POST":
+        return _stored(response)
+    return _read(site, request, visitor, response)
+
+
+def _read(site: Site, request: Request, visitor: Visitor, response: Response) -> Response:
+    if response.status_code == OK and visitor.awaited is not None:
+        return _file(site, request, visitor, visitor.awaited, response)
+    if response.status_code == OK and visitor.seen is not None:
+        return _page(site, request, visitor, response)
+    return _failed(request, visitor, response)
+
+
+def page_response(page: Page, request: Request) -> Response:
+    """A page, or that it has not changed."""
+    if etag_matches(request.environ.get("HTTP_IF_NONE_MATCH"), page.etag):
+        kept = tuple(pair for pair in page.headers if not pair[0].startswith("Content-"))
+        return plain("304 Not Modified", kept, [])
+    return plain("200 OK", page.headers, [] if request.method == "HEAD" else [page.body])
+
+
+def _page(site: Site, request: Request, visitor: Visitor, response: Response) -> Response:
+    # Read after devpi's transaction, as the server would; the links are in memory by then.
+    body = b"".join(response.app_iter)
+    _close(response)
+    page = Page.of(body, response.headers["Content-Type"])
+    if visitor.page_key is not None and visitor.is_settled:
+        site.pages.keep(visitor.page_key, int(response.headers[SERIAL]), page)
+    return page_response(page, request)
+
+
+def _file(
+    site: Site, request: Request, visitor: Visitor, admitted: AdmittedFile, response: Response
+) -> Response:
+    """A file that devpi fetches while it sends it, or the core metadata of one."""
+    length = response.content_length
+    headers: Headers = (
+        ("Content-Type", "application/octet-stream"),
+        *((name, value) for name, value in FILE_HEADERS if str(name) != "Accept-Ranges"),
+        *(() if length is None else (("Content-Length", str(length)),)),
+    )
+    if request.method == "HEAD":
+        _close(response)
+        return plain("200 OK", headers, [])
+    if not admitted.is_metadata:
+        denied = _reserve(site, visitor, admitted, length or 0)
+        if denied is not None:
+            _close(response)
+            return refusal(denied, visitor.presented, transfers=True, head=False)
+    return plain("200 OK", headers, response.app_iter)
+
+
+def _reserve(site: Site, visitor: Visitor, admitted: AdmittedFile, length: int) -> Deny | None:
+    question = admitted.question
+    if isinstance(question.resource, DistributionFile):
+        sized = DistributionFile(replace(question.resource.facts, size=length))
+        question = replace(question, resource=sized)
+    reserved = reserve(site, visitor, replace(admitted, question=question), 0, length)
+    return reserved if isinstance(reserved, Deny) else None
+
+
+def _redirect(request: Request, visitor: Visitor, response: Response) -> Response:
+    """A redirect within the server; one that leads elsewhere would tell where files come from."""
+    location = str(response.location or "")
+    _close(response)
+    if location.startswith(f"{request.application_url}/"):
+        return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
+    if visitor.awaited is None:
+        return refusal(NOT_FOUND, visitor.presented, transfers=False, head=False)
+    answer = problem(
+        403,
+        "This index has its files elsewhere",
+        "Ask the vendor to serve them: mirror_use_external_urls=False.",
+        code="external_file",
+    )
+    return response_of(answer)
+
+
+def _stored(response: Response) -> Response:
+    """The end of an upload: stored, or in devpi's words why not."""
+    status, _, words = response.status.partition(" ")
+    _close(response)
+    if response.status_code == OK:
+        return plain(f"200 {phrase(words)}", (*NOT_STORED, ("Content-Length", "0")), [])
+    answer = problem(int(status), words, "See the reason.", code="upload_refused")
+    return response_of(answer)
+
+
+def _failed(request: Request, visitor: Visitor, response: Response) -> Response:
+    """Of devpi's error pages only the status remains; they show addresses and versions."""
+    _close(response)
+    head = request.method == "HEAD"
+    if response.status_code < 500:  # noqa: PLR2004 - HTTP
+        transfers = visitor.awaited is not None
+        return refusal(NOT_FOUND, visitor.presented, transfers=transfers, head=head)
+    answer = problem(
+        response.status_code,
+        "The index cannot answer this now",
+        "Try again in a few minutes; if this goes on, tell the vendor.",
+        code="index_unavailable",
+        head=head,
+    )
+    return response_of(answer)
+
+
+def _without_host_headers(response: Response) -> Response:
+    """Without devpi's own, which tell its version and the number of its last commit."""
+    for name in [name for name in response.headers if name.lower().startswith("x-devpi-")]:
+        del response.headers[name]
+    return response
+
+
+def _close(response: Response) -> None:
+    close = getattr(response.app_iter, "close", None)
+    if close is not None:
+        close()

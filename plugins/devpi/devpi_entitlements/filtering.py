@@ -1,0 +1,163 @@
+"""What a visitor sees of an index: a customizer for the stage of one request.
+
+devpi asks the customizer of the index that was asked for, and renders what it lets pass. The stage
+objects belong to the transaction of a request, so nothing is shared between requests. Filters give
+exactly one answer per item: devpi keeps whatever a filter is silent about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cache, partial
+from typing import Any
+
+from devpi_server.model import SimpleLinks
+from packaging.utils import NormalizedName, canonicalize_name
+
+from devpi_entitlements.knowledge import (
+    Knowledge,
+    Known,
+    Latest,
+    Link,
+    latest_version,
+    needs_of,
+)
+from devpi_entitlements.visitor import Seen
+from entitlements_core.policy.query import Admits
+
+__all__ = ["EntitledCustomizer", "SubmittingCustomizer", "Window", "host_lists"]
+
+Stage = Any
+Customizer = Any
+
+
+class Window:
+    """An index as one credential sees it.
+
+    Args:
+        stage: the index.
+        seen: what is to be shown of it.
+        knowledge: finds the facts.
+    """
+
+    def __init__(self, stage: Stage, seen: Seen, knowledge: Knowledge) -> None:
+        self._stage = stage
+        self._view = seen.view
+        self._knowledge = knowledge
+        self._needs = needs_of(seen.credential, seen.repository)
+
+    def shows(self, project: NormalizedName, link: Link, latest: Latest) -> bool:
+        """Whether a file is visible."""
+        known = self.known(project, link, latest)
+        return known is not None and self._view.shows(known.facts)
+
+    def known(self, project: NormalizedName, link: Link, latest: Latest) -> Known | None:
+        """The facts of a file; None where one that is asked for is not known, which hides it."""
+        known = self._knowledge.of_link(self._stage, project, link, self._needs, latest)
+        return None if known is None or known.missing else known
+
+    def may_show(self, project: NormalizedName) -> bool:
+        """Whether the name of a project alone does not rule it out."""
+        named = self._view.names is None or project in self._view.names
+        return named and self._view.admits(project) is not Admits.NONE
+
+    def shows_any(self, project: NormalizedName) -> bool:
+        """Whether anything of a project is visible.
+
+        Of a project on a mirror the name alone decides: its files are known only once somebody
+        asked for them, and its name is public.
+        """
+        if not self.may_show(project):
+            return False
+        if self._view.admits(project) is Admits.ALL:
+            return True
+        stages = list(self._stage.sro())
+        own = [stage for stage in stages if stage.ixconfig["type"] != "mirror"]
+        latest = self.latest(project)
+        return any(
+            self.shows(project, link, latest)
+            for stage in own
+            for link in self._knowledge.links_of(stage, project).values()
+        ) or (len(own) < len(stages) and not _is_blocked(own, project))
+
+    def latest(self, project: NormalizedName) -> Latest:
+        """Finds the latest version of a project, once."""
+        return cache(partial(latest_version, self._stage, project))
+
+
+def _is_blocked(own: list[Stage], project: NormalizedName) -> bool:
+    """Whether devpi leaves out the mirrors, since an index of the vendor has the project itself."""
+    free = {"*", project}
+    return any(stage.has_project_perstage(project) for stage in own) and not any(
+        free.intersection(stage.ixconfig.get("mirror_whitelist", ())) for stage in own
+    )
+
+
+def host_lists(stage: Stage, project: NormalizedName, link: Link) -> bool:
+    """Whether the index's own customizer (devpi-constrained, say) would list a file."""
+    filename = link.path.rpartition("/")[2]
+    found = SimpleLinks([(filename, link.href, link.requires_python, link.yanked)])
+    customizer = stage.customizer
+    return _passes(customizer.get_projects_filter_iter([project])) and _passes(
+        customizer.get_simple_links_filter_iter(project, found)
+    )
+
+
+class _Delegating:
+    """Asks another customizer whatever is not its own matter."""
+
+    def __init__(self, inner: Customizer) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the other one has
+        return getattr(self.inner, name)
+
+
+class EntitledCustomizer(_Delegating):
+    """Lets pass what the index's own customizer does, and the window shows."""
+
+    def __init__(self, inner: Customizer, window: Window) -> None:
+        super().__init__(inner)
+        self._window = window
+
+    def get_projects_filter_iter(self, projects: Collection[str]) -> Iterator[bool]:
+        """See devpi's BaseStageCustomizer."""
+        inner = self.inner.get_projects_filter_iter(projects)
+        for project in projects:
+            yield _passes(inner) and self._window.shows_any(canonicalize_name(project))
+
+    def get_versions_filter_iter(
+        self,
+        project: str,  # noqa: ARG002 - of devpi
+        versions: Collection[str],
+    ) -> Iterator[bool]:
+        """No route that is open to tokens lists versions; whoever asks is not meant to."""
+        return (False for _ in versions)
+
+    def get_simple_links_filter_iter(self, project: str, links: Collection[Any]) -> Iterator[bool]:
+        """See devpi's BaseStageCustomizer."""
+        name = canonicalize_name(project)
+        latest = self._window.latest(name)
+        inner = self.inner.get_simple_links_filter_iter(project, links)
+        for found in links:
+            link = Link(found.href, found.require_python, found.yanked or None)
+            named = link.path.endswith(f"/{found.key}")
+            yield _passes(inner) and named and self._window.shows(name, link, latest)
+
+
+class SubmittingCustomizer(_Delegating):
+    """Lets one visitor upload, after the upload was checked."""
+
+    def __init__(self, inner: Customizer, username: str) -> None:
+        super().__init__(inner)
+        self._username = username
+
+    def get_principals_for_upload(self, restrict_modify: Any = None) -> list[str]:  # noqa: ANN401 - of devpi
+        """See devpi's BaseStageCustomizer."""
+        inner = self.inner.get_principals_for_upload(restrict_modify=restrict_modify)
+        return [*inner, self._username]
+
+
+def _passes(answers: Iterator[bool] | None) -> bool:
+    """The next answer of another filter; where it stops early, devpi keeps, and so do we."""
+    return True if answers is None else bool(next(answers, True))

@@ -1,0 +1,97 @@
+"""The hooks of one configured devpi-server."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from devpi_server.config import hookimpl
+from pyramid.authorization import Everyone
+from pyramid.threadlocal import get_current_request
+
+from devpi_entitlements.access import ACL_KEY, default_acl, is_open
+from devpi_entitlements.identity import READERS, TokenIdentity
+from devpi_entitlements.metrics import metrics
+from devpi_entitlements.site import Site
+from devpi_entitlements.users import SHIELDED, Verdict, judge
+from devpi_entitlements.visitor import visitor_of
+
+__all__ = ["DevpiHooks"]
+
+READING: Final = frozenset({"pkg_read"})
+UPLOADING: Final = frozenset({"pkg_read", "upload", "pypi_submit"})
+
+Given = Any
+"""Whatever devpi-server and pyramid pass; they have no types."""
+
+
+class DevpiHooks:
+    """Registered with the plugin manager of one server; see devpi_server.hookspecs."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @hookimpl(tryfirst=True)
+    def devpiserver_get_identity(self, request: Given, credentials: Given) -> Given:  # noqa: ARG002 - of the hook
+        """A visitor is nobody else, and no password is checked for it."""
+        visitor = visitor_of(request)
+        return None if visitor is None else TokenIdentity(visitor)
+
+    @hookimpl
+    def devpiserver_auth_denials(
+        self,
+        request: Given,
+        acl: Given,
+        user: Given,  # noqa: ARG002 - of the hook
+        stage: Given,  # noqa: ARG002 - of the hook
+    ) -> Given:
+        """A visitor has no permission but what was admitted, whatever everybody may do."""
+        visitor = visitor_of(request)
+        if visitor is None:
+            return None
+        kept = UPLOADING if visitor.uploads else READING
+        return {(Everyone, permission) for _, _, permission in acl if permission not in kept}
+
+    @hookimpl
+    def devpiserver_indexconfig_defaults(self, index_type: str) -> Given:  # noqa: ARG002 - of the hook
+        """Every index has ``acl_pkg_read``."""
+        return {ACL_KEY: default_acl()}
+
+    @hookimpl
+    def devpiserver_stage_get_principals_for_pkg_read(self, ixconfig: Given) -> Given:
+        """``acl_pkg_read``, where it is set."""
+        acl = ixconfig.get(ACL_KEY)
+        return None if acl is None else {*acl, READERS}
+
+    @hookimpl
+    def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:  # noqa: ARG002 - of the hook
+        """Nobody reads a closed index by inheriting from it; a token's index may."""
+        request = get_current_request()
+        if request is None or visitor_of(request) is not None or is_open(base_stage):
+            return None
+        request.environ[SHIELDED] = True
+        return None if request.has_permission("pkg_read", base_stage) else True
+
+    @hookimpl
+    def devpiserver_stage_created(self, stage: Given) -> None:
+        """An index is a repository from its beginning."""
+        self._site.core.repositories.ensure([stage.name], actor="devpi-server")
+
+    @hookimpl
+    def devpiserver_authcheck_unauthorized(self, request: Given) -> Given:
+        """Whether a server in front has to ask for a login."""
+        return True if judge(self._site, request) is Verdict.UNAUTHORIZED else None
+
+    @hookimpl(tryfirst=True)
+    def devpiserver_authcheck_forbidden(self, request: Given) -> Given:
+        """Whether a server in front has to refuse whoever is logged in."""
+        return True if judge(self._site, request) is Verdict.FORBIDDEN else None
+
+    @hookimpl
+    def devpiserver_get_features(self) -> set[str]:
+        """Shown by ``/+api``."""
+        return {"entitlements"}
+
+    @hookimpl
+    def devpiserver_metrics(self, request: Given) -> Given:  # noqa: ARG002 - of the hook
+        """Shown by ``/+status``."""
+        return metrics(self._site)

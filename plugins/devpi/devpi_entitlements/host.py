@@ -1,0 +1,97 @@
+"""What the core asks its host: which one this is, its indexes, their files, their readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from devpi_entitlements.access import user_reads
+from devpi_entitlements.knowledge import Knowledge, latest_version, resolved_links
+from entitlements_core import hookimpl
+from entitlements_core.policy.facts import Fact, FileFacts
+
+__all__ = ["HostHooks"]
+
+ALL_FACTS = frozenset(Fact)
+
+
+class HostHooks:
+    """The host's side of the hooks, for one devpi-server.
+
+    Args:
+        xom: devpi-server's own composition root. It may be that of a server which does not run:
+            the command line reads its database.
+    """
+
+    def __init__(self, xom: Any) -> None:  # noqa: ANN401 - of devpi-server
+        self._xom = xom
+        self._knowledge = Knowledge()
+
+    @hookimpl
+    def entitlements_host(self) -> str:
+        """See the hook."""
+        return f"devpi-server {version('devpi-server')}"
+
+    @hookimpl
+    def entitlements_repositories(self) -> Iterable[str]:
+        """See the hook."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            return tuple(
+                f"{user.name}/{index}"
+                for user in self._xom.model.get_userlist()
+                for index in user.get().get("indexes", {})
+            )
+
+    @hookimpl
+    def entitlements_files(
+        self, repository: str, project: str | None
+    ) -> Iterable[FileFacts] | None:
+        """See the hook; of a mirror, what it fetched so far."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            stage = _stage(self._xom.model, repository)
+            if stage is None:
+                return None
+            names = _projects(stage) if project is None else [canonicalize_name(project)]
+            return [facts for name in names for facts in self._files(stage, name)]
+
+    @hookimpl
+    def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:
+        """See the hook. Who is no user, or where there is no index, the answer is no."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            model = self._xom.model
+            stage = _stage(model, repository)
+            return (
+                stage is not None and model.get_user(user) is not None and user_reads(stage, user)
+            )
+
+    @hookimpl
+    def entitlements_user_is_admin(self, user: str, repository: str) -> bool | None:
+        """See the hook: who may change the index."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            stage = _stage(self._xom.model, repository)
+            if stage is None or self._xom.model.get_user(user) is None:
+                return False
+            return user_reads(stage, user, permission="index_modify")
+
+    def _files(self, stage: Any, project: NormalizedName) -> Iterable[FileFacts]:  # noqa: ANN401 - of devpi-server
+        latest = latest_version(stage, project)
+        for link in resolved_links(stage, project):
+            known = self._knowledge.of_link(stage, project, link, ALL_FACTS, lambda: latest)
+            if known is not None:
+                yield known.facts
+
+
+def _stage(model: Any, repository: str) -> Any:  # noqa: ANN401 - of devpi-server
+    try:
+        return model.getstage(repository)
+    except ValueError:  # no owner/slug
+        return None
+
+
+def _projects(stage: Any) -> list[NormalizedName]:  # noqa: ANN401 - of devpi-server
+    """Those of the vendor's own indexes; a mirror names every project of the world."""
+    own = [one for one in stage.sro() if one.ixconfig["type"] != "mirror"]
+    return sorted({canonicalize_name(name) for one in own for name in one.list_projects_perstage()})

@@ -1,0 +1,47 @@
+"""``/+entitlements/me``: a user of devpi is shown an entitlement token of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from devpi_entitlements.answers import plain, response_of
+from devpi_entitlements.enforcement import DEVPI_CHALLENGE
+from devpi_entitlements.site import site_of
+from entitlements_core.errors import EntitlementsError
+from entitlements_core.http import problem
+
+__all__ = ["show_own_token"]
+
+
+def show_own_token(request: Any) -> Any:  # noqa: ANN401 - of pyramid
+    """The token of the user who is logged in, for ``?index=USER/INDEX``; made when there is none.
+
+    JSON of the repository, the token's identifier and secret, and the index URL to use.
+    """
+    site = site_of(request)
+    identity = request.identity
+    if identity is None:
+        response = response_of(
+            problem(401, "Login required", "Log in as a user of devpi.", code="unauthorized")
+        )
+        response.headers["WWW-Authenticate"] = DEVPI_CHALLENGE
+        return response
+    repository = request.GET.get("index", "")
+    try:
+        issued = site.core.user_tokens.get(identity.username, repository)
+    except EntitlementsError as error:
+        return response_of(problem(403, error.problem, error.remedy, code=error.code))
+    shown = {
+        "repository": repository,
+        "identifier": issued.token.identifier,
+        "token": issued.secret,
+        "index_url": f"{request.application_url}/{repository}/+simple/",
+    }
+    body = (json.dumps(shown, indent=2) + "\n").encode()
+    headers = (
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    )
+    return plain("200 OK", headers, [body])

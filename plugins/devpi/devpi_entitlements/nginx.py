@@ -1,0 +1,196 @@
+"""Configurations of an nginx in front that keep authorization, and signs of one that does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from devpi_common.url import URL
+
+from devpi_entitlements.configuration import read_configuration
+
+__all__ = ["FOLDERS", "unguarded_configurations", "write_configurations"]
+
+DEFAULT_LOCATION: Final = "/+protected"
+
+FOLDERS: Final = (
+    "/etc/nginx",
+    "/usr/local/etc/nginx",
+    "/opt/homebrew/etc/nginx",
+)
+"""Where nginx is configured, as a rule."""
+
+LONGEST: Final = 1_000_000
+"""Bytes of a file that is still read as a configuration."""
+
+_PAST_THE_SERVER: Final = re.compile(r"^\s*try_files\s+[^;#]*/\+files", re.MULTILINE)
+_AUTHORIZED: Final = re.compile(r"^\s*auth_request\s+/", re.MULTILINE)
+
+Writer = Callable[[str, str], None]
+
+
+def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 - of devpi-server
+    """Write what ``devpi-gen-config`` puts beside devpi's own files.
+
+    Args:
+        config: of devpi-server.
+        writer: takes a file name and its contents.
+    """
+    configuration = read_configuration(config.args)
+    location = (configuration.accel_redirect if configuration else "") or DEFAULT_LOCATION
+    host, port = _outside(config)
+    given = {
+        "host": host,
+        "listen": port,
+        "backend": f"http://127.0.0.1:{config.args.port}",
+        "serverdir": config.server_path.absolute(),
+        "location": location,
+    }
+    writer("nginx-entitlements.conf", _ACCEL.substitute(given))
+    writer("nginx-entitlements-auth-request.conf", _AUTH_REQUEST.substitute(given))
+
+
+def unguarded_configurations(
+    serverdir: Path, folders: Iterable[str | Path] = FOLDERS
+) -> Iterator[tuple[Path, int]]:
+    """Places in nginx configurations where files are served without asking devpi-server.
+
+    Yields the file and the line number, counted from 1. devpi's own ``gen-config`` is what an
+    administrator copies from, and is not looked at: it is not in use.
+
+    Args:
+        serverdir: of devpi-server; only configurations that name it matter, or name none.
+        folders: to look into, with everything below.
+    """
+    for folder in map(Path, folders):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            text = _text(path)
+            if _AUTHORIZED.search(text) or str(serverdir) not in text:
+                continue
+            for found in _PAST_THE_SERVER.finditer(text):
+                start = text.index("try_files", found.start())
+                yield path, text.count("\n", 0, start) + 1
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file() or path.stat().st_size > LONGEST:
+            return ""
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # not readable for us, so not a statement about anything
+
+
+def _outside(config: Any) -> tuple[str, str]:  # noqa: ANN401 - of devpi-server
+    outside = URL(config.outside_url or "http://localhost:80")
+    host, _, port = outside.netloc.partition(":")
+    return host, port or "80"
+
+
+_HEAD: Final = """\
+# $title
+# nginx must be able to read the server directory. Start devpi-server with
+#   --trusted-proxy 127.0.0.1 --trusted-proxy-headers x-forwarded-for
+# so that limits on clients and addresses see the customers, and not nginx.
+map $$http_x_forwarded_proto $$x_scheme {
+    default $$scheme;
+    http http;
+    https https;
+}
+
+# A token in an address is a secret: leave it out of the access log.
+map $$request_uri $$logged_uri {
+    default $$request_uri;
+    "~*^(?<before>.*/(?:\\+|%2b)t/)[^/?]+(?<after>.*)$$" "$${before}***$$after";
+}
+log_format entitlements '$$remote_addr $$remote_user [$$time_local] '
+                        '"$$request_method $$logged_uri" $$status $$body_bytes_sent';
+
+server {
+    server_name $host;
+    listen $listen;
+    access_log logs/devpi-access.log entitlements;
+    client_max_body_size 64M;
+    proxy_read_timeout 60s;
+"""
+
+_PROXY: Final = """\
+        proxy_pass $backend;
+        proxy_set_header X-Forwarded-Proto $$x_scheme;
+        proxy_set_header X-outside-url $$x_scheme://$$http_host;
+        proxy_set_header X-Forwarded-For $$proxy_add_x_forwarded_for;
+        proxy_set_header X-Real-IP $$remote_addr;
+"""
+
+_CLOSED: Final = """\
+    # Between devpi-servers only.
+    location /+changelog {
+        allow 127.0.0.1;
+        deny all;
+$proxy    }
+
+    location / {
+$proxy    }
+"""
+
+_ACCEL: Final = Template(
+    _HEAD.replace(
+        "$title",
+        "devpi-server decides and counts, nginx sends the files (X-Accel-Redirect).\n"
+        "# devpi-server needs --entitlements-accel-redirect $location",
+    )
+    + """
+    # Only devpi-server can send a client here.
+    location $location/ {
+        internal;
+        alias $serverdir/;
+    }
+
+"""
+    + _CLOSED.replace("$proxy", _PROXY)
+    + "}\n"
+)
+
+_AUTH_REQUEST: Final = Template(
+    _HEAD.replace(
+        "$title",
+        "nginx asks devpi-server for each file (auth_request), and sends it by itself.\n"
+        "# The other variant, nginx-entitlements.conf, is simpler and passes on reasons.",
+    )
+    + """
+    location ~ ^(?:/\\+t/[^/]+)?(?<stored>/[^/+]+/[^/+]+/\\+f/.*)$$ {
+        # Uploads of test results are not files that are sent.
+        error_page 418 = @devpi;
+        if ($$request_method !~ ^(?:GET|HEAD)$$) {
+            return 418;
+        }
+        auth_request /+authcheck;
+        root $serverdir;
+        add_header Cache-Control "private, no-cache" always;
+        default_type application/octet-stream;
+        types {}
+        try_files /+files$$stored @devpi;
+    }
+
+    location = /+authcheck {
+        internal;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        proxy_set_header X-Original-URI $$request_uri;
+        proxy_set_header X-Original-Method $$request_method;
+"""
+    + _PROXY
+    + """    }
+
+    location @devpi {
+"""
+    + _PROXY
+    + """    }
+
+"""
+    + _CLOSED.replace("$proxy", _PROXY)
+    + "}\n"
+)

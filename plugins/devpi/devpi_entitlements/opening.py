@@ -1,0 +1,72 @@
+"""Wires the adapter into one devpi-server: everything is registered here, and only here."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from typing import Any, Final
+
+from devpi_server.main import Fatal
+from pyramid.events import ContextFound
+from pyramid.tweens import INGRESS
+
+from devpi_entitlements.answers import Answered
+from devpi_entitlements.configuration import Configuration
+from devpi_entitlements.enforcement import enforce
+from devpi_entitlements.hooks import DevpiHooks
+from devpi_entitlements.host import HostHooks
+from devpi_entitlements.me import show_own_token
+from devpi_entitlements.search import protect_search
+from devpi_entitlements.site import SITE, Site
+from devpi_entitlements.startup import look_around
+from entitlements_core.errors import EntitlementsError
+from entitlements_core.plugins import Plugins
+from entitlements_core.services.redaction import protect_logs
+from entitlements_core.services.wiring import Core
+
+__all__ = ["include"]
+
+log: Final = logging.getLogger("entitlements.devpi")
+
+OUTERMOST: Final = (
+    "devpi_web.views.tween_trailing_slash_redirect",
+    "devpi_server.views.tween_request_logging",
+)
+"""The tweens that must not see a request before the token is off its path."""
+
+
+def include(configuration: Configuration, config: Any, pyramid_config: Any) -> None:  # noqa: ANN401 - of devpi-server and pyramid
+    """Open the store and take our places among hooks, tweens and subscribers.
+
+    Raises:
+        Fatal: of devpi-server, when the key or the store cannot be used: it does not start open.
+    """
+    xom = pyramid_config.registry["xom"]
+    try:
+        site = _open(configuration, xom)
+    except EntitlementsError as error:
+        raise Fatal(f"entitlements: {error}") from None
+    protect_logs()
+    config.pluginmanager.register(DevpiHooks(site), name="entitlements-of-this-server")
+    pyramid_config.registry[SITE] = site
+    protect_search(pyramid_config.registry)
+    pyramid_config.add_tween(
+        "devpi_entitlements.tween.tween_entitlements", under=INGRESS, over=OUTERMOST
+    )
+    pyramid_config.add_subscriber(enforce, ContextFound)
+    pyramid_config.add_exception_view(_answer, context=Answered)
+    pyramid_config.add_route("entitlements-me", "/+entitlements/me")
+    pyramid_config.add_view(show_own_token, route_name="entitlements-me", request_method="GET")
+    look_around(site)
+
+
+def _open(configuration: Configuration, xom: Any) -> Site:  # noqa: ANN401 - of devpi-server
+    hooks = HostHooks(xom)
+    core = Core.open(configuration.settings(), create=True, plugins=Plugins([hooks]))
+    atexit.register(core.close)
+    return Site(core, xom, configuration)
+
+
+def _answer(answered: Answered, request: Any) -> Any:  # noqa: ANN401, ARG001 - of pyramid
+    """The exception view that sends what was decided before any view of devpi ran."""
+    return answered.response

@@ -1,0 +1,77 @@
+"""Rendered pages of devpi, remembered until anything is committed."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final
+
+from cachetools import LRUCache
+
+from entitlements_core.http import PAGE_HEADERS, Headers
+
+__all__ = ["CACHE_BYTES", "Page", "PageCache"]
+
+CACHE_BYTES: Final = 64 * 1024 * 1024
+"""How much memory remembered pages may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A rendered page.
+
+    Attributes:
+        body: complete.
+        etag: strong and quoted, of this body.
+        headers: all of them; Content-Length included.
+    """
+
+    body: bytes
+    etag: str
+    headers: Headers
+
+    @classmethod
+    def of(cls, body: bytes, content_type: str) -> Page:
+        """The page of a body that devpi rendered."""
+        etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+        headers = (
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+            ("ETag", etag),
+            *PAGE_HEADERS,
+        )
+        return cls(body, etag, headers)
+
+
+class PageCache:
+    """Pages under a key and the serial of the commit that they show.
+
+    A serial never comes back with other contents, so a page of an older one is never given out.
+
+    Attributes:
+        hits: how many were given out.
+    """
+
+    def __init__(self) -> None:
+        self._pages: LRUCache[Hashable, tuple[int, Page]] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda entry: len(entry[1].body) + 1024
+        )
+        self._lock = threading.Lock()
+        self.hits = 0
+
+    def recall(self, key: Hashable, serial: int) -> Page | None:
+        """The page of exactly this serial, or None."""
+        with self._lock:
+            entry = self._pages.get(key)
+            if entry is None or entry[0] != serial:
+                return None
+            self.hits += 1
+            return entry[1]
+
+    def keep(self, key: Hashable, serial: int, page: Page) -> None:
+        """Remember a page; one that is too large to be one of many is not."""
+        if len(page.body) < CACHE_BYTES // 4:
+            with self._lock:
+                self._pages[key] = (serial, page)

@@ -1,0 +1,114 @@
+"""A distribution file that lies on this disk, as the answer to a visitor."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+from devpi_entitlements.answers import plain, refusal, response_of
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import AdmittedFile, Visitor
+from entitlements_core.engine.files import OpenFile, plan
+from entitlements_core.http import FILE_HEADERS, etag_matches, problem, read_range
+from entitlements_core.policy.decision import Deny
+from entitlements_core.services.gate import Delivery, Reservation
+
+__all__ = ["reserve", "send_file"]
+
+NOT_ON_DISK: Final = None
+"""Nothing is answered: the file is on a mirror or a primary, or in devpi's database."""
+
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where a file lies; see `StoredFile`."""
+
+    path: str
+    relative: str
+    size: int
+    root_index: int = 0
+
+
+def send_file(site: Site, visitor: Visitor, admitted: AdmittedFile, environ: Environ) -> Any:  # noqa: ANN401 - of pyramid
+    """The response with a file, counted; None where it is not on this disk.
+
+    Conditions and ranges work, which bare devpi-server does not offer.
+    """
+    if admitted.is_metadata:
+        return NOT_ON_DISK
+    opened = _open(site, admitted.entry)
+    if opened is None:
+        return NOT_ON_DISK
+    try:
+        return _answer(site, visitor, admitted, opened, environ)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def reserve(
+    site: Site, visitor: Visitor, admitted: AdmittedFile, start: int, length: int
+) -> Reservation | Deny:
+    """Count an answer of `length` bytes from `start`, before the first of them is sent."""
+    delivery = Delivery(start=start, length=length, user_agent=visitor.user_agent)
+    return site.gate.reserve(admitted.question, delivery)
+
+
+def _answer(
+    site: Site, visitor: Visitor, admitted: AdmittedFile, opened: OpenFile, environ: Environ
+) -> Any:  # noqa: ANN401 - of pyramid
+    head = environ["REQUEST_METHOD"] == "HEAD"
+    if etag_matches(environ.get("HTTP_IF_NONE_MATCH"), opened.etag):
+        opened.close()
+        return plain("304 Not Modified", (("ETag", opened.etag), *FILE_HEADERS), [])
+    try:
+        body = plan(opened, read_range(_range(site, environ, opened.etag), opened.file.size))
+    except ValueError:
+        opened.close()
+        return _unsatisfiable(opened.file.size, head=head)
+    status = "200 OK" if body.status == 200 else "206 Partial Content"  # noqa: PLR2004 - HTTP
+    if head:
+        opened.close()
+        return plain(status, body.headers, [])
+    reserved = reserve(site, visitor, admitted, body.start, body.length)
+    if isinstance(reserved, Deny):
+        opened.close()
+        return refusal(reserved, visitor.presented, transfers=True, head=head)
+    try:
+        headers, chunks = site.sender.send(opened, body, environ)
+    except BaseException:
+        site.gate.settle(reserved, delivered=False)
+        raise
+    return plain(status, headers, chunks)
+
+
+def _unsatisfiable(size: int, *, head: bool) -> Any:  # noqa: ANN401 - of pyramid
+    text = f"The file has {size} bytes."
+    response = response_of(problem(416, "Range not satisfiable", text, code="range", head=head))
+    response.headers["Content-Range"] = f"bytes */{size}"
+    return response
+
+
+def _range(site: Site, environ: Environ, etag: str) -> str | None:
+    """The Range header of a GET, unless an If-Range names another state of the file."""
+    condition = environ.get("HTTP_IF_RANGE")
+    # Another server knows the file by another ETag, and may send all of it: that is counted.
+    accepted = {None} if site.sender.elsewhere else {None, etag}
+    applies = environ["REQUEST_METHOD"] == "GET" and condition in accepted
+    return environ.get("HTTP_RANGE") if applies else None
+
+
+def _open(site: Site, entry: Any) -> OpenFile | None:  # noqa: ANN401 - of devpi-server
+    """The file of an entry, where devpi's storage keeps it as a file."""
+    if not entry.file_exists():
+        return None
+    path = entry.file_os_path()
+    if path is None:
+        return None  # this devpi keeps its files in the database
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    root = os.fspath(site.xom.config.server_path)
+    stored = _Stored(path, os.path.relpath(path, root), os.fstat(descriptor).st_size)
+    return OpenFile(stored, descriptor, f'"{entry.best_available_hash_value or entry.relpath}"')

@@ -1,0 +1,76 @@
+"""What the adapter holds while one devpi-server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from devpi_entitlements.configuration import Configuration
+from devpi_entitlements.knowledge import Knowledge
+from devpi_entitlements.pages import PageCache
+from devpi_entitlements.tally import Tally
+from entitlements_core.engine.files import DirectSender, Offload, Sender
+from entitlements_core.policy.network import Network
+from entitlements_core.services.gate import Gate
+from entitlements_core.services.wiring import Core
+
+__all__ = ["SITE", "Site", "site_of"]
+
+SITE: Final = "entitlements"
+"""The key in pyramid's registry."""
+
+
+class Site:
+    """The services of the core and what is remembered between requests.
+
+    Args:
+        core: the services.
+        xom: devpi-server's own composition root.
+        configuration: the options.
+
+    Attributes:
+        gate: decides and counts.
+        pages: rendered pages, as long as nothing was committed.
+        knowledge: what is known of files.
+        sender: how local files are sent.
+        trusted: the networks of proxies whose ``X-Forwarded-For`` is believed.
+        lockdown: see `Configuration`.
+    """
+
+    def __init__(self, core: Core, xom: Any, configuration: Configuration) -> None:  # noqa: ANN401 - of devpi-server
+        self.core = core
+        self.xom = xom
+        self.configuration = configuration
+        self.gate: Gate = core.gate
+        self.pages = PageCache()
+        self.knowledge = Knowledge()
+        self.tally = Tally()
+        core.plugins.register(self.tally)
+        self.lockdown = configuration.lockdown
+        self.trusted: tuple[Network, ...] = core.settings.trusted_networks
+        location = configuration.accel_redirect
+        self.sender: Sender = (
+            Offload("X-Accel-Redirect", (location,)) if location else DirectSender()
+        )
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        return self.core.clock()
+
+    def serial(self) -> int:
+        """The serial of devpi's last commit: equal serials are equal contents."""
+        return int(self.xom.keyfs.get_current_serial())
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """The model of devpi in a read transaction, the current one if there is one."""
+        with self.xom.keyfs.read_transaction(allow_reuse=True):
+            yield self.xom.model
+
+
+def site_of(request: Any) -> Site:  # noqa: ANN401 - of pyramid
+    """The site of the server that answers `request`."""
+    site: Site = request.registry[SITE]
+    return site

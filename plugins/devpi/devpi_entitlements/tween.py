@@ -1,0 +1,131 @@
+"""The outermost tween: the secret comes off the path here, and answers to visitors go out here.
+
+devpi sees a request as if the server lay below ``/+t/SECRET``, so that every link and redirect it
+writes stays there. What it answers to a visitor is not passed on as it is: a page becomes a page of
+ours with an ETag, a file is counted before its first byte, everything else becomes a refusal.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from devpi_server.views import is_simple_json
+from packaging.utils import canonicalize_name
+
+from devpi_entitlements.admission import admit_page
+from devpi_entitlements.answers import private, refusal, response_of
+from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
+from devpi_entitlements.delivery import deliver, page_response
+from devpi_entitlements.site import SITE, Site
+from devpi_entitlements.users import SHIELDED
+from devpi_entitlements.visitor import VISITOR, Visitor, meet
+from entitlements_core.http import Form, problem
+from entitlements_core.policy.decision import Deny
+
+__all__ = ["tween_entitlements"]
+
+log: Final = logging.getLogger("entitlements.devpi")
+
+Request = Any
+Response = Any
+Handler = Callable[[Request], Response]
+
+ALIAS: Final = re.compile(r"/simple(?P<rest>/.*)?")
+"""Below a token that opens one index: that index."""
+PAGE: Final = re.compile(r"/(?P<index>[^+/]+/[^+/]+)/\+simple/(?:(?P<project>[^+/]+)/)?")
+"""A page that may be remembered; every other form of address goes the long way."""
+
+
+def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN401 - of pyramid
+    """Tween factory; see pyramid's documentation of tweens."""
+    site: Site = registry[SITE]
+
+    def entitlements(request: Request) -> Response:
+        environ = request.environ
+        if environ.get("PATH_INFO") == AUTHCHECK:
+            return answer_authcheck(site, request, handler)
+        visitor, path = meet(site, environ)
+        if visitor is None:
+            response = handler(request)
+            return private(response) if SHIELDED in environ else response
+        return _answer(site, request, handler, visitor, path)
+
+    return entitlements
+
+
+def _answer(
+    site: Site, request: Request, handler: Handler, visitor: Visitor, path: str
+) -> Response:
+    environ = request.environ
+    _enter(environ, visitor, path)
+    aliased = _resolve_alias(site, environ, visitor, path)
+    if aliased is not None:
+        return aliased
+    remembered = _remembered_page(site, request, visitor)
+    if remembered is not None:
+        return remembered
+    return deliver(site, request, visitor, handler(request))
+
+
+def _enter(environ: dict[str, Any], visitor: Visitor, path: str) -> None:
+    environ[VISITOR] = visitor
+    if visitor.presented.form is Form.PATH:
+        environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/+t/{visitor.presented.secret}"
+        environ["PATH_INFO"] = path
+        # Only one of the two secrets counts, and devpi must not look at the other.
+        environ.pop("HTTP_AUTHORIZATION", None)
+    environ.pop("HTTP_X_DEVPI_AUTH", None)
+    # Absolute links would repeat the secret in the page, and could not be remembered.
+    environ.pop("HTTP_X_DEVPI_ABSOLUTE_URLS", None)
+
+
+def _resolve_alias(
+    site: Site, environ: dict[str, Any], visitor: Visitor, path: str
+) -> Response | None:
+    """Point the alias at the one index that a token opens; a refusal where that is none or more."""
+    matched = ALIAS.fullmatch(path)
+    if matched is None or visitor.presented.form is not Form.PATH:
+        return None
+    head = environ["REQUEST_METHOD"] == "HEAD"
+    opened = site.gate.repositories(visitor.presented, visitor.address, visitor.now)
+    if isinstance(opened, Deny):
+        return refusal(opened, visitor.presented, transfers=False, head=head)
+    if len(opened) > 1:
+        answer = problem(
+            404,
+            "This token opens several indexes",
+            "Name one in the address: /+t/TOKEN/USER/INDEX/+simple/",
+            code="ambiguous_index",
+            head=head,
+        )
+        return response_of(answer)
+    visitor.page_path = path
+    environ["PATH_INFO"] = f"/{opened[0]}/+simple{matched['rest'] or ''}"
+    return None
+
+
+def _remembered_page(site: Site, request: Request, visitor: Visitor) -> Response | None:
+    """A page that was rendered for the same view since the last commit, after the same decision."""
+    matched = PAGE.fullmatch(request.environ["PATH_INFO"])
+    if matched is None or request.method not in {"GET", "HEAD"}:
+        return None
+    project = matched["project"]
+    if project is not None and project != canonicalize_name(project):
+        return None
+    seen = admit_page(site, visitor, matched["index"], project)
+    if isinstance(seen, Deny):
+        return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
+    visitor.seen = seen
+    if seen.view.key is None:
+        return None
+    # Equal links in both: those of the alias begin elsewhere.
+    aliased, as_json = bool(visitor.page_path), bool(is_simple_json(request))  # type: ignore[no-untyped-call] # devpi's own
+    key = visitor.page_key = (seen.repository, project, seen.view.key, aliased, as_json)
+    page = site.pages.recall(key, site.serial())
+    if page is None:
+        return None
+    log.info("%s %s (remembered)", request.method, request.path)
+    return page_response(page, request)

@@ -1,0 +1,120 @@
+"""Uploads with a token: only of what its grant covers, by the file itself and not by the form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devpi_entitlements.answers import refusal, response_of
+from devpi_entitlements.filtering import SubmittingCustomizer
+from devpi_entitlements.identity import username_of
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import Visitor
+from entitlements_core.engine.distributions import Unservable, identify, same_release
+from entitlements_core.engine.uploads import inspect_upload
+from entitlements_core.http import problem
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import NOT_FOUND, Question, decide
+from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
+
+__all__ = ["admit_upload"]
+
+Request = Any
+Response = Any
+
+
+def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | None:
+    """The refusal of an upload, or None: then devpi may store it.
+
+    What stands in the form about the project is replaced by what stands in the file, since other
+    customers' restrictions ask for it. A replica passes uploads on, and its primary decides.
+    """
+    stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
+    credential = _uploader(site, visitor, stage)
+    if isinstance(credential, Deny):
+        return refusal(credential, visitor.presented, transfers=True, head=False)
+    visitor.identifier = credential.identifier
+    if site.xom.is_replica():
+        return None
+    facts = _inspected(request.POST, stage.name, visitor)
+    if not isinstance(facts, FileFacts):
+        return facts
+    resource = DistributionFile(facts)
+    decision = site.gate.decide(_question(visitor, credential, stage.name, resource))
+    if isinstance(decision, Deny):
+        return _denied(decision, visitor)
+    _state(request.POST, facts)
+    stage.customizer = SubmittingCustomizer(stage.customizer, username_of(visitor))
+    visitor.uploads = True
+    return None
+
+
+def _uploader(site: Site, visitor: Visitor, stage: Any) -> Credential | Deny:  # noqa: ANN401 - of devpi-server
+    """Who uploads, if they may upload anything; asked before a body of any size is read."""
+    if stage is None:
+        return NOT_FOUND
+    context = visitor.context(stage.name, writes=True)
+    credential = site.gate.authenticate(visitor.presented, context, visitor.now)
+    if isinstance(credential, Deny):
+        return credential
+    decision = decide(_question(visitor, credential, stage.name, ProjectList()))
+    return decision if isinstance(decision, Deny) else credential
+
+
+def _denied(denied: Deny, visitor: Visitor) -> Response:
+    if denied.reason is not Reason.NOT_FOUND:
+        return refusal(denied, visitor.presented, transfers=True, head=False)
+    # There is nothing to hide from somebody who names the file: 404 would send them looking.
+    return response_of(
+        problem(
+            403,
+            "This upload is not covered by the entitlement",
+            "Check the name and the version, and ask the vendor what you may upload.",
+            code="not_covered",
+        )
+    )
+
+
+def _inspected(form: Any, repository: str, visitor: Visitor) -> FileFacts | Response:  # noqa: ANN401 - of webob
+    if form.get(":action") != "file_upload":
+        return _bad("Only files can be uploaded with a token", "Use twine upload.")
+    content = form.get("content")
+    filename, archive = getattr(content, "filename", None), getattr(content, "file", None)
+    if not filename or archive is None:
+        return _bad("The upload has no file", "Send it in the field content, as twine does.")
+    try:
+        stated = same_release(
+            str(form.get("name", "")), str(form.get("version", "")), identify(filename)
+        )
+        if not stated:
+            return _bad("The form and the file name are of different releases", "Use twine upload.")
+        return inspect_upload(filename, archive, repository=repository, now=visitor.now)
+    except Unservable as error:
+        return _bad(error.problem, error.remedy)
+
+
+def _state(form: Any, facts: FileFacts) -> None:  # noqa: ANN401 - of webob
+    """Let the form say of the project what the file says."""
+    form["license"] = facts.license
+    form["summary"] = facts.summary
+    form["requires_python"] = facts.requires_python or ""
+    if "requires_dist" in form:
+        del form["requires_dist"]
+    for requirement in facts.dependencies:
+        form.add("requires_dist", str(requirement))
+
+
+def _bad(title: str, remedy: str) -> Response:
+    return response_of(problem(400, title, remedy, code="bad_upload"))
+
+
+def _question(
+    visitor: Visitor, credential: Credential, repository: str, resource: Resource
+) -> Question:
+    return Question(
+        credential=credential,
+        request=visitor.context(repository, writes=True),
+        resource=resource,
+        now=visitor.now,
+    )

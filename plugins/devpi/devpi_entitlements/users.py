@@ -1,0 +1,66 @@
+"""Requests without one of our secrets: devpi's own permissions, kept at every route of an index."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+from devpi_entitlements.access import is_open
+from devpi_entitlements.routes import Door, door_of
+from devpi_entitlements.site import Site
+
+__all__ = ["SHIELDED", "Verdict", "judge"]
+
+SHIELDED: Final = "entitlements.shielded"
+"""Set in the environment when an answer depends on who asks, so that no cache may share it."""
+
+READING: Final = frozenset({"GET", "HEAD"})
+CONFIGURATION: Final = frozenset({"/{user}/{index}", "/{user}/{index}/"})
+
+Request = Any
+
+
+class Verdict(Enum):
+    """What devpi's permissions say of a request."""
+
+    PASSES = "passes"
+    UNAUTHORIZED = "unauthorized"
+    """Somebody might, but nobody has logged in."""
+    FORBIDDEN = "forbidden"
+
+
+def judge(site: Site, request: Request) -> Verdict:
+    """Whether a request may go on to devpi's view, which may still ask for more.
+
+    An open index costs nothing: nobody's password is checked to see it. The routes that log
+    somebody in find out the identity by themselves; asking for it here would break every login.
+    """
+    route = request.matched_route
+    door = None if route is None else door_of(route.name)
+    if route is None or door in {Door.LOGIN, Door.REPLICA}:
+        return Verdict.PASSES
+    context = request.context
+    stage = context._stage if context.index else None  # noqa: SLF001 - `stage` raises devpi's 404
+    if stage is not None and not is_open(stage):
+        request.environ[SHIELDED] = True
+        return _verdict(request, passes=_may_pass(request, stage))
+    if site.lockdown:
+        request.environ[SHIELDED] = True
+        return _verdict(request, passes=request.identity is not None)
+    return Verdict.PASSES
+
+
+def _verdict(request: Request, *, passes: bool) -> Verdict:
+    if passes:
+        return Verdict.PASSES
+    return Verdict.UNAUTHORIZED if request.identity is None else Verdict.FORBIDDEN
+
+
+def _may_pass(request: Request, stage: Any) -> bool:  # noqa: ANN401 - of devpi-server
+    """Whether a user reads an index; who uploads to it or changes it gets at its configuration."""
+    if request.has_permission("pkg_read", stage):
+        return True
+    administers = request.method not in READING or request.matched_route.name in CONFIGURATION
+    return administers and any(
+        request.has_permission(permission, stage) for permission in ("upload", "index_modify")
+    )

@@ -1,0 +1,143 @@
+"""Who asks with one of our secrets, and what was found out about the request so far."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from devpi_entitlements.site import Site
+from entitlements_core.http import (
+    Form,
+    Presented,
+    client_address,
+    read_authorization,
+    split_token_path,
+)
+from entitlements_core.policy import secret as secrets
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import Question, RequestContext
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.network import Address
+from entitlements_core.policy.view import View
+
+__all__ = ["TOKEN_USERS", "VISITOR", "AdmittedFile", "Seen", "Visitor", "meet", "visitor_of"]
+
+VISITOR: Final = "entitlements.visitor"
+"""The key in a WSGI environment; no header of a client can reach it."""
+
+TOKEN_USERS: Final = frozenset({"token", "__token__", ""})
+"""User names of basic auth that announce a token, so that no password is checked."""
+
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A repository as a credential sees it at the moment of the request."""
+
+    repository: str
+    credential: Credential
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedFile:
+    """A file that may be read.
+
+    Attributes:
+        question: that was answered with yes; a download is reserved with it.
+        path: ``user/index/+f/…/filename``.
+        is_metadata: only the core metadata of the file are asked for.
+        entry: of devpi's file store.
+    """
+
+    question: Question
+    path: str
+    is_metadata: bool
+    entry: Any
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A request with one of our secrets.
+
+    Attributes:
+        presented: the secret.
+        now: the moment of the request.
+        address: of the client.
+        user_agent: as the client sent it.
+        page_path: the path that the links of a page are relative to, where that is another one
+            than devpi is asked for (the alias).
+        page_key: under which the page may be remembered, or None.
+        is_settled: the page depends on devpi's commits alone, and not on a mirror.
+        seen: of a page: what may be shown on it.
+        awaited: the file that a view of devpi is to answer with.
+        uploads: an upload was checked, and may be stored.
+        identifier: of the token, once it is known; for devpi's log.
+    """
+
+    presented: Presented
+    now: datetime
+    address: Address | None
+    user_agent: str
+    page_path: str = ""
+    page_key: Hashable | None = None
+    is_settled: bool = False
+    seen: Seen | None = None
+    awaited: AdmittedFile | None = None
+    uploads: bool = False
+    identifier: str = ""
+
+    def context(self, repository: str, *, writes: bool = False) -> RequestContext:
+        """The request as the policy knows it."""
+        return RequestContext(repository=repository, address=self.address, writes=writes)
+
+
+def visitor_of(request: Any) -> Visitor | None:  # noqa: ANN401 - of pyramid
+    """The visitor of a request, None for users of devpi and for nobody."""
+    found: Visitor | None = request.environ.get(VISITOR)
+    return found
+
+
+def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visitor | None, str]:
+    """The visitor of a WSGI environment, and the path without the secret.
+
+    A secret in the path is always ours, and a bearer is, since devpi has none. What comes by basic
+    auth may as well be the password of a user of devpi: it is ours if it opens anything, or if it
+    can be nothing else. Either way no password is hashed to find out.
+
+    Args:
+        site: of the server.
+        environ: of WSGI; not changed.
+        uri: the decoded path, where it is not that of `environ`.
+    """
+    path = (environ.get("PATH_INFO") or "/") if uri is None else uri
+    tokened = split_token_path(path)
+    if tokened is not None:
+        presented: Presented | None = Presented(tokened.secret, Form.PATH)
+        path = tokened.rest
+    else:
+        presented = read_authorization(environ.get("HTTP_AUTHORIZATION"))
+    if presented is None:
+        return None, path
+    visitor = Visitor(
+        presented=presented,
+        now=site.now(),
+        address=client_address(
+            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), site.trusted
+        ),
+        user_agent=environ.get("HTTP_USER_AGENT") or "",
+    )
+    return (visitor if _is_ours(site, visitor) else None), path
+
+
+def _is_ours(site: Site, visitor: Visitor) -> bool:
+    presented = visitor.presented
+    if presented.form is not Form.BASIC:
+        return True
+    if presented.username in TOKEN_USERS or secrets.looks_generated(presented.secret):
+        return True
+    known = site.gate.repositories(presented, visitor.address, visitor.now, only_tokens=False)
+    return not isinstance(known, Deny)
