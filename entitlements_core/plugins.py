@@ -131,7 +131,15 @@ class Plugins:
 
     def user_may_read(self, user: str, repository: str) -> bool:
         """`entitlements_user_may_read`; silence and failure are no."""
-        return self._ask("entitlements_user_may_read", user=user, repository=repository) is True
+        return self.user_permission(user, repository) is True
+
+    def user_permission(self, user: str, repository: str) -> bool | None:
+        """`entitlements_user_may_read` as it was answered; None where nobody can tell.
+
+        For what is done once and for all: the host may only be unwell, or not be in this process.
+        """
+        answer = self._ask("entitlements_user_may_read", user=user, repository=repository)
+        return answer if isinstance(answer, bool) else None
 
     def user_is_admin(self, user: str, repository: str) -> bool:
         """`entitlements_user_is_admin`; silence and failure are no."""

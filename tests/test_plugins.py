@@ -196,6 +196,18 @@ def test_what_is_not_true_is_no(answer: object) -> None:
             return answer
 
     assert only(Odd()).user_may_read("ann", REPOSITORY) is False
+    assert only(Odd()).user_permission("ann", REPOSITORY) is None
+
+
+def test_where_nobody_can_tell_that_is_told_apart_from_no() -> None:
+    found = only(Host())
+    assert [found.user_permission(user, REPOSITORY) for user in ("ann", "bob", "eve")] == [
+        True,
+        False,
+        None,
+    ]
+    assert only().user_permission("ann", REPOSITORY) is None
+    assert only(Failing()).user_permission("ann", REPOSITORY) is None
 
 
 def test_without_plugins_every_answer_is_no() -> None:

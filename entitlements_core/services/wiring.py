@@ -219,7 +219,7 @@ class Core:
             database=self.database,
             sealer=self.keyring,
             clock=self.clock,
-            user_may_read=self.plugins.user_may_read,
+            user_may_read=self.plugins.user_permission,
             on_change=self.plugins.token_changed,
             seal_secrets=self.settings.seal_secrets,
         )
