@@ -20,6 +20,7 @@ from entitlements_core.cli import (
     serve,
     snippets,
     token,
+    user_token,
 )
 from entitlements_core.cli.failures import Program
 from entitlements_core.cli.session import Session
@@ -84,6 +85,7 @@ def globals_(
 app.command("init")(init.init)
 app.add_typer(repo.app, name="repo")
 app.add_typer(token.app, name="token")
+app.add_typer(user_token.app, name="user-token")
 app.add_typer(package.app, name="package")
 app.command("preview")(query.preview)
 app.command("explain")(query.explain)

@@ -52,16 +52,23 @@ class UserTokens:
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
         self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets)
 
-    def get(self, user: str, repository: str) -> Issued:
+    def get(self, user: str, repository: str, *, actor: str = "") -> Issued:
         """The token of `user` for `repository`; made when there is none.
 
         A token that the vendor disabled is given as it is. The secret is None where secrets are
         not kept and the token was there before: a refresh makes a new one.
 
+        Args:
+            user: of the host.
+            repository: ``owner/slug``.
+            actor: an administrator who asks for the user, or empty for the user. Where the host
+                cannot be asked, as at a command line, an administrator's word is enough: at every
+                request the token opens only what the host says that its user may read.
+
         Raises:
             NotFound: when there is no such repository.
-            Refused: when the repository has no user tokens, or the host does not say that the
-                user may read it.
+            Refused: when the repository has no user tokens, the host says that the user may not
+                read it, or it says nothing and the user asks.
             InvalidValue: when `user` is no name.
         """
         with self._database.read() as unit:
@@ -71,14 +78,15 @@ class UserTokens:
                 f"The repository {repository} has no user tokens.",
                 "Ask an administrator to enable them for it.",
             )
-        if self._may_read(user, repository) is not True:
+        may_read = self._may_read(user, repository)
+        if may_read is False or (may_read is None and not actor):
             raise Refused(
                 f"The user {user!r} may not read {repository}, as far as this server can tell.",
                 "Ask an administrator for permission to read it.",
             )
         with self._database.read() as unit:
             found = self._existing(unit, user, repository)
-        return found or self._make(user, repository)
+        return found or self._make(user, repository, actor or user)
 
     def cleanup(
         self, *, actor: str, repository: str = "", dry_run: bool = True
@@ -125,14 +133,14 @@ class UserTokens:
         secret = self._issuer.unsealed(unit.secrets.sealed(token.identifier))
         return Issued(token=token, secret=secret)
 
-    def _make(self, user: str, repository: str) -> Issued:
+    def _make(self, user: str, repository: str, actor: str) -> Issued:
         draft = Draft(
             terms=Terms(name=user, owner=repository.partition("/")[0]),
             grants=(TokenGrant(repository=repository),),
             kind=CredentialKind.USER,
             user=user,
         )
-        with self._operations.begin(user) as operation:
+        with self._operations.begin(actor) as operation:
             # The same user may have asked twice at once.
             found = self._existing(operation.unit, user, repository)
             return found or self._issuer.issue(operation, draft)

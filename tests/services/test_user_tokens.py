@@ -37,6 +37,18 @@ def test_no_or_unknown_permission_is_no(users: Product, answer: bool | None) -> 
     assert users.users.cleanup(actor="admin") == ()
 
 
+def test_an_administrator_gets_a_users_token_unless_the_host_says_no(users: Product) -> None:
+    users.permissions["eve", MAIN] = False
+    with pytest.raises(Refused, match="may not read"):
+        users.users.get("eve", MAIN, actor="admin")
+    users.permissions["eve", MAIN] = None
+    made = users.users.get("eve", MAIN, actor="admin").token
+    assert (made.user, made.created_by) == ("eve", "admin")
+    assert users.users.get("eve", MAIN, actor="other").token == made
+    with pytest.raises(Refused, match="may not read"):
+        users.users.get("eve", MAIN)
+
+
 def test_user_tokens_have_to_be_enabled(users: Product) -> None:
     users.permissions["ann", "acme/extra"] = True
     with pytest.raises(Refused, match="no user tokens"):
