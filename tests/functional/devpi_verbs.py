@@ -119,8 +119,8 @@ class Devpi:
         while time.monotonic() < deadline:
             if self.serial() >= serial:
                 return
-            time.sleep(0.05)
-        raise AssertionError(self.log)
+            time.sleep(0.1)
+        raise AssertionError(self.log[-4000:])
 
     def files_of(self, index: str, project: str, **options: Any) -> dict[str, str]:  # noqa: ANN401 - httpx's options
         """The paths of the files on a page, by their names; `options` may hold credentials."""
