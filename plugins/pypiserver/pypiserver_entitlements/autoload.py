@@ -23,7 +23,8 @@ def spec(finder: object) -> ModuleSpec | None:
     """Where pypiserver is, so that it is taken hold of as soon as it is loaded.
 
     Args:
-        finder: the one that asks, which is passed over.
+        finder: the one that asks. It is passed over, and any other of its kind: Python may run
+            the file more than once.
 
     Returns:
         None where pypiserver is not installed.
@@ -31,9 +32,11 @@ def spec(finder: object) -> ModuleSpec | None:
     Raises:
         ConfigurationError: when it cannot be taken hold of.
     """
-    others = (other for other in sys.meta_path if other is not finder)
-    for other in others:
-        found = other.find_spec(NAME, None)
+    for other in sys.meta_path:
+        find = getattr(other, "find_spec", None)  # bottle adds one of an old kind
+        if find is None or type(other).__name__ == type(finder).__name__:
+            continue
+        found = find(NAME, None)
         if found is not None:
             return _holding(found)
     return None

@@ -1,0 +1,206 @@
+"""Autoload protects a plain pypi-server, and where it cannot, nothing is served."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from entitlements_core.errors import ConfigurationError
+from pypiserver_entitlements import autoload, cli, installing
+from pypiserver_entitlements.seam import SEAM, is_held
+from tests.functional.vendors import clean_environment
+from tests.plugins.pypiserver.conftest import REPOSITORY
+
+MAKE = """
+import pypiserver
+app = pypiserver.app(roots=[{root!r}])
+from pypiserver_entitlements.front import Front
+assert isinstance(app.wsgi, Front)
+print("protected")
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with all that is installed here, and site-packages of its own."""
+    root = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", root], check=True, timeout=60)
+    found = subprocess.run(
+        [root / "bin" / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )  # fmt: skip - a call
+    here = [path for path in sys.path if Path(path).is_dir()]
+    Path(found.stdout.strip(), "here.pth").write_text("".join(f"{path}\n" for path in here))
+    return root / "bin" / "python"
+
+
+@pytest.fixture
+def run(python: Path, home: Path) -> Run:
+    """Runs a program of the environment."""
+
+    def run(
+        *words: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        told = {"ENTITLEMENTS_HOME": str(home)} | dict(environment or {})
+        return subprocess.run(
+            [str(python), *words],
+            env=clean_environment(**told),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_once_installed_every_import_is_protected_until_it_is_removed(
+    run: Run, packages: Path, python: Path
+) -> None:
+    command = ("-m", "pypiserver_entitlements", "autoload")
+    make = MAKE.format(root=str(packages))
+    named = {"ENTITLEMENTS_REPO": REPOSITORY}
+
+    assert run(*command, "--status").returncode == 1
+    installed = run(*command, "--install")
+    assert installed.returncode == 0, installed.stdout
+    assert "In force" in installed.stdout
+    assert run(*command, "--status").returncode == 0
+
+    made = run("-c", make, environment=named)
+    assert made.stdout == "protected\n", made.stderr
+    unnamed = run("-c", make)
+    assert unnamed.returncode == 1
+    assert "whose tokens open this index" in unnamed.stderr
+    started = run("-m", "pypiserver", "run", "-p", "0", str(packages))
+    assert started.returncode == 1
+    assert "whose tokens open this index" in started.stderr
+
+    hidden = "import sys; sys.modules['pypiserver_entitlements'] = None; import pypiserver"
+    without = run("-c", hidden, environment=named)
+    assert without.returncode == 1
+    assert "must be protected here and cannot be" in without.stderr
+    broken = "import pypiserver_entitlements.autoload as a; a.take_hold = lambda _: None"
+    untaken = run("-c", f"{broken}; import pypiserver", environment=named)
+    assert untaken.returncode == 1
+    assert "could not be taken hold of" in untaken.stderr
+    assert run("-c", "print('others are left alone')").stdout == "others are left alone\n"
+
+    removed = run(*command, "--remove")
+    assert removed.returncode == 0
+    assert "Not installed" in removed.stdout
+    assert run("-c", "import pypiserver; print(1)").stdout == "1\n"
+
+
+def test_the_line_is_one_and_begins_as_python_wants_it() -> None:
+    line = installing.line(Path("/venv/x.pth"))
+
+    assert line.startswith("import ")
+    assert line.count("\n") == 1
+    compile(line, "x.pth", "exec")
+
+
+def test_installing_is_told_and_undone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = iter([0, 1])
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda *_, **__: SimpleNamespace(returncode=next(codes), stderr="because"),
+    )
+
+    assert installing.run(["--install"], directory=tmp_path) == 0
+    assert (tmp_path / installing.FILE).exists()
+    assert installing.run(["--status"], directory=tmp_path) == 1
+    assert "not in force: because" in capsys.readouterr().out
+    assert installing.run(["--remove"], directory=tmp_path) == 0
+    assert installing.run(["--remove"], directory=tmp_path) == 0
+    assert installing.run(["--status"], directory=tmp_path) == 1
+
+
+def test_the_command_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["autoload", "--status"])
+
+    assert ended.value.code == 1
+    assert f"there is no {tmp_path / installing.FILE}" in capsys.readouterr().out
+
+
+def loaded(spec: importlib.machinery.ModuleSpec) -> ModuleType:
+    module = importlib.util.module_from_spec(spec)
+    assert spec.loader is not None
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_module_is_held_as_soon_as_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = autoload.spec(object())
+    assert found is not None
+
+    module = loaded(found)
+
+    assert is_held(module)
+    monkeypatch.setattr(autoload, "take_hold", lambda _: None)
+    again = autoload.spec(object())
+    assert again is not None
+    with pytest.raises(SystemExit, match="could not be taken hold of"):
+        loaded(again)
+
+
+def test_a_version_that_is_not_known_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(module: ModuleType) -> None:
+        raise ConfigurationError(f"no {SEAM} in {module.__name__}")
+
+    monkeypatch.setattr(autoload, "take_hold", refuse)
+    found = autoload.spec(object())
+    assert found is not None
+
+    with pytest.raises(SystemExit, match="Error: no setup_routes"):
+        loaded(found)
+
+
+class Finder:
+    """Finds one thing for whatever is asked."""
+
+    def __init__(self, found: importlib.machinery.ModuleSpec | None) -> None:
+        self._found = found
+
+    def find_spec(self, name: str, path: object) -> importlib.machinery.ModuleSpec | None:
+        return self._found
+
+
+def test_where_pypiserver_is_not_installed_it_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asking(Finder):
+        pass
+
+    asking = Asking(importlib.machinery.ModuleSpec("x", None))
+    twice = Asking(importlib.machinery.ModuleSpec("x", None))
+    monkeypatch.setattr(sys, "meta_path", [asking, twice, object(), Finder(None)])
+
+    assert autoload.spec(asking) is None
+
+
+def test_what_cannot_be_held_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = Finder(importlib.machinery.ModuleSpec("pypiserver", None))
+    monkeypatch.setattr(sys, "meta_path", [odd])
+
+    with pytest.raises(ConfigurationError, match="cannot be taken hold of"):
+        autoload.spec(object())
