@@ -19,6 +19,7 @@ from typing import Final
 from benchmarks import devpi_site, workload
 from benchmarks.load import closed_loop
 from tests.functional import devpis
+from tests.functional.devpi_nginx import fronted, generated, reserved_port
 
 __all__ = ["Site", "Target", "alternated", "rows"]
 
@@ -66,7 +67,7 @@ class Site:
     def __init__(self, tokens: int, stack: ExitStack) -> None:
         self.secrets = devpi_site.secrets(tokens)
         self.home = workload.WORK / f"home-{tokens}"
-        self._work = devpi_site.FOLDER
+        self.work = devpi_site.FOLDER
         self._stack = stack
         self._serials = count()
         self.bare = self._start("bare", without=devpis.OTHERS + devpis.BARE)
@@ -80,7 +81,7 @@ class Site:
         return self._start(name, *home, *options, without=devpis.OTHERS)
 
     def _start(self, name: str, *options: str, without: Sequence[str]) -> devpis.Devpi:
-        folder = self._work / name
+        folder = self.work / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         shutil.copytree(devpi_site.directory(), folder / "server")
@@ -138,6 +139,7 @@ def rows(tokens: int) -> Iterator[Row]:
         yield from _kept_pages(made)
         yield from _files(made)
         yield _password(made)
+        yield from _sent_by_nginx(made)
 
 
 def _first_pages(made: Site) -> Iterator[Row]:
@@ -182,6 +184,24 @@ def _password(made: Site) -> Row:
     password = _basic(devpi_site.USER, devpi_site.PASSWORD)
     reached = alternated(made.by_basic(path).rate, made.plain(path, password).rate)
     return "devpi: token by basic auth against a user's password", "no argon2", reached
+
+
+def _sent_by_nginx(made: Site) -> Iterator[Row]:
+    """devpi-server decides and counts, nginx sends: the configuration of devpi-gen-config."""
+    redirect = ("--entitlements-accel-redirect", "/+protected")
+    behind = made.entitled("accel", *redirect)
+    url = f"http://127.0.0.1:{reserved_port()}"
+    for folder in ("gen", "nginx"):
+        shutil.rmtree(made.work / folder, ignore_errors=True)
+    home = ("--entitlements-home", str(made.home))
+    written = generated(behind, made.work / "gen", url, *home, *redirect)
+    with fronted(made.work / "nginx", written / "nginx-entitlements.conf", url):
+        port = int(url.rpartition(":")[2])
+        for filename, size in ((workload.SMALL, "100 KB"), (workload.LARGE, "20 MB")):
+            path = made.file(filename)
+            ours = Target(port, path, made.secrets)
+            reached = alternated(ours.rate, made.plain(path).rate)
+            yield f"devpi: file of {size}, counted, sent by nginx", ">= 10x bare devpi", reached
 
 
 def alternated(ours: Measure, bare: Measure, before: Callable[[], object] | None = None) -> str:
