@@ -118,10 +118,12 @@ def _admit_in(
     entry = site.xom.filestore.get_file_entry(path)
     if isinstance(decision, Deny) or entry is None or not entry.meta:
         return decision if isinstance(decision, Deny) else NOT_FOUND
-    if isinstance(resource, DistributionFile) and entry.file_exists():
+    exists = entry.file_exists()
+    if isinstance(resource, DistributionFile) and exists:
         sized = DistributionFile(replace(resource.facts, size=entry.file_size()))
         question = replace(question, resource=sized)
-    return AdmittedFile(question, path, is_metadata, entry)
+    from_primary = stage is not None and stage.ixconfig["type"] != "mirror" and not exists
+    return AdmittedFile(question, path, is_metadata, is_metadata and from_primary, entry)
 
 
 def _see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:

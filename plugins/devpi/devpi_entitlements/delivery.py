@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from tempfile import SpooledTemporaryFile
 from typing import Any, Final
+
+from devpi_server.filestore import get_core_metadata
 
 from devpi_entitlements.answers import OwnResponse, plain, refusal, response_of
 from devpi_entitlements.pages import Page
@@ -24,6 +27,8 @@ NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-refe
 SERIAL: Final = "X-DEVPI-SERIAL"
 REDIRECTS: Final = range(300, 400)
 OK: Final = 200
+IN_MEMORY: Final = 8 * 1024 * 1024
+"""Bytes of a file that are kept without a temporary file."""
 
 
 def deliver(site: Site, request: Request, visitor: Visitor, response: Response) -> Response:
@@ -39,6 +44,8 @@ def deliver(site: Site, request: Request, visitor: Visitor, response: Response) 
 
 def _read(site: Site, request: Request, visitor: Visitor, response: Response) -> Response:
     if response.status_code == OK and visitor.awaited is not None:
+        if visitor.awaited.arrives_whole:
+            return _metadata_of(request, visitor, visitor.awaited, response)
         return _file(site, request, visitor, visitor.awaited, response)
     if response.status_code == OK and visitor.seen is not None:
         return _page(site, request, visitor, response)
@@ -84,6 +91,26 @@ def _file(
     return plain("200 OK", headers, response.app_iter)
 
 
+def _metadata_of(
+    request: Request, visitor: Visitor, admitted: AdmittedFile, response: Response
+) -> Response:
+    """The core metadata of a file that devpi fetches now; nobody was counted for the file."""
+    entry, head = admitted.entry, request.method == "HEAD"
+    with SpooledTemporaryFile(max_size=IN_MEMORY) as arrived:
+        for chunk in response.app_iter:
+            arrived.write(chunk)
+        _close(response)
+        found = get_core_metadata(arrived, entry.project, entry.version, basename=entry.basename)
+    if found is None:
+        return refusal(NOT_FOUND, visitor.presented, transfers=True, head=head)
+    headers = (
+        ("Content-Type", "application/octet-stream"),
+        ("Content-Length", str(len(found))),
+        *FILE_HEADERS,
+    )
+    return plain("200 OK", headers, [] if head else [found])
+
+
 def _reserve(site: Site, visitor: Visitor, admitted: AdmittedFile, length: int) -> Deny | None:
     question = admitted.question
     if isinstance(question.resource, DistributionFile):
@@ -115,7 +142,10 @@ def _stored(response: Response) -> Response:
     status, _, words = response.status.partition(" ")
     _close(response)
     if response.status_code == OK:
-        return plain(f"200 {phrase(words)}", (*NOT_STORED, ("Content-Length", "0")), [])
+        # A replica that passed the upload on waits until it has the commit of this number.
+        serial = ((SERIAL, response.headers[SERIAL]),) if SERIAL in response.headers else ()
+        headers = (*NOT_STORED, ("Content-Length", "0"), *serial)
+        return plain(f"200 {phrase(words)}", headers, [])
     answer = problem(int(status), words, "See the reason.", code="upload_refused")
     return response_of(answer)
 

@@ -50,12 +50,15 @@ class AdmittedFile:
         question: that was answered with yes; a download is reserved with it.
         path: ``user/index/+f/…/filename``.
         is_metadata: only the core metadata of the file are asked for.
+        arrives_whole: devpi answers with the file, though only its metadata are asked for: a
+            replica that has not got it yet does.
         entry: of devpi's file store.
     """
 
     question: Question
     path: str
     is_metadata: bool
+    arrives_whole: bool
     entry: Any
 
 
@@ -104,9 +107,9 @@ def visitor_of(request: Any) -> Visitor | None:  # noqa: ANN401 - of pyramid
 def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visitor | None, str]:
     """The visitor of a WSGI environment, and the path without the secret.
 
-    A secret in the path is always ours, and a bearer is, since devpi has none. What comes by basic
-    auth may as well be the password of a user of devpi: it is ours if it opens anything, or if it
-    can be nothing else. Either way no password is hashed to find out.
+    A secret in the path is always ours. What comes in a header may as well be the password of a
+    user of devpi, or the bearer with which a replica shows itself: it is ours if it opens anything,
+    or if it can be nothing else. Either way no password is hashed to find out.
 
     Args:
         site: of the server.
@@ -135,9 +138,8 @@ def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visit
 
 def _is_ours(site: Site, visitor: Visitor) -> bool:
     presented = visitor.presented
-    if presented.form is not Form.BASIC:
-        return True
-    if presented.username in TOKEN_USERS or secrets.looks_generated(presented.secret):
+    announced = presented.form is Form.BASIC and presented.username in TOKEN_USERS
+    if presented.form is Form.PATH or announced or secrets.looks_generated(presented.secret):
         return True
     known = site.gate.repositories(presented, visitor.address, visitor.now, only_tokens=False)
     return not isinstance(known, Deny)
