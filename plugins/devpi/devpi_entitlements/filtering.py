@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator
 from functools import cache, partial
 from typing import Any
 
-from devpi_server.model import SimpleLinks
+from devpi_server.model import SimplelinkMeta
 from packaging.utils import NormalizedName, canonicalize_name
 
+from devpi_entitlements.customizers import Delegating, passes, shown_by
 from devpi_entitlements.knowledge import (
     Knowledge,
     Known,
@@ -96,24 +97,13 @@ def _is_blocked(own: list[Stage], project: NormalizedName) -> bool:
 def host_lists(stage: Stage, project: NormalizedName, link: Link) -> bool:
     """Whether the index's own customizer (devpi-constrained, say) would list a file."""
     filename = link.path.rpartition("/")[2]
-    found = SimpleLinks([(filename, link.href, link.requires_python, link.yanked)])
+    found = SimplelinkMeta((filename, link.href, link.requires_python, link.yanked))
     customizer = stage.customizer
-    return _passes(customizer.get_projects_filter_iter([project])) and _passes(
-        customizer.get_simple_links_filter_iter(project, found)
-    )
+    named = passes(customizer.get_projects_filter_iter([project]))
+    return named and shown_by(customizer, project)(found)
 
 
-class _Delegating:
-    """Asks another customizer whatever is not its own matter."""
-
-    def __init__(self, inner: Customizer) -> None:
-        self.inner = inner
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the other one has
-        return getattr(self.inner, name)
-
-
-class EntitledCustomizer(_Delegating):
+class EntitledCustomizer(Delegating):
     """Lets pass what the index's own customizer does, and the window shows."""
 
     def __init__(self, inner: Customizer, window: Window) -> None:
@@ -124,7 +114,7 @@ class EntitledCustomizer(_Delegating):
         """See devpi's BaseStageCustomizer."""
         inner = self.inner.get_projects_filter_iter(projects)
         for project in projects:
-            yield _passes(inner) and self._window.shows_any(canonicalize_name(project))
+            yield passes(inner) and self._window.shows_any(canonicalize_name(project))
 
     def get_versions_filter_iter(
         self,
@@ -138,14 +128,14 @@ class EntitledCustomizer(_Delegating):
         """See devpi's BaseStageCustomizer."""
         name = canonicalize_name(project)
         latest = self._window.latest(name)
-        inner = self.inner.get_simple_links_filter_iter(project, links)
+        shown = shown_by(self.inner, name)
         for found in links:
             link = Link(found.href, found.require_python, found.yanked or None)
             named = link.path.endswith(f"/{found.key}")
-            yield _passes(inner) and named and self._window.shows(name, link, latest)
+            yield named and self._window.shows(name, link, latest) and shown(found)
 
 
-class SubmittingCustomizer(_Delegating):
+class SubmittingCustomizer(Delegating):
     """Lets one visitor upload, after the upload was checked."""
 
     def __init__(self, inner: Customizer, username: str) -> None:
@@ -156,8 +146,3 @@ class SubmittingCustomizer(_Delegating):
         """See devpi's BaseStageCustomizer."""
         inner = self.inner.get_principals_for_upload(restrict_modify=restrict_modify)
         return [*inner, self._username]
-
-
-def _passes(answers: Iterator[bool] | None) -> bool:
-    """The next answer of another filter; where it stops early, devpi keeps, and so do we."""
-    return True if answers is None else bool(next(answers, True))

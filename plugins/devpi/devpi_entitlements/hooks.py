@@ -8,8 +8,8 @@ from devpi_server.config import hookimpl
 from pyramid.authorization import Everyone
 from pyramid.threadlocal import get_current_request
 
-from devpi_entitlements.access import ACL_KEY, default_acl, is_open
-from devpi_entitlements.identity import READERS, TokenIdentity
+from devpi_entitlements.access import ACL_KEY, is_open
+from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
 from devpi_entitlements.users import SHIELDED, Verdict, judge
@@ -51,16 +51,12 @@ class DevpiHooks:
         kept = UPLOADING if visitor.uploads else READING
         return {(Everyone, permission) for _, _, permission in acl if permission not in kept}
 
-    @hookimpl
-    def devpiserver_indexconfig_defaults(self, index_type: str) -> Given:  # noqa: ARG002 - of the hook
-        """Every index has ``acl_pkg_read``."""
-        return {ACL_KEY: default_acl()}
-
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def devpiserver_stage_get_principals_for_pkg_read(self, ixconfig: Given) -> Given:
-        """``acl_pkg_read``, where it is set."""
-        acl = ixconfig.get(ACL_KEY)
-        return None if acl is None else {*acl, READERS}
+        """A visitor may read the index: what of it, the enforcement has decided by then."""
+        request = get_current_request()
+        visitor = None if request is None else visitor_of(request)
+        return None if visitor is None else {*ixconfig.get(ACL_KEY, ()), username_of(visitor)}
 
     @hookimpl
     def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:  # noqa: ARG002 - of the hook

@@ -1,16 +1,10 @@
-"""A visitor as devpi's security policy knows users: a name of its own, one group, no rights."""
+"""A visitor as devpi's security policy knows users: a name of its own, no groups, no rights."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from devpi_entitlements.visitor import Visitor
 
-__all__ = ["GROUP", "READERS", "TokenIdentity", "username_of"]
-
-GROUP: Final = "entitlements"
-READERS: Final = f":{GROUP}"
-"""The principal that may read every index: what of it, the enforcement has decided by then."""
+__all__ = ["TokenIdentity", "username_of"]
 
 
 class TokenIdentity:
@@ -19,12 +13,12 @@ class TokenIdentity:
     Attributes:
         username: no user can have it, since ``+`` and ``:`` are forbidden in their names. It is
             what devpi's log says of an upload.
-        groups: one that no login gives.
+        groups: none, since the groups of a directory service may have any name.
     """
 
     def __init__(self, visitor: Visitor) -> None:
         self.username = username_of(visitor)
-        self.groups = [GROUP]
+        self.groups: list[str] = []
 
 
 def username_of(visitor: Visitor) -> str:

@@ -19,6 +19,7 @@ from devpi_server.model import UpstreamError
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from devpi_entitlements.customizers import Delegating, OneByOne
 from entitlements_core.engine.distributions import Unservable, identify, requirements
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.facts import Fact, FileFacts
@@ -145,7 +146,8 @@ def needs_of(credential: Credential, repository: str) -> frozenset[Fact]:
 def resolved_links(stage: Stage, project: NormalizedName) -> list[Link]:
     """Every link of a project in the resolution order of `stage`, whoever asks."""
     customizer = stage.customizer
-    stage.customizer = getattr(customizer, "inner", customizer)
+    own = customizer.inner if isinstance(customizer, Delegating) else customizer
+    stage.customizer = OneByOne(own)
     try:
         return [_link(found) for found in stage.get_simplelinks(project, sorted_links=False)]
     except UpstreamError:
@@ -238,10 +240,14 @@ def _version_data(
 def _described(facts: FileFacts, data: Mapping[str, Any]) -> FileFacts:
     return replace(
         facts,
-        license=data.get("license") or "",
+        license=data.get("license_expression") or data.get("license") or "",
         summary=data.get("summary") or "",
-        dependencies=requirements("\n".join(data.get("requires_dist") or ())),
+        dependencies=requirements("\n".join(map(_one_line, data.get("requires_dist") or ()))),
     )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _uploaded_at(data: Mapping[str, Any], path: str) -> datetime | None:

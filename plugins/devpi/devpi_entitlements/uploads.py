@@ -96,7 +96,9 @@ def _inspected(form: Any, repository: str, visitor: Visitor) -> FileFacts | Resp
 
 def _state(form: Any, facts: FileFacts) -> None:  # noqa: ANN401 - of webob
     """Let the form say of the project what the file says."""
-    form["license"] = facts.license
+    is_expression = form.get("license_expression") == facts.license
+    form["license_expression"] = facts.license if is_expression else ""
+    form["license"] = "" if is_expression else facts.license
     form["summary"] = facts.summary
     form["requires_python"] = facts.requires_python or ""
     if "requires_dist" in form:

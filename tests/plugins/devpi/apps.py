@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,9 +18,19 @@ from entitlements_core.services.issuing import Issued
 from entitlements_core.services.wiring import Core
 from tests.wheelhouse import sdist_bytes, wheel_bytes
 
-__all__ = ["JSON_PAGE", "DevpiApp", "basic", "bearer", "wheel_name"]
+__all__ = [
+    "JSON_PAGE",
+    "PASSWORD",
+    "UPSTREAM",
+    "DevpiApp",
+    "basic",
+    "bearer",
+    "upload_form",
+    "wheel_name",
+]
 
 PASSWORD: Final = "123"
+UPSTREAM: Final = "https://upstream.example"
 JSON_PAGE: Final = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 
@@ -38,6 +48,19 @@ def basic(user: str, password: str) -> dict[str, str]:
 def bearer(secret: str) -> dict[str, str]:
     """The header of a bearer token."""
     return {"Authorization": f"Bearer {secret}"}
+
+
+def upload_form(
+    project: str, version: str, filename: str, data: bytes, *metadata: tuple[str, str]
+) -> list[tuple[str, Any]]:
+    """The fields of an upload, as twine sends them."""
+    return [
+        (":action", "file_upload"),
+        ("name", project),
+        ("version", version),
+        ("content", Upload(filename, data)),
+        *metadata,
+    ]
 
 
 @dataclass
@@ -101,20 +124,34 @@ class DevpiApp:
         return self.upload_file(index, project, version, filename, data)
 
     def upload_file(
-        self, index: str, project: str, version: str, filename: str, data: bytes
+        self,
+        index: str,
+        project: str,
+        version: str,
+        filename: str,
+        data: bytes,
+        *metadata: tuple[str, str],
     ) -> str:
-        """Upload any bytes as the index's user."""
+        """Upload any bytes as the index's user, with more fields of the form if need be."""
         self._as(index.partition("/")[0])
-        fields = {
-            ":action": "file_upload",
-            "name": project,
-            "version": version,
-            "content": Upload(filename, data),
-        }
+        fields = upload_form(project, version, filename, data, *metadata)
         answer = self.testapp.post(f"/{index}/", fields)
         assert answer.status_code == 200, answer.text
         self.logout()
         return self.path_of(index, project, filename)
+
+    def mirror(self, name: str, pages: Mapping[str, str], **configuration: object) -> None:
+        """Make an index that mirrors `UPSTREAM`, which has these projects' pages (HTML)."""
+        self.index(name, type="mirror", mirror_url=f"{UPSTREAM}/simple/", **configuration)
+        links = "".join(f'<a href="{project}/">{project}</a>' for project in pages)
+        self.xom.http.mockresponse(f"{UPSTREAM}/simple/", text=links)
+        for project, text in pages.items():
+            self.xom.http.mockresponse(f"{UPSTREAM}/simple/{project}/", text=text)
+
+    def upstream_file(self, path: str, data: bytes, **headers: object) -> None:
+        """Let the upstream server have a file, for all times it is asked for."""
+        given = {"content-length": len(data), **headers}
+        self.xom.http.mockresponse(f"{UPSTREAM}/{path}", content=data, headers=given)
 
     def path_of(self, index: str, project: str, filename: str) -> str:
         """Where a file is, as devpi's model knows it."""
