@@ -101,6 +101,15 @@ def entitlements_checks(home: Path) -> Iterable[Finding]:
 
 
 @hookspec
+def entitlements_opened(home: Path) -> None:
+    """Learn that services were opened; `home` is the directory of the key file and the store.
+
+    Called before any hook that asks about repositories or users. An exception is logged and changes
+    nothing.
+    """
+
+
+@hookspec
 def entitlements_decided(question: Question, decision: Decision) -> None:
     """Observe a decision. An exception is logged and changes nothing."""
 

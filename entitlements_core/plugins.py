@@ -191,6 +191,10 @@ class Plugins:
 
     # Observers: whatever fails here changes nothing.
 
+    def opened(self, home: Path) -> None:
+        """`entitlements_opened`."""
+        self._tell("entitlements_opened", home=home)
+
     def decided(self, question: Question, decision: Decision) -> None:
         """`entitlements_decided`."""
         self._tell("entitlements_decided", question=question, decision=decision)

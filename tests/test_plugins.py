@@ -410,7 +410,7 @@ def test_an_entry_point_that_cannot_be_loaded_is_refused(
 
 def test_every_hook_has_a_docstring_and_annotations() -> None:
     hooks = [hook for name, hook in vars(hookspecs).items() if name.startswith("entitlements_")]
-    assert len(hooks) == 14
+    assert len(hooks) == 15
     assert all(hook.__doc__ and "return" in hook.__annotations__ for hook in hooks)
 
 
@@ -458,3 +458,15 @@ def test_a_check_that_fails_is_an_error_among_the_findings(
     assert fine is FINE
     assert (bad.check, bad.health, bad.detail) == ("plugin odd", Health.ERROR, detail)
     assert bad.remedy.startswith(remedy)
+
+
+def test_plugins_learn_where_the_store_is(tmp_path: Path) -> None:
+    class Learning:
+        homes: list[Path] = []  # noqa: RUF012 - a test's own
+
+        @hookimpl
+        def entitlements_opened(self, home: Path) -> None:
+            self.homes.append(home)
+
+    Plugins([learning := Learning()], discover=False).opened(tmp_path)
+    assert learning.homes == [tmp_path]

@@ -16,18 +16,27 @@ _SHOWN: Final = 10
 def require_repositories(core: "Core", names: Sequence[str]) -> None:
     """Return when all of `names` exist. Only here, where a vendor asks, the others are named.
 
+    What the host serves and the store does not know yet is added.
+
     Raises:
         NotFound: saying which there are, and how a repository comes about.
     """
-    known = [found.name for found in core.repositories.all()]
+    known = _known(core)
+    if not known.issuperset(names):
+        served = set(names).intersection(core.plugins.repositories())
+        known |= set(core.repositories.ensure(served, actor="host"))
     missing = next((name for name in names if name not in known), None)
     if missing is None:
         return
     raise NotFound(
-        f"There is no repository {missing!r}; {_there_is(known)}.",
+        f"There is no repository {missing!r}; {_there_is(sorted(known))}.",
         "Check the name (owner/slug), or add it with `entitlements repo add`."
         " The indexes of devpi-server are here once it was started with the plugin.",
     )
+
+
+def _known(core: "Core") -> set[str]:
+    return {found.name for found in core.repositories.all()}
 
 
 def _there_is(known: Sequence[str]) -> str:

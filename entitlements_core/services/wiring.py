@@ -57,6 +57,7 @@ class Core:
         self.settings = settings
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
+        self.plugins.opened(settings.home)
         self.address = Address.parse(settings.url)
         if not self.address.is_sqlite and importlib.util.find_spec("psycopg") is None:
             raise ConfigurationError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from devpi_entitlements.access import user_reads
+from devpi_entitlements.access import closed_indexes, user_reads
 from devpi_entitlements.knowledge import Knowledge, latest_version, resolved_links
 from entitlements_core import hookimpl
 from entitlements_core.policy.facts import Fact, FileFacts
@@ -75,6 +75,18 @@ class HostHooks:
             if stage is None or self._xom.model.get_user(user) is None:
                 return False
             return user_reads(stage, user, permission="index_modify")
+
+    def closed_file(self) -> str | None:
+        """The path of some file that not everybody may read; None where there is none."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            for name in closed_indexes(self._xom.model):
+                stage = self._xom.model.getstage(name)
+                if stage.ixconfig["type"] == "mirror":
+                    continue
+                for project in sorted(stage.list_projects_perstage()):
+                    for path in self._knowledge.links_of(stage, canonicalize_name(project)):
+                        return path
+        return None
 
     def _files(self, stage: Any, project: NormalizedName) -> Iterable[FileFacts]:  # noqa: ANN401 - of devpi-server
         latest = latest_version(stage, project)

@@ -10,12 +10,15 @@ from devpi_server.main import Fatal
 from pyramid.events import ContextFound
 from pyramid.tweens import INGRESS
 
+from devpi_entitlements.acl import AclHooks
 from devpi_entitlements.answers import Answered
 from devpi_entitlements.configuration import Configuration
 from devpi_entitlements.enforcement import enforce
 from devpi_entitlements.hooks import DevpiHooks
 from devpi_entitlements.host import HostHooks
 from devpi_entitlements.me import show_own_token
+from devpi_entitlements.note import leave_note
+from devpi_entitlements.offline import HOST
 from devpi_entitlements.search import protect_search
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.startup import look_around
@@ -47,6 +50,7 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     except EntitlementsError as error:
         raise Fatal(f"entitlements: {error}") from None
     protect_logs()
+    config.pluginmanager.register(AclHooks(), name="entitlements-acl")
     config.pluginmanager.register(DevpiHooks(site), name="entitlements-of-this-server")
     pyramid_config.registry[SITE] = site
     protect_search(pyramid_config.registry)
@@ -58,9 +62,11 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     pyramid_config.add_route("entitlements-me", "/+entitlements/me")
     pyramid_config.add_view(show_own_token, route_name="entitlements-me", request_method="GET")
     look_around(site)
+    leave_note(site.core.settings.home, config)
 
 
 def _open(configuration: Configuration, xom: Any) -> Site:  # noqa: ANN401 - of devpi-server
+    HOST.mute()
     hooks = HostHooks(xom)
     core = Core.open(configuration.settings(), create=True, plugins=Plugins([hooks]))
     atexit.register(core.close)

@@ -1,0 +1,108 @@
+"""What ``entitlements doctor`` finds out about a devpi-server."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from devpi_entitlements.nginx import unguarded_configurations
+from devpi_entitlements.note import Note
+from entitlements_core.policy.health import Finding, Health
+
+if TYPE_CHECKING:
+    from devpi_entitlements.host import HostHooks
+
+__all__ = ["look_over"]
+
+SECONDS: Final = 10
+CLOSED: Final = frozenset({401, 403})
+
+
+def look_over(note: Note, host: HostHooks | None) -> Iterator[Finding]:
+    """Everything that is worth knowing of the server of a note.
+
+    Args:
+        note: of the server.
+        host: reads its database; None when it could not be read.
+    """
+    if host is None:
+        yield Finding(
+            check="devpi-server",
+            health=Health.ERROR,
+            detail=f"The server directory {note.serverdir} cannot be read.",
+            remedy="Run the command as the user of devpi-server, in its environment.",
+        )
+        return
+    yield Finding(
+        check="devpi-server",
+        health=Health.OK,
+        detail=f"{host.entitlements_host()} in {note.serverdir}, reached at {note.url}.",
+    )
+    yield from _core_metadata(note)
+    yield from _nginx(note)
+    yield _strangers(note, host)
+
+
+def _core_metadata(note: Note) -> Iterator[Finding]:
+    if not note.core_metadata:
+        yield Finding(
+            check="devpi core metadata",
+            health=Health.WARNING,
+            detail="Clients download files to read their metadata, and each download counts.",
+            remedy="Start devpi-server with --enable-core-metadata.",
+        )
+
+
+def _nginx(note: Note) -> Iterator[Finding]:
+    found = list(unguarded_configurations(Path(note.serverdir)))
+    for path, line in found:
+        yield Finding(
+            check="nginx",
+            health=Health.ERROR,
+            detail=f"{path}:{line} sends files past the entitlements, to anybody.",
+            remedy="Use nginx-entitlements.conf, which devpi-gen-config writes.",
+        )
+
+
+def _strangers(note: Note, host: HostHooks) -> Finding:
+    """Whether somebody without a login gets a file of a closed index, asked of the real server."""
+    path = host.closed_file()
+    if path is None:
+        return Finding(
+            check="closed indexes",
+            health=Health.OK,
+            detail="There is no closed index with a file yet.",
+            remedy="Close one with: devpi index USER/INDEX acl_pkg_read=USER",
+        )
+    url = f"{note.url}/{path}"
+    try:
+        status = _status(url)
+    except OSError as error:
+        return Finding(
+            check="closed indexes",
+            health=Health.WARNING,
+            detail=f"{note.url} cannot be asked: {error}.",
+            remedy="Start devpi-server, or correct its --outside-url.",
+        )
+    if status in CLOSED:
+        detail = f"Strangers are answered {status} at {note.url}."
+        return Finding(check="closed indexes", health=Health.OK, detail=detail)
+    return Finding(
+        check="closed indexes",
+        health=Health.ERROR,
+        detail=f"A stranger who asks for a file of a closed index is answered {status}: {url}",
+        remedy="Look at what stands in front of devpi-server; it must not send files by itself.",
+    )
+
+
+def _status(url: str) -> int:
+    request = urllib.request.Request(url, headers={"Range": "bytes=0-0"})  # noqa: S310 - the administrator's own server
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - see above
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
