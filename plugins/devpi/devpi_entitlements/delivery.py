@@ -7,6 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from devpi_server.filestore import get_core_metadata
+from pyramid.response import FileIter
 
 from devpi_entitlements.answers import OwnResponse, plain, refusal, response_of
 from devpi_entitlements.pages import Page
@@ -75,6 +76,8 @@ def _file(
 ) -> Response:
     """A file that devpi fetches while it sends it, or the core metadata of one."""
     length = response.content_length
+    if length is None and request.method == "GET":
+        length = _receive(response)
     headers: Headers = (
         ("Content-Type", "application/octet-stream"),
         *((name, value) for name, value in FILE_HEADERS if str(name) != "Accept-Ranges"),
@@ -89,6 +92,22 @@ def _file(
             _close(response)
             return refusal(denied, visitor.presented, transfers=True, head=False)
     return plain("200 OK", headers, response.app_iter)
+
+
+def _receive(response: Response) -> int:
+    """All of a file whose size upstream does not tell: only what is known can be counted."""
+    arrived = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever sends it
+    try:
+        for chunk in response.app_iter:
+            arrived.write(chunk)
+    except BaseException:
+        arrived.close()
+        raise
+    _close(response)
+    length = arrived.tell()
+    arrived.seek(0)
+    response.app_iter = FileIter(arrived)
+    return length
 
 
 def _metadata_of(
