@@ -26,6 +26,7 @@ error_log {root}/error.log;
 events {{ worker_connections 64; }}
 http {{
     access_log off;
+    sendfile on;
     client_body_temp_path {root}/body;
     proxy_temp_path {root}/proxy;
     fastcgi_temp_path {root}/fastcgi;
