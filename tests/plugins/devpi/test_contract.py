@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
-from devpi_server import config, genconfig, hookspecs, model
+from devpi_server import config, genconfig, hookspecs, model, replica
 from devpi_server.config import hookimpl
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -270,6 +270,18 @@ def test_the_nginx_configuration_has_what_we_replace() -> None:
         "proxy_set_header X-Real-IP $remote_addr;",
     ):
         assert part in written["nginx-devpi.conf"], f"devpi's nginx configuration lacks {part!r}"
+
+
+def test_a_replica_shows_who_it_is_by_a_bearer_and_its_own_header() -> None:
+    sent = files("devpi_server").joinpath("replica.py").read_text()
+
+    assert replica.H_REPLICA_UUID == "X-DEVPI-REPLICA-UUID", "replicas have another header"
+    assert 'extra_headers["Authorization"] = f"Bearer {token}"' in sent, (
+        "replicas authenticate otherwise: look again at what tells them from our tokens"
+    )
+    assert 'int(r.headers["X-DEVPI-SERIAL"])' in sent, (
+        "a replica that passes on an upload waits for another header of the answer"
+    )
 
 
 def test_the_client_of_uv_and_pip_is_known_as_installer() -> None:
