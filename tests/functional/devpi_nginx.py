@@ -53,6 +53,9 @@ def generated(server: Devpi, folder: Path, outside: str, *options: str) -> Path:
     folder.mkdir()
     own = ["--serverdir", str(server.directory), "--port", str(server.port)]
     devpis.command(devpis.GENCONFIG, *own, "--outside-url", outside, *options, cwd=folder)
+    for written in (folder / "gen-config").glob("nginx-entitlements*.conf"):
+        # Where a packaged nginx is installed, its log folder may not be ours to write to.
+        written.write_text(written.read_text().replace("/var/log/nginx/", "logs/"))
     return folder / "gen-config"
 
 

@@ -16,6 +16,9 @@ __all__ = ["FOLDERS", "unguarded_configurations", "write_configurations"]
 
 DEFAULT_LOCATION: Final = "/+protected"
 
+DISTRIBUTION_LOGS: Final = "/var/log/nginx"
+"""Where packaged builds of nginx write; others write below their own prefix."""
+
 FOLDERS: Final = (
     "/etc/nginx",
     "/usr/local/etc/nginx",
@@ -48,6 +51,7 @@ def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 -
         "backend": f"http://127.0.0.1:{config.args.port}",
         "serverdir": config.server_path.absolute(),
         "location": location,
+        "logs": DISTRIBUTION_LOGS if Path(DISTRIBUTION_LOGS).is_dir() else "logs",
     }
     writer("nginx-entitlements.conf", _ACCEL.substitute(given))
     writer("nginx-entitlements-auth-request.conf", _AUTH_REQUEST.substitute(given))
@@ -112,7 +116,7 @@ log_format entitlements '$$remote_addr $$remote_user [$$time_local] '
 server {
     server_name $host;
     listen $listen;
-    access_log logs/devpi-access.log entitlements;
+    access_log $logs/devpi-access.log entitlements;
     client_max_body_size 64M;
     proxy_read_timeout 60s;
 """
