@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from pyramid.response import Response
 
 from entitlements_core.http import Answer, Headers, Presented, line, refuse
 from entitlements_core.policy.decision import Deny
 
-__all__ = ["Answered", "OwnResponse", "plain", "private", "refusal", "response_of"]
+__all__ = [
+    "NOT_STORED",
+    "Answered",
+    "OwnResponse",
+    "moved",
+    "plain",
+    "private",
+    "refusal",
+    "response_of",
+]
+
+
+NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 
 
 class Answered(Exception):
@@ -33,6 +45,11 @@ def response_of(answer: Answer) -> Any:  # noqa: ANN401 - of pyramid
 def plain(status: str, headers: Headers, body: Iterable[bytes]) -> Any:  # noqa: ANN401 - of pyramid
     """A response of exactly this status line, these headers and this body."""
     return OwnResponse(status=status, headerlist=list(headers), app_iter=body)
+
+
+def moved(location: str) -> Any:  # noqa: ANN401 - of pyramid
+    """A redirect, which stands below the secret's own addresses and so is not for keeping."""
+    return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
 
 
 def refusal(deny: Deny, presented: Presented | None, *, transfers: bool, head: bool) -> Any:  # noqa: ANN401 - of pyramid

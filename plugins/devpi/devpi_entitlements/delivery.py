@@ -9,7 +9,14 @@ from typing import Any, Final
 from devpi_server.filestore import get_core_metadata
 from pyramid.response import FileIter
 
-from devpi_entitlements.answers import OwnResponse, plain, refusal, response_of
+from devpi_entitlements.answers import (
+    NOT_STORED,
+    OwnResponse,
+    moved,
+    plain,
+    refusal,
+    response_of,
+)
 from devpi_entitlements.pages import Page
 from devpi_entitlements.sending import reserve
 from devpi_entitlements.site import Site
@@ -24,7 +31,6 @@ __all__ = ["deliver", "page_response"]
 Request = Any
 Response = Any
 
-NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 SERIAL: Final = "X-DEVPI-SERIAL"
 REDIRECTS: Final = range(300, 400)
 OK: Final = 200
@@ -144,7 +150,7 @@ def _redirect(request: Request, visitor: Visitor, response: Response) -> Respons
     location = str(response.location or "")
     _close(response)
     if location.startswith(f"{request.application_url}/"):
-        return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
+        return moved(location)
     if visitor.awaited is None:
         return refusal(NOT_FOUND, visitor.presented, transfers=False, head=False)
     answer = problem(

@@ -7,9 +7,10 @@ Everybody else passes as devpi's permissions say; devpi itself asks for ``pkg_re
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from devpi_entitlements.admission import admit_file, admit_page
-from devpi_entitlements.answers import Answered, refusal, response_of
+from devpi_entitlements.answers import Answered, moved, refusal, response_of
 from devpi_entitlements.filtering import EntitledCustomizer, Window
 from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.sending import send_file
@@ -28,6 +29,9 @@ DEVPI_CHALLENGE: Final = 'Basic realm="pypi"'
 
 INSTALLER: Final = "pip/0"
 """Makes devpi render the plain form of a page: without a form whose address shows the secret."""
+
+BARE_LIST: Final = "/{user}/{index}/+simple"
+"""A list of projects without the slash that its links need (PEP 503)."""
 
 READING: Final = frozenset({"GET", "HEAD"})
 
@@ -80,6 +84,9 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> None:
     stage = context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     if stage is None:
         raise Answered(refusal(NOT_FOUND, visitor.presented, transfers=False, head=head))
+    if request.matched_route.name == BARE_LIST:
+        path = visitor.page_path or request.path_info
+        raise Answered(moved(f"{request.application_url}{quote(path, safe="/+@")}/"))
     visitor.is_settled = all(one.ixconfig["type"] != "mirror" for one in stage.sro())
     if not isinstance(stage.customizer, EntitledCustomizer):
         window = Window(stage, seen, site.knowledge)

@@ -37,6 +37,7 @@ class Site:
         sender: how local files are sent.
         trusted: the networks of proxies whose ``X-Forwarded-For`` is believed.
         lockdown: see `Configuration`.
+        absolute_links: devpi-server was told to write absolute links, which only users get.
     """
 
     def __init__(self, core: Core, xom: Any, configuration: Configuration) -> None:  # noqa: ANN401 - of devpi-server
@@ -49,6 +50,10 @@ class Site:
         self.tally = Tally()
         core.plugins.register(self.tally)
         self.lockdown = configuration.lockdown
+        # Links to users remain as they were; those to a visitor would repeat the secret in the
+        # page, and be another visitor's as well when it is remembered.
+        self.absolute_links = bool(xom.config.args.absolute_urls)
+        xom.config.args.absolute_urls = False
         self.trusted: tuple[Network, ...] = core.settings.trusted_networks
         location = configuration.accel_redirect
         self.sender: Sender = (

@@ -35,6 +35,8 @@ Handler = Callable[[Request], Response]
 
 ALIAS: Final = re.compile(r"/simple(?P<rest>/.*)?")
 """Below a token that opens one index: that index."""
+ABSOLUTE_LINKS: Final = "HTTP_X_DEVPI_ABSOLUTE_URLS"
+"""The header that asks devpi for absolute links; see `Site.absolute_links`."""
 PAGE: Final = re.compile(r"/(?P<index>[^+/]+/[^+/]+)/\+simple/(?:(?P<project>[^+/]+)/)?")
 """A page that may be remembered; every other form of address goes the long way."""
 
@@ -49,6 +51,8 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
             return answer_authcheck(site, request, handler)
         visitor, path = meet(site, environ)
         if visitor is None:
+            if site.absolute_links:
+                environ[ABSOLUTE_LINKS] = "1"
             response = handler(request)
             return private(response) if SHIELDED in environ else response
         return _answer(site, request, handler, visitor, path)
@@ -78,8 +82,7 @@ def _enter(environ: dict[str, Any], visitor: Visitor, path: str) -> None:
         # Only one of the two secrets counts, and devpi must not look at the other.
         environ.pop("HTTP_AUTHORIZATION", None)
     environ.pop("HTTP_X_DEVPI_AUTH", None)
-    # Absolute links would repeat the secret in the page, and could not be remembered.
-    environ.pop("HTTP_X_DEVPI_ABSOLUTE_URLS", None)
+    environ.pop(ABSOLUTE_LINKS, None)
 
 
 def _resolve_alias(
