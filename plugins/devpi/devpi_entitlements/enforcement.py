@@ -85,8 +85,8 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> None:
     if stage is None:
         raise Answered(refusal(NOT_FOUND, visitor.presented, transfers=False, head=head))
     if request.matched_route.name == BARE_LIST:
-        path = visitor.page_path or request.path_info
-        raise Answered(moved(f"{request.application_url}{quote(path, safe="/+@")}/"))
+        path = quote(visitor.page_path or request.path_info, safe="/+@")
+        raise Answered(moved(f"{request.application_url}{path}/"))
     visitor.is_settled = all(one.ixconfig["type"] != "mirror" for one in stage.sro())
     if not isinstance(stage.customizer, EntitledCustomizer):
         window = Window(stage, seen, site.knowledge)
