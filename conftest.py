@@ -91,13 +91,13 @@ def teardown(namespace: dict[str, Any]) -> None:
     namespace["stack"].close()
 
 
-PAGES_ON_FLASK = ["docs/flask.md", "README.md"]
+PAGES_ON_HOSTS = ["docs/flask.md", "docs/pypiserver.md", "README.md"]
 
 pytest_collect_file = (
-    Sybil(parsers=[PythonCodeBlockParser()], patterns=["docs/*.md"], excludes=PAGES_ON_FLASK)
+    Sybil(parsers=[PythonCodeBlockParser()], patterns=["docs/*.md"], excludes=PAGES_ON_HOSTS)
     + Sybil(
         parsers=[CodeBlockParser("python", FlaskEvaluator())],
-        patterns=PAGES_ON_FLASK,
+        patterns=PAGES_ON_HOSTS,
         setup=setup,
         teardown=teardown,
     )

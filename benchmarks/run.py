@@ -377,6 +377,13 @@ def devpi(tokens: int) -> Iterator[Row]:
     yield from rows(tokens)
 
 
+def pypiserver(tokens: int) -> Iterator[Row]:
+    """With entitlements against bare pypiserver, all on waitress."""
+    from benchmarks.pypiserver import rows  # noqa: PLC0415 - only here
+
+    yield from rows(tokens)
+
+
 def timed(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
@@ -397,6 +404,7 @@ PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "memory": memory,
     "latency": latency,
     "devpi": devpi,
+    "pypiserver": pypiserver,
 }
 
 if __name__ == "__main__":

@@ -88,8 +88,9 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
     if build is None:
         start_thread(partial(_build, catalog, core.settings), name="catalog-build")
     else:
-        catalog.watch(polling=core.settings.watch == "polling")
         build(catalog)
+        # Begins with a look of its own, so that nothing is missed in between.
+        catalog.watch(polling=core.settings.watch == "polling")
     atexit.register(catalog.close)
     return Index(
         repository=repository,
