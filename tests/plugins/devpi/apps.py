@@ -81,7 +81,9 @@ class DevpiApp:
 
     def user(self, name: str) -> None:
         """Make a user; the password is `PASSWORD`. Nobody is logged in afterwards."""
+        self.login("root")
         self.mapp.create_user(name, PASSWORD)
+        self.logout()
 
     def login(self, name: str) -> None:
         """Log in a user of `user`, or root."""
@@ -224,7 +226,9 @@ class DevpiApp:
         return sorted(file["filename"] for file in answer.json["files"])
 
     def _as(self, user: str) -> None:
-        if user != "root" and user not in self.mapp.getuserlist():
+        with self.xom.keyfs.read_transaction():
+            known = self.xom.model.get_user(user) is not None
+        if not known:
             self.user(user)
         self.login(user)
 
