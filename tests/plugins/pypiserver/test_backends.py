@@ -15,6 +15,7 @@ from pypiserver.core import PkgFile
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.credential import Access
 from pypiserver_entitlements.listing import BackendSource
+from pypiserver_entitlements.visitors import Publisher, admitted
 from tests.plugins.pypiserver.conftest import COVERED, REPOSITORY, TOOL, Shop, Start, upload
 from tests.wheelhouse import build_wheel, wheel_bytes
 
@@ -207,5 +208,9 @@ def test_the_guard_hands_on_what_it_does_not_change(shop: Shop) -> None:
     backend = shop.config.backend
 
     assert isinstance(backend.backend, SimpleFileBackend)
+    with admitted(Publisher("alice")):
+        package = next(iter(backend.find_version("acme_tool", "1.0")))
+        assert backend.digest(package).startswith("sha256=")
+        assert backend.exists(TOOL)
     with pytest.raises(Exception, match="not allowed"):
         backend.add_package("x", io.BytesIO())
