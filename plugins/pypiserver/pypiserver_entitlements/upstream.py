@@ -151,6 +151,8 @@ def add_whole(backend: IBackend, filename: str, stream: IO[bytes]) -> None:
     pypiserver writes into the file that is there. Whoever is downloading it would get the beginning
     of one file and the end of another.
     """
+    if Path(filename).name != filename:
+        raise ValueError(f"{filename!r} is not the name of a file")
     plain = unwrapped(backend)
     root = Path(plain.roots[0])
     hidden = f".upload-{secrets.token_hex(8)}"  # neither pypiserver nor the catalog lists it

@@ -214,3 +214,5 @@ def test_the_guard_hands_on_what_it_does_not_change(shop: Shop) -> None:
         assert backend.exists(TOOL)
     with pytest.raises(Exception, match="not allowed"):
         backend.add_package("x", io.BytesIO())
+    with admitted(Publisher("alice")), pytest.raises(ValueError, match="not the name of a file"):
+        backend.add_package("../x", io.BytesIO())
