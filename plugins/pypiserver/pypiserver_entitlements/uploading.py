@@ -17,7 +17,7 @@ from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
 from entitlements_core.services.gate import Gate
-from pypiserver_entitlements.upstream import Form, read_form
+from pypiserver_entitlements.upstream import Form, Upload, read_form
 from pypiserver_entitlements.visitors import Uploader
 
 __all__ = ["Uploads"]
@@ -79,26 +79,20 @@ class Uploads:
             form = read_form(request.headers)
         except ValueError:
             return _problem(400, "The upload is not a form", _NO_FORM, "bad_form")
-        wrong = _misfit(form)
-        if wrong is not None:
-            return wrong
-        assert form.content is not None  # noqa: S101 - see `_misfit`
+        upload = _offered(form)
+        if isinstance(upload, Outgoing):
+            return upload
         try:
             facts = inspect_upload(
-                form.content.filename,
-                form.content.file,
-                repository=self._index.repository,
-                now=asks.now,
+                upload.filename, upload.file, repository=self._index.repository, now=asks.now
             )
         except Unservable as error:
             return _problem(400, error.problem, error.remedy, error.code)
         denied = self._denied(asks, facts)
         if denied is not None:
             return _refused(denied, request)
-        names = {form.content.filename}
-        if form.signature is not None:
-            names.add(form.signature.filename)
-        return Uploader(asks.identifier, frozenset(names))
+        files = (upload, form.signature)
+        return Uploader(asks.identifier, frozenset(file.filename for file in files if file))
 
     def _denied(self, asks: _Asker, facts: FileFacts) -> Deny | None:
         """Both what is uploaded and what it would replace must be covered."""
@@ -140,8 +134,8 @@ class _Asker:
         return complete if isinstance(complete, Deny) else self.about(DistributionFile(complete))
 
 
-def _misfit(form: Form) -> Outgoing | None:
-    """What of a form is not an upload with a token, before the file itself is looked at."""
+def _offered(form: Form) -> Upload | Outgoing:
+    """The file of a form that is an upload; the whole answer where it is something else."""
     if form.action != "file_upload":
         remedy = "A token uploads files; to remove one, ask the vendor."
         return _problem(403, "Only uploads are open to a token", remedy, "read_only")
@@ -155,7 +149,7 @@ def _misfit(form: Form) -> Outgoing | None:
     ):
         remedy = "Name it after the file, with .asc at the end, and upload it with the file."
         return _problem(400, "The signature does not belong to the file", remedy, "bad_form")
-    return None
+    return form.content
 
 
 def _refused(deny: Deny, request: Incoming) -> Outgoing:
