@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 
 from devpi_entitlements.filtering import Window, host_lists
 from devpi_entitlements.site import Site
-from devpi_entitlements.visitor import AdmittedFile, Seen, Visitor
+from devpi_entitlements.visitor import AdmittedFile, Seen, Visitor, opened_by
 from entitlements_core.engine.distributions import Unservable, identify
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question
@@ -80,11 +80,9 @@ def admit_file(site: Site, visitor: Visitor, stage: Stage | None, path: str) -> 
 
 def _repositories(site: Site, visitor: Visitor, stage: Stage | None) -> Iterator[str | Deny]:
     name = "" if stage is None else stage.name
-    opened = site.gate.repositories(visitor.presented, visitor.address, visitor.now)
+    opened = opened_by(site, visitor)
     if isinstance(opened, Deny):
-        # A plugin's credential source knows its secrets only together with a repository.
-        asks_others = site.core.plugins.implements("entitlements_find_credential")
-        yield name if name and asks_others else opened
+        yield name if name and _asks_others(site) else opened
         return
     if name in opened:
         yield name
@@ -126,7 +124,18 @@ def _admit_in(
     return AdmittedFile(question, path, is_metadata, is_metadata and from_primary, entry)
 
 
+def _asks_others(site: Site) -> bool:
+    """Whether a plugin may know the secret: it is asked for one in a repository, never in all."""
+    return site.core.plugins.implements("entitlements_find_credential")
+
+
 def _see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
+    opened = opened_by(site, visitor)
+    if not _asks_others(site):
+        if isinstance(opened, Deny):
+            return opened
+        if repository not in opened:
+            return UNKNOWN
     credential = site.gate.authenticate(visitor.presented, visitor.context(repository), visitor.now)
     if isinstance(credential, Deny):
         return credential

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote
 
+from devpi_entitlements.access import is_open
 from devpi_entitlements.admission import admit_file, admit_page
 from devpi_entitlements.answers import Answered, moved, refusal, response_of
 from devpi_entitlements.filtering import EntitledCustomizer, Window
@@ -17,10 +18,10 @@ from devpi_entitlements.sending import send_file
 from devpi_entitlements.site import Site, site_of
 from devpi_entitlements.uploads import admit_upload
 from devpi_entitlements.users import Verdict, judge
-from devpi_entitlements.visitor import Visitor, visitor_of
-from entitlements_core.http import problem
+from devpi_entitlements.visitor import VISITOR, Visitor, may_be_stranger, visitor_of
+from entitlements_core.http import Form, problem
 from entitlements_core.policy.decide import NOT_FOUND
-from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.decision import Deny, Reason
 
 __all__ = ["DEVPI_CHALLENGE", "INSTALLER", "enforce"]
 
@@ -34,6 +35,8 @@ BARE_LIST: Final = "/{user}/{index}/+simple"
 """A list of projects without the slash that its links need (PEP 503)."""
 
 READING: Final = frozenset({"GET", "HEAD"})
+UNCONCERNED: Final = frozenset({Reason.UNKNOWN_TOKEN, Reason.NOT_FOUND})
+"""Refusals that say of a token only that it does not open this."""
 
 Request = Any
 
@@ -49,41 +52,55 @@ def enforce(event: Any) -> None:  # noqa: ANN401 - of pyramid
     visitor = visitor_of(request)
     route = request.matched_route
     door = None if route is None else door_of(route.name)
-    if visitor is not None:
-        _let_visitor(site, request, visitor, door)
-    else:
+    if visitor is None or not _let_visitor(site, request, visitor, door):
         _let_user(site, request, door)
 
 
-def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | None) -> None:
-    head = request.method == "HEAD"
-    if door is Door.PAGE and request.method in READING:
-        _open_page(site, request, visitor)
-    elif door is Door.FILE and request.method in READING:
-        _open_file(site, request, visitor)
+def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | None) -> bool:
+    """Whether the visitor may go on as one; False: as anybody else, to what is open to all."""
+    reads = request.method in READING
+    denied: Deny | None = NOT_FOUND
+    if door is Door.PAGE and reads:
+        denied = _open_page(site, request, visitor)
+    elif door is Door.FILE and reads:
+        denied = _open_file(site, request, visitor)
     elif door is Door.SUBMIT and request.method == "POST":
-        denied = admit_upload(site, request, visitor)
-        if denied is not None:
-            raise Answered(denied)
-    else:
-        raise Answered(refusal(NOT_FOUND, visitor.presented, transfers=False, head=head))
+        _open_upload(site, request, visitor)
+        return True
+    if denied is None:
+        return True
+    if _is_stranger(request, visitor, door, denied):
+        del request.environ[VISITOR]
+        return False
+    head = request.method == "HEAD"
+    transfers = door is Door.FILE
+    raise Answered(refusal(denied, visitor.presented, transfers=transfers, head=head))
 
 
-def _open_page(site: Site, request: Request, visitor: Visitor) -> None:
+def _is_stranger(request: Request, visitor: Visitor, door: Door | None, denied: Deny) -> bool:
+    """Whether a token in a header has nothing to say about this address, which is open to all."""
+    if door is Door.LOGIN:
+        return visitor.presented.form is not Form.PATH
+    if door not in {Door.PAGE, Door.FILE} or denied.reason not in UNCONCERNED:
+        return False
+    stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
+    return stage is not None and may_be_stranger(visitor, stage.name) and is_open(stage)
+
+
+def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     """Let devpi render the page, of what the visitor sees."""
     context = request.context
     repository = f"{context.username}/{context.index}"
-    head = request.method == "HEAD"
     seen = visitor.seen
     if seen is None or seen.repository != repository:
         # `project` redirects to the normalised name, within the token's own addresses.
         found = admit_page(site, visitor, repository, context.project)
         if isinstance(found, Deny):
-            raise Answered(refusal(found, visitor.presented, transfers=False, head=head))
+            return found
         seen = visitor.seen = found
     stage = context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     if stage is None:
-        raise Answered(refusal(NOT_FOUND, visitor.presented, transfers=False, head=head))
+        return NOT_FOUND
     if request.matched_route.name == BARE_LIST:
         path = quote(visitor.page_path or request.path_info, safe="/+@")
         raise Answered(moved(f"{request.application_url}{path}/"))
@@ -94,16 +111,16 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> None:
     request.environ["HTTP_USER_AGENT"] = INSTALLER
     if visitor.page_path:
         request.environ["PATH_INFO"] = visitor.page_path
+    return None
 
 
-def _open_file(site: Site, request: Request, visitor: Visitor) -> None:
+def _open_file(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     """Answer with the file; or let devpi do it, where the file is not on this disk."""
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     path = request.path_info.strip("/")
     found = NOT_FOUND if "#" in path else admit_file(site, visitor, stage, path)
-    head = request.method == "HEAD"
     if isinstance(found, Deny):
-        raise Answered(refusal(found, visitor.presented, transfers=True, head=head))
+        return found
     response = send_file(site, visitor, found, request.environ)
     if response is not None:
         raise Answered(response)
@@ -111,6 +128,13 @@ def _open_file(site: Site, request: Request, visitor: Visitor) -> None:
     # With JSON devpi would answer who uploaded the file, and when.
     request.environ["HTTP_ACCEPT"] = "*/*"
     _fetch_with_credentials(site, stage)
+    return None
+
+
+def _open_upload(site: Site, request: Request, visitor: Visitor) -> None:
+    refused = admit_upload(site, request, visitor)
+    if refused is not None:
+        raise Answered(refused)
 
 
 def _let_user(site: Site, request: Request, door: Door | None) -> None:

@@ -21,7 +21,7 @@ from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
 from devpi_entitlements.delivery import deliver, page_response
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.users import SHIELDED
-from devpi_entitlements.visitor import VISITOR, Visitor, meet
+from devpi_entitlements.visitor import VISITOR, Seen, Visitor, may_be_stranger, meet, opened_by
 from entitlements_core.http import Form, problem
 from entitlements_core.policy.decision import Deny
 
@@ -71,7 +71,11 @@ def _answer(
     remembered = _remembered_page(site, request, visitor)
     if remembered is not None:
         return remembered
-    return deliver(site, request, visitor, handler(request))
+    response = handler(request)
+    if VISITOR not in environ:
+        # Went on as a stranger, to what is open to all.
+        return private(response) if SHIELDED in environ else response
+    return deliver(site, request, visitor, response)
 
 
 def _enter(environ: dict[str, Any], visitor: Visitor, path: str) -> None:
@@ -79,9 +83,9 @@ def _enter(environ: dict[str, Any], visitor: Visitor, path: str) -> None:
     if visitor.presented.form is Form.PATH:
         environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/+t/{visitor.presented.secret}"
         environ["PATH_INFO"] = path
-        # Only one of the two secrets counts, and devpi must not look at the other.
+        # Only this secret counts, and devpi must not look at another.
         environ.pop("HTTP_AUTHORIZATION", None)
-    environ.pop("HTTP_X_DEVPI_AUTH", None)
+        environ.pop("HTTP_X_DEVPI_AUTH", None)
     environ.pop(ABSOLUTE_LINKS, None)
 
 
@@ -93,7 +97,7 @@ def _resolve_alias(
     if matched is None or visitor.presented.form is not Form.PATH:
         return None
     head = environ["REQUEST_METHOD"] == "HEAD"
-    opened = site.gate.repositories(visitor.presented, visitor.address, visitor.now)
+    opened = opened_by(site, visitor)
     if isinstance(opened, Deny):
         return refusal(opened, visitor.presented, transfers=False, head=head)
     if len(opened) > 1:
@@ -115,13 +119,21 @@ def _remembered_page(site: Site, request: Request, visitor: Visitor) -> Response
     matched = PAGE.fullmatch(request.environ["PATH_INFO"])
     if matched is None or request.method not in {"GET", "HEAD"}:
         return None
-    project = matched["project"]
+    index, project = matched["index"], matched["project"]
     if project is not None and project != canonicalize_name(project):
         return None
-    seen = admit_page(site, visitor, matched["index"], project)
-    if isinstance(seen, Deny):
-        return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
-    visitor.seen = seen
+    seen = admit_page(site, visitor, index, project)
+    if not isinstance(seen, Deny):
+        visitor.seen = seen
+        return _recalled(site, request, visitor, seen, project)
+    if may_be_stranger(visitor, index):
+        return None
+    return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
+
+
+def _recalled(
+    site: Site, request: Request, visitor: Visitor, seen: Seen, project: str | None
+) -> Response | None:
     if seen.view.key is None:
         return None
     # Equal links in both: those of the alias begin elsewhere.

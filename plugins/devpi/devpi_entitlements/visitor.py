@@ -22,7 +22,17 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.network import Address
 from entitlements_core.policy.view import View
 
-__all__ = ["TOKEN_USERS", "VISITOR", "AdmittedFile", "Seen", "Visitor", "meet", "visitor_of"]
+__all__ = [
+    "TOKEN_USERS",
+    "VISITOR",
+    "AdmittedFile",
+    "Seen",
+    "Visitor",
+    "may_be_stranger",
+    "meet",
+    "opened_by",
+    "visitor_of",
+]
 
 VISITOR: Final = "entitlements.visitor"
 """The key in a WSGI environment; no header of a client can reach it."""
@@ -71,6 +81,7 @@ class Visitor:
         now: the moment of the request.
         address: of the client.
         user_agent: as the client sent it.
+        opened: the repositories that the secret opens; see `opened_by`.
         page_path: the path that the links of a page are relative to, where that is another one
             than devpi is asked for (the alias).
         page_key: under which the page may be remembered, or None.
@@ -85,6 +96,7 @@ class Visitor:
     now: datetime
     address: Address | None
     user_agent: str
+    opened: tuple[str, ...] | Deny | None = None
     page_path: str = ""
     page_key: Hashable | None = None
     is_settled: bool = False
@@ -107,9 +119,11 @@ def visitor_of(request: Any) -> Visitor | None:  # noqa: ANN401 - of pyramid
 def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visitor | None, str]:
     """The visitor of a WSGI environment, and the path without the secret.
 
-    A secret in the path is always ours. What comes in a header may as well be the password of a
-    user of devpi, or the bearer with which a replica shows itself: it is ours if it opens anything,
-    or if it can be nothing else. Either way no password is hashed to find out.
+    A secret in the path is always ours, and wins over everything else. devpi's own login
+    (``X-Devpi-Auth``) wins over what a netrc adds to every request to a host. What else comes in a
+    header may as well be the password of a user of devpi, or the bearer with which a replica shows
+    itself: it is ours if it opens anything, or if it can be nothing else. Either way no password is
+    hashed to find out.
 
     Args:
         site: of the server.
@@ -121,6 +135,8 @@ def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visit
     if tokened is not None:
         presented: Presented | None = Presented(tokened.secret, Form.PATH)
         path = tokened.rest
+    elif "HTTP_X_DEVPI_AUTH" in environ:
+        presented = None
     else:
         presented = read_authorization(environ.get("HTTP_AUTHORIZATION"))
     if presented is None:
@@ -142,4 +158,28 @@ def _is_ours(site: Site, visitor: Visitor) -> bool:
     if presented.form is Form.PATH or announced or secrets.looks_generated(presented.secret):
         return True
     known = site.gate.repositories(presented, visitor.address, visitor.now, only_tokens=False)
-    return not isinstance(known, Deny)
+    if isinstance(known, Deny):
+        return False
+    visitor.opened = known
+    return True
+
+
+def opened_by(site: Site, visitor: Visitor) -> tuple[str, ...] | Deny:
+    """The repositories that a visitor's secret opens; looked up once for a request.
+
+    A secret that is good for another index is no guess, and one that is a guess counts once.
+    """
+    if visitor.opened is None:
+        visitor.opened = site.gate.repositories(visitor.presented, visitor.address, visitor.now)
+    return visitor.opened
+
+
+def may_be_stranger(visitor: Visitor, repository: str) -> bool:
+    """Whether a visitor who is refused here can go on like anybody else.
+
+    A netrc names a host, so clients send its token to all indexes there, also to open ones that it
+    was not made for. A secret in the path was put there on purpose, and so was a grant.
+    """
+    if visitor.presented.form is Form.PATH:
+        return False
+    return isinstance(visitor.opened, Deny) or repository not in (visitor.opened or ())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
+from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, bearer, wheel_name
 
 pytestmark = pytest.mark.notransaction
 
@@ -332,6 +332,9 @@ def test_the_search_of_devpi_web_shows_only_what_one_may_read(acme: DevpiApp) ->
         return {"data": data, "sub_hits": []}
 
     class Index:
+        def get_query_parser_html_help(self) -> list[str]:
+            return []
+
         def query_projects(self, querystring: str, page: int | None = 1) -> dict[str, Any]:
             hits = ("/acme/priv/acme-core", "/mallory/open/tool", "/gone/index/old")
             return {
@@ -358,3 +361,28 @@ def test_the_search_of_devpi_web_shows_only_what_one_may_read(acme: DevpiApp) ->
     assert found() == ["mallory/open"]
     acme.login("acme")
     assert found() == ["acme/priv", "mallory/open"]
+
+
+def test_a_token_of_a_netrc_does_not_close_what_is_open_to_all(acme: DevpiApp, secret: str) -> None:
+    acme.index("mallory/open", bases=[])
+    path = acme.upload("mallory/open", "tool", "1.0")
+    for given in (basic("token", secret), basic("token", "ent_" + "x" * 38), bearer(secret)):
+        assert acme.projects("mallory/open", None, **given) == ["tool"]
+        assert acme.files("mallory/open", "tool", None, **given) == [wheel_name("tool", "1.0")]
+        assert acme.get(path, **given).status_code == 200
+        assert acme.get("/+api", **given).status_code == 200
+        assert acme.get("/acme/cust/+simple/", **given).status_code == 401
+    # In an address it was put on purpose.
+    assert acme.get("/mallory/open/+simple/", secret).status_code == 410
+    assert acme.get(path, secret).status_code == 410
+    assert acme.get("/+api", secret).status_code == 404
+    # A grant counts, also where everybody might read.
+    granted = basic("token", acme.token("mallory/open", query="name:^other$", name="granted"))
+    assert acme.projects("mallory/open", None, **granted) == []
+    assert acme.get(path, **granted).status_code == 404
+
+
+def test_a_login_of_devpi_client_wins_over_a_netrc(acme: DevpiApp, secret: str) -> None:
+    acme.login("acme")
+    both = basic("token", secret)
+    assert acme.projects("acme/priv", None, **both) == ["acme-core", HIDDEN]
