@@ -9,9 +9,10 @@ from urllib.parse import unquote
 
 from devpi_entitlements.admission import admit_file
 from devpi_entitlements.answers import plain
+from devpi_entitlements.enforcement import DEVPI_CHALLENGE
 from devpi_entitlements.sending import reserve
 from devpi_entitlements.site import Site
-from devpi_entitlements.visitor import AdmittedFile, Visitor, meet
+from devpi_entitlements.visitor import VISITOR, AdmittedFile, Visitor, meet
 from entitlements_core.http import phrase, read_range, refuse, status_of
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
@@ -24,7 +25,6 @@ AUTHCHECK: Final = "/+authcheck"
 FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+[ef]/.+)")
 NOT_STORED: Final = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = 403
 
 Request = Any
 Response = Any
@@ -43,7 +43,8 @@ def answer_authcheck(
     path = unquote(original.partition("?")[0], "latin-1")
     visitor, rest = meet(site, environ, uri=path)
     if visitor is None:
-        return _answer_user(request, handler(request))
+        return _challenging(handler(request))
+    environ[VISITOR] = visitor
     method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     matched = FILE.fullmatch(rest)
     if matched is None or method not in {"GET", "HEAD"} or not _is_plain(original, path):
@@ -75,11 +76,10 @@ def _count(
     return reserved if isinstance(reserved, Deny) else None
 
 
-def _answer_user(request: Request, response: Response) -> Response:
-    """Ask a stranger to log in: devpi refuses with 403, at which no client offers a login."""
-    if response.status_code == FORBIDDEN and request.authorization is None:
-        challenge = ("WWW-Authenticate", 'Basic realm="pypi"')
-        return plain("401 Login required", (*NOT_STORED, challenge), [])
+def _challenging(response: Response) -> Response:
+    """With the challenge that makes a client offer a login; devpi leaves it out here."""
+    if response.status_code == UNAUTHORIZED:
+        response.headers.setdefault("WWW-Authenticate", DEVPI_CHALLENGE)
     return response
 
 

@@ -72,15 +72,19 @@ class DevpiHooks:
         """An index is a repository from its beginning."""
         self._site.core.repositories.ensure([stage.name], actor="devpi-server")
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def devpiserver_authcheck_unauthorized(self, request: Given) -> Given:
         """Whether a server in front has to ask for a login."""
         return True if judge(self._site, request) is Verdict.UNAUTHORIZED else None
 
     @hookimpl(tryfirst=True)
     def devpiserver_authcheck_forbidden(self, request: Given) -> Given:
-        """Whether a server in front has to refuse whoever is logged in."""
-        return True if judge(self._site, request) is Verdict.FORBIDDEN else None
+        """Whether a server in front has to refuse whoever is logged in.
+
+        False ends the asking: devpi would forbid to a stranger what a login may open.
+        """
+        verdict = judge(self._site, request)
+        return None if verdict is Verdict.PASSES else verdict is Verdict.FORBIDDEN
 
     @hookimpl
     def devpiserver_get_features(self) -> set[str]:
