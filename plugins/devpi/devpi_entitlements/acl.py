@@ -24,6 +24,6 @@ class AclHooks:
 
     @hookimpl
     def devpiserver_stage_get_principals_for_pkg_read(self, ixconfig: Given) -> Given:
-        """``acl_pkg_read``, where it is set; and a visitor, who was let in by the enforcement."""
+        """``acl_pkg_read``, where it is set."""
         acl = ixconfig.get(ACL_KEY)
         return None if acl is None else set(acl)
