@@ -208,8 +208,8 @@ def test_closing_twice_closes_once(catalog: Catalog) -> None:
 
 
 def test_the_whole_of_an_empty_file_is_planned(catalog: Catalog) -> None:
-    found = opened(catalog, SMALL)
-    empty = replace(found.file, facts=replace(found.file.facts, size=0))
+    small = catalog.snapshot.file(SMALL)
+    assert small is not None
+    empty = replace(small, facts=replace(small.facts, size=0))
     body = plan(files.OpenFile(empty, -1, '"x"'), None)
     assert (body.status, body.start, body.length) == (200, 0, 0)
-    found.close()

@@ -6,7 +6,7 @@ front ask the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from entitlements_core.policy.resource import (
     Unidentified,
 )
 
-__all__ = ["METADATA_SUFFIX", "admit_file", "admit_page"]
+__all__ = ["METADATA_SUFFIX", "admit_file", "admit_page", "file_key", "see"]
 
 METADATA_SUFFIX: Final = ".metadata"
 
@@ -44,7 +44,7 @@ def admit_page(site: Site, visitor: Visitor, repository: str, project: str | Non
         repository: the name of the index.
         project: normalised, or None for the list.
     """
-    seen = _see(site, visitor, repository)
+    seen = see(site, visitor, repository)
     if isinstance(seen, Deny):
         return seen
     page: Resource = ProjectList() if project is None else ProjectPage(NormalizedName(project))
@@ -101,7 +101,7 @@ def _inherits(site: Site, repository: str, base: str) -> bool:
 def _admit_in(
     site: Site, visitor: Visitor, repository: str, stage: Stage | None, path: str
 ) -> AdmittedFile | Deny:
-    seen = _see(site, visitor, repository)
+    seen = see(site, visitor, repository)
     if isinstance(seen, Deny):
         return seen
     is_metadata = path.endswith(METADATA_SUFFIX)
@@ -121,7 +121,21 @@ def _admit_in(
         sized = DistributionFile(replace(resource.facts, size=entry.file_size()))
         question = replace(question, resource=sized)
     from_primary = stage is not None and stage.ixconfig["type"] != "mirror" and not exists
-    return AdmittedFile(question, path, is_metadata, is_metadata and from_primary, entry)
+    arrives_whole = is_metadata and from_primary
+    key = None if is_metadata else _file_key(site, seen, path)
+    return AdmittedFile(question, path, is_metadata, arrives_whole, key, entry)
+
+
+def file_key(seen: Seen, path: str) -> Hashable | None:
+    """Under which a file may be remembered: whoever has this key sees it alike at one serial."""
+    return None if seen.view.key is None else (seen.repository, path, seen.view.key)
+
+
+def _file_key(site: Site, seen: Seen, path: str) -> Hashable | None:
+    """The same, but none where more than devpi's commits decide: a mirror looks upstream."""
+    granted = site.xom.model.getstage(seen.repository)
+    settled = all(stage.ixconfig["type"] != "mirror" for stage in granted.sro())
+    return file_key(seen, path) if settled else None
 
 
 def _asks_others(site: Site) -> bool:
@@ -129,7 +143,8 @@ def _asks_others(site: Site) -> bool:
     return site.core.plugins.implements("entitlements_find_credential")
 
 
-def _see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
+def see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
+    """Who the visitor is in a repository, and what is to be shown; nothing is decided yet."""
     opened = opened_by(site, visitor)
     if not _asks_others(site):
         if isinstance(opened, Deny):

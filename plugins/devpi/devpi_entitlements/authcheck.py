@@ -72,7 +72,7 @@ def _count(
     except ValueError:
         wanted = None
     start, stop = (0, size) if wanted is None else (wanted.start, wanted.stop)
-    reserved = reserve(site, visitor, admitted, start, stop - start)
+    reserved = reserve(site, visitor, admitted.question, start, stop - start)
     return reserved if isinstance(reserved, Deny) else None
 
 

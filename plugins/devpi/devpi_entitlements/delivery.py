@@ -71,6 +71,9 @@ def _page(site: Site, request: Request, visitor: Visitor, response: Response) ->
     # Read after devpi's transaction, as the server would; the links are in memory by then.
     body = b"".join(response.app_iter)
     _close(response)
+    if visitor.is_empty():
+        head = request.method == "HEAD"
+        return refusal(NOT_FOUND, visitor.presented, transfers=False, head=head)
     page = Page.of(body, response.headers["Content-Type"])
     if visitor.page_key is not None and visitor.is_settled:
         site.pages.keep(visitor.page_key, int(response.headers[SERIAL]), page)
@@ -141,7 +144,7 @@ def _reserve(site: Site, visitor: Visitor, admitted: AdmittedFile, length: int) 
     if isinstance(question.resource, DistributionFile):
         sized = DistributionFile(replace(question.resource.facts, size=length))
         question = replace(question, resource=sized)
-    reserved = reserve(site, visitor, replace(admitted, question=question), 0, length)
+    reserved = reserve(site, visitor, question, 0, length)
     return reserved if isinstance(reserved, Deny) else None
 
 

@@ -104,10 +104,14 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     if request.matched_route.name == BARE_LIST:
         path = quote(visitor.page_path or request.path_info, safe="/+@")
         raise Answered(moved(f"{request.application_url}{path}/"))
-    visitor.is_settled = all(one.ixconfig["type"] != "mirror" for one in stage.sro())
-    if not isinstance(stage.customizer, EntitledCustomizer):
-        window = Window(stage, seen, site.knowledge)
-        stage.customizer = EntitledCustomizer(stage.customizer, window)
+    visitor.is_settled = visitor.page_key is not None and all(
+        one.ixconfig["type"] != "mirror" for one in stage.sro()
+    )
+    of_project = context.project is not None
+    window = Window(stage, seen, site.knowledge)
+    customizer = EntitledCustomizer(stage.customizer, window, of_project=of_project)
+    stage.customizer = customizer
+    visitor.is_empty = lambda: of_project and not customizer.shown
     request.environ["HTTP_USER_AGENT"] = INSTALLER
     if visitor.page_path:
         request.environ["PATH_INFO"] = visitor.page_path

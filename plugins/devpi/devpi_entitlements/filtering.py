@@ -22,6 +22,7 @@ from devpi_entitlements.knowledge import (
     Link,
     latest_version,
     needs_of,
+    stated,
 )
 from devpi_entitlements.visitor import Seen
 from entitlements_core.policy.query import Admits
@@ -49,6 +50,9 @@ class Window:
 
     def shows(self, project: NormalizedName, link: Link, latest: Latest) -> bool:
         """Whether a file is visible."""
+        if not self._needs:  # every link of every page comes by here
+            facts = stated(self._stage.name, *link)
+            return facts is not None and facts.name == project and self._view.shows(facts)
         known = self.known(project, link, latest)
         return known is not None and self._view.shows(known.facts)
 
@@ -104,17 +108,29 @@ def host_lists(stage: Stage, project: NormalizedName, link: Link) -> bool:
 
 
 class EntitledCustomizer(Delegating):
-    """Lets pass what the index's own customizer does, and the window shows."""
+    """Lets pass what the index's own customizer does, and the window shows.
 
-    def __init__(self, inner: Customizer, window: Window) -> None:
+    Args:
+        inner: the index's own customizer.
+        window: what is shown.
+        of_project: for the page of a project, whose links are about to be looked at one by one, its
+            name may pass unless it is ruled out. Whether anything was shown says `shown`.
+
+    Attributes:
+        shown: how many links passed.
+    """
+
+    def __init__(self, inner: Customizer, window: Window, *, of_project: bool) -> None:
         super().__init__(inner)
         self._window = window
+        self._has = window.may_show if of_project else window.shows_any
+        self.shown = 0
 
     def get_projects_filter_iter(self, projects: Collection[str]) -> Iterator[bool]:
         """See devpi's BaseStageCustomizer."""
         inner = self.inner.get_projects_filter_iter(projects)
         for project in projects:
-            yield passes(inner) and self._window.shows_any(canonicalize_name(project))
+            yield passes(inner) and self._has(canonicalize_name(project))
 
     def get_versions_filter_iter(
         self,
@@ -132,7 +148,9 @@ class EntitledCustomizer(Delegating):
         for found in links:
             link = Link(found.href, found.require_python, found.yanked or None)
             named = link.path.endswith(f"/{found.key}")
-            yield named and self._window.shows(name, link, latest) and shown(found)
+            keeps = named and self._window.shows(name, link, latest) and shown(found)
+            self.shown += keeps
+            yield keeps
 
 
 class SubmittingCustomizer(Delegating):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from cachetools import LRUCache
 from devpi_server.model import UpstreamError
@@ -24,7 +24,16 @@ from entitlements_core.engine.distributions import Unservable, identify, require
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.facts import Fact, FileFacts
 
-__all__ = ["Knowledge", "Known", "Latest", "Link", "latest_version", "needs_of", "resolved_links"]
+__all__ = [
+    "Knowledge",
+    "Known",
+    "Latest",
+    "Link",
+    "latest_version",
+    "needs_of",
+    "resolved_links",
+    "stated",
+]
 
 NOT_ASKED: Final = datetime(1, 1, 1, tzinfo=UTC)
 """The upload time of a file while nothing depends on it."""
@@ -37,8 +46,7 @@ Yanked = Literal[True] | str | None
 """As devpi keeps it: True is without a reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A release file as the pages of an index list it.
 
     Attributes:
@@ -57,7 +65,7 @@ class Link:
         return self.href.partition("#")[0]
 
     @property
-    def index(self) -> str:
+    def holder(self) -> str:
         """The name of the index that holds the file."""
         return "/".join(self.href.split("/", 2)[:2])
 
@@ -95,7 +103,7 @@ class Knowledge:
             needs: the costly facts that are asked for; the others stay empty.
             latest: gives the project's `latest_version`; asked only when it is needed.
         """
-        facts = _stated(stage.name, link.href, link.requires_python, link.yanked)
+        facts = stated(stage.name, link.href, link.requires_python, link.yanked)
         if facts is None or facts.name != project:
             return None
         return Known(facts) if not needs else _complete(stage, facts, link, needs, latest)
@@ -182,7 +190,7 @@ def _complete(
 
 
 @lru_cache(maxsize=32768)
-def _stated(
+def stated(
     repository: str, href: str, requires_python: str | None, yanked: Yanked
 ) -> FileFacts | None:
     """What a link says by itself. The hash in it makes equal links equal files."""
@@ -230,7 +238,7 @@ def _version_data(
     entry: Any,  # noqa: ANN401 - of devpi-server
 ) -> Mapping[str, Any]:
     """What was registered with the version of a file; a mirror has nothing."""
-    holder = stage if link.index == stage.name else stage.model.getstage(link.index)
+    holder = stage if link.holder == stage.name else stage.model.getstage(link.holder)
     if holder is None or entry is None or holder.ixconfig["type"] == "mirror":
         return {}
     found: Mapping[str, Any] = holder.get_versiondata_perstage(facts.name, entry.version)
@@ -267,11 +275,8 @@ def latest_version(stage: Stage, project: NormalizedName) -> Version | None:
     Yanked files do not count while there are others (PEP 592), and neither do restrictions: a
     customer's latest version is the vendor's.
     """
-    stated = (
-        _stated(stage.name, link.href, link.requires_python, link.yanked)
-        for link in resolved_links(stage, project)
-    )
-    files = [facts for facts in stated if facts is not None and facts.name == project]
+    listed = (stated(stage.name, *link) for link in resolved_links(stage, project))
+    files = [facts for facts in listed if facts is not None and facts.name == project]
     offered = [facts.version for facts in files if facts.yanked is None]
     versions = offered or [facts.version for facts in files]
     finals = [version for version in versions if not version.is_prerelease]

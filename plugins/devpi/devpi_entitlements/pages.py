@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,14 +61,15 @@ class PageCache:
         self._lock = threading.Lock()
         self.hits = 0
 
-    def recall(self, key: Hashable, serial: int) -> Page | None:
-        """The page of exactly this serial, or None."""
+    def recall(self, key: Hashable, serial: Callable[[], int]) -> Page | None:
+        """The page, if it is of the serial that `serial` gives; not asked where there is none."""
         with self._lock:
             entry = self._pages.get(key)
-            if entry is None or entry[0] != serial:
-                return None
+        if entry is None or entry[0] != serial():
+            return None
+        with self._lock:
             self.hits += 1
-            return entry[1]
+        return entry[1]
 
     def keep(self, key: Hashable, serial: int, page: Page) -> None:
         """Remember a page; one that is too large to be one of many is not."""

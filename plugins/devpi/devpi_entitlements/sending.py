@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Final
 
 from devpi_entitlements.answers import plain, refusal, response_of
+from devpi_entitlements.files import LocalFile
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import AdmittedFile, Visitor
 from entitlements_core.engine.files import OpenFile, plan
 from entitlements_core.http import FILE_HEADERS, etag_matches, problem, read_range
+from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.services.gate import Delivery, Reservation
 
-__all__ = ["reserve", "send_file"]
+__all__ = ["reserve", "send_file", "send_local"]
 
 NOT_ON_DISK: Final = None
 """Nothing is answered: the file is on a mirror or a primary, or in devpi's database."""
@@ -22,43 +24,50 @@ NOT_ON_DISK: Final = None
 Environ = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """Where a file lies; see `StoredFile`."""
-
-    path: str
-    relative: str
-    size: int
-    root_index: int = 0
-
-
 def send_file(site: Site, visitor: Visitor, admitted: AdmittedFile, environ: Environ) -> Any:  # noqa: ANN401 - of pyramid
     """The response with a file, counted; None where it is not on this disk.
 
     Conditions and ranges work, which bare devpi-server does not offer.
     """
-    if admitted.is_metadata:
+    file = None if admitted.is_metadata else _locate(site, admitted.entry)
+    if file is None:
         return NOT_ON_DISK
-    opened = _open(site, admitted.entry)
-    if opened is None:
-        return NOT_ON_DISK
+    resource = admitted.question.resource
+    if admitted.key is not None and isinstance(resource, DistributionFile):
+        serial = site.xom.keyfs.tx.at_serial
+        site.files.keep(admitted.key, serial, resource.facts, file)
+    return send_local(site, visitor, admitted.question, file, environ)
+
+
+def send_local(
+    site: Site, visitor: Visitor, question: Question, file: LocalFile, environ: Environ
+) -> Any:  # noqa: ANN401 - of pyramid
+    """The response with a file of this disk, counted; None where it is gone or another one."""
     try:
-        return _answer(site, visitor, admitted, opened, environ)
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return NOT_ON_DISK
+    opened = OpenFile(file, descriptor, file.etag)
+    try:
+        if os.fstat(descriptor).st_size != file.size:
+            opened.close()
+            return NOT_ON_DISK
+        return _answer(site, visitor, question, opened, environ)
     except BaseException:
         opened.close()
         raise
 
 
 def reserve(
-    site: Site, visitor: Visitor, admitted: AdmittedFile, start: int, length: int
+    site: Site, visitor: Visitor, question: Question, start: int, length: int
 ) -> Reservation | Deny:
     """Count an answer of `length` bytes from `start`, before the first of them is sent."""
     delivery = Delivery(start=start, length=length, user_agent=visitor.user_agent)
-    return site.gate.reserve(admitted.question, delivery)
+    return site.gate.reserve(question, delivery)
 
 
 def _answer(
-    site: Site, visitor: Visitor, admitted: AdmittedFile, opened: OpenFile, environ: Environ
+    site: Site, visitor: Visitor, question: Question, opened: OpenFile, environ: Environ
 ) -> Any:  # noqa: ANN401 - of pyramid
     head = environ["REQUEST_METHOD"] == "HEAD"
     if etag_matches(environ.get("HTTP_IF_NONE_MATCH"), opened.etag):
@@ -73,7 +82,7 @@ def _answer(
     if head:
         opened.close()
         return plain(status, body.headers, [])
-    reserved = reserve(site, visitor, admitted, body.start, body.length)
+    reserved = reserve(site, visitor, question, body.start, body.length)
     if isinstance(reserved, Deny):
         opened.close()
         return refusal(reserved, visitor.presented, transfers=True, head=head)
@@ -101,14 +110,17 @@ def _range(site: Site, environ: Environ, etag: str) -> str | None:
     return environ.get("HTTP_RANGE") if applies else None
 
 
-def _open(site: Site, entry: Any) -> OpenFile | None:  # noqa: ANN401 - of devpi-server
-    """The file of an entry, where devpi's storage keeps it as a file."""
+def _locate(site: Site, entry: Any) -> LocalFile | None:  # noqa: ANN401 - of devpi-server
+    """Where an entry's file lies, if devpi's storage keeps it as a file, and has it."""
     if not entry.file_exists():
         return None
     path = entry.file_os_path()
     if path is None:
         return None  # this devpi keeps its files in the database
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     root = os.fspath(site.xom.config.server_path)
-    stored = _Stored(path, os.path.relpath(path, root), os.fstat(descriptor).st_size)
-    return OpenFile(stored, descriptor, f'"{entry.best_available_hash_value or entry.relpath}"')
+    return LocalFile(
+        path=os.fspath(path),
+        relative=os.path.relpath(path, root),
+        size=entry.file_size(),
+        etag=f'"{entry.best_available_hash_value or entry.relpath}"',
+    )

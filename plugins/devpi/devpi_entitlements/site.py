@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from devpi_entitlements.configuration import Configuration
+from devpi_entitlements.files import FileCache
 from devpi_entitlements.knowledge import Knowledge
 from devpi_entitlements.pages import PageCache
 from devpi_entitlements.tally import Tally
@@ -33,6 +34,7 @@ class Site:
     Attributes:
         gate: decides and counts.
         pages: rendered pages, as long as nothing was committed.
+        files: admitted files, just as long.
         knowledge: what is known of files.
         sender: how local files are sent.
         trusted: the networks of proxies whose ``X-Forwarded-For`` is believed.
@@ -46,6 +48,7 @@ class Site:
         self.configuration = configuration
         self.gate: Gate = core.gate
         self.pages = PageCache()
+        self.files = FileCache()
         self.knowledge = Knowledge()
         self.tally = Tally()
         core.plugins.register(self.tally)

@@ -12,16 +12,13 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from devpi_server.views import is_simple_json
-from packaging.utils import canonicalize_name
-
-from devpi_entitlements.admission import admit_page
 from devpi_entitlements.answers import private, refusal, response_of
 from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
-from devpi_entitlements.delivery import deliver, page_response
+from devpi_entitlements.delivery import deliver
+from devpi_entitlements.recall import recall
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.users import SHIELDED
-from devpi_entitlements.visitor import VISITOR, Seen, Visitor, may_be_stranger, meet, opened_by
+from devpi_entitlements.visitor import VISITOR, Visitor, meet, opened_by
 from entitlements_core.http import Form, problem
 from entitlements_core.policy.decision import Deny
 
@@ -37,8 +34,6 @@ ALIAS: Final = re.compile(r"/simple(?P<rest>/.*)?")
 """Below a token that opens one index: that index."""
 ABSOLUTE_LINKS: Final = "HTTP_X_DEVPI_ABSOLUTE_URLS"
 """The header that asks devpi for absolute links; see `Site.absolute_links`."""
-PAGE: Final = re.compile(r"/(?P<index>[^+/]+/[^+/]+)/\+simple/(?:(?P<project>[^+/]+)/)?")
-"""A page that may be remembered; every other form of address goes the long way."""
 
 
 def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN401 - of pyramid
@@ -68,7 +63,7 @@ def _answer(
     aliased = _resolve_alias(site, environ, visitor, path)
     if aliased is not None:
         return aliased
-    remembered = _remembered_page(site, request, visitor)
+    remembered = recall(site, request, visitor)
     if remembered is not None:
         return remembered
     response = handler(request)
@@ -112,35 +107,3 @@ def _resolve_alias(
     visitor.page_path = path
     environ["PATH_INFO"] = f"/{opened[0]}/+simple{matched['rest'] or ''}"
     return None
-
-
-def _remembered_page(site: Site, request: Request, visitor: Visitor) -> Response | None:
-    """A page that was rendered for the same view since the last commit, after the same decision."""
-    matched = PAGE.fullmatch(request.environ["PATH_INFO"])
-    if matched is None or request.method not in {"GET", "HEAD"}:
-        return None
-    index, project = matched["index"], matched["project"]
-    if project is not None and project != canonicalize_name(project):
-        return None
-    seen = admit_page(site, visitor, index, project)
-    if not isinstance(seen, Deny):
-        visitor.seen = seen
-        return _recalled(site, request, visitor, seen, project)
-    if may_be_stranger(visitor, index):
-        return None
-    return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
-
-
-def _recalled(
-    site: Site, request: Request, visitor: Visitor, seen: Seen, project: str | None
-) -> Response | None:
-    if seen.view.key is None:
-        return None
-    # Equal links in both: those of the alias begin elsewhere.
-    aliased, as_json = bool(visitor.page_path), bool(is_simple_json(request))  # type: ignore[no-untyped-call] # devpi's own
-    key = visitor.page_key = (seen.repository, project, seen.view.key, aliased, as_json)
-    page = site.pages.recall(key, site.serial())
-    if page is None:
-        return None
-    log.info("%s %s (remembered)", request.method, request.path)
-    return page_response(page, request)

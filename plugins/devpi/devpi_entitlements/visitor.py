@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -60,6 +60,7 @@ class AdmittedFile:
         question: that was answered with yes; a download is reserved with it.
         path: ``user/index/+f/…/filename``.
         is_metadata: only the core metadata of the file are asked for.
+        key: under which the file may be remembered, or None.
         arrives_whole: devpi answers with the file, though only its metadata are asked for: a
             replica that has not got it yet does.
         entry: of devpi's file store.
@@ -69,6 +70,7 @@ class AdmittedFile:
     path: str
     is_metadata: bool
     arrives_whole: bool
+    key: Hashable | None
     entry: Any
 
 
@@ -85,6 +87,7 @@ class Visitor:
         page_path: the path that the links of a page are relative to, where that is another one
             than devpi is asked for (the alias).
         page_key: under which the page may be remembered, or None.
+        is_empty: whether a page of a project turned out to show nothing.
         is_settled: the page depends on devpi's commits alone, and not on a mirror.
         seen: of a page: what may be shown on it.
         awaited: the file that a view of devpi is to answer with.
@@ -99,6 +102,7 @@ class Visitor:
     opened: tuple[str, ...] | Deny | None = None
     page_path: str = ""
     page_key: Hashable | None = None
+    is_empty: Callable[[], bool] = bool
     is_settled: bool = False
     seen: Seen | None = None
     awaited: AdmittedFile | None = None

@@ -239,14 +239,14 @@ def test_the_store_of_pages() -> None:
     cache = PageCache()
     page = Page.of(b"body", "text/html")
     cache.keep("key", 3, page)
-    assert cache.recall("key", 3) is page
-    assert cache.recall("key", 4) is None
-    assert cache.recall("key", 2) is None
-    assert cache.recall("other", 3) is None
+    assert cache.recall("key", lambda: 3) is page
+    assert cache.recall("key", lambda: 4) is None
+    assert cache.recall("key", lambda: 2) is None
+    assert cache.recall("other", lambda: 1 // 0) is None, "the serial is not asked for"
     assert cache.hits == 1
     cache.keep("large", 3, Page.of(b"x" * (CACHE_BYTES // 4), "text/html"))
-    assert cache.recall("large", 3) is None
+    assert cache.recall("large", lambda: 3) is None
     for number in range(6):
         cache.keep(number, 3, Page.of(b"x" * (CACHE_BYTES // 5), "text/html"))
-    assert cache.recall("key", 3) is None, "the oldest gave way"
-    assert cache.recall(5, 3) is not None
+    assert cache.recall("key", lambda: 3) is None, "the oldest gave way"
+    assert cache.recall(5, lambda: 3) is not None

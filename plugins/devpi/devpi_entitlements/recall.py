@@ -1,0 +1,131 @@
+"""Answers that were found before, at the same serial of devpi, after the same decision.
+
+Nothing in here lets anybody in: a token is authenticated and decided about on each request. What is
+spared is devpi's transaction, its look-ups and its rendering.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from devpi_server.views import is_simple_json
+from packaging.utils import canonicalize_name
+
+from devpi_entitlements.admission import admit_page, file_key, see
+from devpi_entitlements.answers import refusal
+from devpi_entitlements.delivery import page_response
+from devpi_entitlements.sending import send_local
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import Seen, Visitor, may_be_stranger, opened_by
+from entitlements_core.policy.decide import Question, decide
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.resource import DistributionFile
+
+__all__ = ["recall"]
+
+log: Final = logging.getLogger("entitlements.devpi")
+
+Request = Any
+Response = Any
+
+PAGE: Final = re.compile(r"/(?P<index>[^+/]+/[^+/]+)/\+simple/(?:(?P<project>[^+/]+)/)?")
+FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+f/[^#]+)")
+"""The forms of address that are remembered; every other goes the long way."""
+
+
+def recall(site: Site, request: Request, visitor: Visitor) -> Response | None:
+    """The answer to a request whose page or file was found before; None: it has to be found."""
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    path: str = request.environ["PATH_INFO"]
+    page = PAGE.fullmatch(path)
+    if page is not None:
+        return _page(site, request, visitor, page["index"], page["project"])
+    file = FILE.fullmatch(path)
+    if file is not None:
+        return _file(site, request, visitor, file["index"], file["path"])
+    return None
+
+
+def _page(
+    site: Site, request: Request, visitor: Visitor, index: str, project: str | None
+) -> Response | None:
+    if project is not None and project != canonicalize_name(project):
+        return None
+    seen = admit_page(site, visitor, index, project)
+    if not isinstance(seen, Deny):
+        visitor.seen = seen
+        return _rendered(site, request, visitor, seen, project)
+    if may_be_stranger(visitor, index):
+        return None
+    return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
+
+
+def _rendered(
+    site: Site, request: Request, visitor: Visitor, seen: Seen, project: str | None
+) -> Response | None:
+    if seen.view.key is None:
+        return None
+    # Equal links in both: those of the alias begin elsewhere.
+    aliased = bool(visitor.page_path)
+    key = (seen.repository, project, seen.view.key, aliased, _is_json(request))
+    visitor.page_key = key
+    page = site.pages.recall(key, site.serial)
+    if page is None:
+        return None
+    log.info("%s %s (remembered)", request.method, request.path)
+    return page_response(page, request)
+
+
+def _is_json(request: Request) -> bool:
+    """Which of its two forms devpi would give; clients send few different headers."""
+    accept = request.environ.get("HTTP_ACCEPT")
+    known = _FORMS.get(accept)
+    if known is None:
+        known = bool(is_simple_json(request))  # type: ignore[no-untyped-call] # devpi's own
+        if len(_FORMS) >= MOST_FORMS:
+            _FORMS.clear()
+        _FORMS[accept] = known
+    return known
+
+
+_FORMS: Final[dict[str | None, bool]] = {}
+MOST_FORMS: Final = 256
+
+
+def _file(site: Site, request: Request, visitor: Visitor, index: str, path: str) -> Response | None:
+    for seen in _seen(site, visitor, index):
+        key = file_key(seen, path)
+        found = None if key is None else site.files.recall(key, site.serial)
+        if found is None:
+            continue
+        facts, file = found
+        question = Question(
+            credential=seen.credential,
+            request=visitor.context(seen.repository),
+            resource=DistributionFile(facts),
+            now=visitor.now,
+        )
+        if isinstance(decide(question), Deny):
+            return None  # another grant may allow it, and the long way knows which refusal counts
+        vetoed = site.gate.decide(question)
+        if isinstance(vetoed, Deny):
+            head = request.method == "HEAD"
+            return refusal(vetoed, visitor.presented, transfers=True, head=head)
+        log.info("%s %s (remembered)", request.method, request.path)
+        return send_local(site, visitor, question, file, request.environ)
+    return None
+
+
+def _seen(site: Site, visitor: Visitor, index: str) -> Iterator[Seen]:
+    """The repositories in which a file may have been found, that of its address first."""
+    opened = opened_by(site, visitor)
+    if isinstance(opened, Deny):
+        return
+    for repository in sorted(opened, key=lambda name: name != index):
+        seen = see(site, visitor, repository)
+        if not isinstance(seen, Deny):
+            yield seen
