@@ -107,7 +107,8 @@ def _read_server(note: Note) -> Any:  # noqa: ANN401 - of devpi-server
     plugins = get_pluginmanager()
     plugins.register(AclHooks(), name="entitlements-acl")
     arguments = ["devpi-server", "--serverdir", note.serverdir, "--storage", note.storage]
-    config = parseoptions(plugins, arguments)
+    # Mirrors show what they fetched so far: the threads that would ask upstream do not run.
+    config = parseoptions(plugins, [*arguments, "--offline-mode"])
     if not config.nodeinfo_path.exists():
         raise FileNotFoundError(f"there is no {config.nodeinfo_path}")
     config._determine_storage()  # noqa: SLF001 - `init_nodeinfo` would write into the directory
