@@ -286,6 +286,10 @@ def test_a_file_that_is_gone(acme: DevpiApp) -> None:
     path, (issued, secret) = wheel(acme), issue(acme)
     with acme.xom.keyfs.read_transaction():
         on_disk = Path(acme.xom.filestore.get_file_entry(path.strip("/")).file_os_path())
+    _, warm = issue(acme, "warm")
+    for changed in (DATA, DATA + b"x", DATA):
+        on_disk.write_bytes(changed)
+        assert acme.get(path, warm).body == changed, "what is remembered is looked at again"
     on_disk.unlink()
     for method in ("GET", "HEAD"):
         for suffix in ("", ".metadata"):
