@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _run(words)
     except EntitlementsError as error:
         sys.exit(f"Error: {error}")
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not flush it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def own_options() -> argparse.ArgumentParser:
@@ -116,3 +121,4 @@ def _start(words: Sequence[str]) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -235,3 +235,13 @@ main(["run", "."])
     assert ended.returncode == 1
     assert "index-entitlements[pypiserver]" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "pypiserver_entitlements", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert b"Traceback" not in running.stderr.read()
+        assert running.wait(60) == 1
