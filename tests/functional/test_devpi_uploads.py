@@ -17,6 +17,7 @@ from tests.functional.devpi_verbs import Devpi
 from tests.functional.vendors import Client, Ended
 from tests.wheelhouse import build_sdist, build_wheel
 
+SHELF: Final = "root/shelf"
 SCRIPTS: Final = Path(sys.executable).parent
 COVERED: Final = "name:^lab-foo$ AND version:<2"
 
@@ -118,19 +119,17 @@ def test_devpi_client_closes_an_index_and_a_command_opens_it(
 
     devpi("use", shop.server.url)
     devpi("login", "root", "--password=")
-    devpi("index", "-c", "root/shelf", "bases=")
-    devpi("use", "root/shelf")
+    devpi("index", "-c", SHELF, "bases=")
+    devpi("use", SHELF)
     devpi("upload", str(wheel))
-    url = f"{shop.server.url}/root/shelf/+simple/lab-baz/"
+    url = f"{shop.server.url}/{SHELF}/+simple/lab-baz/"
     opened = httpx.get(url).status_code
-    told = devpi("index", "root/shelf", "acl_pkg_read=root")
+    told = devpi("index", SHELF, "acl_pkg_read=root")
     closed = httpx.get(url).status_code
     listed = devpi("list")
-    created = shop.vendor.entitlements("token", "create", "--repo", "root/shelf", "--name", "x")
+    created = shop.vendor.entitlements("token", "create", "--repo", SHELF, "--name", "x")
     [secret] = [word for word in created.text.split() if word.startswith("ent_")][:1]
-    installed = pip.install(
-        "lab-baz", shop.server.index_url("root/shelf", secret), tmp_path / "site"
-    )
+    installed = pip.install("lab-baz", shop.server.index_url(SHELF, secret), tmp_path / "site")
 
     assert "acl_pkg_read=root" in told
     assert (opened, closed) == (200, 401)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any, Final
@@ -29,8 +30,16 @@ FOLDERS: Final = (
 LONGEST: Final = 1_000_000
 """Bytes of a file that is still read as a configuration."""
 
-_PAST_THE_SERVER: Final = re.compile(r"^\s*try_files\s+[^;#]*/\+files", re.MULTILINE)
-_AUTHORIZED: Final = re.compile(r"^\s*auth_request\s+/", re.MULTILINE)
+_DIRECTIVES: Final = re.compile(
+    r"""
+      \#.*$
+    | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'
+    | (?P<sends>\btry_files\s[^;\#]*/\+files)
+    | (?P<asks>\bauth_request\s+/)
+    | (?P<opens>\{) | (?P<closes>\})
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 
 Writer = Callable[[str, str], None]
 
@@ -66,17 +75,38 @@ def unguarded_configurations(
     administrator copies from, and is not looked at: it is not in use.
 
     Args:
-        serverdir: of devpi-server; only configurations that name it matter, or name none.
+        serverdir: of devpi-server; only configurations that name it matter.
         folders: to look into, with everything below.
     """
     for folder in map(Path, folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             text = _text(path)
-            if _AUTHORIZED.search(text) or str(serverdir) not in text:
-                continue
-            for found in _PAST_THE_SERVER.finditer(text):
-                start = text.index("try_files", found.start())
-                yield path, text.count("\n", 0, start) + 1
+            if str(serverdir) in text:
+                yield from ((path, text.count("\n", 0, at) + 1) for at in _unasked(text))
+
+
+def _unasked(text: str) -> list[int]:
+    """Where a configuration sends files without ``auth_request`` in the block or one around it."""
+    blocks = [_Block()]
+    for found in _DIRECTIVES.finditer(text):
+        if found.lastgroup == "opens":
+            blocks.append(_Block())
+        elif found.lastgroup == "closes" and len(blocks) > 1:
+            inner = blocks.pop()
+            blocks[-1].sends += [] if inner.asks else inner.sends
+        elif found.lastgroup == "asks":
+            blocks[-1].asks = True
+        elif found.lastgroup == "sends":
+            blocks[-1].sends.append(found.start())
+    return [at for block in blocks if not block.asks for at in block.sends]
+
+
+@dataclass(slots=True)
+class _Block:
+    """A block of a configuration that is being read, and what stands in it."""
+
+    asks: bool = False
+    sends: list[int] = field(default_factory=list)
 
 
 def _text(path: Path) -> str:

@@ -386,3 +386,29 @@ def test_a_login_of_devpi_client_wins_over_a_netrc(acme: DevpiApp, secret: str) 
     acme.login("acme")
     both = basic("token", secret)
     assert acme.projects("acme/priv", None, **both) == ["acme-core", HIDDEN]
+
+
+def test_pip_search_looks_only_into_what_one_may_read(acme: DevpiApp, secret: str) -> None:
+    class Index:
+        def query_packages(self, query: object, sro: list[Any]) -> list[dict[str, Any]]:
+            return [{"name": stage.name, "summary": "", "version": "1.0"} for stage in sro]
+
+    acme.index("mallory/dev", bases=["acme/priv"])
+    acme.testapp.app.app.registry["search_index"] = Index()
+    query = b"""<methodCall><methodName>search</methodName><params><param><value><struct><member>
+        <name>name</name><value><string>acme</string></value></member></struct></value></param>
+        </params></methodCall>"""
+
+    def search(path: str) -> Any:  # noqa: ANN401 - webtest has no types
+        headers = {"Content-Type": "text/xml"}
+        return acme.testapp.post(path, query, headers=headers, expect_errors=True)
+
+    for path in ("/acme/priv", "/acme/priv/"):
+        acme.logout()
+        assert search(path).status_code == 401
+        assert search(f"/+t/{secret}{path}").status_code in {403, 404}
+        acme.login("mallory")
+        assert search(path).status_code == 403
+    assert "acme/priv" not in search("/mallory/dev").text
+    acme.login("acme")
+    assert "acme/priv" in search("/acme/priv").text

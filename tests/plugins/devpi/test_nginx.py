@@ -120,6 +120,23 @@ def test_what_sends_files_past_the_server_is_found(tmp_path: Path) -> None:
     assert (sites / "devpi.conf", 6) in unguarded_configurations(serverdir, [folder])
 
 
+def test_only_the_blocks_around_it_ask_for_a_file(tmp_path: Path) -> None:
+    sends = f"root {tmp_path}; try_files /+files$uri @app;"
+    lines = (
+        "server {",
+        "    location /a { auth_request /+authcheck; }",
+        f"    location /b {{ {sends} }}",
+        f"    location /c {{ {sends} auth_request /+authcheck; }}",
+        f'    location /d {{ set $x "}}"; {sends} }}',
+        "}",
+        f"server {{ location /e {{ if ($x) {{ return 418; }} {sends} }} auth_request /+authcheck; }}",
+        f"}} location /f {{ {sends} }}",
+    )
+    (tmp_path / "nginx.conf").write_text("\n".join(lines))
+    found = [line for _, line in unguarded_configurations(tmp_path, [tmp_path])]
+    assert sorted(found) == [3, 5, 8]
+
+
 def test_a_folder_that_cannot_be_read_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
