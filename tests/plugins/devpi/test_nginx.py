@@ -129,12 +129,13 @@ def test_only_the_blocks_around_it_ask_for_a_file(tmp_path: Path) -> None:
         f"    location /c {{ {sends} auth_request /+authcheck; }}",
         f'    location /d {{ set $x "}}"; {sends} }}',
         "}",
-        f"server {{ location /e {{ if ($x) {{ return 418; }} {sends} }} auth_request /+authcheck; }}",
+        f"server {{ location /e {{ if ($x) {{ return 418; }} {sends} }}",
+        "auth_request /+authcheck; }",
         f"}} location /f {{ {sends} }}",
     )
     (tmp_path / "nginx.conf").write_text("\n".join(lines))
     found = [line for _, line in unguarded_configurations(tmp_path, [tmp_path])]
-    assert sorted(found) == [3, 5, 8]
+    assert sorted(found) == [3, 5, 9]
 
 
 def test_a_folder_that_cannot_be_read_says_nothing(
