@@ -25,6 +25,7 @@ from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.facts import Fact, FileFacts
 
 __all__ = [
+    "REMEMBERED",
     "Knowledge",
     "Known",
     "Latest",
@@ -39,6 +40,9 @@ NOT_ASKED: Final = datetime(1, 1, 1, tzinfo=UTC)
 """The upload time of a file while nothing depends on it."""
 
 LATEST: Final = frozenset({"latest"})
+
+REMEMBERED: Final = 65536
+"""Of how many links it is remembered what they say; about 1 KB each."""
 
 Stage = Any
 Latest = Callable[[], Version | None]
@@ -189,7 +193,7 @@ def _complete(
     return Known(facts, frozenset(missing))
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=REMEMBERED)
 def stated(
     repository: str, href: str, requires_python: str | None, yanked: Yanked
 ) -> FileFacts | None:

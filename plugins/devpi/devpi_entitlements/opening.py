@@ -22,6 +22,7 @@ from devpi_entitlements.offline import HOST
 from devpi_entitlements.search import protect_search
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.startup import look_around
+from devpi_entitlements.warming import Warmer
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
 from entitlements_core.services.redaction import protect_logs
@@ -61,6 +62,7 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     pyramid_config.add_exception_view(_answer, context=Answered)
     pyramid_config.add_route("entitlements-me", "/+entitlements/me")
     pyramid_config.add_view(show_own_token, route_name="entitlements-me", request_method="GET")
+    xom.thread_pool.register(Warmer(site))
     look_around(site)
     leave_note(site.core.settings.home, config)
 
