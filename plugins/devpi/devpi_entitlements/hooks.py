@@ -8,7 +8,7 @@ from devpi_server.config import hookimpl
 from pyramid.authorization import Everyone
 from pyramid.threadlocal import get_current_request
 
-from devpi_entitlements.access import ACL_KEY, is_open
+from devpi_entitlements.access import ACL_KEY, ANONYMOUS, is_open
 from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
@@ -56,7 +56,10 @@ class DevpiHooks:
         """A visitor may read the index: what of it, the enforcement has decided by then."""
         request = get_current_request()
         visitor = None if request is None else visitor_of(request)
-        return None if visitor is None else {*ixconfig.get(ACL_KEY, ()), username_of(visitor)}
+        if visitor is None:
+            return None
+        # An index from before the option is open to all.
+        return {*ixconfig.get(ACL_KEY, (ANONYMOUS,)), username_of(visitor)}
 
     @hookimpl
     def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:  # noqa: ARG002 - of the hook

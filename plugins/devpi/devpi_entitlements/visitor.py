@@ -158,14 +158,30 @@ def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visit
 
 def _is_ours(site: Site, visitor: Visitor) -> bool:
     presented = visitor.presented
-    announced = presented.form is Form.BASIC and presented.username in TOKEN_USERS
-    if presented.form is Form.PATH or announced or secrets.looks_generated(presented.secret):
+    if (
+        presented.form is Form.PATH
+        or _is_announced(site, presented)
+        or secrets.looks_generated(presented.secret)
+    ):
         return True
     known = site.gate.repositories(presented, visitor.address, visitor.now, only_tokens=False)
     if isinstance(known, Deny):
         return False
     visitor.opened = known
     return True
+
+
+def _is_announced(site: Site, presented: Presented) -> bool:
+    """Whether the user name of basic auth says that a token comes with it.
+
+    What stands alone may as well be devpi's root, who has no password at first, or a token of
+    devpi-tokens; unless it is spelled like one of ours, or like a variable for one.
+    """
+    if presented.form is not Form.BASIC or presented.username not in TOKEN_USERS:
+        return False
+    secret, named = presented.secret, bool(presented.username)
+    foreign = site.core.plugins.implements("entitlements_find_credential")
+    return named or foreign or secrets.may_exist(secret) or secret.startswith("${")
 
 
 def opened_by(site: Site, visitor: Visitor) -> tuple[str, ...] | Deny:

@@ -104,7 +104,8 @@ def test_a_token_costs_no_password_check(devpi: DevpiApp, checked: list[str]) ->
             basic("token", "wrong"),
             basic("__token__", PASSWORD),
             basic("acme", "ent_" + "x" * 38),
-            basic("wrong", ""),
+            basic("wrong-secret", ""),
+            basic("${TOKEN}", ""),
         ):
             answer = app.get(path, **headers)
             assert (answer.status_code, answer.json["code"]) == (401, "unknown_token")
@@ -242,3 +243,20 @@ def test_lockdown(make_devpi_app: MakeDevpiApp) -> None:
         assert app.files(f"acme/{index}", "acme-core", secret) == [wheel_name("acme-core", "1.0")]
         for path in server:
             assert app.get(path, secret).status_code == 404
+
+
+def test_a_user_without_a_password(devpi: DevpiApp) -> None:
+    app = stocked(devpi)
+    for path in (*paths(app, "priv"), "/acme/priv", "/acme/open", "/"):
+        assert app.get(path, **JSON, **basic("root", "")).status_code == 200, path
+    assert app.get(LIST.format("priv"), **basic("mallory", "")).status_code == 401
+
+
+def test_an_index_from_before_the_option_is_open_to_all(devpi: DevpiApp) -> None:
+    app = stocked(devpi)
+    secret = app.token("acme/priv")
+    with app.xom.keyfs.write_transaction(), app.xom.model.get_user("acme").key.update() as user:
+        del user["indexes"]["open"]["acl_pkg_read"]
+    for path in paths(app, "open"):
+        for headers in ({}, basic("token", secret), bearer(secret)):
+            assert app.get(path, **headers).status_code == 200, (path, headers)
