@@ -27,6 +27,11 @@ def show_own_token(request: Any) -> Any:  # noqa: ANN401 - of pyramid
         )
         response.headers["WWW-Authenticate"] = DEVPI_CHALLENGE
         return response
+    if not request.has_permission("user_login"):
+        # As for devpi's own login: a token of devpi-tokens must not be exchanged for a better one.
+        return response_of(
+            problem(403, "Log in with your password", "This login is limited.", code="refused")
+        )
     repository = request.GET.get("index", "")
     try:
         issued = site.core.user_tokens.get(identity.username, repository)

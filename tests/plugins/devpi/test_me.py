@@ -111,3 +111,19 @@ def test_it_dies_with_the_permission(acme: DevpiApp) -> None:
     acme.logout()
     assert code(acme, own) == "user_without_access"
     assert me(acme, "acme").json["code"] == "refused"
+
+
+def test_a_limited_login_gets_none(full_devpi: DevpiApp) -> None:
+    app = full_devpi
+    for index in ("acme/priv", "acme/other"):
+        app.closed_index(index, bases=[])
+    app.core.repositories.edit("acme/priv", user_tokens_enabled=True, actor="test")
+    app.login("acme")
+    limits = {"indexes": ["acme/other"], "allowed": ["upload"]}
+    limited = app.testapp.post_json("/acme/+token-create", limits).json["result"]["token"]
+    app.logout()
+    # devpi-tokens itself keeps its tokens from making others.
+    for user in ("acme", ""):
+        answer = app.get(f"{ME}?index=acme/priv", **basic(user, limited))
+        assert (answer.status_code, answer.json["code"]) == (403, "refused")
+    assert me(app, "acme").status_code == 200
