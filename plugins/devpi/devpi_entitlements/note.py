@@ -44,7 +44,10 @@ def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-serv
     )
     try:
         home.mkdir(parents=True, exist_ok=True)
-        (home / NAME).write_text(json.dumps(asdict(note), indent=2) + "\n", encoding="utf-8")
+        path = home / NAME
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # the storage of PostgreSQL is named with its password
+        path.write_text(json.dumps(asdict(note), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         log.warning("commands will not find this server: %s", error)
 

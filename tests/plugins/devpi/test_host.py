@@ -116,6 +116,10 @@ def test_the_note_of_a_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         url="http://localhost:3141",
         core_metadata=False,
     )
+    # The storage of PostgreSQL is named with its password.
+    (home / NAME).chmod(0o644)
+    leave_note(home, config)
+    assert (home / NAME).stat().st_mode & 0o777 == 0o600
     for text in ("", "[]", '{"serverdir": "x"}', '{"other": 1}'):
         (home / NAME).write_text(text)
         assert read_note(home) is None
