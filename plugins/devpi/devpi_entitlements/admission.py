@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from packaging.utils import NormalizedName
 
+from devpi_entitlements.customizers import is_settled
 from devpi_entitlements.filtering import Window, host_lists
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import AdmittedFile, Seen, Visitor, opened_by
@@ -132,10 +133,9 @@ def file_key(seen: Seen, path: str) -> Hashable | None:
 
 
 def _file_key(site: Site, seen: Seen, path: str) -> Hashable | None:
-    """The same, but none where more than devpi's commits decide: a mirror looks upstream."""
+    """The same, but none where more than devpi's commits decide."""
     granted = site.xom.model.getstage(seen.repository)
-    settled = all(stage.ixconfig["type"] != "mirror" for stage in granted.sro())
-    return file_key(seen, path) if settled else None
+    return file_key(seen, path) if is_settled(granted) else None
 
 
 def _asks_others(site: Site) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from devpi_entitlements.admission import admit_file
 from devpi_entitlements.answers import plain
-from devpi_entitlements.enforcement import DEVPI_CHALLENGE
+from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_stranger, is_unconcerned
 from devpi_entitlements.sending import reserve
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import VISITOR, AdmittedFile, Visitor, meet
@@ -25,6 +25,7 @@ AUTHCHECK: Final = "/+authcheck"
 FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+[ef]/.+)")
 NOT_STORED: Final = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = "403 Refused"
 
 Request = Any
 Response = Any
@@ -36,22 +37,28 @@ def answer_authcheck(
     """Allow or refuse the request that the headers of this one describe; a download is counted.
 
     nginx passes 401 and 403 only; what the answer would have been stands in ``X-Entitlements-*``.
-    Without a token it is devpi's answer, but that a stranger is asked to log in.
+    Without a token it is devpi's answer, but that a stranger is asked to log in. An address that
+    nginx reads in another way than devpi is refused to everybody.
     """
     environ = request.environ
     original: str = environ.get("HTTP_X_ORIGINAL_URI") or ""
     path = unquote(original.partition("?")[0], "latin-1")
     visitor, rest = meet(site, environ, uri=path)
+    is_plain = _is_plain(original, path)
     if visitor is None:
-        return _challenging(handler(request))
+        return _challenging(handler(request)) if is_plain else plain(FORBIDDEN, NOT_STORED, [])
     environ[VISITOR] = visitor
     method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     matched = FILE.fullmatch(rest)
-    if matched is None or method not in {"GET", "HEAD"} or not _is_plain(original, path):
+    if matched is None or method not in {"GET", "HEAD"} or not is_plain:
         return _refused(NOT_FOUND, visitor)
     with site.reading() as model:
         stage = model.getstage(matched["index"])
         admitted = admit_file(site, visitor, stage, matched["path"])
+        passes_by = isinstance(admitted, Deny) and is_unconcerned(visitor, stage, admitted)
+    if passes_by:
+        become_stranger(environ)
+        return _challenging(handler(request))
     if isinstance(admitted, AdmittedFile) and method == "GET":
         denied = _count(site, visitor, admitted, environ)
         admitted = admitted if denied is None else denied
@@ -98,11 +105,15 @@ def _refused(denied: Deny, visitor: Visitor) -> Response:
         ("X-Entitlements-Code", denied.reason.value),
         ("X-Entitlements-Reason", phrase(denied.title)),
     )
-    line = "401 Refused" if status == UNAUTHORIZED else "403 Refused"
+    line = "401 Refused" if status == UNAUTHORIZED else FORBIDDEN
     return plain(line, headers, [])
 
 
 def _is_plain(original: str, path: str) -> bool:
-    """Whether nginx can only mean what we read: it resolves dots and joins slashes by itself."""
-    odd = any(part in {"", ".", ".."} for part in path.split("/")[1:])
+    """Whether nginx can only mean what we read: it resolves dots and joins slashes by itself.
+
+    What devpi-server is asked about would else be another index than the one that nginx sends from.
+    """
+    parts = path.removesuffix("/").split("/")[1:]
+    odd = any(part in {"", ".", ".."} for part in parts)
     return not odd and "#" not in original and "\\" not in path and "\0" not in path

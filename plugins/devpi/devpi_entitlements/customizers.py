@@ -9,12 +9,16 @@ customizer is asked about each file alone here, on pages as at downloads.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import Any, Final
 
 from packaging.utils import NormalizedName
 
-__all__ = ["Delegating", "OneByOne", "passes", "shown_by"]
+__all__ = ["Delegating", "OneByOne", "is_settled", "passes", "shown_by"]
 
+SETTLED_TYPES: Final = frozenset({"stage", "constrained"})
+"""Of devpi-server and devpi-constrained: what these list, their configuration and files decide."""
+
+Stage = Any
 Customizer = Any
 Listed = Any
 """devpi's SimplelinkMeta."""
@@ -38,6 +42,15 @@ class OneByOne(Delegating):
     ) -> Iterator[bool]:
         """See devpi's BaseStageCustomizer."""
         return map(shown_by(self.inner, project), links)
+
+
+def is_settled(stage: Stage) -> bool:
+    """Whether the pages of an index follow from devpi's commits alone, for one who sees all of it.
+
+    A mirror looks upstream, and the customizer of another plugin's type of index may look at
+    anything: at the clock, or at who asks.
+    """
+    return all(one.ixconfig["type"] in SETTLED_TYPES for one in stage.sro())
 
 
 def shown_by(customizer: Customizer, project: NormalizedName) -> Callable[[Listed], bool]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote
 
+from devpi_server.views import SIMPLE_API_V1_JSON, is_simple_json
+
 from devpi_entitlements.access import is_open
 from devpi_entitlements.admission import admit_file, admit_page
 from devpi_entitlements.answers import Answered, moved, refusal, response_of
+from devpi_entitlements.customizers import is_settled
 from devpi_entitlements.filtering import EntitledCustomizer, Window
 from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.sending import send_file
@@ -23,7 +26,7 @@ from entitlements_core.http import Form, problem
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny, Reason
 
-__all__ = ["DEVPI_CHALLENGE", "INSTALLER", "enforce"]
+__all__ = ["DEVPI_CHALLENGE", "INSTALLER", "become_stranger", "enforce", "is_unconcerned"]
 
 DEVPI_CHALLENGE: Final = 'Basic realm="pypi"'
 """As devpi-server asks for a login."""
@@ -70,7 +73,7 @@ def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | No
     if denied is None:
         return True
     if _is_stranger(request, visitor, door, denied):
-        del request.environ[VISITOR]
+        become_stranger(request.environ)
         return False
     head = request.method == "HEAD"
     transfers = door is Door.FILE
@@ -81,10 +84,26 @@ def _is_stranger(request: Request, visitor: Visitor, door: Door | None, denied: 
     """Whether a token in a header has nothing to say about this address, which is open to all."""
     if door is Door.LOGIN:
         return visitor.presented.form is not Form.PATH
-    if door not in {Door.PAGE, Door.FILE} or denied.reason not in UNCONCERNED:
+    if door not in {Door.PAGE, Door.FILE}:
         return False
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
-    return stage is not None and may_be_stranger(visitor, stage.name) and is_open(stage)
+    return is_unconcerned(visitor, stage, denied)
+
+
+def is_unconcerned(visitor: Visitor, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
+    """Whether a refused token has nothing to say about an index, which is open to all."""
+    if stage is None or denied.reason not in UNCONCERNED:
+        return False
+    return may_be_stranger(visitor, stage.name) and is_open(stage)
+
+
+def become_stranger(environ: dict[str, Any]) -> None:
+    """Let a request go on as anybody's.
+
+    The token says nothing to devpi, which would ask a directory service, or pass it on to a mirror.
+    """
+    del environ[VISITOR]
+    environ.pop("HTTP_AUTHORIZATION", None)
 
 
 def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
@@ -104,15 +123,16 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     if request.matched_route.name == BARE_LIST:
         path = quote(visitor.page_path or request.path_info, safe="/+@")
         raise Answered(moved(f"{request.application_url}{path}/"))
-    visitor.is_settled = visitor.page_key is not None and all(
-        one.ixconfig["type"] != "mirror" for one in stage.sro()
-    )
+    visitor.is_settled = visitor.page_key is not None and is_settled(stage)
     of_project = context.project is not None
     window = Window(stage, seen, site.knowledge)
     customizer = EntitledCustomizer(stage.customizer, window, of_project=of_project)
     stage.customizer = customizer
     visitor.is_empty = lambda: of_project and not customizer.shown
     request.environ["HTTP_USER_AGENT"] = INSTALLER
+    # Asked for neither form, devpi gives a type that no client reads, and it would be remembered.
+    is_json = bool(is_simple_json(request))  # type: ignore[no-untyped-call] # devpi's own
+    request.environ["HTTP_ACCEPT"] = SIMPLE_API_V1_JSON if is_json else "text/html"
     if visitor.page_path:
         request.environ["PATH_INFO"] = visitor.page_path
     return None
@@ -129,10 +149,21 @@ def _open_file(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     if response is not None:
         raise Answered(response)
     visitor.awaited = found
-    # With JSON devpi would answer who uploaded the file, and when.
-    request.environ["HTTP_ACCEPT"] = "*/*"
+    _forget_headers(request.environ)
     _fetch_with_credentials(site, stage)
     return None
+
+
+def _forget_headers(environ: dict[str, Any]) -> None:
+    """Leave nothing of the client's headers: devpi asks upstream for core metadata with them.
+
+    The secret is among them, and a range or a condition would spoil the answer.
+    """
+    for name in [name for name in environ if name.startswith(("HTTP_", "CONTENT_"))]:
+        if name != "HTTP_HOST":
+            del environ[name]
+    # With JSON devpi would answer who uploaded the file, and when.
+    environ["HTTP_ACCEPT"] = "*/*"
 
 
 def _open_upload(site: Site, request: Request, visitor: Visitor) -> None:

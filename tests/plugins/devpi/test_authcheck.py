@@ -16,6 +16,7 @@ pytestmark = pytest.mark.notransaction
 
 Answer = Any
 DATA: Final = wheel_bytes("acme-core", "1.0")
+CODE: Final = "unknown_token"
 
 
 @pytest.fixture
@@ -192,3 +193,39 @@ def test_with_the_lockdown(make_devpi_app: MakeDevpiApp) -> None:
     app.logout()
     secret = app.token("acme/open")
     assert ask(app, f"/+t/{secret}{open_path}").status_code == 200
+
+
+def test_what_nginx_reads_in_another_way_is_refused_to_everybody(acme: DevpiApp) -> None:
+    # nginx would send the file of the closed index, and devpi-server is asked for the open one.
+    path = wheel(acme)
+    for login in (None, "acme"):
+        if login:
+            acme.login(login)
+        for original in (
+            f"/acme/open/+f/../../..{path}",
+            f"/acme/open/+f/%2e%2e/%2e%2e/%2E%2E{path}",
+            f"/acme/open/+simple/../../..{path}",
+            f"/acme/open/+api/../../..{path}",
+            f"/nobody/x/../..{path}",
+            f"/+login/..{path}",
+            f"/./{path}",
+            f"/{path}",
+            f"http://localhost/acme/open/+simple/../../..{path}",
+            path.replace("/priv/", "//priv/"),
+            path.replace("/priv/", "%2F%2fpriv/"),
+            f"{path}#/+api",
+            f"{path}%00",
+        ):
+            assert ask(acme, original).status_code == 403, (login, original)
+    assert ask(acme, path.replace("+", "%2B")).status_code == 200
+    assert ask(acme, "/acme/priv/+simple/").status_code == 200
+
+
+def test_a_token_of_a_netrc_does_not_close_what_is_open_to_all(acme: DevpiApp) -> None:
+    secret, open_path = acme.token("acme/priv"), wheel(acme, "acme/open")
+    for given in (basic("token", secret), basic("token", "ent_" + "x" * 38), bearer(secret)):
+        assert ask(acme, open_path, **given).status_code == 200
+        refused(ask(acme, wheel(acme, project="other-lib"), **basic("token", "x")), 401, 401, CODE)
+    refused(ask(acme, f"/+t/{secret}{open_path}"), 403, 410, CODE)
+    granted = acme.token("acme/open", query="name:^other$", name="granted")
+    refused(ask(acme, open_path, **basic("token", granted)), 403, 404, "not_found")

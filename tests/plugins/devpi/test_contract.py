@@ -118,6 +118,7 @@ CALLABLES: Final = {
         "PyPIView.authcheck_view": "self",
         "PyPIView.simple_list_all": "self",
         "PyPIView.simple_list_project": "self",
+        "is_simple_json": "request",
         "iter_remote_file_replica": "stage entry url",
         "tween_keyfs_transaction": "handler registry",
         "tween_request_logging": "handler registry",
@@ -157,6 +158,7 @@ ATTRIBUTES: Final = {
     "devpi_server.view_auth:RootFactory": ("__acl__", "_stage", "matchdict", "project", "stage"),
     "devpi_server.views:INSTALLER_USER_AGENT": (),
     "devpi_server.views:PyPIView": ("_use_absolute_urls",),
+    "devpi_server.views:SIMPLE_API_V1_JSON": (),
 }
 
 

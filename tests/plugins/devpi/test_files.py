@@ -497,3 +497,30 @@ def test_the_counters_cannot_be_left_out(acme: DevpiApp, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(site.gate._ledger, "reserve", unwell)
     refused(acme.get(path, secret), "503 Validation", "validation_unavailable")
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_mirror_is_told_nothing_of_the_client(
+    devpi: DevpiApp, monkeypatch: pytest.MonkeyPatch, *, granted: bool
+) -> None:
+    mirrored(devpi, mirror_provides_core_metadata=True)
+    devpi.index("acme/other", bases=[])
+    secret = devpi.token("acme/cust" if granted else "acme/other")
+    name = LINKS["hashed"]
+    devpi.upstream_file(f"files/{name}.metadata", b"Metadata-Version: 2.4")
+    told: list[set[str]] = []
+    stream = devpi.xom.http.stream
+
+    def noted(*args: Terms, extra_headers: Terms = None, **given: Terms) -> Answer:
+        told.append({key.lower() for key in extra_headers or ()})
+        return stream(*args, **given)
+
+    monkeypatch.setattr(devpi.xom.http, "stream", noted)
+    path = devpi.path_of("acme/up", "lab-foo", name)
+    for headers in (basic("token", secret), bearer(secret)):
+        answer = devpi.get(f"{path}.metadata", **headers, Range="bytes=0-1", Cookie="a=b")
+        assert (answer.status_code, answer.body) == (200, b"Metadata-Version: 2.4")
+    assert len(told) == 2
+    for names in told:
+        assert "authorization" not in names
+        assert not granted or names == {"accept"}

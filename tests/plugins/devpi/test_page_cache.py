@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import pytest
+from devpi_server.config import hookimpl
 
 from devpi_entitlements.pages import CACHE_BYTES, Page, PageCache
 from devpi_entitlements.site import SITE, Site
@@ -250,3 +251,43 @@ def test_the_store_of_pages() -> None:
         cache.keep(number, 3, Page.of(b"x" * (CACHE_BYTES // 5), "text/html"))
     assert cache.recall("key", lambda: 3) is None, "the oldest gave way"
     assert cache.recall(5, lambda: 3) is not None
+
+
+def test_what_a_client_accepts_is_not_remembered_for_others(acme: DevpiApp) -> None:
+    watch, secret = Watch(acme), acme.token("acme/priv")
+    for path in (LIST, PAGE):
+        for accept in ("application/xml", "image/png", "text/html;q=0", "*/*", "text/html"):
+            answer = watch.get(path, secret, Accept=accept)[1]
+            assert (answer.status_code, answer.content_type) == (200, "text/html"), accept
+        answer = watch.get(path, secret, **JSON_PAGE)[1]
+        assert answer.content_type == JSON_PAGE["Accept"]
+
+
+class Moody:
+    """A type of index of another plugin, whose pages do not depend on commits alone."""
+
+    shows = True
+
+    class Stage:
+        """See devpi's BaseStageCustomizer."""
+
+        def get_simple_links_filter_iter(self, project: str, links: list[Any]) -> Any:  # noqa: ANN401 - of devpi
+            return (Moody.shows for _ in links)
+
+    @hookimpl
+    def devpiserver_get_stage_customizer_classes(self) -> list[tuple[str, type]]:
+        return [("moody", self.Stage)]
+
+
+def test_what_another_plugin_filters_is_never_remembered(
+    make_devpi_app: MakeDevpiApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_devpi_app(plugins=[Moody()])
+    app.closed_index("acme/priv", type="moody", bases=[])
+    path = app.upload("acme/priv", "acme-core", "1.0")
+    watch, secret = Watch(app), app.token("acme/priv")
+    assert not watch.is_remembered(PAGE, secret)
+    assert app.get(path, secret).status_code == app.get(path, secret).status_code == 200
+    monkeypatch.setattr(Moody, "shows", False)
+    assert app.files("acme/priv", "acme-core", secret) == []
+    assert app.get(path, secret).status_code == 404
