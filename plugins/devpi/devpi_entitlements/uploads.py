@@ -103,7 +103,8 @@ def _state(form: Any, facts: FileFacts) -> None:  # noqa: ANN401 - of webob
     form["requires_python"] = facts.requires_python or ""
     if "requires_dist" in form:
         del form["requires_dist"]
-    for requirement in facts.dependencies:
+    # An empty one takes away what an earlier file of the version said; devpi keeps it else.
+    for requirement in facts.dependencies or ("",):
         form.add("requires_dist", str(requirement))
 
 

@@ -105,11 +105,16 @@ def test_what_is_covered_is_stored_as_the_file_says(acme: DevpiApp) -> None:
 
     # What was stated before about the version is replaced, too.
     acme.login("acme")
-    stated = {"name": "acme-core", "version": "3.0", "license_expression": "GPL", "summary": "x"}
+    stated = {
+        "name": "acme-core",
+        "version": "3.0",
+        "license_expression": "GPL",
+        "requires_dist": ["urllib3"],
+    }
     acme.mapp.set_versiondata(stated, indexname=INDEX, set_whitelist=False)
     acme.logout()
     assert post(acme, secret, wheel_form("3.0")).status_code == 200
-    gpl = acme.token(INDEX, query="license:GPL", name="gpl")
+    gpl = acme.token(INDEX, query="license:GPL OR dependency:urllib3<9 version:3", name="gpl")
     assert acme.files(INDEX, "acme-core", gpl) == []
 
 
