@@ -69,17 +69,6 @@ OTHERS: Final = (
 )
 """The plugins of a full installation beside ours."""
 
-MARKERS: Final = {
-    "no_storage_option": "do not set --storage",
-    "nomocking": "do not mock the requests of mirrors",
-    "notransaction": "do not open a keyfs transaction around the test",
-    "start_threads": "start devpi-server's threads",
-    "storage_with_filesystem": "only with a storage that puts files on the file system",
-    "with_notifier": "start the notifier's thread",
-    "writetransaction": "open a keyfs transaction that writes",
-}
-"""devpi's markers, as its own plugin registers them."""
-
 OTHERS_WARNINGS: Final = (
     "ignore::DeprecationWarning:devpi_server",
     "ignore::DeprecationWarning:passlib",
@@ -89,11 +78,6 @@ OTHERS_WARNINGS: Final = (
     "ignore:read_text is deprecated:DeprecationWarning",
 )
 """What others warn about, in the form of ``filterwarnings``."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    for name, help_text in MARKERS.items():
-        config.addinivalue_line("markers", f"{name}: {help_text}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

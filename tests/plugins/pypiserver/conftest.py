@@ -80,8 +80,11 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def released() -> Iterator[None]:
-    """The module and the loggers as they were, after each test."""
-    original = getattr(pypiserver, SEAM)
+    """The module as it comes, before and after each test, and the loggers as they were."""
+    held = getattr(pypiserver, SEAM)
+    # The examples of the documentation take hold of it in this process, too.
+    original = getattr(held, "__wrapped__", held)
+    setattr(pypiserver, SEAM, original)
     filters = {
         name: list(logging.getLogger(name).filters) for name in logging.root.manager.loggerDict
     }
