@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
@@ -18,6 +19,9 @@ from pypiserver_entitlements.visitors import Reader, Visitor, admitted
 __all__ = ["Front"]
 
 log: Final = logging.getLogger("entitlements.pypiserver")
+
+DISCARDED: Final = 16 * 1024 * 1024
+"""Bytes of a refused upload that are still read, inclusive."""
 
 _FAILED: Final = outgoing(problem(500, "Internal error", code="internal"))
 _NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
@@ -73,6 +77,8 @@ class Front:
         except Exception:
             log.exception("a request failed")
             visitor = _FAILED
+        if visitor is None or isinstance(visitor, Outgoing):
+            _discard_body(environ)
         if visitor is None:
             return self._engine(environ, start_response)
         if isinstance(visitor, Outgoing):
@@ -116,6 +122,19 @@ class Front:
 def _reads(method: str, path: str) -> bool:
     """Whether a request only reads; ``pip search`` asks by POST, and so do no others."""
     return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
+
+
+def _discard_body(environ: Environ) -> None:
+    """Read what nobody wants, within bounds: a refusal would be lost with the connection.
+
+    A server that closes while a client still sends resets the connection, and then the client shows
+    that instead of the reason.
+    """
+    length = environ.get("CONTENT_LENGTH") or ""
+    left = min(int(length), DISCARDED) if length.isdecimal() else 0
+    with suppress(OSError):
+        while left > 0 and (data := environ["wsgi.input"].read(min(left, 65536))):
+            left -= len(data)
 
 
 def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -218,3 +219,19 @@ def test_what_goes_wrong_is_no_answer_from_pypiserver(
     monkeypatch.setattr(shop.core.gate, "repositories", fail)
 
     assert shop.publisher("/simple/").status_code == 500
+
+
+def test_a_refused_body_is_read_so_that_the_refusal_arrives(shop: Shop) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise ConnectionResetError(size)
+
+    for length, left in (("1000", b""), ("", b"x" * 1000), ("much", b"x" * 1000), ("9000", b"")):
+        for user in (("token", shop.secret), None):
+            body = io.BytesIO(b"x" * 1000)
+            environ = {"CONTENT_LENGTH": length, "wsgi.input": body}
+            answer = shop.open("/", user, method="POST", environ_overrides=environ)
+            assert answer.status_code in {401, 403, 405}
+            assert body.read() == left
+    broken = {"CONTENT_LENGTH": "5", "wsgi.input": Broken()}
+    assert shop.open("/", None, method="POST", environ_overrides=broken).status_code >= 401
