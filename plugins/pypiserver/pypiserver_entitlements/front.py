@@ -78,7 +78,7 @@ class Front:
             log.exception("a request failed")
             visitor = _FAILED
         if visitor is None or isinstance(visitor, Outgoing):
-            _discard_body(environ)
+            _discard_body(environ, most=self._uploads.limit)
         if visitor is None:
             return self._engine(environ, start_response)
         if isinstance(visitor, Outgoing):
@@ -124,14 +124,16 @@ def _reads(method: str, path: str) -> bool:
     return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
 
 
-def _discard_body(environ: Environ) -> None:
-    """Read what nobody wants, within bounds: a refusal would be lost with the connection.
+def _discard_body(environ: Environ, *, most: int) -> None:
+    """Read what nobody wants, if it is not too large: a refusal would be lost with the connection.
 
     A server that closes while a client still sends resets the connection, and then the client shows
     that instead of the reason.
     """
     length = environ.get("CONTENT_LENGTH") or ""
-    left = min(int(length), DISCARDED) if length.isdecimal() else 0
+    left = int(length) if length.isdecimal() else 0
+    if left > min(most, DISCARDED):
+        return
     with suppress(OSError):
         while left > 0 and (data := environ["wsgi.input"].read(min(left, 65536))):
             left -= len(data)

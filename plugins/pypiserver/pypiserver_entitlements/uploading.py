@@ -36,6 +36,9 @@ class Uploads:
         gate: decides.
         clock: tells the time.
         limit: bytes of a request, inclusive.
+
+    Attributes:
+        limit: see above.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Uploads:
         self._index = index
         self._gate = gate
         self._clock = clock
-        self._limit = limit
+        self.limit = limit
 
     def admit(self, request: Incoming) -> Uploader | Outgoing:
         """Leave to pass an upload on to pypiserver, or the whole answer instead.
@@ -69,8 +72,8 @@ class Uploads:
         length = environ.get("CONTENT_LENGTH") or ""
         if not length.isdecimal():
             return _problem(411, "An upload needs a Content-Length", _NO_FORM, "length_required")
-        if int(length) > self._limit:
-            remedy = f"At most {self._limit} bytes are taken; ask the vendor."
+        if int(length) > self.limit:
+            remedy = f"At most {self.limit} bytes are taken; ask the vendor."
             return _problem(413, "The upload is too large", remedy, "too_large")
         return None
 

@@ -100,7 +100,7 @@ def test_our_own_options_are_read(run: Callable[..., Any], packages: Path, tmp_p
     assert (tmp_path / "other" / "key").exists()
     assert site_of(app).index.repository == "acme/new"
     assert app.wsgi._public
-    assert app.wsgi._uploads._limit == 77
+    assert app.wsgi._uploads.limit == 77
 
 
 def test_a_word_that_is_the_name_of_a_command_does_not_open_the_index(

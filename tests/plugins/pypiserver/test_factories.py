@@ -31,7 +31,7 @@ def test_paste_gives_everything_as_text(home: Path, packages: Path) -> None:
 
     site_of(app).close()
     assert app.wsgi._public
-    assert app.wsgi._uploads._limit == 12
+    assert app.wsgi._uploads.limit == 12
     assert app._pypiserver_config.roots == [packages]
     assert app._pypiserver_config.disable_fallback
 
