@@ -8,6 +8,7 @@ pipenv print) and a body of exactly ``application/problem+json`` (RFC 9457; what
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -27,6 +28,7 @@ __all__ = [
     "TokenPath",
     "client_address",
     "etag_matches",
+    "is_plain_path",
     "line",
     "problem",
     "read_authorization",
@@ -126,6 +128,41 @@ class ByteRange:
 
     start: int
     stop: int
+
+
+_AMBIGUOUS: Final = re.compile(r"//|/\.{1,2}(?:/|$)|[\\%;\x00-\x1f\x7f\ufffd]")
+_ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
+
+
+def is_plain_path(path: str, raw: str = "") -> bool:
+    """Whether every server and framework reads the same address in a path.
+
+    That is the normal form of RFC 3986 §6.2.2, and nothing that a second reader could decode,
+    resolve, cut or join once more: no ``.``, ``..`` or empty segment (the last may be empty), no
+    backslash, ``;``, percent sign or control character, and no encoded slash.
+
+    Args:
+        path: decoded once, as text (or as PEP 3333 has it, bytes as latin-1), beginning with a
+            slash.
+        raw: the same as it was sent, where that is known. Only here an encoded slash can be told
+            from a slash.
+    """
+    if not path.startswith("/") or _AMBIGUOUS.search(path) is not None:
+        return False
+    return _ENCODED_SLASH.search(raw.partition("?")[0]) is None and _is_utf8(path)
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether the bytes are UTF-8: lenient decoders read slashes and dots in what is not."""
+    if path.isascii():
+        return True
+    try:
+        path.encode("latin-1").decode()
+    except UnicodeEncodeError:
+        return True  # it is text already, decoded by the server
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def split_token_path(path: str) -> TokenPath | None:

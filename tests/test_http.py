@@ -2,8 +2,10 @@
 
 import base64
 import json
+import posixpath
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from entitlements_core.http import (
     Presented,
     client_address,
     etag_matches,
+    is_plain_path,
     line,
     phrase,
     problem,
@@ -433,3 +436,52 @@ def test_a_spoofed_left_part_never_changes_the_client(
 @given(forwarded=st.text(max_size=40), client=FOREIGN)
 def test_a_foreign_peer_cannot_choose_its_address(forwarded: str, client: str) -> None:
     assert client_address(client, forwarded, PROXIES) == parse_address(client)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("/", ""),
+        ("/simple/", "/simple/"),
+        ("/simple/acme/acme-1.0+local-py3-none-any.whl", "/simple/acme/acme-1.0%2Blocal-py3"),
+        ("/.well-known/x..y/...", ""),
+        ("/caf\xc3\xa9", "/caf%C3%A9"),
+        ("/caf\u0113", ""),
+        ("/search", "/search?next=%2Fhome"),
+    ],
+)
+def test_a_plain_path_can_be_read_in_one_way(path: str, raw: str) -> None:
+    assert is_plain_path(path, raw)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("", ""),
+        ("simple", ""),
+        ("//", ""),
+        ("/a//b", ""),
+        ("/.", ""),
+        ("/a/./b", ""),
+        ("/a/..", ""),
+        ("/a\\b", ""),
+        ("/a;b", ""),
+        ("/100%", ""),
+        ("/a\0", ""),
+        ("/a\x7f", ""),
+        ("/\xc0\xaf", ""),
+        ("/\ufffd", ""),
+        ("/a/b", "/a%2fb"),
+        ("/a/b", "/a%2Fb?x"),
+    ],
+)
+def test_a_path_that_a_second_reader_may_read_otherwise_is_not_plain(path: str, raw: str) -> None:
+    assert not is_plain_path(path, raw)
+
+
+@given(st.text(alphabet="a./%;\\\0", max_size=12))
+def test_a_plain_path_is_what_is_left_of_it_when_it_is_read_again(text: str) -> None:
+    path = f"/{text}"
+    if is_plain_path(path):
+        read = posixpath.normpath(unquote(path)) if path != "/" else path
+        assert read == (path.rstrip("/") or "/")

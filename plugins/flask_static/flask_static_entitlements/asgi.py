@@ -56,7 +56,7 @@ class EntitlementsASGI:
         path = _path(scope)
         tokened = split_token_path(path)
         rest = path if tokened is None else tokened.rest
-        if tokened is None and not self._is_ours(rest):
+        if tokened is None and not self._is_ours(scope, rest):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
@@ -79,9 +79,9 @@ class EntitlementsASGI:
         """Let go of the store and the catalogs."""
         self._site.close()
 
-    def _is_ours(self, path: str) -> bool:
+    def _is_ours(self, scope: Scope, path: str) -> bool:
         routes = self._site.configuration.routes
-        return routes.serves(path) or routes.guard(path) is not None
+        return routes.serves(path) or routes.guard(path, raw=_raw(scope)) is not None
 
 
 class _Relay:
@@ -131,6 +131,12 @@ def _path(scope: Scope) -> str:
     return path.removeprefix(root) if f"{path}/".startswith(f"{root}/") else path
 
 
+def _raw(scope: Scope) -> str:
+    """The path as it was sent, where the server tells it."""
+    raw: bytes = scope.get("raw_path") or b""
+    return raw.decode("latin-1")
+
+
 def _moved(scope: Scope, tokened: TokenPath | None, passage: Passage) -> Scope:
     """The scope behind the token: it joins the root path, and the path is left whole."""
     moved = {**scope, CREDENTIAL: passage.credential}
@@ -146,6 +152,7 @@ def _environ(scope: Scope, path: str) -> Environ:
     environ: Environ = {
         "REQUEST_METHOD": scope["method"],
         "PATH_INFO": path,
+        "RAW_URI": _raw(scope),
         "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
         "REMOTE_ADDR": client[0] if client else "",
         # ASGI carries no reason phrase, as HTTP/2 does not: the engine then tells it in links.

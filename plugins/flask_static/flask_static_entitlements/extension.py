@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import version
 from typing import Any, TypeVar, Unpack, overload
 
@@ -25,10 +25,11 @@ from flask_static_entitlements.signals import SignalHooks
 from flask_static_entitlements.site import Site
 from flask_static_entitlements.views import (
     MARK,
+    FlaskViews,
     View,
-    reaches_gate,
     run_file,
     run_living,
+    stop_unguarded,
     visitor_of,
 )
 
@@ -79,7 +80,9 @@ class Entitlements:
         if not _runs_flask_command():
             site.start()
         app.extensions[EXTENSION] = site
-        app.wsgi_app = TokenPathMiddleware(app.wsgi_app, site, admits=reaches_gate(app))  # type: ignore[method-assign] # as Flask's documentation does
+        app.wsgi_app = TokenPathMiddleware(app.wsgi_app, site, views=FlaskViews(app))  # type: ignore[method-assign] # as Flask's documentation does
+        if configuration.routes.guards:
+            app.before_request(partial(stop_unguarded, site))
         app.cli.add_command(commands)
         self._apps.append(app)
 

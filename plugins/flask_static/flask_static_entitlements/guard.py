@@ -7,6 +7,7 @@ from typing import Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing
 from flask_static_entitlements.checkpoint import METADATA, Checkpoint
+from flask_static_entitlements.links import addresses
 from flask_static_entitlements.mounts import Mount
 from flask_static_entitlements.passage import Passage
 
@@ -25,6 +26,7 @@ class Guard:
     """
 
     def __init__(self, mount: Mount, checkpoint: Checkpoint) -> None:
+        self._mount = mount
         self._root = mount.page_root
         self._checkpoint = checkpoint
 
@@ -37,8 +39,10 @@ class Guard:
         """
         filename = request.path.rpartition("/")[2]
         if plain and filename:
-            index = self._checkpoint.index
-            if filename.endswith(METADATA) or index.catalog.snapshot.file(filename) is not None:
+            file = self._checkpoint.index.catalog.snapshot.file(filename)
+            if filename.endswith(METADATA) or (
+                file is not None and request.path in addresses(self._mount, file)
+            ):
                 return self._checkpoint.file(request, filename)
         return self._page(request, self._page_path(request.path) if plain else NOTHING)
 

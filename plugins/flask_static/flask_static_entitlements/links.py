@@ -15,7 +15,7 @@ from entitlements_core.engine.snapshot import CatalogFile, Project, Snapshot
 from entitlements_core.simple import file_url
 from flask_static_entitlements.mounts import Mount
 
-__all__ = ["linked_pages"]
+__all__ = ["addresses", "linked_pages"]
 
 Link = Callable[[CatalogFile], str]
 
@@ -40,6 +40,28 @@ def _link(mount: Mount) -> Link:
         return climb + template.format(**names)
 
     return link
+
+
+def addresses(mount: Mount, file: CatalogFile) -> frozenset[str]:
+    """The paths, not encoded, at which the app's own views may be asked for a file.
+
+    The one that the pages link to, and below each protected prefix the file alone, in its project,
+    and where it lies in its directory. At any other, what is no part of the file's own name or
+    place could be the name of another file to the view.
+    """
+    names = {
+        "filename": file.facts.filename,
+        "project": file.facts.name,
+        "path": file.relative,
+    }
+    forms = ("{filename}", "{project}/{filename}", "{path}")
+    return frozenset(
+        template.format(**names)
+        for template in (
+            mount.link,
+            *(f"{root}/{form}" for root in mount.protect for form in forms),
+        )
+    )
 
 
 class _LinkedCatalog:

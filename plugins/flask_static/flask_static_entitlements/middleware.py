@@ -5,19 +5,38 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from entitlements_core.engine.answers import Outgoing
-from entitlements_core.http import Form, Presented, TokenPath, split_token_path
+from entitlements_core.http import Form, Presented, TokenPath, is_plain_path, split_token_path
 from flask_static_entitlements.checkpoint import nowhere, refusal
 from flask_static_entitlements.passage import Passage, private_headers
-from flask_static_entitlements.site import CREDENTIAL, PASSAGE, PRESENTED, Environ, Site
+from flask_static_entitlements.site import (
+    CREDENTIAL,
+    PASSAGE,
+    PRESENTED,
+    Environ,
+    Site,
+    raw_path,
+)
 
-__all__ = ["TokenPathMiddleware", "WSGIApp"]
+__all__ = ["TokenPathMiddleware", "Views", "WSGIApp"]
 
 StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 ErrorInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+
+class Views(Protocol):
+    """What can be asked of an app that says how it routes."""
+
+    def rule(self, environ: Environ) -> str | None:
+        """The URL rule that a request is routed by; None when it is none's."""
+        ...
+
+    def asks(self, environ: Environ) -> bool:
+        """Whether a request leads to a view that asks for a credential by itself."""
+        ...
 
 
 class TokenPathMiddleware:
@@ -26,31 +45,39 @@ class TokenPathMiddleware:
     Args:
         app: what stands behind.
         site: the repositories.
-        admits: whether an address that is neither served nor protected may be reached with a
-            token in the path.
+        views: of an app that says how it routes. Of any other, an address that can be read in
+            several ways is none where anything is guarded.
     """
 
-    def __init__(
-        self, app: WSGIApp, site: Site, *, admits: Callable[[Environ], bool] = lambda _: False
-    ) -> None:
+    def __init__(self, app: WSGIApp, site: Site, *, views: Views | None = None) -> None:
         self._app = app
         self._site = site
-        self._admits = admits
+        self._views = views
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path: str = environ.get("PATH_INFO") or "/"
         tokened = split_token_path(path)
-        answer = self._site.answer(environ, path if tokened is None else tokened.rest, tokened)
+        rest = path if tokened is None else tokened.rest
+        answer = self._site.answer(environ, rest, tokened, self._rule(environ, rest))
         if isinstance(answer, Outgoing):
             return _send(answer, environ, start_response)
         if tokened is not None:
             move_token(environ, tokened)
         if isinstance(answer, Passage):
             return self._pass_on(environ, start_response, answer)
-        if tokened is not None and not self._admits(environ):
+        views = self._views
+        if tokened is not None and not (views is not None and views.asks(environ)):
             return _send(nowhere(environ), environ, start_response)
         return self._app(environ, start_response)
+
+    def _rule(self, environ: Environ, path: str) -> str | None:
+        """How the app routes a path that can be read in several ways; it is not asked otherwise."""
+        if self._views is None or not self._site.configuration.routes.guards:
+            return None
+        if is_plain_path(path, raw_path(environ)):
+            return None
+        return self._views.rule({**environ, "PATH_INFO": path})
 
     def _pass_on(
         self, environ: Environ, start_response: StartResponse, passage: Passage

@@ -9,14 +9,14 @@ from typing import Final
 from urllib.parse import unquote
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.http import is_plain_path
 
-__all__ = ["Mount", "Routes"]
+__all__ = ["Guarded", "Mount", "Routes"]
 
 SERVICES: Final = frozenset({"/+health", "/+auth"})
 """What the engine answers beside the repositories."""
 
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_ODD: Final = re.compile(r"//|/\.|[\\%;\0]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,19 @@ class Mount:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """An address that only the guard may let through.
+
+    Attributes:
+        mount: of the repository that it belongs to; None when no repository can be told.
+        plain: it can only be read in one way, and is spelled as the prefix is.
+    """
+
+    mount: Mount | None
+    plain: bool
+
+
 class Routes:
     """Finds what an address belongs to.
 
@@ -120,22 +133,56 @@ class Routes:
         self._guarded = [(root, mount) for mount in mounts for root in mount.protect]
 
     def serves(self, path: str) -> bool:
-        """Whether the engine answers `path`, whatever it finds there."""
-        return path in self._served or path.startswith(self._below_served)
+        """Whether the engine answers `path`, whatever it finds there.
 
-    def guard(self, path: str) -> tuple[Mount, bool] | None:
-        """The guarded repository that `path` belongs to, and whether it says so plainly.
+        A route of the app's own is hidden below the served prefixes, and no other spelling leads
+        to it.
+        """
+        if path in self._served or path.startswith(self._below_served):
+            return True
+        return not is_plain_path(path) and f"{flatten(path)}/".startswith(self._below_served)
 
-        A path that only a lenient server would take for a protected one belongs to it as well, so
-        that no other spelling leads past the guard.
+    @property
+    def guards(self) -> bool:
+        """Whether any view of the app is guarded."""
+        return bool(self._guarded)
+
+    def guard(self, path: str, *, raw: str = "", rule: str | None = None) -> Guarded | None:
+        """What of the guarded app `path` belongs to; None when anybody may have it.
+
+        A path that can be read in several ways belongs to a guarded view if the app would route
+        it to one. Where that is not known it is no address of the app at all, since the app may
+        read it as one below a protected prefix.
+
+        Args:
+            path: decoded once, without the token.
+            raw: the whole path as it was sent, or empty.
+            rule: the app's URL rule (``/simple/<path:path>``) that the path is routed by; None
+                when none is, or nobody can tell.
         """
         if not self._guarded:
             return None
-        plain = path if _ODD.search(path) is None else flatten(path)
-        folded = f"{plain.casefold()}/"
+        if is_plain_path(path, raw):
+            return self._below(path)
+        if rule is not None:
+            fixed = rule.partition("<")[0].casefold()
+            return next(
+                (
+                    Guarded(mount, plain=False)
+                    for root, mount in self._guarded
+                    if fixed.startswith(root.casefold()) or root.casefold().startswith(fixed)
+                ),
+                None,
+            )
+        lenient = self._below(flatten(path))
+        return Guarded(lenient.mount if lenient else None, plain=False)
+
+    def _below(self, path: str) -> Guarded | None:
+        """The guarded repository that a plain path belongs to, on any file system."""
+        folded = f"{_fold(path)}/"
         for root, mount in self._guarded:
-            if folded.startswith(f"{root.casefold()}/"):
-                return mount, plain is path and f"{path}/".startswith(f"{root}/")
+            if folded.startswith(f"{_fold(root)}/"):
+                return Guarded(mount, plain=f"{path}/".startswith(f"{root}/"))
         return None
 
 
@@ -151,6 +198,11 @@ def flatten(path: str) -> str:
         elif name not in {"", "."}:
             parts.append(name)
     return "/" + "/".join(parts)
+
+
+def _fold(path: str) -> str:
+    """Equal for names that some file system takes for the same: by case, with a dot at the end."""
+    return "/".join(part.rstrip(". ") for part in path.casefold().split("/"))
 
 
 def _is_odd(prefix: str) -> bool:

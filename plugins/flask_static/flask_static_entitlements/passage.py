@@ -10,6 +10,7 @@ from entitlements_core.http import FILE_HEADERS, Headers, read_range
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.services.gate import Delivery, Gate, Reservation
 
 __all__ = ["Passage", "private_headers"]
@@ -52,6 +53,12 @@ class Passage:
     def request(self) -> Incoming:
         """What was asked."""
         return self._request
+
+    @property
+    def filename(self) -> str:
+        """The distribution file that was decided about."""
+        resource = self._question.resource
+        return resource.facts.filename if isinstance(resource, DistributionFile) else ""
 
     @property
     def credential(self) -> Credential:

@@ -19,7 +19,7 @@ from entitlements_core.http import (
     read_authorization,
 )
 from entitlements_core.services.wiring import Core
-from flask_static_entitlements.checkpoint import Checkpoint
+from flask_static_entitlements.checkpoint import Checkpoint, nowhere
 from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.opening import OpenSite
 from flask_static_entitlements.passage import Passage
@@ -101,7 +101,7 @@ class Site:
         return self._opened().checkpoints[name]
 
     def answer(
-        self, environ: Environ, path: str, tokened: TokenPath | None
+        self, environ: Environ, path: str, tokened: TokenPath | None, rule: str | None = None
     ) -> Outgoing | Passage | None:
         """The answer to a request, leave to pass it on, or None when it is not ours.
 
@@ -109,19 +109,22 @@ class Site:
             environ: of WSGI; its PATH_INFO still holds the token.
             path: without it.
             tokened: the token path, if there is one.
+            rule: the URL rule that the app routes the path by, see `Routes.guard`.
         """
         routes = self.configuration.routes
         served = routes.serves(path)
-        guarded = None if served else routes.guard(path)
+        guarded = None if served else routes.guard(path, raw=raw_path(environ), rule=rule)
         if not served and guarded is None:
             return None
         try:
             opened = self._opened()
             if guarded is None:
                 return opened.app.respond(environ)
-            mount, plain = guarded
+            if guarded.mount is None:
+                return nowhere(environ)
             request = self.incoming(environ, path, presented(environ, tokened))
-            return opened.guards[mount.repository].answer(request, plain=plain)
+            guard = opened.guards[guarded.mount.repository]
+            return guard.answer(request, plain=guarded.plain)
         except EntitlementsError as error:
             log.error("the index is not set up: %s", error)  # noqa: TRY400 - expected kind
             return outgoing(problem(503, "The index is not set up", code=error.code))
@@ -155,6 +158,12 @@ class Site:
             if self._open is None:
                 self._open = OpenSite(self.configuration, self._host, self._sender)
             return self._open
+
+
+def raw_path(environ: Environ) -> str:
+    """The path as it was sent, where the server tells it: gunicorn, Werkzeug, uWSGI, mod_wsgi."""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return raw
 
 
 def presented(environ: Environ, tokened: TokenPath | None) -> Presented | None:

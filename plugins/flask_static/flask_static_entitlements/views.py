@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -9,15 +10,19 @@ from flask import Flask, Response, current_app, has_request_context, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
+from werkzeug.routing import RequestRedirect, Rule
 
 from entitlements_core.engine.answers import Incoming, Outgoing
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decision import Deny
-from flask_static_entitlements.checkpoint import Visitor, refusal
-from flask_static_entitlements.passage import private_headers
+from flask_static_entitlements.checkpoint import Visitor, nowhere, refusal
+from flask_static_entitlements.mounts import flatten
+from flask_static_entitlements.passage import Passage, private_headers
 from flask_static_entitlements.site import CREDENTIAL, PASSAGE, Environ, Site, presented
 
 __all__ = ["current_entitlement"]
+
+log: Final = logging.getLogger("entitlements.flask")
 
 View = Callable[..., ResponseReturnValue | Awaitable[ResponseReturnValue]]
 
@@ -77,10 +82,12 @@ def run_living(site: Site, repository: str, view: Callable[[], Response]) -> Res
 
 def run_file(site: Site, repository: str, filename: str, view: Callable[[], Response]) -> Response:
     """Run a view that sends one distribution file, and count it."""
-    if PASSAGE in request.environ:
+    name = filename.rpartition("/")[2]
+    passage: Passage | None = request.environ.get(PASSAGE)
+    if passage is not None and passage.filename == name:
         return view()  # the middleware let it pass and counts it
     asked = incoming(site)
-    answer = site.checkpoint(repository).file(asked, filename.rpartition("/")[2])
+    answer = site.checkpoint(repository).file(asked, name)
     if isinstance(answer, Outgoing):
         return respond(answer)
     request.environ[CREDENTIAL] = answer.credential
@@ -96,17 +103,56 @@ def run_file(site: Site, repository: str, filename: str, view: Callable[[], Resp
     return respond(refusal(denied, asked))
 
 
-def reaches_gate(app: Flask) -> Callable[[Environ], bool]:
-    """Says whether a request leads to a view that asks for a credential by itself."""
+def stop_unguarded(site: Site) -> Response | None:
+    """Before each view: none below a protected prefix runs unless its file was let through.
 
-    def reaches(environ: Environ) -> bool:
+    What stands between the extension and the routing may have changed the address.
+    """
+    rule = request.url_rule
+    if rule is None or site.configuration.routes.guard(request.path, rule=rule.rule) is None:
+        return None
+    passage: Passage | None = request.environ.get(PASSAGE)
+    if passage is not None and passage.filename == request.path.rpartition("/")[2]:
+        return None
+    log.error("a request for the guarded view %s was not let through", rule.rule)
+    return respond(nowhere(request.environ))
+
+
+class FlaskViews:
+    """How a Flask app routes.
+
+    Args:
+        app: the app, before the extension stands in front of it.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        # Another middleware between may answer by itself, and read an address in its own way.
+        self._is_bare = getattr(app.wsgi_app, "__self__", None) is app
+
+    def rule(self, environ: Environ) -> str | None:
+        """See `Views`; a redirect to another spelling is no view, and leads to what that says."""
+        if not self._is_bare:
+            return None
         try:
-            endpoint, _ = app.create_url_adapter(app.request_class(environ)).match()  # type: ignore[union-attr] # not None with a request
+            return self._match(environ).rule
+        except RequestRedirect:
+            return flatten(environ["PATH_INFO"])
+        except HTTPException:
+            return None
+
+    def asks(self, environ: Environ) -> bool:
+        """See `Views`."""
+        try:
+            endpoint = self._match(environ).endpoint
         except HTTPException:
             return False
-        return getattr(app.view_functions.get(endpoint), MARK, False) is True
+        return getattr(self._app.view_functions.get(endpoint), MARK, False) is True
 
-    return reaches
+    def _match(self, environ: Environ) -> Rule:
+        adapter = self._app.create_url_adapter(self._app.request_class(environ))
+        rule, _ = adapter.match(return_rule=True)  # type: ignore[union-attr] # not None with a request
+        return rule
 
 
 def _private(response: Response) -> Response:

@@ -1,17 +1,16 @@
 """Guard mode: our pages, the app's own file views, nothing else below the protected prefixes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urljoin
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from flask import Flask, Response, abort, redirect, request
+from flask import Flask, Response, abort, redirect, request, send_from_directory
 from flask.typing import ResponseReturnValue
 
-from flask_static_entitlements import (
-    current_entitlement,
-)
+from flask_static_entitlements import Entitlements, current_entitlement
 from tests.plugins.flask_static.conftest import (
     HIDDEN,
     LIBRARY,
@@ -291,3 +290,91 @@ def test_pages_follow_the_directory(guarded: Served, tree: Path) -> None:
     build_wheel(tree / "acme-tool", "acme-tool", "3.0")
     wait(lambda: "3.0" in client.get("/simple/acme-tool/").text)
     assert client.get("/simple/acme-tool/").text.count("../../simple/acme-tool/") == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/simple/%252e%252e/../secret-sauce/{name}",
+        "/simple/..;x/../secret-sauce/{name}",
+        "/simple/../simple/secret-sauce/{name}",
+        "/simple/.%2e/secret-sauce/{name}",
+        "/packages/x/..;/../secret-sauce/{name}",
+    ],
+)
+def test_no_odd_spelling_reaches_a_guarded_view(start: Start, tree: Path, path: str) -> None:
+    served = start(
+        vendor(tree, ""),
+        repository=REPOSITORY,
+        directories=[tree],
+        protect=["/simple", "/packages"],
+    )
+    for name in (HIDDEN, TOOL):
+        assert served.client("").get(path.format(name=name)).status_code == 401
+        assert served.client().get(path.format(name=name)).status_code == 404
+
+
+def test_views_elsewhere_keep_their_odd_addresses(start: Start, tree: Path) -> None:
+    app = vendor(tree, "/simple")
+    app.add_url_rule("/wiki/<path:title>", "wiki", lambda title: f"on {title}")
+    served = start(app, repository=REPOSITORY, directories=[tree], protect=["/simple"])
+    client = served.client("")
+    assert client.get("/wiki/100%25;x/../y").text == "on 100%;x/../y"
+    assert client.get("/wiki//x").status_code == 308  # Werkzeug's own: to the plain spelling
+    assert client.get("/simple//x/").status_code == 401
+    assert client.get("/nothing/..;x/").status_code == 404
+
+
+def test_a_name_that_is_not_the_last_names_no_file(start: Start, tree: Path) -> None:
+    app = Flask("vendor")
+
+    @app.get("/simple/<filename>/<label>")
+    def labelled(filename: str, label: str) -> Response:
+        return send_from_directory(tree / "secret-sauce", filename)
+
+    served = start(app, repository=REPOSITORY, directories=[tree], protect=["/simple"])
+    answer = served.client().get(f"/simple/{HIDDEN}/{TOOL}")
+    # The extension sends the file that it decided about; the view is not asked.
+    assert answer.data == (tree / "acme-tool" / TOOL).read_bytes()
+
+
+def test_a_view_that_asks_for_its_file_is_let_through_for_that_file(
+    start: Start, tree: Path
+) -> None:
+    app, extension = Flask("vendor"), Entitlements()
+
+    @app.get("/simple/<project>/<label>")
+    @extension.required(filename="name")
+    def named(project: str, label: str, name: str = HIDDEN) -> Response:
+        return send_from_directory(tree / "secret-sauce", name)
+
+    served = start(app, repository=REPOSITORY, directories=[tree], protect=["/simple"])
+    view = app.view_functions["named"]
+    app.view_functions["named"] = lambda **names: view(**names, name=HIDDEN)
+    assert served.client().get(f"/simple/acme-tool/{TOOL}").status_code == 404
+    assert counted(served.core) == 0
+
+
+def rewriting(app: Flask, **addresses: str) -> None:
+    """Something between the extension and the routing changes addresses."""
+    inner = app.wsgi_app
+
+    def rewrite(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        name = environ["PATH_INFO"].strip("/")
+        return inner({**environ, "PATH_INFO": addresses.get(name, name)}, start_response)
+
+    app.wsgi_app = rewrite  # type: ignore[method-assign] # as Flask's documentation does
+
+
+def test_what_a_guarded_view_sends_leaves_only_if_it_was_let_through(
+    start: Start, tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = vendor(tree, "/simple")
+    rewriting(app, about="/about", get=f"/simple/secret-sauce/{HIDDEN}")
+    served = start(app, repository=REPOSITORY, directories=[tree], protect=["/simple"])
+    assert served.client("").get("/about").text == "about us"
+    assert served.client("").get("/get").status_code == 404
+    assert served.client().get("/get").status_code == 404
+    assert "was not let through" in caplog.text
+    # What stands between may read an odd spelling in its own way.
+    assert served.client("").get("/about;x").status_code == 404

@@ -8,7 +8,7 @@ from entitlements_core.errors import ConfigurationError
 from entitlements_core.services.settings import Settings
 from flask_static_entitlements import ConfigVars, Options
 from flask_static_entitlements.configuration import configure
-from flask_static_entitlements.mounts import Mount, Routes, flatten
+from flask_static_entitlements.mounts import Guarded, Mount, Routes, flatten
 
 
 def mount(name: str = "a/b", prefix: str = "", *protect: str, file_url: str = "") -> Mount:
@@ -45,6 +45,8 @@ def test_what_is_served(path: str, *, expected: bool) -> None:
         ("/simple/", True),
         ("/simple/a/a-1.whl", True),
         ("/Simple/", False),
+        ("/simple./a", False),
+        ("/simple /a", False),
         ("//simple/", False),
         ("/x/../simple/", False),
         ("/../simple/", False),
@@ -56,12 +58,61 @@ def test_what_is_served(path: str, *, expected: bool) -> None:
         ("/simple;v=1/a", False),
         ("/simplex", None),
         ("/about/simple", None),
-        ("/simple/../about", None),
+        ("/.well-known/acme-challenge/x", None),
     ],
 )
 def test_what_is_guarded(path: str, *, plain: bool | None) -> None:
     own = mount("a/b", "", "/simple")
-    assert Routes([own]).guard(path) == (None if plain is None else (own, plain))
+    expected = None if plain is None else Guarded(own, plain=plain)
+    assert Routes([own]).guard(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("/simple/../about", ""),
+        ("/simple/..;x/../secret/F.whl", ""),
+        ("/simple/%2e%2e/../secret/F.whl", ""),
+        ("/about//", ""),
+        ("/about;x", ""),
+        ("/about%", ""),
+        ("/about\x1f", ""),
+        ("/\xc0\xae\xc0\xae/x", ""),
+        ("/about/x", "/about%2Fx"),
+        ("about", ""),
+    ],
+)
+def test_what_can_be_read_in_several_ways_is_no_address_of_a_guarded_app(
+    path: str, raw: str
+) -> None:
+    guarded = Routes([mount("a/b", "", "/simple")]).guard(path, raw=raw)
+    assert guarded is not None
+    assert not guarded.plain
+
+
+@pytest.mark.parametrize(
+    ("rule", "belongs"),
+    [
+        ("/simple/<path:path>", True),
+        ("/simple/<project>/<filename>", True),
+        ("/SIMPLE/<path:path>", True),
+        ("/<path:path>", True),
+        ("/sim<path:path>", True),
+        ("/simple", True),
+        ("/wiki/<path:title>", False),
+        ("/about", False),
+    ],
+)
+def test_the_rule_tells_what_an_odd_spelling_belongs_to(rule: str, *, belongs: bool) -> None:
+    own = mount("a/b", "", "/simple")
+    guarded = Routes([own]).guard("/wiki/..;x/../simple/F.whl", rule=rule)
+    assert guarded == (Guarded(own, plain=False) if belongs else None)
+
+
+@pytest.mark.parametrize("path", ["//packages/x", "/x/../packages/x", "/a\\..\\packages\\x"])
+def test_no_other_spelling_leads_to_a_hidden_route_of_the_app(path: str) -> None:
+    assert Routes([mount()]).serves(path)
+    assert not Routes([mount()]).serves("/about//x")
 
 
 def test_flattening_keeps_to_the_root() -> None:
