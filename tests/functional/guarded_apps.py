@@ -121,7 +121,7 @@ def create_asgi_app() -> Callable[..., Awaitable[None]]:
 
     async def choose(
         scope: Scope,
-        receive: Any,
+        receive: Callable[[], Awaitable[Scope]],
         send: Callable[[Scope], Awaitable[None]],
     ) -> None:
         if scope["type"] == "http":
