@@ -14,7 +14,6 @@ from enum import Enum
 from typing import Final
 
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.policy.network import Address, Network, parse_address
 
 __all__ = [
     "CHALLENGE",
@@ -26,7 +25,6 @@ __all__ = [
     "Form",
     "Presented",
     "TokenPath",
-    "client_address",
     "etag_matches",
     "is_plain_path",
     "line",
@@ -208,6 +206,7 @@ _HIDDEN_PAGE: Final = (
     Reason.TOKEN_DISABLED,
     Reason.USER_WITHOUT_ACCESS,
     Reason.ADDRESS_DENIED,
+    Reason.ADDRESS_UNKNOWN,
     Reason.VETOED,
 )
 """Refusals that cover the pages too, with a code that resolvers do not step over (402)."""
@@ -229,7 +228,7 @@ def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
         return 410 if form is Form.PATH else 401
     if deny.reason is Reason.NOT_FOUND:
         return 404
-    if deny.reason is Reason.VALIDATION_UNAVAILABLE:
+    if deny.reason in {Reason.VALIDATION_UNAVAILABLE, Reason.TOO_MANY_GUESSES}:
         return 503
     if deny.reason in _HIDDEN_PAGE and not transfers:
         return 402
@@ -329,28 +328,6 @@ def _digits(text: str) -> bool:
 def _number(text: str) -> int:
     # Longer than any file size, and int() would refuse thousands of digits with an error.
     return int(text) if len(text) <= 19 else 10**19  # noqa: PLR2004 - digits of 2**63
-
-
-def client_address(
-    remote: str | None, forwarded_for: str | None, trusted: tuple[Network, ...]
-) -> Address | None:
-    """The address a request comes from: the last hop that is not one of our own proxies.
-
-    Args:
-        remote: the peer of the connection.
-        forwarded_for: the ``X-Forwarded-For`` header; read only when the peer is trusted, and from
-            the right, since everything left of the first foreign hop can be made up.
-        trusted: the networks of our proxies.
-    """
-    address = parse_address(remote or "")
-    hops = forwarded_for.split(",") if forwarded_for and trusted else []
-    while address is not None and hops and _is_in(address, trusted):
-        address = parse_address(hops.pop())
-    return address
-
-
-def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
-    return any(address.version == net.version and address in net for net in networks)
 
 
 def problem(status: int, title: str, detail: str = "", *, code: str, head: bool = False) -> Answer:

@@ -19,10 +19,11 @@ from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import Sender
 from entitlements_core.engine.index import Index
+from entitlements_core.forwarded import Proxies
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decide import Question, RequestContext
-from entitlements_core.policy.network import Network, parse_address
+from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import DistributionFile, Resource
 from entitlements_core.policy.terms import Terms
@@ -272,7 +273,7 @@ def open_site(
     template: Path,
     *,
     sender: Sender | None = None,
-    trusted: tuple[Network, ...] = (),
+    proxies: Proxies = Proxies(),  # noqa: B008 - frozen
     plugins: Iterable[object] = (),
     prefix: str = "",
 ) -> Iterator[Site]:
@@ -293,7 +294,7 @@ def open_site(
         ledger=ledger,
         sealer=keyring,
         plugins=Plugins(plugins, discover=False),
-        throttle=Throttle(misses_per_minute=0),
+        throttle=Throttle(guesses_per_minute=0),
     )
     index = Index(
         repository=REPOSITORY,
@@ -302,7 +303,7 @@ def open_site(
         clock=lambda: site.now,
         sender=sender,
     )
-    app = IndexApp({prefix: index}, trusted=trusted)
+    app = IndexApp({prefix: index}, address=lambda environ: proxies.locate(environ).address)
     site = Site(app, catalog, database, keyring, ledger, directory)
     try:
         yield site

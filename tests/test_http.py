@@ -19,7 +19,6 @@ from entitlements_core.http import (
     ByteRange,
     Form,
     Presented,
-    client_address,
     etag_matches,
     is_plain_path,
     line,
@@ -31,7 +30,6 @@ from entitlements_core.http import (
     split_token_path,
 )
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.policy.network import parse_address, parse_network
 
 
 def basic(text: str | bytes) -> str:
@@ -376,66 +374,6 @@ def test_any_range_header_is_read_ignored_or_refused(header: str, size: int) -> 
         except ValueError:
             continue
         assert found is None or 0 <= found.start < found.stop <= size
-
-
-PROXIES = (parse_network("10.0.0.0/8"), parse_network("2001:db8:ffff::/48"))
-
-
-@pytest.mark.parametrize(
-    ("remote", "forwarded", "expected"),
-    [
-        ("203.0.113.9", None, "203.0.113.9"),
-        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
-        ("10.0.0.1", None, "10.0.0.1"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
-        ("10.0.0.1", "198.51.100.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
-        ("10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3"),
-        ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("2001:db8:ffff::1", "2001:db8::9", "2001:db8::9"),
-        ("10.0.0.1", "203.0.113.9, nonsense", "None"),
-        ("10.0.0.1", "203.0.113.9,", "None"),
-        ("10.0.0.1", "unknown", "None"),
-        (None, "203.0.113.9", "None"),
-        ("", None, "None"),
-    ],
-)
-def test_the_client_is_the_first_hop_that_is_not_ours(
-    remote: str | None, forwarded: str | None, expected: str
-) -> None:
-    assert str(client_address(remote, forwarded, PROXIES)) == expected
-
-
-def test_without_proxies_nothing_is_believed() -> None:
-    assert str(client_address("10.0.0.1", "203.0.113.9", ())) == "10.0.0.1"
-
-
-OURS = st.sampled_from(["10.0.0.1", "10.9.9.9", "2001:db8:ffff::1"])
-FOREIGN = st.one_of(
-    st.ip_addresses(v=4).map(str).filter(lambda text: not text.startswith("10.")),
-    st.ip_addresses(v=6, network="2001:db8::/48").map(str),
-)
-
-
-@given(
-    spoofed=st.lists(st.one_of(OURS, FOREIGN, st.text(max_size=10)), max_size=5),
-    client=FOREIGN,
-    hops=st.lists(OURS, max_size=3),
-    peer=OURS,
-)
-def test_a_spoofed_left_part_never_changes_the_client(
-    spoofed: list[str], client: str, hops: list[str], peer: str
-) -> None:
-    honest = ", ".join([client, *hops])
-    forged = ", ".join([*spoofed, client, *hops])
-    assert client_address(peer, forged, PROXIES) == client_address(peer, honest, PROXIES)
-    assert client_address(peer, honest, PROXIES) == parse_address(client)
-
-
-@given(forwarded=st.text(max_size=40), client=FOREIGN)
-def test_a_foreign_peer_cannot_choose_its_address(forwarded: str, client: str) -> None:
-    assert client_address(client, forwarded, PROXIES) == parse_address(client)
 
 
 @pytest.mark.parametrize(

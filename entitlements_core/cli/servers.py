@@ -60,7 +60,20 @@ def require(server: str) -> None:
 
 
 def run_granian(options: Options, settings: "Settings") -> None:
-    """Serve with granian until a signal ends it."""
+    """Serve with granian until a signal ends it.
+
+    Raises:
+        ConfigurationError: when a proxy shall say where requests come from in a header that granian
+            cannot tell from another one.
+    """
+    proxies = settings.proxies
+    if proxies and not proxies.header:
+        raise ConfigurationError(
+            "granian cannot tell X-Forwarded-For from X_Forwarded_For, which a client may send.",
+            "Let the proxy drop names with '_', as nginx does, and set"
+            " ENTITLEMENTS_FORWARDED_HEADER=X-Forwarded-For; or let it write the header Forwarded,"
+            " and name that one; or use --server waitress.",
+        )
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - an extra
     from granian.log import LogLevels  # noqa: PLC0415 - an extra
     from granian.server import Server  # noqa: PLC0415 - an extra
@@ -102,7 +115,12 @@ def run_waitress(options: Options, settings: "Settings") -> None:
     if options.access_log:
         app = _logged(app)
     server = waitress.create_server(
-        app, host=options.host, port=options.port, threads=options.threads
+        app,
+        host=options.host,
+        port=options.port,
+        threads=options.threads,
+        # It would take the header away; who may write it is decided by us.
+        clear_untrusted_proxy_headers=not settings.proxies,
     )
     try:
         server.run()

@@ -10,15 +10,15 @@ from urllib.parse import unquote
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.index import Index
+from entitlements_core.forwarded import Proxies
 from entitlements_core.http import (
     Form,
     Presented,
-    client_address,
     problem,
     read_authorization,
     split_token_path,
 )
-from entitlements_core.policy.network import Network
+from entitlements_core.policy.network import Address
 
 __all__ = ["IndexApp", "StartResponse"]
 
@@ -26,9 +26,15 @@ log: Final = logging.getLogger("entitlements.engine")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., object]
+ReadAddress = Callable[[Environ], Address | None]
 
 HEALTH: Final = "/+health"
 AUTHORIZE: Final = "/+auth"
+
+
+def peer_address(environ: Environ) -> Address | None:
+    """The address of the peer, where no proxy stands in between."""
+    return Proxies().locate(environ).address
 
 
 class IndexApp:
@@ -36,12 +42,12 @@ class IndexApp:
 
     Args:
         mounts: prefix (empty, or ``/owner/slug``) to index. The longest prefix that fits is asked.
-        trusted: the networks of proxies whose ``X-Forwarded-For`` is believed.
+        address: reads where the request of an environment comes from.
     """
 
-    def __init__(self, mounts: Mapping[str, Index], *, trusted: tuple[Network, ...] = ()) -> None:
+    def __init__(self, mounts: Mapping[str, Index], *, address: ReadAddress = peer_address) -> None:
         self._mounts = tuple(sorted(mounts.items(), key=lambda item: -len(item[0])))
-        self._trusted = trusted
+        self._address = address
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -82,11 +88,12 @@ class IndexApp:
     def _incoming(
         self, environ: Environ, method: str, path: str, presented: Presented | None
     ) -> Incoming:
-        address = client_address(
-            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), self._trusted
-        )
         return Incoming(
-            method=method, path=path, presented=presented, address=address, headers=environ
+            method=method,
+            path=path,
+            presented=presented,
+            address=self._address(environ),
+            headers=environ,
         )
 
     def _mount(self, path: str) -> tuple[Index, str] | None:

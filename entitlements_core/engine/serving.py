@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> IndexApp:
             f"Add it with `entitlements repo add {settings.repository}`.",
         )
     index = open_index(core, settings.repository, settings.directories)
-    return IndexApp({"": index}, trusted=settings.trusted_networks)
+    return IndexApp({"": index}, address=core.addresses.of)
 
 
 def open_index(  # noqa: PLR0913 - hosts differ in one or the other

@@ -134,6 +134,11 @@ def user_may_read(question: Question) -> Deny | None:
     )
 
 
+def address_known(question: Question) -> Deny | None:
+    """Rules for addresses need one: an address that nobody can tell is not any of the others."""
+    return _unknown_address(question) if question.credential.networks.any else None
+
+
 def address_admitted(question: Question) -> Deny | None:
     """The address rules of the credential."""
     address = question.request.address
@@ -141,7 +146,7 @@ def address_admitted(question: Question) -> Deny | None:
         return None
     return Deny(
         Reason.ADDRESS_DENIED,
-        f"Address {address or 'unknown'} not allowed for this entitlement",
+        f"Address {address} not allowed for this entitlement",
         _ask(question, "to allow this address"),
     )
 
@@ -196,6 +201,14 @@ def eula_accepted(question: Question) -> Deny | None:
     return Deny(Reason.EULA_REQUIRED, title, _ask(question, "how to accept it"))
 
 
+def client_known(question: Question) -> Deny | None:
+    """Clients are counted by their addresses; those that nobody can tell are not one client."""
+    limited = question.credential.limits.clients is not None
+    if not limited or not isinstance(question.resource, DistributionFile):
+        return None
+    return None if question.request.writes else _unknown_address(question)
+
+
 def within_limits(question: Question) -> Deny | None:
     """Whether one more file would fit, as far as the counters at hand tell."""
     usage, resource = question.usage, question.resource
@@ -214,12 +227,14 @@ CHECKS: Final[tuple[Check, ...]] = (
     granted_here,
     enabled,
     user_may_read,
+    address_known,
     address_admitted,
     may_write,
     covered,
     already_valid,
     still_valid,
     eula_accepted,
+    client_known,
     within_limits,
 )
 
@@ -231,6 +246,16 @@ def _grant(question: Question) -> Grant | None:
 def _transfers(question: Question) -> bool:
     """Whether a file itself moves: only that is refused by the states that keep pages readable."""
     return question.request.writes or isinstance(question.resource, DistributionFile)
+
+
+def _unknown_address(question: Question) -> Deny | None:
+    if question.request.address is not None:
+        return None
+    return Deny(
+        Reason.ADDRESS_UNKNOWN,
+        "The server cannot tell your address, which this entitlement depends on",
+        _ask(question, "to look into the server's log"),
+    )
 
 
 def _ask(question: Question, purpose: str) -> str:

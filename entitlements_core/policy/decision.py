@@ -24,6 +24,8 @@ class Reason(StrEnum):
     USER_WITHOUT_ACCESS = "user_without_access"
     """A user token whose user may no longer read the repository."""
     ADDRESS_DENIED = "address_denied"
+    ADDRESS_UNKNOWN = "address_unknown"
+    """Addresses or clients are limited, and the server cannot tell the one of this request."""
     NOT_FOUND = "not_found"
     """Not in the repository or not covered by the restriction; the two are never told apart."""
     READ_ONLY = "read_only"
@@ -34,6 +36,8 @@ class Reason(StrEnum):
     VETOED = "vetoed"
     """A plugin refused, or raised."""
     VALIDATION_UNAVAILABLE = "validation_unavailable"
+    TOO_MANY_GUESSES = "too_many_guesses"
+    """The address sent so many unknown secrets that this one was not looked up."""
 
 
 @dataclass(frozen=True, slots=True)

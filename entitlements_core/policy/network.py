@@ -102,9 +102,14 @@ class Networks:
                 )
         return networks
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.allow or self.deny)
+
     def admits(self, address: Address | None) -> bool:
         """Whether a request from `address` may use the credential."""
-        if not self.allow and not self.deny:
+        if not self.any:
             return True
         if address is None or any(_contains(network, address) for network in self.deny):
             return False

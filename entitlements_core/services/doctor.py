@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import EntitlementsError
+from entitlements_core.forwarded import X_FORWARDED_FOR
 from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services import clock
+from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.settings import Settings
@@ -151,9 +153,9 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
 
 def check_proxies(patient: Patient) -> Iterator[Finding]:
     """Only a proxy may say where a request comes from."""
-    networks = patient.settings.trusted_networks
+    proxies = patient.settings.proxies
     widest = {4: _WIDEST_V4, 6: _WIDEST_V6}
-    wide = [network for network in networks if network.prefixlen < widest[network.version]]
+    wide = [net for net in proxies.networks if net.prefixlen < widest[net.version]]
     for network in wide:
         find = _error if network.prefixlen == 0 else _warning
         yield find(
@@ -161,11 +163,17 @@ def check_proxies(patient: Patient) -> Iterator[Finding]:
             f"{network} is trusted to say where a request comes from.",
             "Name only your proxies; others could pass as any address.",
         )
-    if not wide:
-        names = ", ".join(map(str, networks))
-        detail = (
-            f"Trusted: {names}." if names else "No proxy is trusted; X-Forwarded-For is not read."
+    header = proxies.header or X_FORWARDED_FOR
+    silent = [name for name in silent_proxies(patient.settings.home) if proxies]
+    for proxy in silent:
+        yield _warning(
+            "proxies",
+            f"The proxy {proxy} has sent requests, and never said in {header} for whom.",
+            f"Let it set {header}, and let the server in between hand it over (docs: Serving).",
         )
+    if not wide and not silent:
+        names = ", ".join(patient.settings.trusted_proxies)
+        detail = f"Trusted: {names}." if names else f"No proxy is trusted; {header} is not read."
         yield _ok("proxies", detail)
 
 

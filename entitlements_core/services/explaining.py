@@ -26,6 +26,7 @@ _ABSENT: Final = Deny(
     "The repository has no such file",
     "Check the file name; `entitlements index` tells what is not served, and why.",
 )
+_OF_ADDRESSES: Final = frozenset({Reason.ADDRESS_DENIED, Reason.ADDRESS_UNKNOWN})
 _NOT_COVERED: Final = "The package query does not cover the file"
 _FROZEN: Final = "Uploaded after the token's updates ended"
 
@@ -118,7 +119,7 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
     denied = [
         _in_words(deny, credential, facts)
         for deny in _refusals(core, question)
-        if address is not None or deny.reason is not Reason.ADDRESS_DENIED
+        if address is not None or deny.reason not in _OF_ADDRESSES
     ]
     return Explained(
         token=token,

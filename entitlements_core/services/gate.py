@@ -43,6 +43,13 @@ UNEXPANDED: Final = Deny(
 )
 
 
+GUESSES: Final = Deny(
+    Reason.TOO_MANY_GUESSES,
+    "Too many unknown tokens from this address; try again in a minute",
+    "Stop what sends them, or ask the vendor for a generated token, which is always looked up.",
+)
+
+
 class Reader(FactSource, Protocol):
     """Finds credentials, and facts of files; ``store.reader.CredentialReader``."""
 
@@ -89,7 +96,7 @@ class Gate:
         ledger: keeps the counters.
         sealer: digests secrets.
         plugins: sources, vetoes and observers.
-        throttle: slows guessing.
+        throttle: bounds guessing.
         window: for how long further requests ride on a counted download.
         ipv6_prefix: bits of an IPv6 address that make a client.
     """
@@ -126,14 +133,18 @@ class Gate:
         secret = _secret_of(presented)
         if isinstance(secret, Deny):
             return secret
+        guess = self._guess(secret, request.address)
+        if isinstance(guess, Deny):
+            return guess
         try:
             found = self._find(secret, request, now)
         except CredentialInvalid:
             found = None
         except EntitlementsError as error:
             return _cannot_look_up(error)
+        self._settle_guess(guess, request.address, known=found is not None)
         if found is None:
-            return self._miss(request.address)
+            return UNKNOWN
         if isinstance(found, Credential) and found.kind is CredentialKind.USER:
             reads = self._plugins.user_may_read(found.user, request.repository)
             return replace(found, user_has_access=reads)
@@ -158,17 +169,21 @@ class Gate:
             presented: the secret of the request, or None.
             address: of the client, as in `RequestContext`.
             now: aware, UTC.
-            only_tokens: an unknown secret is a guess, and slowed. False where it may as well be
-                the password of one of the host's users.
+            only_tokens: False where the secret may as well be the password of one of the host's
+                users: one that was not looked up is then as unknown as any other.
         """
         secret = _secret_of(presented)
         if isinstance(secret, Deny):
             return secret
+        guess = self._guess(secret, address, tells=only_tokens)
+        if isinstance(guess, Deny):
+            return guess if only_tokens else UNKNOWN
         try:
             opened = self._opened(secret, now)
         except EntitlementsError as error:
             return _cannot_look_up(error)
-        return opened or (self._miss(address) if only_tokens else UNKNOWN)
+        self._settle_guess(guess, address, known=bool(opened), tells=only_tokens)
+        return opened or UNKNOWN
 
     def decide(self, question: Question) -> Decision:
         """The policy's answer, then the vetoes'; observers are told."""
@@ -206,7 +221,7 @@ class Gate:
         For showing a reason early. Only `reserve` decides.
         """
         if question.credential.limits.any and question.credential.id:
-            client = client_key(question.request.address, ipv6_prefix=self._ipv6_prefix)
+            client = self._client(question.request.address)
             try:
                 found = self._reader.account(question.credential.id, client)
             except EntitlementsError as error:
@@ -263,15 +278,43 @@ class Gate:
             found = self._plugins.find_credential(secret, request)
         return found
 
+    def _may_be_found(self, secret: str) -> bool:
+        asks = self._plugins.implements("entitlements_find_credential")
+        return secrets.may_exist(secret) or asks
+
     def _opened(self, secret: str, now: datetime) -> tuple[str, ...]:
         if not secrets.may_exist(secret):
             return ()
         return self._reader.repositories(self._sealer.digest(secret), now)
 
-    def _miss(self, address: Address | None) -> Deny:
-        """Note an unknown secret, which may wait."""
-        self._throttle.miss(client_key(address, ipv6_prefix=self._ipv6_prefix))
-        return UNKNOWN
+    def _guess(
+        self, secret: str, address: Address | None, *, tells: bool = True
+    ) -> bytes | Deny | None:
+        """The digest of a secret that can be a guess, or why it is not looked up.
+
+        None is one that cannot: nobody finds a generated secret by trying, and what cannot have
+        been issued is not looked up at all.
+        """
+        if secrets.looks_generated(secret) or not self._may_be_found(secret):
+            return None
+        client, digest = self._client(address), self._sealer.digest(secret)
+        if self._throttle.admits(client, digest):
+            return digest
+        self._throttle.missed(client, tells=tells)
+        return GUESSES
+
+    def _settle_guess(
+        self, digest: bytes | None, address: Address | None, *, known: bool, tells: bool = True
+    ) -> None:
+        """Note what became of a look-up."""
+        client = self._client(address)
+        if not known:
+            self._throttle.missed(client, digest, tells=tells)
+        elif digest is not None:
+            self._throttle.found(client, digest)
+
+    def _client(self, address: Address | None) -> str:
+        return client_key(address, ipv6_prefix=self._ipv6_prefix)
 
     def _completion(self, grant: Grant, repository: str) -> Completion | Deny | None:
         """What adds the facts that a restriction asks for and an index does not know.
@@ -295,7 +338,7 @@ class Gate:
             project=facts.name,
             version=str(facts.version),
             filename=facts.filename,
-            client=client_key(request.address, ipv6_prefix=self._ipv6_prefix),
+            client=self._client(request.address),
             # PostgreSQL takes no NUL, and one odd request must not spoil the batch of others.
             user_agent=delivery.user_agent[:255].replace("\0", ""),
             size=facts.size,

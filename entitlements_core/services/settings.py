@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entitlements_core.errors import ConfigurationError, InvalidValue
-from entitlements_core.policy.network import Network, parse_network
+from entitlements_core.forwarded import Proxies
 
 __all__ = ["Settings"]
 
@@ -31,9 +31,11 @@ class Settings(BaseSettings):
         download_window: seconds in which repeated requests of a client for a file count once;
             0 counts every one.
         ipv6_prefix: bits of an IPv6 address that make a client.
-        trusted_proxies: networks whose ``X-Forwarded-For`` is believed.
-        misses_per_minute: unknown secrets of an address that are answered without delay.
-        miss_delay: seconds by which further ones are delayed.
+        trusted_proxies: networks of proxies that say where a request comes from; ``unix`` means
+            the peers of a Unix socket.
+        forwarded_header: in which they say it, ``X-Forwarded-For`` or ``Forwarded``; empty is the
+            first, except from servers that cannot tell it from another header.
+        guesses_per_minute: unknown custom secrets of an address that are looked up; 0 is no bound.
         seal_secrets: keep secrets encrypted so that they can be shown again.
         token_quota: active tokens that an owner may have; None is no quota.
         eula_url: where a licence is accepted, with ``{identifier}`` in it.
@@ -55,8 +57,8 @@ class Settings(BaseSettings):
     download_window: int = Field(default=300, ge=0)
     ipv6_prefix: int = Field(default=64, ge=1, le=128)
     trusted_proxies: Words = ()
-    misses_per_minute: int = Field(default=20, ge=0)
-    miss_delay: float = Field(default=1.0, ge=0, le=60)
+    forwarded_header: Literal["", "X-Forwarded-For", "Forwarded"] = ""
+    guesses_per_minute: int = Field(default=60, ge=0)
     seal_secrets: bool = True
     token_quota: int | None = Field(default=None, ge=0)
     eula_url: str = ""
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
         """
         try:
             settings = cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # checked by pydantic
-            settings.trusted_networks  # noqa: B018 - a wrong network is refused now
+            settings.proxies  # noqa: B018 - a wrong network is refused now
         except ValidationError as error:
             problems = [
                 f"{'.'.join(map(str, item['loc']))}: {item['msg'].lower()}"
@@ -124,6 +126,6 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.download_window)
 
     @property
-    def trusted_networks(self) -> tuple[Network, ...]:
-        """`trusted_proxies` as networks."""
-        return tuple(parse_network(text) for text in self.trusted_proxies)
+    def proxies(self) -> Proxies:
+        """`trusted_proxies`, and what they say."""
+        return Proxies.parse(self.trusted_proxies, self.forwarded_header)

@@ -15,6 +15,7 @@ from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.services import clock
+from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.gate import Gate
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
@@ -131,12 +132,16 @@ class Core:
             ledger=Ledger(self._ledger_driver()),
             sealer=self.keyring,
             plugins=self.plugins,
-            throttle=Throttle(
-                misses_per_minute=settings.misses_per_minute, delay=settings.miss_delay
-            ),
+            throttle=Throttle(guesses_per_minute=settings.guesses_per_minute),
             window=settings.window,
             ipv6_prefix=settings.ipv6_prefix,
         )
+
+    @cached_property
+    def addresses(self) -> ClientAddresses:
+        """Reads where requests come from."""
+        settings = self.settings
+        return ClientAddresses(settings.proxies, home=settings.home, clock=self.clock)
 
     @cached_property
     def reader(self) -> CredentialReader:

@@ -14,9 +14,9 @@ import pytest
 from entitlements_core import hookimpl
 from entitlements_core.engine import files
 from entitlements_core.errors import StoreError
+from entitlements_core.forwarded import Proxies
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.policy.network import parse_network
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
 from tests.factories import NOW, REPOSITORY, Response, Site, edit_token, open_site, rows
@@ -707,8 +707,8 @@ def test_the_front_server_sends_the_file(tmp_path: Path, sqlite_template: Path) 
 
 def test_forwarded_addresses_are_counted(tmp_path: Path, sqlite_template: Path) -> None:
     fill(tmp_path)
-    proxies = (parse_network("203.0.113.0/24"),)
-    with open_site(tmp_path, sqlite_template, trusted=proxies) as site:
+    proxies = Proxies.parse(["203.0.113.0/24"])
+    with open_site(tmp_path, sqlite_template, proxies=proxies) as site:
         secret = site.token(limit_num_clients=1)
         chain = {"X-Forwarded-For": "192.0.2.1, 198.51.100.7"}
         assert site.get(FOO_URL, secret, headers=chain).code == 200

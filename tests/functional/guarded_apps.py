@@ -29,6 +29,8 @@ PREFIXES: Final = ("/simple", "/packages", "/files")
 
 StartResponse = Callable[..., Any]
 Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
 
 
 def _options() -> Options:
@@ -105,9 +107,7 @@ def create_app() -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
     return choose
 
 
-async def lenient_asgi(
-    scope: Scope, receive: object, send: Callable[[Scope], Awaitable[None]]
-) -> None:
+async def lenient_asgi(scope: Scope, receive: Receive, send: Send) -> None:
     """The same under ASGI."""
     raw = scope.get("raw_path") or b""
     found = _lenient(scope["path"], raw.decode("latin-1"))
@@ -117,13 +117,10 @@ async def lenient_asgi(
 
 def create_asgi_app() -> Callable[..., Awaitable[None]]:
     """The lenient app behind the wrapper and without it, for an ASGI server."""
+    apps: dict[bytes, Callable[[Scope, Receive, Send], Awaitable[None]]]
     apps = {b"lenient": EntitlementsASGI(lenient_asgi, **_options()), b"bare": lenient_asgi}
 
-    async def choose(
-        scope: Scope,
-        receive: Callable[[], Awaitable[Scope]],
-        send: Callable[[Scope], Awaitable[None]],
-    ) -> None:
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await apps[dict(scope["headers"])[b"host"]](scope, receive, send)
 

@@ -31,6 +31,7 @@ from entitlements_core.policy.resource import (
 from tests.factories import NOW, credential, question
 from tests.policy.query.facts import wheel
 
+UNTOLD = Reason.ADDRESS_UNKNOWN
 LIST = ProjectList()
 PAGE = ProjectPage(canonicalize_name("foo"))
 FILE = DistributionFile(wheel())
@@ -224,10 +225,28 @@ def test_without_a_contact_the_vendor_is_named() -> None:
     assert denied.remedy == "Ask the vendor to enable it again."
 
 
-def test_an_unknown_address_is_called_so() -> None:
-    denied = decide(question(credential(networks=NETWORKS), address="nonsense"))
-    assert isinstance(denied, Deny)
-    assert denied.title == "Address unknown not allowed for this entitlement"
+@pytest.mark.parametrize(
+    ("networks", "clients", "page", "file"),
+    [
+        (
+            Networks.parse(allow=["::/0", "0.0.0.0/0"]),
+            None,
+            Reason.ADDRESS_UNKNOWN,
+            Reason.ADDRESS_UNKNOWN,
+        ),
+        (Networks.parse(deny=["10.0.0.0/8"]), None, Reason.ADDRESS_UNKNOWN, Reason.ADDRESS_UNKNOWN),
+        (Networks(), 5, None, Reason.ADDRESS_UNKNOWN),
+        (Networks(), None, None, None),
+    ],
+)
+def test_who_cannot_be_told_from_others_is_neither_admitted_nor_counted(
+    networks: Networks, clients: int | None, page: Reason | None, file: Reason | None
+) -> None:
+    asker = credential(networks=networks, limits=Limits(clients=clients))
+    for resource, reason in ((PAGE, page), (METADATA, page), (FILE, file)):
+        decision = decide(question(asker, resource, address="nonsense"))
+        assert isinstance(decide(question(asker, resource)), Allow)
+        assert (decision.reason if isinstance(decision, Deny) else None) is reason
 
 
 def test_a_credential_is_unknown_in_another_repository() -> None:
@@ -407,11 +426,13 @@ def test_the_order_of_the_checks_is_the_policy() -> None:
         "granted_here",
         "enabled",
         "user_may_read",
+        "address_known",
         "address_admitted",
         "may_write",
         "covered",
         "already_valid",
         "still_valid",
         "eula_accepted",
+        "client_known",
         "within_limits",
     ]

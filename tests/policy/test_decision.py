@@ -14,6 +14,7 @@ def test_the_codes_are_part_of_the_wire_format() -> None:
         "token_expired",
         "user_without_access",
         "address_denied",
+        "address_unknown",
         "not_found",
         "read_only",
         "eula_required",
@@ -22,6 +23,7 @@ def test_the_codes_are_part_of_the_wire_format() -> None:
         "bandwidth_limit",
         "vetoed",
         "validation_unavailable",
+        "too_many_guesses",
     ]
 
 

@@ -12,8 +12,10 @@ import pytest
 
 from entitlements_core import hookimpl
 from entitlements_core.errors import PluginError
+from entitlements_core.forwarded import Proxies
 from entitlements_core.plugins import Plugins
 from entitlements_core.services import doctor
+from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.doctor import Finding, Health, Patient, examine
 from entitlements_core.services.initializing import initialize
 from entitlements_core.services.keyring import Keyring
@@ -127,6 +129,17 @@ def test_a_store_in_which_nothing_happened(tmp_path: Path) -> None:
 def test_proxies(patient: Patient, networks: tuple[str, ...], health: Health | None) -> None:
     found = ill(told(patient, trusted_proxies=networks))
     assert (found["proxies"].health if "proxies" in found else None) is health
+
+
+def test_a_proxy_that_never_says_for_whom(patient: Patient) -> None:
+    home = patient.settings.home
+    addresses = ClientAddresses(Proxies.parse(["10.0.0.1"]), home=home, clock=lambda: NOW)
+    addresses.of({"REMOTE_ADDR": "10.0.0.1"})
+    assert "proxies" not in ill(patient)
+    behind = told(patient, trusted_proxies=("10.0.0.1",))
+    assert "10.0.0.1 has sent requests" in ill(behind)["proxies"].detail
+    addresses.of({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.9"})
+    assert "proxies" not in ill(behind)
 
 
 def test_directories(patient: Patient, tmp_path: Path) -> None:

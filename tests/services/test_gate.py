@@ -24,8 +24,10 @@ from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import CoreMetadata, DistributionFile, ProjectPage
+from entitlements_core.policy.secret import from_random_bytes
 from entitlements_core.policy.view import View
 from entitlements_core.services.gate import (
+    GUESSES,
     UNAUTHORIZED,
     UNEXPANDED,
     Delivery,
@@ -170,6 +172,19 @@ class Editions:
         return {"edition": self.edition}
 
 
+class Watched(Throttle):
+    """Tells whose secrets were unknown."""
+
+    def __init__(self, misses: list[str]) -> None:
+        super().__init__(guesses_per_minute=2)
+        self._misses = misses
+
+    def missed(self, client: str, digest: bytes | None = None, *, tells: bool = True) -> None:
+        if tells:
+            self._misses.append(client)
+        super().missed(client, digest, tells=tells)
+
+
 @dataclass
 class Setup:
     """A gate and everything behind it."""
@@ -189,8 +204,7 @@ def setup(*plugins: object, whose: Credential | None = None, **settings: Any) ->
             limits=whose.limits, schedule=Schedule(anchor=NOW), usage=Usage(since=NOW)
         )
         driver.book.repositories[REPOSITORY] = 1
-    throttle = Throttle()
-    throttle.miss = misses.append  # type: ignore[assignment,method-assign]  # seen, not waited for
+    throttle = Watched(misses)
     gate = Gate(
         reader=reader,
         ledger=Ledger(driver),
@@ -252,6 +266,27 @@ def test_an_unknown_secret_is_refused_and_noted(
     assert found.gate.authenticate(presented(secret), context, NOW) is UNKNOWN
     assert found.misses == ["2001:db8::/64"]
     assert found.reader.asked == looked_up
+
+
+def test_guesses_are_not_looked_up_and_whoever_knows_a_secret_is_let_through() -> None:
+    known = credential()
+    found = setup(whose=known)
+    ask = found.gate.authenticate
+    assert ask(presented(), CONTEXT, NOW) is known
+    for number in range(5):
+        ask(presented(f"guess-number-{number}"), CONTEXT, NOW)
+    assert found.reader.asked == 3
+    assert ask(presented("guess-number-9"), CONTEXT, NOW) is GUESSES
+    where = found.gate.repositories
+    assert where(presented("guess-9-too"), CONTEXT.address, NOW) is GUESSES
+    assert where(presented("guess-9-too"), CONTEXT.address, NOW, only_tokens=False) is UNKNOWN
+    assert ask(presented(), CONTEXT, NOW) is known
+    # What was generated cannot be guessed, and is looked up whoever sends it.
+    generated = from_random_bytes(bytes(32))
+    found.reader.known[KEYRING.digest(generated), REPOSITORY] = known
+    assert ask(presented(generated), CONTEXT, NOW) is known
+    other = replace(CONTEXT, address=parse_address("203.0.113.9"))
+    assert ask(presented("guess-number-9"), other, NOW) is UNKNOWN
 
 
 def test_a_miss_is_noted_for_the_client_as_it_is_counted() -> None:
@@ -322,7 +357,7 @@ def test_without_a_host_a_user_token_opens_nothing() -> None:
 # Which repositories a secret opens.
 
 
-def test_what_may_be_the_password_of_a_user_is_no_guess() -> None:
+def test_what_may_be_the_password_of_a_user_is_not_told() -> None:
     found = setup()
     assert found.gate.repositories(presented(), CONTEXT.address, NOW, only_tokens=False) is UNKNOWN
     assert found.misses == []

@@ -1,4 +1,4 @@
-"""Guessing is slowed; nobody else waits."""
+"""Guessing is bounded; nobody waits, and who knows a secret is let through."""
 
 import threading
 
@@ -8,81 +8,79 @@ import time_machine
 from entitlements_core.services.throttle import Throttle
 from tests.factories import NOW
 
+GUESSER, OTHER = "203.0.113.9", "203.0.113.10"
 
-def missing(times: int, **settings: int) -> list[float]:
-    """The waits of an address that misses so many times in one minute."""
-    waits: list[float] = []
-    throttle = Throttle(delay=0.5, sleep=waits.append, **settings)
-    with time_machine.travel(NOW, tick=False):
-        for _ in range(times):
-            throttle.miss("203.0.113.9")
-    return waits
+
+def guess(throttle: Throttle, times: int, client: str = GUESSER, first: int = 0) -> int:
+    """How many of so many different unknown secrets are looked up."""
+    admitted = 0
+    for number in range(first, first + times):
+        digest = number.to_bytes(4, "big")
+        if throttle.admits(client, digest):
+            throttle.missed(client, digest)
+            admitted += 1
+    return admitted
 
 
 @pytest.mark.parametrize(
-    ("allowed", "misses", "waits"),
-    [(3, 3, 0), (3, 4, 1), (3, 10, 7), (1, 2, 1), (0, 1000, 0)],
+    ("bound", "times", "admitted"), [(3, 3, 3), (3, 100, 3), (1, 2, 1), (0, 1000, 1000)]
 )
-def test_what_is_over_the_limit_waits(allowed: int, misses: int, waits: int) -> None:
-    assert missing(misses, misses_per_minute=allowed) == [0.5] * waits
+def test_so_many_guesses_are_looked_up(bound: int, times: int, admitted: int) -> None:
+    with time_machine.travel(NOW, tick=False):
+        assert guess(Throttle(guesses_per_minute=bound), times) == admitted
 
 
-def test_each_address_has_its_own_limit_and_its_own_minute() -> None:
-    waits: list[float] = []
-    throttle = Throttle(misses_per_minute=1, sleep=waits.append)
+def test_each_address_has_its_own_bound_and_its_own_minute() -> None:
+    throttle = Throttle(guesses_per_minute=2)
     with time_machine.travel(NOW, tick=False) as clock:
-        throttle.miss("203.0.113.9")
-        throttle.miss("203.0.113.10")
-        throttle.miss("2001:db8::/64")
-        assert waits == []
-        throttle.miss("203.0.113.9")
-        assert waits == [1.0]
+        assert guess(throttle, 5) == 2
+        assert guess(throttle, 5, OTHER) == 2
         clock.shift(61)
-        throttle.miss("203.0.113.9")
-        assert waits == [1.0]
+        assert guess(throttle, 5, first=100) == 2
 
 
-def test_a_guesser_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    missing(2, misses_per_minute=1)
-    assert "client 203.0.113.9 keeps sending unknown tokens" in caplog.text
-
-
-def test_only_a_few_wait_at_a_time() -> None:
-    """More guessers than waiting places do not hold up more threads."""
-    entered, leave = threading.Semaphore(0), threading.Event()
-
-    def sleep(_: float) -> None:
-        entered.release()
-        leave.wait(20)
-
-    throttle = Throttle(misses_per_minute=1, waiting=2, sleep=sleep)
+def test_a_secret_that_was_used_or_sent_before_is_no_guess() -> None:
+    throttle = Throttle(guesses_per_minute=2)
     with time_machine.travel(NOW, tick=False):
-        throttle.miss("203.0.113.9")
-        waiting = [threading.Thread(target=throttle.miss, args=("203.0.113.9",)) for _ in range(2)]
-        for thread in waiting:
-            thread.start()
-        for _ in waiting:
-            assert entered.acquire(timeout=20)
-        throttle.miss("203.0.113.9")  # returns at once, or this test would hang
-        assert not entered.acquire(blocking=False)
-        leave.set()
-        for thread in waiting:
-            thread.join(20)
-        throttle.miss("203.0.113.9")
-    assert entered.acquire(blocking=False)
+        throttle.found(GUESSER, b"used")
+        throttle.missed(GUESSER, b"wrong password of a netrc")
+        for _ in range(1000):
+            assert throttle.admits(GUESSER, b"wrong password of a netrc")
+            throttle.missed(GUESSER, b"wrong password of a netrc")
+        assert guess(throttle, 5) == 1
+        assert throttle.admits(GUESSER, b"used")
+        assert not throttle.admits(GUESSER, b"another")
+        assert throttle.admits(OTHER, b"another")
 
 
-def test_a_wait_that_is_broken_off_gives_its_place_back() -> None:
-    calls = []
+def test_a_guesser_is_logged_once_a_minute_with_a_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    throttle = Throttle(guesses_per_minute=1)
+    for _ in range(500):
+        throttle.missed(GUESSER)
+    throttle.missed(OTHER)
+    assert [record.getMessage() for record in caplog.records] == [
+        "client 203.0.113.9 sent 1 unknown tokens since this was last said",
+        "client 203.0.113.10 sent 1 unknown tokens since this was last said",
+    ]
 
-    def sleep(_: float) -> None:
-        calls.append(1)
-        raise KeyboardInterrupt
 
-    throttle = Throttle(misses_per_minute=1, waiting=1, sleep=sleep)
-    with time_machine.travel(NOW, tick=False):
-        throttle.miss("203.0.113.9")
-        for _ in range(3):
-            with pytest.raises(KeyboardInterrupt):
-                throttle.miss("203.0.113.9")
-    assert len(calls) == 3
+def test_many_threads_may_ask_at_once() -> None:
+    throttle = Throttle(guesses_per_minute=10_000_000)
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for count in range(3_000):
+                throttle.found(f"client-{number}", count.to_bytes(4, "big"))
+                guess(throttle, 3, f"client-{number}", first=count)
+        except BaseException as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []

@@ -51,6 +51,11 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     except EntitlementsError as error:
         raise Fatal(f"entitlements: {error}") from None
     protect_logs()
+    if site.core.settings.proxies and not getattr(config.args, "trusted_proxy", None):
+        log.warning(
+            "devpi-server takes away what the proxies of ENTITLEMENTS_TRUSTED_PROXIES say of their"
+            " clients: set trusted-proxy and trusted-proxy-headers of devpi-server instead"
+        )
     config.pluginmanager.register(AclHooks(), name="entitlements-acl")
     config.pluginmanager.register(DevpiHooks(site), name="entitlements-of-this-server")
     pyramid_config.registry[SITE] = site

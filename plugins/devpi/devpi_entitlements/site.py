@@ -13,7 +13,6 @@ from devpi_entitlements.knowledge import Knowledge
 from devpi_entitlements.pages import PageCache
 from devpi_entitlements.tally import Tally
 from entitlements_core.engine.files import DirectSender, Offload, Sender
-from entitlements_core.policy.network import Network
 from entitlements_core.services.gate import Gate
 from entitlements_core.services.wiring import Core
 
@@ -37,7 +36,6 @@ class Site:
         files: admitted files, just as long.
         knowledge: what is known of files.
         sender: how local files are sent.
-        trusted: the networks of proxies whose ``X-Forwarded-For`` is believed.
         lockdown: see `Configuration`.
         absolute_links: devpi-server was told to write absolute links, which only users get.
     """
@@ -57,7 +55,6 @@ class Site:
         # page, and be another visitor's as well when it is remembered.
         self.absolute_links = bool(xom.config.args.absolute_urls)
         xom.config.args.absolute_urls = False
-        self.trusted: tuple[Network, ...] = core.settings.trusted_networks
         location = configuration.accel_redirect
         self.sender: Sender = (
             Offload("X-Accel-Redirect", (location,)) if location else DirectSender()

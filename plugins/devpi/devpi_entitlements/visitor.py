@@ -11,7 +11,6 @@ from devpi_entitlements.site import Site
 from entitlements_core.http import (
     Form,
     Presented,
-    client_address,
     read_authorization,
     split_token_path,
 )
@@ -148,9 +147,7 @@ def meet(site: Site, environ: Environ, *, uri: str | None = None) -> tuple[Visit
     visitor = Visitor(
         presented=presented,
         now=site.now(),
-        address=client_address(
-            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), site.trusted
-        ),
+        address=site.core.addresses.of(environ),
         user_agent=environ.get("HTTP_USER_AGENT") or "",
     )
     return (visitor if _is_ours(site, visitor) else None), path

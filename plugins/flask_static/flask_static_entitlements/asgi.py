@@ -160,6 +160,8 @@ def _environ(scope: Scope, path: str) -> Environ:
         PathSender.OFFER: "http.response.pathsend" in (scope.get("extensions") or {}),
     }
     for name, value in scope["headers"]:
+        if b"_" in name:
+            continue  # it would take the place of the one with dashes, which proxies write
         key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         text = value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text

@@ -49,8 +49,8 @@ class Options(TypedDict, total=False):
     download_window: int
     ipv6_prefix: int
     trusted_proxies: Sequence[str] | str
-    misses_per_minute: int
-    miss_delay: float
+    forwarded_header: Literal["", "X-Forwarded-For", "Forwarded"]
+    guesses_per_minute: int
     seal_secrets: bool
     token_quota: int
     eula_url: str

@@ -91,7 +91,7 @@ class OpenSite:
             for mount in mounts
             for prefix in mount.protect or (mount.prefix,)
         }
-        self.app = IndexApp(prefixes, trusted=self._settings.trusted_networks)
+        self.app = IndexApp(prefixes, address=core.addresses.of)
 
 
 def _require(core: Core, repository: str, *, create: bool) -> None:

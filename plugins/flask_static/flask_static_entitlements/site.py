@@ -14,7 +14,6 @@ from entitlements_core.http import (
     Form,
     Presented,
     TokenPath,
-    client_address,
     problem,
     read_authorization,
 )
@@ -134,13 +133,12 @@ class Site:
 
     def incoming(self, environ: Environ, path: str, secret: Presented | None) -> Incoming:
         """A request as the engine reads it."""
-        trusted = self.configuration.settings.trusted_networks
-        address = client_address(
-            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), trusted
-        )
-        method = environ["REQUEST_METHOD"]
         return Incoming(
-            method=method, path=path, presented=secret, address=address, headers=environ
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            presented=secret,
+            address=self.core.addresses.of(environ),
+            headers=environ,
         )
 
     def close(self) -> None:

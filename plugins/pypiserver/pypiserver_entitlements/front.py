@@ -9,8 +9,8 @@ from typing import Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.app import IndexApp, credentials
-from entitlements_core.http import Form, client_address, problem
-from entitlements_core.policy.network import Network
+from entitlements_core.http import Form, problem
+from entitlements_core.services.client_addresses import ClientAddresses
 from pypiserver_entitlements.passing import Environ, Passing, StartResponse, WSGIApp
 from pypiserver_entitlements.publishers import Publishers
 from pypiserver_entitlements.uploading import Uploads
@@ -41,7 +41,7 @@ class Front:
             ending with one.
         health: the path of pypiserver's own health check, open to everybody.
         public: whoever has no credentials reads what pypiserver shows.
-        trusted: the networks of proxies whose headers are believed.
+        addresses: reads where requests come from.
     """
 
     def __init__(  # noqa: PLR0913 - it is put together from its parts
@@ -54,7 +54,7 @@ class Front:
         base: str,
         health: str,
         public: bool,
-        trusted: tuple[Network, ...],
+        addresses: ClientAddresses,
     ) -> None:
         self._app = app
         self._engine = engine
@@ -63,8 +63,8 @@ class Front:
         self._base = base
         self._health = health
         self._public = public
-        self._trusted = trusted
-        self._passing = Passing(app, trusted)
+        self._addresses = addresses
+        self._passing = Passing(app, addresses.proxies)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -100,9 +100,7 @@ class Front:
     def _visitor(self, environ: Environ) -> Visitor | Outgoing | None:
         """Who is let into pypiserver; the answer to who is not; None where the engine answers."""
         presented, path = credentials(environ, environ["PATH_INFO"])
-        address = client_address(
-            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), self._trusted
-        )
+        address = self._addresses.of(environ)
         method = environ["REQUEST_METHOD"]
         if presented is None or presented.form is not Form.PATH:
             publisher = self._publishers.recognise(presented, address)

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from entitlements_core.policy.network import Network, parse_address
+from entitlements_core.forwarded import Proxies
 from pypiserver_entitlements.upstream import read_body
 from pypiserver_entitlements.visitors import Reader, Uploader, Visitor
 
@@ -31,19 +31,18 @@ class Passing:
 
     Args:
         app: pypiserver.
-        trusted: the networks of proxies whose headers are believed.
+        proxies: whose headers are believed.
     """
 
-    def __init__(self, app: WSGIApp, trusted: tuple[Network, ...]) -> None:
+    def __init__(self, app: WSGIApp, proxies: Proxies) -> None:
         self._app = app
-        self._trusted = trusted
+        self._proxies = proxies
 
     def pass_on(
         self, visitor: Visitor, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """What pypiserver answers; no cache may give it to somebody else."""
-        address = parse_address(environ.get("REMOTE_ADDR") or "")
-        if address is None or not any(_holds(network, address) for network in self._trusted):
+        if not self._proxies.locate(environ).proxy:
             for name in _FORWARDED:
                 environ.pop(name, None)
         if isinstance(visitor, Uploader):
@@ -87,7 +86,3 @@ def _guarded(headers: Iterable[tuple[str, str]], *, shared: bool) -> list[tuple[
     if caching:
         kept.append(("Cache-Control", caching))
     return [*kept, ("Vary", ", ".join(vary))]
-
-
-def _holds(network: Network, address: Any) -> bool:  # noqa: ANN401 - either version of IP
-    return bool(network.version == address.version and address in network)

@@ -11,7 +11,7 @@ from pypiserver_entitlements import upstream
 from pypiserver_entitlements.front import Front
 from pypiserver_entitlements.options import Options
 from pypiserver_entitlements.publishers import Publishers, was_admitted
-from pypiserver_entitlements.servers import protect_server
+from pypiserver_entitlements.servers import hand_over_forwarded, protect_server
 from pypiserver_entitlements.site import Site
 from pypiserver_entitlements.stock import GuardedBackend
 from pypiserver_entitlements.uploading import Uploads
@@ -46,11 +46,12 @@ def protect(
         return app
     options = options or Options.load()
     protect_server(config)
+    hand_over_forwarded(options.settings.proxies)
     auther = upstream.default_auther(config)
     if auther is None:
         log.warning("no publisher is known: only tokens with an rw grant upload (see --passwords)")
     site = Site(config, options)
-    core, index, settings = site.core, site.index, options.settings
+    core, index = site.core, site.index
     app.wsgi = Front(
         app.wsgi,
         engine=site.engine,
@@ -59,7 +60,7 @@ def protect(
         base=_take_base(config),
         health=config.health_endpoint,
         public=options.public,
-        trusted=settings.trusted_networks,
+        addresses=core.addresses,
     )
     setattr(app, SITE, site)
     config.auther = was_admitted

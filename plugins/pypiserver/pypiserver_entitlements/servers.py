@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from typing import Any, Final
 
+from entitlements_core.forwarded import Proxies
 from entitlements_core.services.redaction import RedactingFilter, protect_logs
 from pypiserver_entitlements.upstream import GeventServer, RunConfig
 
-__all__ = ["RedactedGevent", "protect_server"]
+__all__ = ["RedactedGevent", "hand_over_forwarded", "protect_server"]
 
 LOGGERS: Final = (
     "pypiserver",
@@ -32,6 +34,19 @@ class RedactedGevent(GeventServer):  # type: ignore[misc] # bottle has no types
         """See bottle."""
         self.options.setdefault("log", logging.getLogger("gevent.access"))
         super().run(handler)
+
+
+def hand_over_forwarded(proxies: Proxies) -> None:
+    """Let waitress, pypiserver's default server, leave us what the vendor's proxies say.
+
+    It takes such headers away unless it is told not to, and bottle has no way of telling it. Who
+    may write them is decided by us, also for pypiserver itself (`passing`).
+    """
+    if not proxies or importlib.util.find_spec("waitress") is None:
+        return
+    from waitress.adjustments import Adjustments  # noqa: PLC0415 - it may be missing
+
+    Adjustments.clear_untrusted_proxy_headers = False
 
 
 def protect_server(config: RunConfig) -> None:

@@ -51,7 +51,7 @@ class Site:
             self.core.close()
             raise
         hooks.index = self.index
-        self.engine = IndexApp({"": self.index}, trusted=settings.trusted_networks)
+        self.engine = IndexApp({"": self.index}, address=self.core.addresses.of)
 
     def close(self) -> None:
         """Let go of the store and the catalog."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -349,8 +350,7 @@ def test_a_view_that_asks_for_its_file_is_let_through_for_that_file(
         return send_from_directory(tree / "secret-sauce", name)
 
     served = start(app, repository=REPOSITORY, directories=[tree], protect=["/simple"])
-    view = app.view_functions["named"]
-    app.view_functions["named"] = lambda **names: view(**names, name=HIDDEN)
+    app.view_functions["named"] = partial(app.view_functions["named"], name=HIDDEN)
     assert served.client().get(f"/simple/acme-tool/{TOOL}").status_code == 404
     assert counted(served.core) == 0
 

@@ -190,12 +190,12 @@ def test_options_win_over_the_app_and_that_over_the_environment(
 ) -> None:
     monkeypatch.setenv("ENTITLEMENTS_DOWNLOAD_WINDOW", "1")
     monkeypatch.setenv("ENTITLEMENTS_TRUSTED_PROXIES", "fd00::/8,10.0.0.0/8")
-    config = {"ENTITLEMENTS_MISS_DELAY": 2, "ENTITLEMENTS_DIRECTORIES": [tmp_path / "a,b"]}
-    found = configure({"repository": "a/b", "miss_delay": 3.0, "ipv6_prefix": 48}, config)
+    config = {"ENTITLEMENTS_GUESSES_PER_MINUTE": 2, "ENTITLEMENTS_DIRECTORIES": [tmp_path / "a,b"]}
+    found = configure({"repository": "a/b", "guesses_per_minute": 3, "ipv6_prefix": 48}, config)
     assert found.settings.download_window == 1
-    assert found.settings.miss_delay == 3.0
+    assert found.settings.guesses_per_minute == 3
     assert found.settings.ipv6_prefix == 48
-    assert [str(network) for network in found.settings.trusted_networks] == [
+    assert [str(network) for network in found.settings.proxies.networks] == [
         "fd00::/8",
         "10.0.0.0/8",
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from entitlements_core.forwarded import Proxies
 from pypiserver_entitlements.passing import Passing
 from pypiserver_entitlements.visitors import Publisher, Reader, Uploader, Visitor, current_visitor
 
@@ -28,7 +29,7 @@ def passed(
 
     told = {"REMOTE_ADDR": "192.0.2.1", "PATH_INFO": "/+t/SECRET/", "wsgi.input": BytesIO()}
     told |= environ or {}
-    Passing(app, ()).pass_on(visitor, told, lambda _, headers: sent.append(headers))
+    Passing(app, Proxies()).pass_on(visitor, told, lambda _, headers: sent.append(headers))
     return sent[0], seen
 
 
