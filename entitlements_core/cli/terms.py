@@ -21,6 +21,7 @@ __all__ = [
     "MaxClients",
     "MaxDownloads",
     "Metadata",
+    "NoQuery",
     "Owner",
     "Query",
     "ResetAt",
@@ -30,6 +31,7 @@ __all__ = [
     "UpdatesUntil",
     "ValidFrom",
     "ValidUntil",
+    "check_query",
     "is_given",
     "read_terms",
 ]
@@ -45,6 +47,14 @@ Query = Annotated[
         "--query",
         metavar="Q",
         help="The package query that says what is visible, such as 'name:^demo$'.",
+        rich_help_panel=_RESTRICTION,
+    ),
+]
+NoQuery = Annotated[
+    bool,
+    typer.Option(
+        "--no-query",
+        help="Everything in the repository is visible; the default of a new token.",
         rich_help_panel=_RESTRICTION,
     ),
 ]
@@ -185,6 +195,18 @@ Secret = Annotated[
         " history. Left out, one is generated.",
     ),
 ]
+
+
+def check_query(query: str | None, *, no_query: bool) -> None:
+    """Return when a query is given, or none, but not both.
+
+    Raises:
+        InvalidValue: when both are.
+    """
+    if query is not None and no_query:
+        raise InvalidValue(
+            "limit_package_query", "--query and --no-query contradict.", "Give one of them."
+        )
 
 
 def is_given(value: object) -> bool:

@@ -28,6 +28,7 @@ def create(  # noqa: PLR0913 - one option for each field
         bool, typer.Option("--disabled", help="It opens nothing until it is enabled.")
     ] = False,
     query: terms.Query = None,
+    no_query: terms.NoQuery = False,
     access: terms.Access = None,
     allow: terms.Allow = None,
     deny: terms.Deny = None,
@@ -54,9 +55,14 @@ def create(  # noqa: PLR0913 - one option for each field
     from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
+    terms.check_query(query, no_query=no_query)
     changes = terms.read_terms(context.params)
     opened = [
-        TokenGrant(repository=one, access=checked_access(access or "r"), limit_package_query=query)
+        TokenGrant(
+            repository=one,
+            access=checked_access("r" if access is None else access),
+            limit_package_query=query,
+        )
         for one in repo
     ]
     custom = None if secret is None else read_secret(secret)

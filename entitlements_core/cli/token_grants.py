@@ -19,21 +19,26 @@ def grant(  # noqa: PLR0913 - one option for each field
     repository: RepositoryName,
     *,
     query: terms.Query = None,
+    no_query: terms.NoQuery = False,
     access: terms.Access = None,
     as_json: AsJson = False,
 ) -> None:
-    """Open one repository more, or replace what the token opens there."""
+    """Open one repository more, or change what the token opens there.
+
+    Where it opens the repository already, its query stays unless --query or --no-query is given.
+    """
     from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
     from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
-    opened = TokenGrant(
-        repository=repository,
-        access=checked_access(access or "r"),
-        limit_package_query=query,
-    )
+    terms.check_query(query, no_query=no_query)
+    wanted = checked_access("r" if access is None else access)
     with run.open() as core:
         require_repositories(core, [repository])
+        if query is None and not no_query:
+            known = core.lifecycle.read(slug_perm).grant_in(repository)
+            query = None if known is None else known.limit_package_query
+        opened = TokenGrant(repository=repository, access=wanted, limit_package_query=query)
         edited = core.lifecycle.grant(slug_perm, opened, actor=run.actor)
         emit_token(
             edited.token,

@@ -202,15 +202,22 @@ def check_restriction(
     """A package query as it is kept, and what its author should be warned of.
 
     Args:
-        text: as it was written; a blank text is no restriction, that is None.
+        text: as it was written; None is no restriction, and nothing else is: a variable that
+            was not set must not open everything.
         parse: reads it; the default knows only the fields that need no plugin.
 
     Raises:
         QuerySyntaxError: when it is no package query.
-        InvalidValue: when it is longer than 1,024 characters.
+        InvalidValue: when it is blank, or longer than 1,024 characters.
     """
-    if text is None or not text.strip():
+    if text is None:
         return None, ()
+    if not text.strip():
+        raise InvalidValue(
+            "limit_package_query",
+            "The package query is blank, which could be read as opening everything.",
+            "Write one, such as name:^demo$; or say --no-query (in a document: null, or left out).",
+        )
     if len(text) > LONGEST_QUERY:
         raise InvalidValue(
             "limit_package_query",

@@ -3,9 +3,12 @@
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from entitlements_core.cli.program import app
 from entitlements_core.store.database import Database
 from tests.cli.conftest import CommandLine
 
@@ -196,3 +199,53 @@ def test_an_error_without_words(cli: CommandLine, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("entitlements_core.services.wiring.Core.open", fail)
     assert cli.refused("token", "list")["detail"].startswith("ValueError This should not happen")
+
+
+RESTRICTING = {"Restriction", "Validity", "Limits"}
+
+
+def restricting_options(*command: str) -> list[str]:
+    """The options of a command of which each, left out, restricts nothing."""
+    found: Any = typer.main.get_command(app)
+    for word in command:
+        found = found.commands[word]
+    return [
+        option.opts[0]
+        for option in found.params
+        if getattr(option, "rich_help_panel", None) in RESTRICTING and not option.is_flag
+    ]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0"])
+@pytest.mark.parametrize("command", ["create", "edit", "grant"])
+def test_a_blank_value_never_stands_for_no_restriction(
+    cli: CommandLine, command: str, blank: str
+) -> None:
+    made = cli.done(*CREATE, "--query", "name:^demo$", "--valid-until", "2027-01-01")
+    slug = made["slug_perm"]
+    words = {
+        "create": CREATE,
+        "edit": ("token", "edit", slug),
+        "grant": ("token", "grant", slug, "acme/prod"),
+    }[command]
+    options = restricting_options("token", command)
+    assert "--query" in options
+    for option in options:
+        assert cli(*words, option, blank).status in {1, 2}, option
+    assert cli.done("token", "show", slug)["limit_package_query"] == "name:^demo$"
+    assert len(cli.done("token", "list")) == 2
+
+
+def test_what_opens_everything_says_so(cli: CommandLine) -> None:
+    made = cli.done(*CREATE, "--no-query")
+    slug = made["slug_perm"]
+    assert made["limit_package_query"] is None
+    grant = ("token", "grant", slug, "acme/prod")
+    assert cli.done(*grant, "--query", "name:^a$")["limit_package_query"] == "name:^a$"
+    # A query stays where nothing is said of it.
+    kept = cli.done(*grant, "--access", "rw")
+    assert (kept["limit_package_query"], kept["access"]) == ("name:^a$", "rw")
+    assert cli.done(*grant, "--no-query")["limit_package_query"] is None
+    for words in (CREATE, grant, ("token", "edit", slug)):
+        refused = cli.refused(*words, "--query", "name:^a$", "--no-query")
+        assert refused["fields"].keys() == {"limit_package_query"}

@@ -17,7 +17,7 @@ def test_preview(cli: CommandLine, packages: Path) -> None:
     found = cli.done("preview", "name:demo", *words)
     assert (found["files"], found["projects"]) == ([OLD, NEW], ["demo"])
     assert "not anchored" in found["warnings"][0]
-    everything = cli.done("preview", "", *words)
+    everything = cli.done("preview", "name:*", *words)
     assert everything["projects"] == ["demo", "other"]
     ran = cli("preview", "name:demo", *words)
     assert OLD in ran.out

@@ -191,7 +191,9 @@ def test_times_are_aware() -> None:
 
 def test_restrictions() -> None:
     assert check_restriction(None) == (None, ())
-    assert check_restriction("  ") == (None, ())
+    for blank in ("", "  ", "\t\n"):
+        with pytest.raises(InvalidValue, match="is blank"):
+            check_restriction(blank)
     assert check_restriction("name:^demo$") == ("name:^demo$", ())
     text, warnings = check_restriction("name:demo")
     assert text == "name:demo"
