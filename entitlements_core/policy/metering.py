@@ -4,7 +4,8 @@ A download is a GET of a distribution file answered in full or from byte 0. Furt
 same client for the same file ride on it for a while, so that resumed and repeated transfers of one
 installation count once. Ranges that begin elsewhere are collected until they nearly add up to the
 file, and then count: byte 0 is never among them, so waiting for all of it would let a client that
-skips a few bytes go uncounted.
+skips a few bytes go uncounted. They are added up over all clients of a credential, since parts that
+two addresses fetched make one file.
 """
 
 from dataclasses import dataclass, replace
@@ -29,6 +30,14 @@ __all__ = [
 
 COLLECTED_SHARE: Final = 0.9
 """The share of a file's bytes at which ranges count as a download."""
+
+CLOCK_SKEW: Final = timedelta(minutes=1)
+"""By how much a counted download may lie ahead and still be ridden on, exclusive.
+
+A request that waited for the store is older than what was counted meanwhile, and the clocks of two
+nodes differ a little. What lies further ahead was counted by a clock that was wrong, and would open
+its file until that moment comes.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +70,12 @@ class Transfer:
     Attributes:
         counted_at: when a download was last counted; None while only ranges were collected.
         collected: bytes of ranges that began elsewhere, since the last counted download.
+        others: bytes that other clients of the credential collected of the file.
     """
 
     counted_at: datetime | None = None
     collected: int = 0
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,15 +196,18 @@ def _rides(transfer: Transfer, demand: Demand, since: datetime) -> bool:
     counted_at = transfer.counted_at
     if counted_at is None or counted_at < since or not demand.window:
         return False
-    # The demand may be the older one: it began earlier and waited for longer.
-    return demand.now - counted_at < demand.window
+    return -min(CLOCK_SKEW, demand.window) < demand.now - counted_at < demand.window
 
 
 def _collect(transfer: Transfer, demand: Demand) -> tuple[bool, Transfer]:
+    """Whether it counts now, and what is collected after it."""
+    if demand.start == 0:
+        # What others collected stays: it is no part of this file.
+        return True, Transfer(counted_at=demand.now, others=transfer.others)
     collected = transfer.collected + demand.length
-    if demand.start == 0 or collected >= demand.size * COLLECTED_SHARE:
+    if collected + transfer.others >= demand.size * COLLECTED_SHARE:
         return True, Transfer(counted_at=demand.now)
-    return False, Transfer(collected=collected)
+    return False, Transfer(collected=collected, others=transfer.others)
 
 
 def _limit_reached(reason: Reason, noun: str, limit: int, used: int) -> Deny:

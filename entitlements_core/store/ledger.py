@@ -27,7 +27,16 @@ from entitlements_core.policy.metering import (
     rolled,
 )
 
-__all__ = ["Account", "Book", "Entry", "Ledger", "LedgerDriver", "Receipt", "TransferKey"]
+__all__ = [
+    "Account",
+    "Book",
+    "Entry",
+    "FileKey",
+    "Ledger",
+    "LedgerDriver",
+    "Receipt",
+    "TransferKey",
+]
 
 BATCH: Final = 256
 """The most answers that share a transaction."""
@@ -36,6 +45,8 @@ TransferKey = tuple[int, int, str, str]
 """Token, repository, file name, client."""
 ClientKey = tuple[int, str]
 """Token, client."""
+FileKey = tuple[int, int, str]
+"""Token, repository, file name: a `TransferKey` without its client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +108,33 @@ class Book:
     clients: dict[ClientKey, datetime] = field(default_factory=dict)
     """When each client's period began; it counts when that is the account's `since`."""
     transfers: dict[TransferKey, Transfer] = field(default_factory=dict)
+    pools: dict[FileKey, int] = field(default_factory=dict)
+    """Bytes that all clients of a token collected of a file."""
 
     usage_after: dict[int, tuple[Usage, datetime]] = field(default_factory=dict)
     clients_after: dict[ClientKey, tuple[datetime, datetime]] = field(default_factory=dict)
     """New clients of the period: when it began, and now."""
     downloads: list[tuple[TransferKey, Entry]] = field(default_factory=list)
     riders: list[tuple[TransferKey, datetime, int]] = field(default_factory=list)
+    emptied: set[FileKey] = field(default_factory=set)
+    """Of which files nothing is collected any more, by nobody; written before `collected`."""
     collected: dict[TransferKey, tuple[int, datetime]] = field(default_factory=dict)
+
+    def recall(
+        self, key: TransferKey, counted_at: datetime | None, collected: int, pool: int
+    ) -> None:
+        """Enter what the store has of a transfer; what the book knows already is newer.
+
+        Args:
+            key: of the transfer.
+            counted_at: as in `Transfer`.
+            collected: bytes, by this client.
+            pool: bytes, by all clients of the token.
+        """
+        file = key[:3]
+        kept = 0 if file in self.emptied else collected
+        self.pools.setdefault(file, pool)
+        self.transfers.setdefault(key, Transfer(counted_at=counted_at, collected=kept))
 
     def post(self, entry: Entry) -> Receipt | Deny:
         """Decide on one entry and note what it changes.
@@ -119,7 +150,7 @@ class Book:
         client = (entry.token_id, entry.client)
         account = rolled(account, entry.now)
         since = account.usage.since
-        transfer = self.transfers.get(key, Transfer())
+        transfer = self._transfer(key)
         outcome = reserve(
             account,
             transfer,
@@ -142,19 +173,35 @@ class Book:
         self._note_transfer(key, entry, transfer, outcome)
         return Receipt(entry=entry, repository_id=repository_id, taken=outcome)
 
+    def _transfer(self, key: TransferKey) -> Transfer:
+        known = self.transfers.get(key, Transfer())
+        return replace(known, others=self.pools.get(key[:3], 0) - known.collected)
+
     def _note_transfer(
         self, key: TransferKey, entry: Entry, before: Transfer, outcome: Taken
     ) -> None:
         after = outcome.transfer
         self.transfers[key] = after
+        self.pools[key[:3]] = after.collected + after.others
         if outcome.counted:
             self.downloads.append((key, entry))
-            if before.collected:
+            if before.others > after.others:
+                self._empty(key[:3])
+            elif before.collected:
                 self.collected[key] = (0, entry.now)
         elif after.counted_at is not None:
             self.riders.append((key, after.counted_at, entry.length))
         else:
             self.collected[key] = (after.collected, entry.now)
+
+    def _empty(self, file: FileKey) -> None:
+        """What all clients collected of a file has become a download."""
+        self.emptied.add(file)
+        for key in [key for key in self.collected if key[:3] == file]:
+            del self.collected[key]
+        for key, transfer in self.transfers.items():
+            if key[:3] == file:
+                self.transfers[key] = replace(transfer, collected=0)
 
 
 class LedgerDriver(Protocol):

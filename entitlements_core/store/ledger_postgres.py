@@ -8,7 +8,7 @@ import psycopg
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.metering import Transfer
+from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
 from entitlements_core.store.connections import open_stack
 from entitlements_core.store.failures import failure_of, unreachable
@@ -31,11 +31,14 @@ _PAST: Final = """
     SELECT k.token_id, k.owner || '/' || k.slug, r.id, k.filename, k.client,
            (SELECT c.since FROM clients c WHERE c.token_id = k.token_id AND c.client = k.client),
            (SELECT max(d.at) FROM downloads d WHERE d.token_id = k.token_id
-            AND d.filename = k.filename AND d.client = k.client AND d.repository_id = r.id),
+            AND d.filename = k.filename AND d.client = k.client AND d.repository_id = r.id
+            AND d.at < k.latest),
            (SELECT p.collected FROM partial_downloads p WHERE p.token_id = k.token_id
-            AND p.repository_id = r.id AND p.filename = k.filename AND p.client = k.client)
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-         AS k(token_id, owner, slug, filename, client)
+            AND p.repository_id = r.id AND p.filename = k.filename AND p.client = k.client),
+           (SELECT CAST(sum(p.collected) AS bigint) FROM partial_downloads p
+            WHERE p.token_id = k.token_id AND p.repository_id = r.id AND p.filename = k.filename)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+         AS k(token_id, owner, slug, filename, client, latest)
     JOIN repositories r ON r.owner = k.owner AND r.slug = k.slug
 """
 _SAVE_USAGE: Final = """
@@ -72,6 +75,12 @@ _SAVE_COLLECTED: Final = """
                          %s::bigint[])
     ON CONFLICT (token_id, repository_id, filename, client)
     DO UPDATE SET collected = excluded.collected, since = excluded.since
+"""
+_EMPTY: Final = """
+    DELETE FROM partial_downloads p
+    USING unnest(%s::bigint[], %s::int[], %s::text[]) AS n(token_id, repository_id, filename)
+    WHERE p.token_id = n.token_id AND p.repository_id = n.repository_id
+      AND p.filename = n.filename
 """
 _DROP_COLLECTED: Final = """
     DELETE FROM partial_downloads p
@@ -142,7 +151,7 @@ def _open_book(
         connection.execute("BEGIN")
         connection.execute(_LOCK, (tokens,))
         accounts = connection.execute(_ACCOUNTS, (tokens,))
-        past = connection.execute(_PAST, _columns(dict.fromkeys(map(_place, entries)), 5))
+        past = connection.execute(_PAST, _columns(_places(entries), 6))
     book = Book()
     unreadable = {}
     for token_id, *row in accounts.fetchall():
@@ -155,19 +164,27 @@ def _open_book(
     return book, unreadable
 
 
-def _place(entry: Entry) -> tuple[object, ...]:
-    owner, _, slug = entry.repository.partition("/")
-    return entry.token_id, owner, slug, entry.filename, entry.client
+def _places(entries: Sequence[Entry]) -> list[tuple[object, ...]]:
+    """What each transfer is looked up by, once; as late as the last of its entries allows."""
+    latest: dict[tuple[object, ...], int] = {}
+    for entry in entries:
+        owner, _, slug = entry.repository.partition("/")
+        place = (entry.token_id, owner, slug, entry.filename, entry.client)
+        latest[place] = max(latest.get(place, 0), to_micros(entry.now + CLOCK_SKEW))
+    return [(*place, moment) for place, moment in latest.items()]
 
 
 def _read_past(book: Book, row: tuple[Any, ...]) -> None:
-    token_id, repository, repository_id, filename, client, known_since, counted_at, collected = row
+    token_id, repository, repository_id, filename, client, *past = row
+    known_since, counted_at, collected, pool = past
     book.repositories[repository] = repository_id
     if known_since is not None:
         book.clients[token_id, client] = from_micros(known_since)
-    book.transfers[token_id, repository_id, filename, client] = Transfer(
-        counted_at=None if counted_at is None else from_micros(counted_at),
-        collected=collected or 0,
+    book.recall(
+        (token_id, repository_id, filename, client),
+        None if counted_at is None else from_micros(counted_at),
+        collected or 0,
+        pool or 0,
     )
 
 
@@ -188,6 +205,7 @@ def _close_book(connection: Connection, book: Book) -> None:
             (_SAVE_CLIENTS, _client_rows(book), 4),
             (_SAVE_DOWNLOADS, _download_rows(book), 9),
             (_SAVE_RIDERS, _rider_rows(book), 7),
+            (_EMPTY, list(book.emptied), 3),
             (_SAVE_COLLECTED, _collected_rows(book), 6),
             (_DROP_COLLECTED, [key for key, (size, _) in book.collected.items() if not size], 4),
         ):

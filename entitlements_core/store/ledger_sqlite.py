@@ -11,7 +11,7 @@ from typing import Final
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.metering import Transfer
+from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.connections import open_stack
@@ -39,9 +39,12 @@ _LOAD: Final = f"""
     SELECT {ACCOUNT_COLUMNS}, r.id,
            (SELECT since FROM clients WHERE token_id = ?1 AND client = ?5),
            (SELECT max(at) FROM downloads
-            WHERE token_id = ?1 AND filename = ?4 AND client = ?5 AND repository_id = r.id),
+            WHERE token_id = ?1 AND filename = ?4 AND client = ?5 AND repository_id = r.id
+            AND at < ?6),
            (SELECT collected FROM partial_downloads
-            WHERE token_id = ?1 AND repository_id = r.id AND filename = ?4 AND client = ?5)
+            WHERE token_id = ?1 AND repository_id = r.id AND filename = ?4 AND client = ?5),
+           (SELECT sum(collected) FROM partial_downloads
+            WHERE token_id = ?1 AND repository_id = r.id AND filename = ?4)
     FROM usage u JOIN tokens t ON t.id = u.token_id
     JOIN repositories r ON r.owner = ?2 AND r.slug = ?3
     WHERE u.token_id = ?1
@@ -70,6 +73,9 @@ _SAVE_COLLECTED: Final = """
     VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (token_id, repository_id, filename, client)
     DO UPDATE SET collected = excluded.collected, since = excluded.since
+"""
+_EMPTY: Final = """
+    DELETE FROM partial_downloads WHERE token_id = ? AND repository_id = ? AND filename = ?
 """
 _DROP_COLLECTED: Final = """
     DELETE FROM partial_downloads
@@ -196,21 +202,23 @@ def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:
     if (entry.token_id, repository_id, entry.filename, entry.client) in book.transfers:
         return
     owner, _, slug = entry.repository.partition("/")
-    place = (entry.token_id, owner, slug, entry.filename, entry.client)
+    latest = to_micros(entry.now + CLOCK_SKEW)
+    place = (entry.token_id, owner, slug, entry.filename, entry.client, latest)
     row = connection.execute(_LOAD, place).fetchone()
     if row is None:
         return
-    *account, repository_id, known_since, counted_at, collected = row
+    *account, repository_id, known_since, counted_at, collected, pool = row
     # What the book has of an earlier entry is newer than what the store has.
     if entry.token_id not in book.accounts:
         book.accounts[entry.token_id] = account_of(account)
     if known_since is not None:
         book.clients.setdefault((entry.token_id, entry.client), from_micros(known_since))
     book.repositories[entry.repository] = repository_id
-    key = (entry.token_id, repository_id, entry.filename, entry.client)
-    book.transfers[key] = Transfer(
-        counted_at=None if counted_at is None else from_micros(counted_at),
-        collected=collected or 0,
+    book.recall(
+        (entry.token_id, repository_id, entry.filename, entry.client),
+        None if counted_at is None else from_micros(counted_at),
+        collected or 0,
+        pool or 0,
     )
 
 
@@ -248,6 +256,8 @@ def _save(connection: sqlite3.Connection, book: Book) -> None:
         connection.execute(
             _SAVE_RIDER, (length, token_id, filename, client, to_micros(at), repository_id)
         )
+    for file in book.emptied:
+        connection.execute(_EMPTY, file)
     for key, (collected, now) in book.collected.items():
         if collected:
             connection.execute(_SAVE_COLLECTED, (*key, collected, to_micros(now)))

@@ -61,6 +61,7 @@ def later(**amount: float) -> datetime:
     return NOW + timedelta(**amount)
 
 
+FILENAME = entry(1).filename
 OTHER_FILE = {"filename": "foo-2.0-py3-none-any.whl"}
 OTHER_CLIENT = {"client": "203.0.113.10"}
 
@@ -184,6 +185,66 @@ def test_ranges_count_when_they_add_up(
     assert counters(database) == (downloads, 1, sum(length for _, length in ranges))
     found = rows(database, "SELECT collected FROM partial_downloads")
     assert found == ([] if collected is None else [(collected,)])
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    ("fetched", "downloads", "left"),
+    [
+        pytest.param([("A", 1, 499), ("B", 500, 500)], 1, {}, id="halves"),
+        pytest.param([("A", 1, 449), ("B", 500, 450)], 0, {"A": 449, "B": 450}, id="almost"),
+        pytest.param([("A", 1, 449), ("B", 500, 451)], 1, {}, id="just"),
+        pytest.param(
+            [("A", 500, 300), ("B", 0, 1000), ("C", 1, 100)], 1, {"A": 300, "C": 100}, id="whole"
+        ),
+        pytest.param([("A", 500, 300), ("A", 0, 1000)], 1, {}, id="whole-by-the-same"),
+        pytest.param(
+            [("A", 1, 300), ("B", 300, 300), ("C", 600, 300), ("D", 1, 100), ("E", 1, 5)],
+            1,
+            {"D": 100, "E": 5},
+            id="three-and-on",
+        ),
+        pytest.param([(one, 100, 200) for one in "ABCDEFGHIJ"], 2, {}, id="again-and-again"),
+    ],
+)
+def test_ranges_of_several_clients_add_up(
+    ledger: Ledger,
+    database: Database,
+    fetched: list[tuple[str, int, int]],
+    downloads: int,
+    left: dict[str, int],
+    *,
+    together: bool,
+) -> None:
+    token, other = add_token(database), add_token(database, "mnopqrstuvwx")
+    entries = [entry(token, client=who, start=start, length=size) for who, start, size in fetched]
+    # Neither another token nor another file has a part in it.
+    entries += [
+        entry(other, client="A", start=1, length=899),
+        entry(token, client="A", start=1, length=899, filename="other-1.0.tar.gz"),
+    ]
+    if together:
+        assert all(isinstance(one, Receipt) for one in ledger._driver.commit(entries))
+    else:
+        assert [outcome(ledger.reserve(one)) for one in entries] == ["granted"] * len(entries)
+    used = dict(rows(database, "SELECT token_id, downloads FROM usage"))
+    assert used == {token: downloads, other: 0}
+    found = rows(database, "SELECT token_id, filename, client, collected FROM partial_downloads")
+    mine = {who: size for owner, file, who, size in found if (owner, file) == (token, FILENAME)}
+    assert mine == left
+
+
+@pytest.mark.parametrize("ahead", [{"minutes": 20}, {"days": 1}, {"days": 3650}])
+def test_a_clock_that_was_ahead_opens_no_file(
+    ledger: Ledger, database: Database, ahead: dict[str, int]
+) -> None:
+    """What was counted then is no reason to let anything through, nor to count all that follows."""
+    token = add_token(database, limit_num_downloads=3)
+    wrong, right = later(**ahead), later(seconds=1)
+    moments = (NOW, wrong, right, later(seconds=2), later(seconds=400), later(seconds=401))
+    assert [outcome(ledger.reserve(entry(token, now=now))) for now in moments] == (["granted"] * 6)
+    assert counters(database)[0] == 3
+    assert outcome(ledger.reserve(entry(token, now=later(seconds=800)))) == "download_limit"
 
 
 def test_a_client_that_may_not_download_may_not_collect(ledger: Ledger, database: Database) -> None:
