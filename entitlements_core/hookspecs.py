@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from entitlements_core import PROJECT_NAME
+from entitlements_core.policy.bases import Base
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Decision, Deny
@@ -74,8 +75,30 @@ def entitlements_repositories() -> Iterable[str]:
 
 
 @hookspec(firstresult=True)
-def entitlements_files(repository: str, project: str | None) -> Iterable[FileFacts] | None:
-    """Give the files of a repository, or of one normalised project of it; None if not yours."""
+def entitlements_files(
+    repository: str, project: str | None, bases: frozenset[str] | None
+) -> Iterable[FileFacts] | None:
+    """Give the files of a repository, or of one normalised project of it; None if not yours.
+
+    `bases` are the only repositories to look into beside this one; None is all it inherits from.
+    """
+
+
+@hookspec(firstresult=True)
+def entitlements_mark(repository: str, user: str) -> str | None:
+    """Give the mark of a repository as it is now: one made later under its name has another.
+
+    With a `user` that is not empty, it is a mark of both the repository and the user's account.
+    Empty when you have no such repository or user now; None when you cannot tell.
+    """
+
+
+@hookspec(firstresult=True)
+def entitlements_bases(repository: str, user: str) -> Iterable[Base] | None:
+    """Give all that a repository inherits from, directly or through others; None if not yours.
+
+    Whether one is readable is asked for `user`, or where that is empty for the repository's owner.
+    """
 
 
 @hookspec(firstresult=True)

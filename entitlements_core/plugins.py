@@ -12,6 +12,7 @@ import pluggy
 
 from entitlements_core import PROJECT_NAME, hookspecs
 from entitlements_core.errors import CredentialInvalid, EntitlementsError, PluginError
+from entitlements_core.policy.bases import Base
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Decision, Deny, Reason
@@ -156,10 +157,24 @@ class Plugins:
         answers = self._manager.hook.entitlements_repositories()
         return tuple(sorted({name for names in answers for name in names}))
 
-    def files(self, repository: str, project: str | None = None) -> tuple[FileFacts, ...] | None:
+    def files(
+        self, repository: str, project: str | None = None, *, bases: frozenset[str] | None = None
+    ) -> tuple[FileFacts, ...] | None:
         """`entitlements_files`; None when no host serves the repository."""
-        found = self._manager.hook.entitlements_files(repository=repository, project=project)
+        found = self._manager.hook.entitlements_files(
+            repository=repository, project=project, bases=bases
+        )
         return None if found is None else tuple(found)
+
+    def mark(self, repository: str, user: str = "") -> str | None:
+        """`entitlements_mark`; None where nobody can tell."""
+        answer = self._ask("entitlements_mark", repository=repository, user=user)
+        return answer if isinstance(answer, str) else None
+
+    def bases(self, repository: str, user: str = "") -> tuple[Base, ...]:
+        """`entitlements_bases`; none where nobody can tell, so that none is recorded."""
+        answer = self._ask("entitlements_bases", repository=repository, user=user)
+        return tuple(answer) if isinstance(answer, Iterable) else ()
 
     def query_fields(self) -> Mapping[str, str]:
         """`entitlements_query_fields` of all plugins together: field name to help."""

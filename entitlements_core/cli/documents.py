@@ -1,6 +1,6 @@
 """What the services give as JSON documents, with the names of Cloudsmith's API."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -35,13 +35,14 @@ def readable_bytes(count: int) -> str:
     raise AssertionError
 
 
-def token_document(
+def token_document(  # noqa: PLR0913 - the parts of one document
     token: "Token",
     now: datetime,
     *,
     secret: str | None = None,
     repository: str = "",
     warnings: tuple[str, ...] = (),
+    orphaned: Collection[str] = (),
 ) -> dict[str, object]:
     """A token as Cloudsmith's ``RepositoryToken``, and what it lacks.
 
@@ -51,6 +52,7 @@ def token_document(
         secret: in clear, or None to mask it.
         repository: the one whose restriction and licence stand at the top level.
         warnings: what whoever asked should know.
+        orphaned: the repositories whose grant was made for another one of the same name.
     """
     return {
         "slug_perm": token.identifier,
@@ -59,7 +61,7 @@ def token_document(
         **_state(token, now),
         **_counters(token, now),
         **_limits(token, now),
-        **_grants(token, repository),
+        **_grants(token, repository, orphaned),
         "tags": list(token.tags),
         "metadata": dict(token.metadata),
         "owner": token.owner,
@@ -124,23 +126,25 @@ def _limits(token: "Token", now: datetime) -> Mapping[str, object]:
     }
 
 
-def _grants(token: "Token", repository: str) -> Mapping[str, object]:
+def _grants(token: "Token", repository: str, orphaned: Collection[str]) -> Mapping[str, object]:
     alone = token.grants[0] if len(token.grants) == 1 else None
     here = token.grant_in(repository) or alone
     return {
         "limit_package_query": None if here is None else here.limit_package_query,
         "access": None if here is None else here.access.value,
-        "repositories": [_grant(grant) for grant in token.grants],
+        "repositories": [_grant(grant, orphaned) for grant in token.grants],
         "eula_required": token.eula_required,
         **_licence(here.licence if here is not None else None),
     }
 
 
-def _grant(grant: "TokenGrant") -> Mapping[str, object]:
+def _grant(grant: "TokenGrant", orphaned: Collection[str]) -> Mapping[str, object]:
     return {
         "repository": grant.repository,
         "access": grant.access.value,
         "limit_package_query": grant.limit_package_query,
+        "bases": sorted(name for name, _ in grant.bases),
+        "orphaned": grant.repository in orphaned,
     }
 
 

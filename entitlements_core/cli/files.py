@@ -37,9 +37,18 @@ def scanned(
 
 
 def known_files(
-    core: "Core", repository: str, directories: Sequence[Path]
+    core: "Core",
+    repository: str,
+    directories: Sequence[Path],
+    bases: frozenset[str] | None = None,
 ) -> Mapping[str, "FileFacts"]:
     """The files of a repository by name, in the order of an index.
+
+    Args:
+        core: the services.
+        repository: ``owner/slug``.
+        directories: that hold the files; a host is asked where there are none.
+        bases: the only ones to look into of what a hosted repository inherits from; None is all.
 
     Raises:
         NotFound: when there is no such repository.
@@ -51,7 +60,7 @@ def known_files(
             files = [file.facts for project in projects for file in project.files]
             return {facts.filename: facts for facts in files}
     core.repositories.show(repository)
-    hosted = core.plugins.files(repository)
+    hosted = core.plugins.files(repository, bases=bases)
     if hosted is None:
         raise InvalidValue(
             "dir",

@@ -1,5 +1,6 @@
 """``entitlements preview`` and ``explain``: what a restriction opens, and why."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,8 +87,11 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
     moment, client = read_time("at", at), read_address("from", address)
     name = Path(file).name
     with session(context).open() as core:
-        repository = repository_of(core.lifecycle.read(slug_perm), repo)
-        facts = known_files(core, repository, directories or []).get(name)
+        token = core.lifecycle.read(slug_perm)
+        repository = repository_of(token, repo)
+        grant = token.grant_in(repository)
+        seen = None if grant is None else core.binding.seen(grant, token.user)
+        facts = known_files(core, repository, directories or [], seen).get(name)
         found = explain_file(
             core, slug_perm, name, facts, repository=repository, address=client, at=moment
         )
@@ -98,11 +102,16 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
 def _preview(
     core: "Core", query: str, repository: str, directories: list[Path], slug_perm: str
 ) -> "Preview":
+    from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
     from entitlements_core.services import outside_facts, previews  # noqa: PLC0415 - a fast start
 
     token = core.lifecycle.read(slug_perm, repository=repository) if slug_perm else None
     grant = None if token is None else token.grant_in(repository)
-    files: tuple[FileFacts, ...] = tuple(known_files(core, repository, directories).values())
+    opened = grant or core.binding.bound(TokenGrant(repository=repository))
+    user = "" if token is None else token.user
+    seen = core.binding.seen(opened, user)
+    known = known_files(core, repository, directories, seen)
+    files: tuple[FileFacts, ...] = tuple(known.values())
     for text in (query, None if grant is None else grant.limit_package_query):
         files = outside_facts.with_outside_facts(
             files,
@@ -111,7 +120,7 @@ def _preview(
             source=core.reader,
             plugins=core.plugins,
         )
-    return previews.preview(
+    found = previews.preview(
         query,
         files,
         now=core.clock(),
@@ -119,6 +128,7 @@ def _preview(
         token=token,
         repository=repository,
     )
+    return replace(found, warnings=(*found.warnings, *core.binding.warnings(opened, user)))
 
 
 def _rows(found: "Preview") -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Tokens for people, and the documents that stand for them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,12 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
     repository: str = "",
     warnings: tuple[str, ...] = (),
     headline: str = "",
+    orphaned: Collection[str] = (),
 ) -> None:
     """Print a token."""
-    document = token_document(token, now, secret=secret, repository=repository, warnings=warnings)
+    document = token_document(
+        token, now, secret=secret, repository=repository, warnings=warnings, orphaned=orphaned
+    )
     fields = list(_fields(document))
 
     def show(console: object) -> None:
@@ -69,7 +72,9 @@ def _fields(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     yield "Status", str(document["status"])
     for grant in document["repositories"]:  # type: ignore[attr-defined] # a list
         query = grant["limit_package_query"] or "everything"
+        query = "nothing: made for another of this name" if grant["orphaned"] else query
         yield "Opens", f"{grant['repository']} ({grant['access']}): {query}"
+        yield "Sees", ", ".join(grant["bases"])
     yield "Limits", limits_in_words(document)
     yield (
         "Used",

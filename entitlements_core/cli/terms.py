@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Access",
     "Allow",
+    "Bases",
     "Deny",
     "EulaRequired",
     "MaxBandwidth",
@@ -62,6 +63,16 @@ Access = Annotated[
     str | None,
     typer.Option(
         "--access", metavar="r|rw", help="Read, or also upload.", rich_help_panel=_RESTRICTION
+    ),
+]
+Bases = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--base",
+        metavar="OWNER/SLUG",
+        help="A closed index that it sees where the one that it opens inherits from it, beside"
+        " those that it inherits from when it is granted; again for more.",
+        rich_help_panel=_RESTRICTION,
     ),
 ]
 Allow = Annotated[

@@ -30,6 +30,7 @@ def create(  # noqa: PLR0913 - one option for each field
     query: terms.Query = None,
     no_query: terms.NoQuery = False,
     access: terms.Access = None,
+    base: terms.Bases = None,
     allow: terms.Allow = None,
     deny: terms.Deny = None,
     eula_required: terms.EulaRequired = None,
@@ -62,6 +63,7 @@ def create(  # noqa: PLR0913 - one option for each field
             repository=one,
             access=checked_access("r" if access is None else access),
             limit_package_query=query,
+            bases=frozenset((name, "") for name in base or ()),
         )
         for one in repo
     ]

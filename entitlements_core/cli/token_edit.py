@@ -29,6 +29,7 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     name: Annotated[str | None, typer.Option("--name", help="The customer's.")] = None,
     query: terms.Query = None,
     access: terms.Access = None,
+    base: terms.Bases = None,
     allow: terms.Allow = None,
     deny: terms.Deny = None,
     eula_required: terms.EulaRequired = None,
@@ -44,6 +45,7 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     tag: terms.Tags = None,
     owner: terms.Owner = None,
     no_query: Annotated[bool, _clear("--no-query", "the query: everything is open")] = False,
+    no_bases: Annotated[bool, _clear("--no-bases", "the recorded bases: no closed one")] = False,
     no_networks: Annotated[bool, _clear("--no-networks", "both lists of networks")] = False,
     no_allow: Annotated[bool, _clear("--no-allow", "the allowed networks")] = False,
     no_deny: Annotated[bool, _clear("--no-deny", "the denied networks")] = False,
@@ -64,8 +66,8 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
 ) -> None:
     """Change what is named; everything else stays.
 
-    Lists (--tag, --allow, --deny) are replaced as a whole. --repo says where --query and --access
-    apply, for a token that opens several repositories.
+    Lists (--tag, --allow, --deny, --base) are replaced as a whole. --repo says where --query,
+    --access and --base apply, for a token that opens several repositories.
     """
     from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
 
@@ -75,6 +77,8 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
         changes["name"] = name
     if query is not None:
         changes["limit_package_query"] = query
+    if base:
+        changes["bases"] = base
     if access is not None:
         changes["access"] = checked_access(access)
     with run.open() as core:
@@ -111,6 +115,7 @@ def _cleared(given: "Mapping[str, Any]") -> dict[str, None]:
 
 _CLEARING: Final = {
     "no_query": (("query",), ("limit_package_query",)),
+    "no_bases": (("base",), ("bases",)),
     "no_networks": (("allow", "deny"), ("allow_networks", "deny_networks")),
     "no_allow": (("allow",), ("allow_networks",)),
     "no_deny": (("deny",), ("deny_networks",)),

@@ -1,16 +1,19 @@
-"""``entitlements token grant``, ``revoke`` and ``clients``."""
+"""``entitlements token grant``, ``regrant``, ``revoke`` and ``clients``."""
+
+from typing import Annotated
 
 import typer
 
 from entitlements_core.cli import terms
-from entitlements_core.cli.documents import instant
+from entitlements_core.cli.documents import instant, token_document
 from entitlements_core.cli.naming import require_repositories
-from entitlements_core.cli.options import AsJson, RepositoryName, SlugPerm
+from entitlements_core.cli.options import AsJson, InRepository, RepositoryName, SlugPerm
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
+from entitlements_core.errors import InvalidValue
 
-__all__ = ["clients", "grant", "revoke"]
+__all__ = ["clients", "grant", "regrant", "revoke"]
 
 
 def grant(  # noqa: PLR0913 - one option for each field
@@ -21,6 +24,7 @@ def grant(  # noqa: PLR0913 - one option for each field
     query: terms.Query = None,
     no_query: terms.NoQuery = False,
     access: terms.Access = None,
+    base: terms.Bases = None,
     as_json: AsJson = False,
 ) -> None:
     """Open one repository more, or change what the token opens there.
@@ -38,7 +42,12 @@ def grant(  # noqa: PLR0913 - one option for each field
         if query is None and not no_query:
             known = core.lifecycle.read(slug_perm).grant_in(repository)
             query = None if known is None else known.limit_package_query
-        opened = TokenGrant(repository=repository, access=wanted, limit_package_query=query)
+        opened = TokenGrant(
+            repository=repository,
+            access=wanted,
+            limit_package_query=query,
+            bases=frozenset((name, "") for name in base or ()),
+        )
         edited = core.lifecycle.grant(slug_perm, opened, actor=run.actor)
         emit_token(
             edited.token,
@@ -47,6 +56,40 @@ def grant(  # noqa: PLR0913 - one option for each field
             repository=repository,
             warnings=edited.warnings,
         )
+
+
+def regrant(
+    context: typer.Context,
+    slug_perm: Annotated[
+        str, typer.Argument(metavar="[SLUG_PERM]", help="One token; left out, all of --repo.")
+    ] = "",
+    *,
+    repo: InRepository = "",
+    as_json: AsJson = False,
+) -> None:
+    """Grant anew what tokens open: the index that has the name now, with the bases it has now.
+
+    For an index that was deleted and made again, and for one that inherits from others than when
+    the token was made. Secret, query, access and limits stay. Of a whole repository, the tokens of
+    users are left out: each is named by itself.
+    """
+    run = session(context)
+    if not slug_perm and not repo:
+        raise InvalidValue("slug_perm", "No token is named.", "Name one, or a whole --repo.")
+    with run.open() as core:
+        service = core.regranting
+        tokens = (
+            [service.token(slug_perm, actor=run.actor, repository=repo)]
+            if slug_perm
+            else service.repository(repo, actor=run.actor)
+        )
+        documents = [token_document(token, core.clock(), repository=repo) for token in tokens]
+    rows = [
+        (token.identifier, token.name, ", ".join(grant.repository for grant in token.grants))
+        for token in tokens
+    ]
+    headings = ["Identifier", "Name", "Repositories"]
+    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
 
 
 def revoke(

@@ -59,7 +59,10 @@ def list_(  # noqa: PLR0913 - the choices of one list
         for token in tokens:
             shown = show_secret and token.revealable and token.state.value != "deleted"
             secret = core.rotation.reveal(token.identifier, actor=run.actor) if shown else None
-            documents.append(token_document(token, now, secret=secret, repository=repo))
+            orphaned = core.binding.orphaned(token)
+            documents.append(
+                token_document(token, now, secret=secret, repository=repo, orphaned=orphaned)
+            )
     rows = [_row(one, show_secret=show_secret) for one in documents]
     headings = ["Identifier", "Name", "Status", "Repositories", "Limits", "Downloads", "Clients"]
     headings += ["Secret"] * show_secret
@@ -80,11 +83,21 @@ def show(
     with run.open() as core:
         token = core.lifecycle.read(slug_perm, repository=repo)
         secret = core.rotation.reveal(slug_perm, actor=run.actor) if show_secret else None
-        emit_token(token, core.clock(), as_json=as_json, secret=secret, repository=repo)
+        emit_token(
+            token,
+            core.clock(),
+            as_json=as_json,
+            secret=secret,
+            repository=repo,
+            orphaned=core.binding.orphaned(token),
+        )
 
 
 def _row(document: dict[str, object], *, show_secret: bool) -> list[str]:
-    repositories = [grant["repository"] for grant in document["repositories"]]  # type: ignore[attr-defined] # a list
+    repositories = [
+        f"{grant['repository']}{' (orphaned)' if grant['orphaned'] else ''}"
+        for grant in document["repositories"]  # type: ignore[attr-defined] # a list
+    ]
     row = [
         str(document["slug_perm"]),
         str(document["name"]),

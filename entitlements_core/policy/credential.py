@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from entitlements_core.policy.bases import Record
 from entitlements_core.policy.limits import Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.query import PackageQuery
@@ -54,11 +55,16 @@ class Grant:
         repository: ``owner/slug``.
         access: read, or read and upload.
         restriction: what is visible and downloadable; None is everything in the repository.
+        mark: of the repository that it was made for, as the host told; empty is not bound yet, and
+            None neither, from before there were marks.
+        bases: the other repositories that were seen through it when it was made.
     """
 
     repository: str
     access: Access = Access.READ
     restriction: PackageQuery | None = None
+    mark: str | None = None
+    bases: Record = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

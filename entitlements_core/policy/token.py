@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
+from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import (
     Access,
     CredentialKind,
@@ -58,6 +59,9 @@ class TokenGrant:
         access: read, or read and upload.
         limit_package_query: the restriction as it was written; None is everything.
         is_default: the token is this repository's default token.
+        mark: of the repository that it was made for, as the host told; empty is not bound yet, and
+            None neither, from before there were marks.
+        bases: the other repositories that were seen through it when it was made.
         licence: of this repository.
         contact: of this repository, for refused customers.
     """
@@ -66,6 +70,8 @@ class TokenGrant:
     access: Access = Access.READ
     limit_package_query: str | None = None
     is_default: bool = False
+    mark: str | None = None
+    bases: Record = frozenset()
     licence: Licence = field(default_factory=Licence)
     contact: str = ""
 

@@ -36,13 +36,14 @@ class TermChanges(TypedDict, total=False):
 class TokenChanges(TermChanges, total=False):
     """Everything that an edit can change, in one step.
 
-    `limit_package_query` and `access` belong to the grant in one repository.
+    `limit_package_query`, `access` and `bases` (names) belong to the grant in one repository.
     """
 
     name: str
     enabled: bool
     limit_package_query: str | None
     access: Access
+    bases: Sequence[str] | None
 
 
 _DEFAULTS: Final[dict[str, Any]] = {

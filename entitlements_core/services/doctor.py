@@ -3,8 +3,8 @@
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.settings import Settings
+from entitlements_core.services.wiring import Core
 from entitlements_core.store.database import Database
 
 __all__ = ["Finding", "Health", "Patient", "examine"]
@@ -27,6 +28,7 @@ __all__ = ["Finding", "Health", "Patient", "examine"]
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _TOLERANCE: Final = timedelta(minutes=5)
 _LITTLE_SPACE: Final = 100_000_000
+_SHOWN: Final = 10
 _WIDEST_V4: Final = 8
 _WIDEST_V6: Final = 16
 _NO_SETTINGS: Final = frozenset({"ENTITLEMENTS_DEBUG"})
@@ -227,6 +229,39 @@ def check_plugins(patient: Patient) -> Iterator[Finding]:
     yield from plugins.checks(patient.settings.home)
 
 
+def check_grants(patient: Patient) -> Iterator[Finding]:
+    """What tokens were made for is still there, and they see all that it inherits from."""
+    core = Core(patient.settings)
+    binding = core.binding
+    with closing(core):
+        core.database.require_current()
+        with core.database.read() as unit:
+            tokens = unit.tokens.living()
+    orphaned: dict[str, list[str]] = {}
+    unseen: dict[tuple[str, str], list[str]] = {}
+    for token in tokens:
+        for grant in token.grants:
+            if binding.is_orphaned(grant, token.user):
+                orphaned.setdefault(grant.repository, []).append(token.identifier)
+                continue
+            for warning in binding.warnings(grant, token.user):
+                unseen.setdefault((grant.repository, warning), []).append(token.identifier)
+    for name, found in sorted(orphaned.items()):
+        yield _warning(
+            "grants",
+            f"{_some(found)} were made for another {name} (or its user), and open nothing.",
+            f"If that of today is meant, run: entitlements token regrant {found[0]}",
+        )
+    for (name, warning), found in sorted(unseen.items()):
+        yield _warning(
+            "grants",
+            f"Through {name}: {warning} That concerns {_some(found)}.",
+            f"To record the bases of now, run: entitlements token regrant --repo {name}",
+        )
+    if not orphaned and not unseen:
+        yield _ok("grants", "Every token opens what it was made for.")
+
+
 CHECKS: Final[Mapping[str, Check]] = {
     "home": check_home,
     "key": check_key,
@@ -238,6 +273,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "directories": check_directories,
     "catalog": check_catalog,
     "settings": check_variables,
+    "grants": check_grants,
     "plugins": check_plugins,
 }
 
@@ -249,6 +285,12 @@ def _store(patient: Patient) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def _some(identifiers: Sequence[str]) -> str:
+    """A few of many tokens, by name."""
+    more = len(identifiers) - _SHOWN
+    return ", ".join(identifiers[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _ok(check: str, detail: str) -> Finding:

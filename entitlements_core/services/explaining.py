@@ -116,7 +116,8 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
         client_known=address is None or _counts(core, token, address, now),
         now=now,
     )
-    denied = [
+    denied = list(_orphaned(core, token, name))
+    denied += [
         _in_words(deny, credential, facts)
         for deny in _refusals(core, question)
         if address is not None or deny.reason not in _OF_ADDRESSES
@@ -128,7 +129,7 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
         at=now,
         reasons=tuple(denied),
         clauses=clauses,
-        warnings=_left_out(credential, address),
+        warnings=(*_left_out(credential, address), *_unseen(core, token, name)),
     )
 
 
@@ -137,6 +138,24 @@ def _left_out(credential: Credential, address: Address | None) -> tuple[str, ...
     if address is not None or not (networks.allow or networks.deny):
         return ()
     return ("The address rules were not looked at, as no address was named.",)
+
+
+def _orphaned(core: "Core", token: Token, repository: str) -> tuple[Deny, ...]:
+    grant = token.grant_in(repository)
+    if grant is None or not core.binding.is_orphaned(grant, token.user):
+        return ()
+    return (
+        Deny(
+            Reason.UNKNOWN_TOKEN,
+            f"The token was made for another {repository}, which is gone",
+            f"If the one of today is meant, run: entitlements token regrant {token.identifier}",
+        ),
+    )
+
+
+def _unseen(core: "Core", token: Token, repository: str) -> tuple[str, ...]:
+    grant = token.grant_in(repository)
+    return () if grant is None else core.binding.warnings(grant, token.user)
 
 
 def _refusals(core: "Core", question: Question) -> Sequence[Deny]:

@@ -5,11 +5,12 @@ raises refuses. No state is kept across requests but what a changed row would no
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from entitlements_core.errors import CredentialInvalid, EntitlementsError
+from entitlements_core.errors import CredentialInvalid, EntitlementsError, StoreError
 from entitlements_core.http import Presented
 from entitlements_core.interfaces import Sealer
 from entitlements_core.plugins import UNAVAILABLE, Plugins
@@ -27,7 +28,13 @@ from entitlements_core.services.outside_facts import Completion, FactSource, com
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
 
-__all__ = ["Delivery", "Gate", "Reader", "Reservation"]
+__all__ = ["Delivery", "Gate", "MarkOf", "Reader", "Reservation"]
+
+MarkOf = Callable[[str, str], str | None]
+"""The mark of a repository (and of a user's account, where one is named) as it is now; empty or
+None where there is none. See the hook ``entitlements_mark``; whatever it raises refuses."""
+Bind = Callable[[str, str, str], str | None]
+"""Binds the grant of a token (its identifier) in a repository to a mark; gives its mark then."""
 
 log: Final = logging.getLogger("entitlements.gate")
 
@@ -99,6 +106,9 @@ class Gate:
         throttle: bounds guessing.
         window: for how long further requests ride on a counted download.
         ipv6_prefix: bits of an IPv6 address that make a client.
+        mark_of: tells which repository has a name now; a grant that was made for another one opens
+            nothing. None where the host's repositories are the store's own.
+        bind: binds a grant that is bound to nothing yet, when it is first used.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names all its parts
@@ -111,7 +121,11 @@ class Gate:
         throttle: Throttle,
         window: timedelta = timedelta(seconds=300),
         ipv6_prefix: int = 64,
+        mark_of: MarkOf | None = None,
+        bind: Bind | None = None,
     ) -> None:
+        self._mark_of = mark_of
+        self._bind = bind
         self._reader = reader
         self._ledger = ledger
         self._sealer = sealer
@@ -138,12 +152,15 @@ class Gate:
             return guess
         try:
             found = self._find(secret, request, now)
+            orphaned = isinstance(found, Credential) and not self._is_bound(
+                found, request.repository
+            )
         except CredentialInvalid:
-            found = None
+            found, orphaned = None, False
         except EntitlementsError as error:
             return _cannot_look_up(error)
         self._settle_guess(guess, request.address, known=found is not None)
-        if found is None:
+        if found is None or orphaned:
             return UNKNOWN
         if isinstance(found, Credential) and found.kind is CredentialKind.USER:
             reads = self._plugins.user_may_read(found.user, request.repository)
@@ -179,10 +196,11 @@ class Gate:
         if isinstance(guess, Deny):
             return guess if only_tokens else UNKNOWN
         try:
-            opened = self._opened(secret, now)
+            named = self._named(secret, now)
+            opened = self._still_bound(secret, named, now)
         except EntitlementsError as error:
             return _cannot_look_up(error)
-        self._settle_guess(guess, address, known=bool(opened), tells=only_tokens)
+        self._settle_guess(guess, address, known=bool(named), tells=only_tokens)
         return opened or UNKNOWN
 
     def decide(self, question: Question) -> Decision:
@@ -282,10 +300,40 @@ class Gate:
         asks = self._plugins.implements("entitlements_find_credential")
         return secrets.may_exist(secret) or asks
 
-    def _opened(self, secret: str, now: datetime) -> tuple[str, ...]:
+    def _named(self, secret: str, now: datetime) -> tuple[str, ...]:
         if not secrets.may_exist(secret):
             return ()
         return self._reader.repositories(self._sealer.digest(secret), now)
+
+    def _still_bound(self, secret: str, names: tuple[str, ...], now: datetime) -> tuple[str, ...]:
+        """Those of the repositories for which the secret's grants were made."""
+        if self._mark_of is None:
+            return names
+        digest = self._sealer.digest(secret)
+        found = [(name, self._reader.find(digest, name, now)) for name in names]
+        return tuple(name for name, one in found if one and self._is_bound(one, name))
+
+    def _is_bound(self, credential: Credential, repository: str) -> bool:
+        """Whether the credential was made for the repository that has this name now.
+
+        Raises:
+            StoreError: when that cannot be found out, or not be kept.
+        """
+        grant = credential.grant_in(repository)
+        if self._mark_of is None or credential.id == 0 or grant is None:
+            return True  # whoever else made it judges it, and so do the checks of the policy
+        try:
+            mark = self._mark_of(repository, credential.user)
+        except Exception as error:
+            raise StoreError(
+                f"The host cannot tell which repository {repository} is: {error}.", "Try again."
+            ) from error
+        if not mark:
+            return False
+        bound = grant.mark
+        if not bound and self._bind is not None:
+            bound = self._bind(credential.identifier, repository, mark)
+        return bound == mark
 
     def _guess(
         self, secret: str, address: Address | None, *, tells: bool = True

@@ -114,6 +114,8 @@ class Issuer:
             access=grant.access,
             limit_package_query=text,
             is_default=grant.is_default,
+            mark=grant.mark,
+            bases=grant.bases,
         )
         return warnings
 

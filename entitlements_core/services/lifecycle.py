@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Final, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock, Sealer
+from entitlements_core.plugins import Plugins
+from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.query.syntax import Node, terms
 from entitlements_core.policy.terms import Terms, checked
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.policy.token_search import parse_token_search
+from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.changes import (
     TermChanges,
     TokenChanges,
@@ -62,6 +65,7 @@ class Lifecycle:
         seal_secrets: keep secrets encrypted, so that they can be shown again.
         reserved: path words that a custom secret may not be, beside the product's own.
         parse: reads a restriction; the default knows only the fields that need no plugin.
+        binding: asks the host what a grant is made for; by default there is none to ask.
     """
 
     def __init__(  # noqa: PLR0913 - a composition root names its parts
@@ -75,10 +79,12 @@ class Lifecycle:
         seal_secrets: bool = True,
         reserved: Sequence[str] = (),
         parse: Callable[[str], PackageQuery] = PackageQuery.parse,
+        binding: HostBinding | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._quota = quota
+        self._binding = binding or HostBinding(Plugins(discover=False))
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
         self._issuer = Issuer(
             sealer=sealer, seal_secrets=seal_secrets, reserved=reserved, parse=parse
@@ -98,7 +104,8 @@ class Lifecycle:
 
         Args:
             name: of the customer.
-            grants: one for each repository; only its name, access and restriction are read.
+            grants: one for each repository; only its name, access and restriction are read, and
+                the names of bases that it is to see beside those that the repository has now.
             actor: who asks.
             secret: a custom one, or None to let one be generated.
             enabled: whether it opens anything yet.
@@ -115,7 +122,11 @@ class Lifecycle:
         draft = Draft(
             terms=changed_terms(Terms(name=name, owner=owner), owner, changes),
             grants=tuple(
-                replace(grant, access=checked_access(grant.access), is_default=False)
+                replace(
+                    self._binding.bound(grant),
+                    access=checked_access(grant.access),
+                    is_default=False,
+                )
                 for grant in grants
             ),
             state=State.ENABLED if enabled else State.DISABLED,
@@ -191,8 +202,8 @@ class Lifecycle:
         Args:
             identifier: of the token.
             actor: who asks.
-            repository: where `limit_package_query` and `access` apply; needless for a token that
-                opens a single one.
+            repository: where `limit_package_query`, `access` and `bases` apply; needless for a
+                token that opens a single one.
             changes: None clears a field.
 
         Raises:
@@ -200,13 +211,14 @@ class Lifecycle:
             Refused: when it is a user's or deleted, or the quota is reached.
             InvalidValue: when a field does not fit.
         """
+        bases = self._binding.record(changes.get("bases") or ())
         with self._operations.begin(actor) as operation:
             before = operation.unit.tokens.get(identifier, repository)
             _require_editable(before)
             owner = before.grants[0].repository.partition("/")[0]
             after = checked(changed_terms(before.terms, owner, changes))
             operation.unit.tokens.save(identifier, after, at=operation.now, by=operation.actor)
-            warnings = self._edit_grant(operation, before, repository, changes)
+            warnings = self._edit_grant(operation, before, repository, changes, bases)
             if "enabled" in changes:
                 _switch(operation, before, State.ENABLED if changes["enabled"] else State.DISABLED)
             check_quota_of_change(operation, before, self._quota)
@@ -286,6 +298,7 @@ class Lifecycle:
             Conflict: when another token uses one of its secrets in that repository.
             Refused: when it is deleted, a user's, or the default token of another repository.
         """
+        bound = self._binding.bound(grant)
         with self._operations.begin(actor) as operation:
             before = operation.unit.tokens.get(identifier)
             _require_editable(before)
@@ -296,7 +309,7 @@ class Lifecycle:
                     "Create a token of its own for several repositories.",
                 )
             kept = replace(
-                grant,
+                bound,
                 access=checked_access(grant.access),
                 is_default=there is not None and there.is_default,
             )
@@ -338,9 +351,14 @@ class Lifecycle:
             return operation.record_token(action, before, identifier)
 
     def _edit_grant(
-        self, operation: Operation, token: Token, repository: str, changes: TokenChanges
+        self,
+        operation: Operation,
+        token: Token,
+        repository: str,
+        changes: TokenChanges,
+        bases: Record,
     ) -> tuple[str, ...]:
-        if not {"limit_package_query", "access"} & changes.keys():
+        if not {"limit_package_query", "access", "bases"} & changes.keys():
             return ()
         grant = token.grant_in(repository or token.grants[0].repository)
         if grant is None or (not repository and len(token.grants) > 1):
@@ -351,7 +369,12 @@ class Lifecycle:
             )
         text = changes.get("limit_package_query", grant.limit_package_query)
         access = checked_access(changes.get("access", grant.access))
-        changed = replace(grant, limit_package_query=text, access=access)
+        changed = replace(
+            grant,
+            limit_package_query=text,
+            access=access,
+            bases=bases if "bases" in changes else grant.bases,
+        )
         return self._issuer.open(operation, token.identifier, changed)
 
 

@@ -12,7 +12,7 @@ from entitlements_core.interfaces import Clock
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.events import TokenChange
 from entitlements_core.policy.terms import Terms, check_text
-from entitlements_core.policy.token import Token
+from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.store.records import AuditEntry
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
@@ -162,6 +162,7 @@ def recorded_facts(token: Token) -> dict[str, object]:
         grant.repository: {
             "access": grant.access.value,
             "limit_package_query": grant.limit_package_query,
+            **_binding(grant),
         }
         for grant in token.grants
     }
@@ -171,6 +172,15 @@ def recorded_facts(token: Token) -> dict[str, object]:
         "user": token.user,
         "grants": grants,
     }
+
+
+def _binding(grant: TokenGrant) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    if grant.mark:
+        facts["mark"] = grant.mark
+    if grant.bases:
+        facts["bases"] = sorted(name for name, _ in grant.bases)
+    return facts
 
 
 def _plain(value: object) -> object:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock, Sealer
+from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.secret import RESERVED
 from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
+from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.issuing import Draft, Issued, Issuer
 from entitlements_core.services.operation import ChangeObserver, Operation, Operations
 from entitlements_core.store.records import Repository
@@ -97,6 +99,7 @@ class RepositoryService:
         on_change: told of every change of a token.
         seal_secrets: keep the default token's secret so that it can be shown.
         parse: reads a restriction.
+        binding: asks the host what a grant is made for; by default there is none to ask.
     """
 
     def __init__(  # noqa: PLR0913 - a composition root names its parts
@@ -108,7 +111,9 @@ class RepositoryService:
         on_change: ChangeObserver | None = None,
         seal_secrets: bool = True,
         parse: Callable[[str], PackageQuery] = PackageQuery.parse,
+        binding: HostBinding | None = None,
     ) -> None:
+        self._binding = binding or HostBinding(Plugins(discover=False))
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
         self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets, parse=parse)
         self._unusable: set[str] = set()
@@ -129,12 +134,13 @@ class RepositoryService:
             Refused: when a licence is to be enforced: its text can only be added afterwards.
         """
         check_repository_name(name)
+        grant = self._binding.bound(TokenGrant(repository=name)) if default_token else None
         with self._operations.begin(actor) as operation:
             repository = _edited(_new(operation, name), fields)
             if repository.enforce_eula:
                 raise _no_licence(name)
             _add(operation, repository)
-            issued = self._default_token(operation, repository) if default_token else None
+            issued = None if grant is None else self._default_token(operation, repository, grant)
             return AddedRepository(
                 repository=operation.unit.repositories.get(name), default_token=issued
             )
@@ -245,10 +251,12 @@ class RepositoryService:
             return False
         return True
 
-    def _default_token(self, operation: Operation, repository: Repository) -> Issued:
+    def _default_token(
+        self, operation: Operation, repository: Repository, grant: TokenGrant
+    ) -> Issued:
         draft = Draft(
             terms=Terms(name=DEFAULT_TOKEN, owner=repository.owner),
-            grants=(TokenGrant(repository=repository.name, is_default=True),),
+            grants=(replace(grant, is_default=True),),
             kind=CredentialKind.DEFAULT,
         )
         return self._issuer.issue(operation, draft)

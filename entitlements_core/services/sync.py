@@ -13,15 +13,17 @@ A token that opens source and destination both is the same token on both sides; 
 of the destination that opens further repositories loses only this one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.interfaces import Clock
+from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
+from entitlements_core.services.binding import NOTHING, HostBinding
 from entitlements_core.services.issuing import new_identifier
 from entitlements_core.services.operation import ChangeObserver, Operation, Operations
 from entitlements_core.services.quota import check_quota
@@ -82,6 +84,7 @@ class Sync:
         clock: tells the time.
         on_change: told of every change after it was stored; it cannot break anything.
         quota: how many active tokens an owner may have; None is no quota.
+        binding: asks the host what a grant is made for; by default there is none to ask.
     """
 
     def __init__(
@@ -91,8 +94,10 @@ class Sync:
         clock: Clock,
         on_change: ChangeObserver | None = None,
         quota: int | None = None,
+        binding: HostBinding | None = None,
     ) -> None:
         self._database = database
+        self._binding = binding or HostBinding(Plugins(discover=False))
         self._quota = quota
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
 
@@ -125,12 +130,13 @@ class Sync:
         if dry_run:
             with self._database.read() as unit:
                 return _plan(unit, source, destination, mode).difference()
+        bound = self._bound(source, destination)
         with self._operations.begin(actor) as operation:
             unit = operation.unit
             plan = _plan(unit, source, destination, mode)
             owner = destination.partition("/")[0]
             active = unit.tokens.count_active(owner)
-            _Copying(operation, source, destination).run(plan, mode)
+            _Copying(operation, source, destination, bound).run(plan, mode)
             if unit.tokens.count_active(owner) > active:
                 check_quota(operation, owner, self._quota)
             difference = plan.difference(unit.tokens.living_in(destination))
@@ -141,14 +147,37 @@ class Sync:
             )
             return difference
 
+    def _bound(self, source: str, destination: str) -> dict[str, TokenGrant]:
+        """What each token of the source is bound to in the destination, by its identifier."""
+        with self._database.read() as unit:
+            tokens = unit.tokens.living_in(source)
+        by_user = {
+            user: self._binding.bound(TokenGrant(repository=destination), user)
+            for user in {token.user for token in tokens}
+        }
+        bound = {}
+        for token in tokens:
+            grant = token.grant_in(source) or TokenGrant(repository=source)
+            # A copy of what is orphaned must not come alive.
+            lost = self._binding.is_orphaned(grant, token.user)
+            bound[token.identifier] = (
+                TokenGrant(repository=destination, mark=NOTHING) if lost else by_user[token.user]
+            )
+        return bound
+
 
 @dataclass(frozen=True, slots=True)
 class _Copying:
-    """The changes of one sync."""
+    """The changes of one sync.
+
+    Attributes:
+        bound: what each token of the source is bound to in the destination, by its identifier.
+    """
 
     operation: Operation
     source: str
     destination: str
+    bound: Mapping[str, TokenGrant]
 
     def run(self, plan: _Plan, mode: Mode) -> None:
         if mode == "merge":
@@ -224,12 +253,15 @@ class _Copying:
 
     def _grant_like(self, token: Token, identifier: str, *, is_default: bool) -> None:
         grant = token.grant_in(self.source) or TokenGrant(repository=self.source)
+        bound = self.bound.get(token.identifier) or TokenGrant(repository=self.destination)
         self.operation.unit.tokens.set_grant(
             identifier,
             self.destination,
             access=grant.access,
             limit_package_query=grant.limit_package_query,
             is_default=is_default,
+            mark=bound.mark,
+            bases=bound.bases,
         )
 
     def _secrets_like(self, token: Token, identifier: str) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock, Sealer
+from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
+from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.issuing import Draft, Issued, Issuer
 from entitlements_core.services.operation import ChangeObserver, Operations
 
@@ -35,6 +37,7 @@ class UserTokens:
         user_may_read: asks the host. It is called outside of any transaction.
         on_change: told of every change after it was stored; it cannot break anything.
         seal_secrets: keep secrets encrypted, so that a user can be shown the same one again.
+        binding: asks the host what a token is made for; by default there is none to ask.
     """
 
     def __init__(  # noqa: PLR0913 - a composition root names its parts
@@ -46,8 +49,10 @@ class UserTokens:
         user_may_read: UserMayRead,
         on_change: ChangeObserver | None = None,
         seal_secrets: bool = True,
+        binding: HostBinding | None = None,
     ) -> None:
         self._database = database
+        self._binding = binding or HostBinding(Plugins(discover=False))
         self._may_read = user_may_read
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
         self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets)
@@ -55,7 +60,8 @@ class UserTokens:
     def get(self, user: str, repository: str, *, actor: str = "") -> Issued:
         """The token of `user` for `repository`; made when there is none.
 
-        A token that the vendor disabled is given as it is. The secret is None where secrets are
+        A token that the vendor disabled is given as it is; one that was made for an earlier account
+        of this name, or an earlier repository, is not given. The secret is None where secrets are
         not kept and the token was there before: a refresh makes a new one.
 
         Args:
@@ -84,14 +90,15 @@ class UserTokens:
                 f"The user {user!r} may not read {repository}, as far as this server can tell.",
                 "Ask an administrator for permission to read it.",
             )
+        grant = self._binding.bound(TokenGrant(repository=repository), user)
         with self._database.read() as unit:
-            found = self._existing(unit, user, repository)
-        return found or self._make(user, repository, actor or user)
+            found = self._existing(unit, user, grant)
+        return found or self._make(user, grant, actor or user)
 
     def cleanup(
         self, *, actor: str, repository: str = "", dry_run: bool = True
     ) -> tuple[Token, ...]:
-        """Delete the user tokens whose user may no longer read their repository.
+        """Delete the user tokens whose user may no longer read their repository, or is another one.
 
         They open nothing any more, so this only tidies up. Where the host cannot tell, a token is
         kept: deletion is final, and the host may only be unwell.
@@ -123,24 +130,34 @@ class UserTokens:
             return tuple(deleted)
 
     def _lost(self, token: Token) -> bool:
-        answers = [self._may_read(token.user, grant.repository) for grant in token.grants]
-        return all(answer is False for answer in answers)
+        return all(
+            self._may_read(token.user, grant.repository) is False
+            or self._binding.is_orphaned(grant, token.user)
+            for grant in token.grants
+        )
 
-    def _existing(self, unit: "Unit", user: str, repository: str) -> Issued | None:
-        token = unit.tokens.of_user(user, repository)
+    def _existing(self, unit: "Unit", user: str, grant: TokenGrant) -> Issued | None:
+        tokens = unit.tokens.of_user(user, grant.repository)
+        token = next((one for one in tokens if _is_bound_alike(one, grant)), None)
         if token is None:
             return None
         secret = self._issuer.unsealed(unit.secrets.sealed(token.identifier))
         return Issued(token=token, secret=secret)
 
-    def _make(self, user: str, repository: str, actor: str) -> Issued:
+    def _make(self, user: str, grant: TokenGrant, actor: str) -> Issued:
         draft = Draft(
-            terms=Terms(name=user, owner=repository.partition("/")[0]),
-            grants=(TokenGrant(repository=repository),),
+            terms=Terms(name=user, owner=grant.repository.partition("/")[0]),
+            grants=(grant,),
             kind=CredentialKind.USER,
             user=user,
         )
         with self._operations.begin(actor) as operation:
             # The same user may have asked twice at once.
-            found = self._existing(operation.unit, user, repository)
+            found = self._existing(operation.unit, user, grant)
             return found or self._issuer.issue(operation, draft)
+
+
+def _is_bound_alike(token: Token, grant: TokenGrant) -> bool:
+    """Whether a token is of the repository and the account that are there now, as far as known."""
+    found = token.grant_in(grant.repository)
+    return found is not None and (not found.mark or not grant.mark or found.mark == grant.mark)

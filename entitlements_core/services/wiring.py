@@ -15,8 +15,9 @@ from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.services import clock
+from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.client_addresses import ClientAddresses
-from entitlements_core.services.gate import Gate
+from entitlements_core.services.gate import Gate, MarkOf
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.throttle import Throttle
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from entitlements_core.services.eulas import EulaService
     from entitlements_core.services.lifecycle import Lifecycle
     from entitlements_core.services.package_tags import PackageTags
+    from entitlements_core.services.regranting import Regranting
     from entitlements_core.services.reports import Reports
     from entitlements_core.services.repositories import RepositoryService
     from entitlements_core.services.rotation import Rotation
@@ -47,15 +49,22 @@ class Core:
         settings: of this server.
         plugins: the registered ones; those of the entry-point group by default.
         clock: tells the time.
+        mark_of: the host, whose requests are let in here, tells which repository has a name now.
 
     Raises:
         ConfigurationError: when the store's URL names no database that can be spoken to.
     """
 
     def __init__(
-        self, settings: Settings, *, plugins: Plugins | None = None, clock: Clock = clock.now
+        self,
+        settings: Settings,
+        *,
+        plugins: Plugins | None = None,
+        clock: Clock = clock.now,
+        mark_of: MarkOf | None = None,
     ) -> None:
         self.settings = settings
+        self._mark_of = mark_of
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
         self.plugins.opened(settings.home)
@@ -74,6 +83,7 @@ class Core:
         create: bool = False,
         plugins: Plugins | None = None,
         clock: Clock = clock.now,
+        mark_of: MarkOf | None = None,
     ) -> Core:
         """The services of an existing store, or of a new one.
 
@@ -83,13 +93,14 @@ class Core:
                 A store that has lost its key is never given a new one.
             plugins: the registered ones; those of the entry-point group by default.
             clock: tells the time.
+            mark_of: see the class.
 
         Raises:
             KeyFileError: when the key is missing, or not the one that the store was made with.
             StoreError: when the store is missing, older or newer than this code, or out of reach.
             PluginError: when a plugin does not fit.
         """
-        core = cls(settings, plugins=plugins, clock=clock)
+        core = cls(settings, plugins=plugins, clock=clock, mark_of=mark_of)
         if create:
             core.create()
         require_current(core.address)
@@ -135,6 +146,8 @@ class Core:
             throttle=Throttle(guesses_per_minute=settings.guesses_per_minute),
             window=settings.window,
             ipv6_prefix=settings.ipv6_prefix,
+            mark_of=self._mark_of,
+            bind=self._bind,
         )
 
     @cached_property
@@ -171,6 +184,7 @@ class Core:
             quota=self.settings.token_quota,
             seal_secrets=self.settings.seal_secrets,
             parse=self.parse_query,
+            binding=self.binding,
         )
 
     @cached_property
@@ -200,6 +214,7 @@ class Core:
             on_change=self.plugins.token_changed,
             seal_secrets=self.settings.seal_secrets,
             parse=self.parse_query,
+            binding=self.binding,
         )
 
     @cached_property
@@ -212,6 +227,7 @@ class Core:
             clock=self.clock,
             on_change=self.plugins.token_changed,
             quota=self.settings.token_quota,
+            binding=self.binding,
         )
 
     @cached_property
@@ -228,6 +244,24 @@ class Core:
             user_may_read=self.plugins.user_permission,
             on_change=self.plugins.token_changed,
             seal_secrets=self.settings.seal_secrets,
+            binding=self.binding,
+        )
+
+    @cached_property
+    def binding(self) -> HostBinding:
+        """What grants are bound to."""
+        return HostBinding(self.plugins)
+
+    @cached_property
+    def regranting(self) -> Regranting:
+        """Grants made anew, for repositories that were."""
+        from entitlements_core.services.regranting import Regranting  # noqa: PLC0415 - see above
+
+        return Regranting(
+            database=self.database,
+            clock=self.clock,
+            binding=self.binding,
+            on_change=self.plugins.token_changed,
         )
 
     @cached_property
@@ -266,6 +300,9 @@ class Core:
     @cached_property
     def _parse(self) -> partial[PackageQuery]:
         return partial(PackageQuery.parse, extra_fields=tuple(self.plugins.query_fields()))
+
+    def _bind(self, identifier: str, repository: str, mark: str) -> str | None:
+        return self.regranting.bind(identifier, repository, mark, actor="host")
 
     def _ledger_driver(self) -> LedgerDriver:
         url = self.settings.url

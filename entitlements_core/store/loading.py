@@ -147,6 +147,8 @@ def _read_grants(
                 access=Access(grant.access),
                 limit_package_query=grant.limit_package_query,
                 is_default=grant.is_default,
+                mark=grant.mark,
+                bases=frozenset(grant.bases.items()),
                 licence=replace(licence, enforced=repository.enforce_eula),
                 contact=repository.contact,
             )

@@ -148,6 +148,11 @@ class GrantRow(SQLModel, table=True):
     limit_package_query: str | None = None
     is_default: bool = False
     """The repository's default token, at most one each; it can be disabled, not deleted."""
+    mark: str | None = None
+    """What the host called the repository (and the account of a user token) when it was granted;
+    empty where it could not tell, NULL from before there were marks."""
+    bases: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    """Name and mark of the repositories that were seen through this one then."""
 
 
 class PackageTagRow(SQLModel, table=True):

@@ -48,7 +48,7 @@ _COLUMNS: Final = """
     t.limit_num_downloads, t.limit_num_clients, t.limit_bandwidth, t.limit_bandwidth_unit,
     t.limit_date_range_from, t.limit_date_range_to, t.updates_until,
     CAST(t.allow_networks AS TEXT), CAST(t.deny_networks AS TEXT),
-    g.access, g.limit_package_query, r.owner, r.slug, r.contact,
+    g.access, g.limit_package_query, g.mark, CAST(g.bases AS TEXT), r.owner, r.slug, r.contact,
     CASE WHEN t.eula_required AND r.enforce_eula THEN COALESCE((
         SELECT CASE WHEN a.eula_id IS NULL THEN e.identifier ELSE '' END
         FROM eulas e LEFT JOIN eula_acceptances a ON a.eula_id = e.id AND a.token_id = t.id
@@ -297,6 +297,8 @@ def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credentia
         deny,
         access,
         query,
+        mark,
+        bases,
         owner,
         slug,
         contact,
@@ -306,6 +308,8 @@ def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credentia
         repository=f"{owner}/{slug}",
         access=Access(access),
         restriction=None if query is None else parsed(query),
+        mark=mark,
+        bases=frozenset(json.loads(bases).items()),
     )
     return Credential(
         id=number,

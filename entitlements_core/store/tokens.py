@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, case, delete, func, literal, type_coerce, upd
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import NotFound
+from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token
@@ -67,8 +68,8 @@ class Tokens:
         )
         return load(self.session, list(self.session.exec(query)))
 
-    def of_user(self, user: str, repository: str) -> Token | None:
-        """The user token of `user` that opens `repository` and is not deleted."""
+    def of_user(self, user: str, repository: str) -> tuple[Token, ...]:
+        """The user tokens of `user` that open `repository` and are not deleted, oldest first."""
         query = (
             select(TokenRow)
             .join(GrantRow, col(GrantRow.token_id) == col(TokenRow.id))
@@ -80,8 +81,7 @@ class Tokens:
             )
             .order_by(col(TokenRow.id))
         )
-        row = self.session.exec(query.limit(1)).first()
-        return None if row is None else load(self.session, [row])[0]
+        return load(self.session, list(self.session.exec(query)))
 
     def user_tokens(self, repository: str = "") -> tuple[Token, ...]:
         """All user tokens that are not deleted, in `repository` or everywhere."""
@@ -158,7 +158,7 @@ class Tokens:
         self._touch(self.row(identifier), at, by)
         self.session.flush()
 
-    def set_grant(
+    def set_grant(  # noqa: PLR0913 - the facts of a row, all named
         self,
         identifier: str,
         repository: str,
@@ -166,6 +166,8 @@ class Tokens:
         access: Access = Access.READ,
         limit_package_query: str | None = None,
         is_default: bool = False,
+        mark: str | None = None,
+        bases: Record = frozenset(),
     ) -> None:
         """Make or replace what the token opens in `repository`.
 
@@ -180,9 +182,28 @@ class Tokens:
                 access=access,
                 limit_package_query=limit_package_query,
                 is_default=is_default,
+                mark=mark,
+                bases=dict(sorted(bases)),
             )
         )
         self.session.flush()
+
+    def unbound(self) -> tuple[Token, ...]:
+        """The tokens that are not deleted and have a grant that is not bound, oldest first."""
+        unmarked = select(GrantRow.token_id).where(
+            col(GrantRow.mark).is_(None) | (col(GrantRow.mark) == "")
+        )
+        query = (
+            select(TokenRow)
+            .where(col(TokenRow.id).in_(unmarked), TokenRow.state != State.DELETED)
+            .order_by(col(TokenRow.id))
+        )
+        return load(self.session, list(self.session.exec(query)))
+
+    def living(self) -> tuple[Token, ...]:
+        """The tokens that are not deleted, oldest first."""
+        query = select(TokenRow).where(TokenRow.state != State.DELETED).order_by(col(TokenRow.id))
+        return load(self.session, list(self.session.exec(query)))
 
     def drop_grant(self, identifier: str, repository: str) -> None:
         """Close `repository` to the token; its secrets there are dropped by `Secrets`."""

@@ -12,7 +12,7 @@ from entitlements_core.store.failures import DatabaseNewer, DatabaseOlder, failu
 
 __all__ = ["HEAD", "KNOWN", "require_current", "stored_revision"]
 
-KNOWN: Final = ("0001", "0002")
+KNOWN: Final = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first; a test compares it with the migrations."""
 HEAD: Final = KNOWN[-1]
 

@@ -33,7 +33,8 @@ COMMANDS = dict(commands())
 WANTED = """
     init; repo add; repo list; repo show; repo edit; repo remove; token create; token list;
     token show; token edit; token set; token refresh; token reset; token enable; token disable;
-    token delete; token sync; token cleanup; token grant; token revoke; token clients; explain;
+    token delete; token sync; token cleanup; token grant; token regrant; token revoke;
+    token clients; explain;
     preview; snippets; usage; audit; serve; index; db upgrade; db current; db check; doctor;
     eula add; eula list; eula show; eula accept; package tag; package untag; package tags;
     package list; user-token get

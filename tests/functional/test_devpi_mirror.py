@@ -57,6 +57,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         server.index("acme/them", **mirror, acl_pkg_read=["acme"])
         server.index("acme/linked", **mirror, mirror_use_external_urls=True)
         server.index(INDEX, bases=["acme/them"], acl_pkg_read=["acme"])
+        # The token is older than the index: which bases it sees is said by command.
+        ended = vendor.entitlements("token", "regrant", token.token.identifier)
+        assert ended.status == 0, ended.text
         server.upload(INDEX, own)
         yield Shop(vendor, upstream, server, token)
 

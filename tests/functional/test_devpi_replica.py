@@ -155,3 +155,37 @@ def test_what_was_fetched_once_is_served_by_the_replica_itself_and_counted(shop:
     assert first.content == second.content
     assert shop.primary.log.count(WHEEL) == asked
     assert shop.vendor.downloads(token, NOW) == 2
+
+
+def test_an_index_or_base_is_the_same_one_on_both(shop: Shop) -> None:
+    """By devpi's own history, which the replica has from its primary."""
+    primary, again, base = shop.primary, "acme/again", "acme/shared"
+    servers = (shop.primary, shop.replica)
+    primary.index(base, bases=[], acl_pkg_read=["acme"])
+    primary.upload(base, build_wheel(shop.vendor.root / "shared", "lab-shared", "1.0"))
+
+    def statuses(secret: str) -> list[list[int]]:
+        shop.replica.await_serial(primary.serial())
+        pages = [f"/+t/{secret}/{again}/+simple/{project}" for project in ("", "lab-shared/")]
+        return [[server.get(page).status_code for page in pages] for server in servers]
+
+    def made() -> None:
+        primary.index(again, bases=[base], acl_pkg_read=["acme"])
+        shop.replica.await_serial(primary.serial())
+
+    made()
+    # Nobody who makes this token can ask devpi-server: it is bound by the first use, here that of
+    # the replica, and sees no closed base.
+    token = shop.vendor.token("bound", repositories=(again,))
+    assert shop.replica.get(f"/+t/{token.secret}/{again}/+simple/").status_code == 200
+    assert statuses(token.secret or "") == [[200, 404]] * 2
+    assert primary.request("DELETE", f"/{again}", "acme").status_code == 201
+    assert statuses(token.secret or "") == [[410, 410]] * 2
+    made()
+    assert statuses(token.secret or "") == [[410, 410]] * 2
+
+    # A command on the primary's machine grants it anew, with the base.
+    store = ("--database-url", str(shop.vendor.settings["database_url"]))
+    ended = shop.vendor.entitlements(*store, "token", "regrant", token.token.identifier)
+    assert ended.status == 0, ended.text
+    assert statuses(token.secret or "") == [[200, 200]] * 2

@@ -719,3 +719,85 @@ def test_facts_that_nobody_asks_for_are_not_read() -> None:
     for query in ("name:^foo$", "tag:^latest$"):
         assert found.gate.facts(credential(query), REPOSITORY, facts) is facts
     assert shown(found.gate.view(credential(), REPOSITORY, NOW), facts)
+
+
+# Which repository has a name now.
+
+
+@dataclass
+class Marks:
+    """A host that tells the marks of its repositories, or fails."""
+
+    marks: dict[str, str | None] = field(default_factory=dict)
+    bound: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def of(self, repository: str, user: str) -> str | None:
+        if repository not in self.marks:
+            raise ZeroDivisionError
+        mark = self.marks[repository]
+        return f"{mark}-{user}" if user and mark else mark
+
+    def bind(self, identifier: str, repository: str, mark: str) -> str | None:
+        self.bound.append((identifier, repository, mark))
+        return None if mark == "gone" else mark
+
+
+@pytest.mark.parametrize(
+    ("made_for", "there", "user", "reason"),
+    [
+        ("1", "1", "", None),
+        ("1", "2", "", Reason.UNKNOWN_TOKEN),
+        ("1", "", "", Reason.UNKNOWN_TOKEN),
+        ("1", None, "", Reason.UNKNOWN_TOKEN),
+        ("", "", "", Reason.UNKNOWN_TOKEN),
+        ("", "1", "", None),
+        ("-", "1", "", Reason.UNKNOWN_TOKEN),
+        ("-", "", "", Reason.UNKNOWN_TOKEN),
+        (None, "1", "", None),
+        (None, "", "", Reason.UNKNOWN_TOKEN),
+        (None, "gone", "", Reason.UNKNOWN_TOKEN),
+        ("1-ann", "1", "ann", None),
+        ("1-ann", "1", "bob", Reason.UNKNOWN_TOKEN),
+    ],
+)
+def test_a_grant_opens_only_what_it_was_made_for(
+    made_for: str | None, there: str | None, user: str, reason: Reason | None
+) -> None:
+    kind = CredentialKind.USER if user else CredentialKind.STANDARD
+    grants = (Grant(repository=REPOSITORY, mark=made_for),)
+    marks = Marks({REPOSITORY: there})
+    found = setup(
+        whose=credential(grants=grants, kind=kind, user=user), mark_of=marks.of, bind=marks.bind
+    )
+    answer = found.gate.authenticate(presented(), CONTEXT, NOW)
+    opened = found.gate.repositories(presented(), None, NOW, only_tokens=False)
+    if reason is None:
+        assert isinstance(answer, Credential)
+        assert opened == (REPOSITORY,)
+    else:
+        assert isinstance(answer, Deny)
+        assert answer.reason is reason
+        assert isinstance(opened, Deny)
+        assert opened.reason is reason
+    assert bool(marks.bound) is (not made_for and bool(there))
+    assert not found.misses  # it is no guess
+
+
+def test_a_host_that_cannot_tell_is_unavailable() -> None:
+    grants = (Grant(repository=REPOSITORY, mark="1"),)
+    found = setup(whose=credential(grants=grants), mark_of=Marks().of)
+    for answer in (
+        found.gate.authenticate(presented(), CONTEXT, NOW),
+        found.gate.repositories(presented(), None, NOW),
+    ):
+        assert isinstance(answer, Deny)
+        assert answer.reason is Reason.VALIDATION_UNAVAILABLE
+
+
+def test_what_nobody_binds_stays_closed_and_others_judge_their_own() -> None:
+    marks = Marks({REPOSITORY: "1"})
+    found = setup(whose=credential(grants=(Grant(repository=REPOSITORY),)), mark_of=marks.of)
+    assert isinstance(found.gate.authenticate(presented(), CONTEXT, NOW), Deny)
+    foreign = replace(credential(grants=(Grant(repository=REPOSITORY),)), id=0)
+    found = setup(Source(foreign), mark_of=marks.of)
+    assert isinstance(found.gate.authenticate(presented(), CONTEXT, NOW), Credential)

@@ -60,15 +60,14 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(empty_url: str) -> No
     from entitlements_core.store import migrate
 
     database = Database(empty_url)
-    if database.address.is_sqlite:
-        migrate._prepare_sqlite(database.address)
-    with database.begin() as unit:
-        command.upgrade(migrate._config(unit.session.connection()), "0001")
-    assert database.current() == "0001"
-    with pytest.raises(DatabaseOlder, match="schema 0001, not 0002"):
-        database.require_current()
+    database.upgrade()
     add_repository(database, contact="help@acme.example")
     number = add_token(database, digest=b"d" * 32, query="name:^demo$")
+    with database.begin() as unit:
+        command.downgrade(migrate._config(unit.session.connection()), "0001")
+    assert database.current() == "0001"
+    with pytest.raises(DatabaseOlder, match=f"schema 0001, not {HEAD}"):
+        database.require_current()
 
     database.upgrade()
 
@@ -78,6 +77,9 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(empty_url: str) -> No
         assert unit.repositories.get(REPOSITORY).contact == "help@acme.example"
         assert unit.tokens.row("abcdefghijkl").id == number
         assert len(unit.secrets.living("abcdefghijkl")) == 1
+        [grant] = unit.tokens.get("abcdefghijkl").grants
+        assert grant.mark is None  # bound to nothing yet
+        assert grant.bases == frozenset()
         assert unit.package_tags.all(REPOSITORY) == ()
         unit.package_tags.put(REPOSITORY, Package.parse("demo==1.0"), ["stable"])
     assert rows(database, "SELECT project, version, tag FROM package_tags") == [

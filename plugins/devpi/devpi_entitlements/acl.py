@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 from devpi_server.config import hookimpl
 
 from devpi_entitlements.access import ACL_KEY, default_acl
 
-__all__ = ["AclHooks"]
+__all__ = ["AclHooks", "inheriting_only"]
 
 Given = Any
 """Whatever devpi-server passes; it has no types."""
+
+_ONLY: Final[ContextVar[frozenset[str] | None]] = ContextVar("bases", default=None)
+
+
+@contextmanager
+def inheriting_only(bases: frozenset[str] | None) -> Iterator[None]:
+    """Let every index inherit from these alone, in this thread; None is from all it names."""
+    before = _ONLY.set(bases)
+    try:
+        yield
+    finally:
+        _ONLY.reset(before)
 
 
 class AclHooks:
@@ -27,3 +42,9 @@ class AclHooks:
         """``acl_pkg_read``, where it is set."""
         acl = ixconfig.get(ACL_KEY)
         return None if acl is None else set(acl)
+
+    @hookimpl
+    def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:  # noqa: ARG002 - of the hook
+        """See `inheriting_only`."""
+        only = _ONLY.get()
+        return None if only is None or base_stage.name in only else True

@@ -67,7 +67,7 @@ def admit_file(site: Site, visitor: Visitor, stage: Stage | None, path: str) -> 
         path: ``user/index/+f/…/filename``, or with ``.metadata`` behind it.
     """
     refusal: Deny = UNKNOWN
-    for repository in _repositories(site, visitor, stage):
+    for repository in _repositories(site, visitor, _index_of(path)):
         if isinstance(repository, Deny):
             return repository
         found = _admit_in(site, visitor, repository, stage, path)
@@ -79,22 +79,30 @@ def admit_file(site: Site, visitor: Visitor, stage: Stage | None, path: str) -> 
     return refusal
 
 
-def _repositories(site: Site, visitor: Visitor, stage: Stage | None) -> Iterator[str | Deny]:
-    name = "" if stage is None else stage.name
+def _index_of(path: str) -> str:
+    return "/".join(path.split("/", 2)[:2])
+
+
+def _repositories(site: Site, visitor: Visitor, name: str) -> Iterator[str | Deny]:
+    """Where a file of the index `name` may be found, whether or not there is such an index."""
     opened = opened_by(site, visitor)
     if isinstance(opened, Deny):
-        yield name if name and _asks_others(site) else opened
+        yield name if _asks_others(site) else opened
         return
     if name in opened:
         yield name
-    inheriting = [other for other in opened if other != name and _inherits(site, other, name)]
+    others = [other for other in opened if other != name]
+    inheriting = [other for other in others if _inherits(site, visitor, other, name)]
     yield from inheriting
     if name not in opened and not inheriting:
-        # Known, but not here: as unknown as any other secret, or as any other name.
-        yield UNKNOWN if name else NOT_FOUND
+        yield UNKNOWN  # known, but not here: as unknown as any other secret
 
 
-def _inherits(site: Site, repository: str, base: str) -> bool:
+def _inherits(site: Site, visitor: Visitor, repository: str, base: str) -> bool:
+    """Whether a visitor may see `base` through `repository`; refused there, it is asked again."""
+    seen = see(site, visitor, repository)
+    if isinstance(seen, Deny):
+        return seen.reason is Reason.VALIDATION_UNAVAILABLE
     found = site.xom.model.getstage(repository)
     return found is not None and base in {stage.name for stage in found.sro()}
 
@@ -129,7 +137,7 @@ def _admit_in(
 
 def file_key(seen: Seen, path: str) -> Hashable | None:
     """Under which a file may be remembered: whoever has this key sees it alike at one serial."""
-    return None if seen.view.key is None else (seen.repository, path, seen.view.key)
+    return None if seen.key is None else (seen.repository, path, seen.key)
 
 
 def _file_key(site: Site, seen: Seen, path: str) -> Hashable | None:
@@ -145,6 +153,9 @@ def _asks_others(site: Site) -> bool:
 
 def see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
     """Who the visitor is in a repository, and what is to be shown; nothing is decided yet."""
+    known = visitor.known.get(repository)
+    if known is not None:
+        return known
     opened = opened_by(site, visitor)
     if not _asks_others(site):
         if isinstance(opened, Deny):
@@ -156,7 +167,10 @@ def see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
         return credential
     visitor.identifier = credential.identifier
     view = site.gate.view(credential, repository, visitor.now)
-    return view if isinstance(view, Deny) else Seen(repository, credential, view)
+    if isinstance(view, Deny):
+        return view
+    visitor.known[repository] = Seen(repository, credential, view)
+    return visitor.known[repository]
 
 
 def _file(site: Site, seen: Seen, stage: Stage | None, path: str) -> Resource | Deny:

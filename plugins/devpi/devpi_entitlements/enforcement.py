@@ -20,10 +20,10 @@ from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.sending import send_file
 from devpi_entitlements.site import Site, site_of
 from devpi_entitlements.uploads import admit_upload
-from devpi_entitlements.users import Verdict, judge
+from devpi_entitlements.users import Verdict, judge, show_configuration_alone
 from devpi_entitlements.visitor import VISITOR, Visitor, may_be_stranger, visitor_of
 from entitlements_core.http import Form, problem
-from entitlements_core.policy.decide import NOT_FOUND
+from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN
 from entitlements_core.policy.decision import Deny, Reason
 
 __all__ = ["DEVPI_CHALLENGE", "INSTALLER", "become_stranger", "enforce", "is_unconcerned"]
@@ -119,7 +119,7 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
         seen = visitor.seen = found
     stage = context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     if stage is None:
-        return NOT_FOUND
+        return UNKNOWN
     if request.matched_route.name == BARE_LIST:
         path = quote(visitor.page_path or request.path_info, safe="/+@")
         raise Answered(moved(f"{request.application_url}{path}/"))
@@ -180,6 +180,8 @@ def _let_user(site: Site, request: Request, door: Door | None) -> None:
         raise Answered(response)
     if verdict is Verdict.FORBIDDEN:
         raise Answered(response_of(_FORBIDDEN))
+    if verdict is Verdict.CONFIGURES:
+        show_configuration_alone(request.environ, request.context._stage)  # noqa: SLF001 - see above
     if door is Door.FILE:
         _fetch_with_credentials(site, request.context._stage)  # noqa: SLF001 - see above
 

@@ -8,7 +8,7 @@ exactly one answer per item: devpi keeps whatever a filter is silent about.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from devpi_server.model import SimplelinkMeta
@@ -76,7 +76,7 @@ class Window:
             return False
         if self._view.admits(project) is Admits.ALL:
             return True
-        stages = list(self._stage.sro())
+        stages = self._stages
         own = [stage for stage in stages if stage.ixconfig["type"] != "mirror"]
         latest = self.latest(project)
         return any(
@@ -84,6 +84,11 @@ class Window:
             for stage in own
             for link in self._knowledge.links_of(stage, project).values()
         ) or (len(own) < len(stages) and not _is_blocked(own, project))
+
+    @cached_property
+    def _stages(self) -> list[Stage]:
+        """The index and what is seen of its bases: the same for every project."""
+        return list(self._stage.sro())
 
     def latest(self, project: NormalizedName) -> Latest:
         """Finds the latest version of a project, once."""

@@ -9,6 +9,7 @@ from pyramid.authorization import Everyone
 from pyramid.threadlocal import get_current_request
 
 from devpi_entitlements.access import ACL_KEY, ANONYMOUS, is_open
+from devpi_entitlements.bases import sees_base
 from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
@@ -62,10 +63,13 @@ class DevpiHooks:
         return {*ixconfig.get(ACL_KEY, (ANONYMOUS,)), username_of(visitor)}
 
     @hookimpl
-    def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:  # noqa: ARG002 - of the hook
-        """Nobody reads a closed index by inheriting from it; a token's index may."""
+    def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:
+        """Nobody reads a closed index by inheriting from it, unless somebody answers for that."""
         request = get_current_request()
-        if request is None or visitor_of(request) is not None or is_open(base_stage):
+        visitor = None if request is None else visitor_of(request)
+        if visitor is not None:
+            return None if sees_base(self._site, visitor, stage, base_stage) else True
+        if request is None or is_open(base_stage):
             return None
         request.environ[SHIELDED] = True
         return None if request.has_permission("pkg_read", base_stage) else True
@@ -87,7 +91,8 @@ class DevpiHooks:
         False ends the asking: devpi would forbid to a stranger what a login may open.
         """
         verdict = judge(self._site, request)
-        return None if verdict is Verdict.PASSES else verdict is Verdict.FORBIDDEN
+        passes = verdict in {Verdict.PASSES, Verdict.CONFIGURES}
+        return None if passes else verdict is Verdict.FORBIDDEN
 
     @hookimpl
     def devpiserver_get_features(self) -> set[str]:

@@ -9,8 +9,12 @@ from typing import Any
 from packaging.utils import NormalizedName, canonicalize_name
 
 from devpi_entitlements.access import closed_indexes, user_reads
+from devpi_entitlements.acl import inheriting_only
+from devpi_entitlements.bases import all_bases
 from devpi_entitlements.knowledge import Knowledge, latest_version, resolved_links
+from devpi_entitlements.marks import Marks
 from entitlements_core import hookimpl
+from entitlements_core.policy.bases import Base
 from entitlements_core.policy.facts import Fact, FileFacts
 
 __all__ = ["HostHooks"]
@@ -24,10 +28,16 @@ class HostHooks:
     Args:
         xom: devpi-server's own composition root. It may be that of a server which does not run:
             the command line reads its database.
+        lockdown: nothing of it is open to strangers.
+
+    Attributes:
+        marks: of its indexes and users.
     """
 
-    def __init__(self, xom: Any) -> None:  # noqa: ANN401 - of devpi-server
+    def __init__(self, xom: Any, *, lockdown: bool = False) -> None:  # noqa: ANN401 - of devpi-server
         self._xom = xom
+        self._lockdown = lockdown
+        self.marks = Marks(xom)
         self._knowledge = Knowledge()
 
     @hookimpl
@@ -47,15 +57,29 @@ class HostHooks:
 
     @hookimpl
     def entitlements_files(
-        self, repository: str, project: str | None
+        self, repository: str, project: str | None, bases: frozenset[str] | None
     ) -> Iterable[FileFacts] | None:
         """See the hook; of a mirror, what it fetched so far."""
-        with self._xom.keyfs.read_transaction(allow_reuse=True):
+        with self._xom.keyfs.read_transaction(allow_reuse=True), inheriting_only(bases):
             stage = _stage(self._xom.model, repository)
             if stage is None:
                 return None
             names = _projects(stage) if project is None else [canonicalize_name(project)]
             return [facts for name in names for facts in self._files(stage, name)]
+
+    @hookimpl
+    def entitlements_mark(self, repository: str, user: str) -> str:
+        """See the hook."""
+        return self.marks.of(repository, user)
+
+    @hookimpl
+    def entitlements_bases(self, repository: str, user: str) -> Iterable[Base] | None:
+        """See the hook."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            stage = _stage(self._xom.model, repository)
+            if stage is None:
+                return None
+            return tuple(all_bases(stage, user, self.marks, lockdown=self._lockdown))
 
     @hookimpl
     def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:

@@ -24,12 +24,14 @@ class Note:
         storage: its ``--storage``, as text.
         url: where it is reached: its ``--outside-url``, or its own address.
         core_metadata: it runs with ``--enable-core-metadata``.
+        lockdown: it runs with ``--entitlements-lockdown``.
     """
 
     serverdir: str
     storage: str
     url: str
     core_metadata: bool
+    lockdown: bool = False
 
 
 def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-server
@@ -41,6 +43,7 @@ def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-serv
         storage=storage if isinstance(storage, str) else "sqlite",
         url=(config.outside_url or f"http://{args.host}:{args.port}").rstrip("/"),
         core_metadata=bool(getattr(args, "enable_core_metadata", False)),
+        lockdown=bool(getattr(args, "entitlements_lockdown", False)),
     )
     try:
         home.mkdir(parents=True, exist_ok=True)

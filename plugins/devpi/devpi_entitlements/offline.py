@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from devpi_entitlements.note import Note, read_note
 from entitlements_core import hookimpl
+from entitlements_core.policy.bases import Base
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.health import Finding
 
@@ -57,10 +58,21 @@ class OfflineHost:
 
     @hookimpl
     def entitlements_files(
-        self, repository: str, project: str | None
+        self, repository: str, project: str | None, bases: frozenset[str] | None
     ) -> Iterable[FileFacts] | None:
         """See the hook."""
-        return None if self._host is None else self._host.entitlements_files(repository, project)
+        host = self._host
+        return None if host is None else host.entitlements_files(repository, project, bases)
+
+    @hookimpl
+    def entitlements_mark(self, repository: str, user: str) -> str | None:
+        """See the hook."""
+        return None if self._host is None else self._host.entitlements_mark(repository, user)
+
+    @hookimpl
+    def entitlements_bases(self, repository: str, user: str) -> Iterable[Base] | None:
+        """See the hook."""
+        return None if self._host is None else self._host.entitlements_bases(repository, user)
 
     @hookimpl
     def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:
@@ -91,7 +103,7 @@ class OfflineHost:
         try:
             from devpi_entitlements.host import HostHooks  # noqa: PLC0415 - see the module
 
-            return HostHooks(_read_server(self._note))
+            return HostHooks(_read_server(self._note), lockdown=self._note.lockdown)
         except Exception as error:  # noqa: BLE001 - whatever devpi raises, and its exit
             log.warning("the devpi-server in %s cannot be read: %s", self._note.serverdir, error)
             return None

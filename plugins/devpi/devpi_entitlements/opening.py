@@ -74,10 +74,12 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
 
 def _open(configuration: Configuration, xom: Any) -> Site:  # noqa: ANN401 - of devpi-server
     HOST.mute()
-    hooks = HostHooks(xom)
-    core = Core.open(configuration.settings(), create=True, plugins=Plugins([hooks]))
+    hooks = HostHooks(xom, lockdown=configuration.lockdown)
+    core = Core.open(
+        configuration.settings(), create=True, plugins=Plugins([hooks]), mark_of=hooks.marks.of
+    )
     atexit.register(core.close)
-    return Site(core, xom, configuration)
+    return Site(core, xom, configuration, hooks.marks)
 
 
 def _answer(answered: Answered, request: Any) -> Any:  # noqa: ANN401, ARG001 - of pyramid

@@ -67,11 +67,11 @@ def _page(
 def _rendered(
     site: Site, request: Request, visitor: Visitor, seen: Seen, project: str | None
 ) -> Response | None:
-    if seen.view.key is None:
+    if seen.key is None:
         return None
     # Equal links in both: those of the alias begin elsewhere.
     aliased = bool(visitor.page_path)
-    key = (seen.repository, project, seen.view.key, aliased, _is_json(request))
+    key = (seen.repository, project, seen.key, aliased, _is_json(request))
     visitor.page_key = key
     page = site.pages.recall(key, site.serial)
     if page is None:

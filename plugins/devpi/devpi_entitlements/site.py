@@ -10,6 +10,7 @@ from typing import Any, Final
 from devpi_entitlements.configuration import Configuration
 from devpi_entitlements.files import FileCache
 from devpi_entitlements.knowledge import Knowledge
+from devpi_entitlements.marks import Marks
 from devpi_entitlements.pages import PageCache
 from devpi_entitlements.tally import Tally
 from entitlements_core.engine.files import DirectSender, Offload, Sender
@@ -29,6 +30,7 @@ class Site:
         core: the services.
         xom: devpi-server's own composition root.
         configuration: the options.
+        marks: which index or account has a name now.
 
     Attributes:
         gate: decides and counts.
@@ -40,8 +42,15 @@ class Site:
         absolute_links: devpi-server was told to write absolute links, which only users get.
     """
 
-    def __init__(self, core: Core, xom: Any, configuration: Configuration) -> None:  # noqa: ANN401 - of devpi-server
+    def __init__(
+        self,
+        core: Core,
+        xom: Any,  # noqa: ANN401 - of devpi-server
+        configuration: Configuration,
+        marks: Marks,
+    ) -> None:
         self.core = core
+        self.marks = marks
         self.xom = xom
         self.configuration = configuration
         self.gate: Gate = core.gate
@@ -66,7 +75,7 @@ class Site:
 
     def serial(self) -> int:
         """The serial of devpi's last commit: equal serials are equal contents."""
-        return int(self.xom.keyfs.get_current_serial())
+        return self.marks.serials.current()
 
     @contextmanager
     def reading(self) -> Iterator[Any]:

@@ -19,6 +19,10 @@ def look_around(site: Site) -> None:
     added = site.core.repositories.ensure(names, actor="devpi-server")
     if added:
         log.info("repositories added for the indexes %s", ", ".join(added))
+    if not site.xom.is_replica():  # one may not have heard yet of what its primary has
+        bound = site.core.regranting.adopt(actor="devpi-server")
+        if bound:
+            log.info("%d grants were bound to the indexes that have their names now", bound)
     if not getattr(site.xom.config.args, "enable_core_metadata", False):
         log.warning(
             "Start devpi-server with --enable-core-metadata: without it, clients download files"

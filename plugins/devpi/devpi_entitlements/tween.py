@@ -44,28 +44,29 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
         environ = request.environ
         if environ.get("PATH_INFO") == AUTHCHECK:
             return answer_authcheck(site, request, handler)
-        visitor, path = meet(site, environ)
+        with site.marks.serials.once():
+            visitor, path = meet(site, environ)
+            found = None if visitor is None else _recall(site, request, visitor, path)
         if visitor is None:
             if site.absolute_links:
                 environ[ABSOLUTE_LINKS] = "1"
             response = handler(request)
             return private(response) if SHIELDED in environ else response
-        return _answer(site, request, handler, visitor, path)
+        return found if found is not None else _answer(site, request, handler, visitor)
 
     return entitlements
 
 
-def _answer(
-    site: Site, request: Request, handler: Handler, visitor: Visitor, path: str
-) -> Response:
+def _recall(site: Site, request: Request, visitor: Visitor, path: str) -> Response | None:
+    """What can be answered without devpi."""
     environ = request.environ
     _enter(environ, visitor, path)
     aliased = _resolve_alias(site, environ, visitor, path)
-    if aliased is not None:
-        return aliased
-    remembered = recall(site, request, visitor)
-    if remembered is not None:
-        return remembered
+    return recall(site, request, visitor) if aliased is None else aliased
+
+
+def _answer(site: Site, request: Request, handler: Handler, visitor: Visitor) -> Response:
+    environ = request.environ
     response = handler(request)
     if VISITOR not in environ:
         # Went on as a stranger, to what is open to all.

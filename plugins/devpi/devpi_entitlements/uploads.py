@@ -13,7 +13,7 @@ from entitlements_core.engine.distributions import Unservable, identify, same_re
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.http import problem
 from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import NOT_FOUND, Question, decide
+from entitlements_core.policy.decide import UNKNOWN, Question, decide
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
@@ -31,9 +31,11 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
     customers' restrictions ask for it. A replica passes uploads on, and its primary decides.
     """
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
-    credential = _uploader(site, visitor, stage)
-    if isinstance(credential, Deny):
-        return refusal(credential, visitor.presented, transfers=True, head=False)
+    repository = f"{request.context.username}/{request.context.index}"
+    credential = _uploader(site, visitor, repository)
+    if stage is None or isinstance(credential, Deny):
+        denied = credential if isinstance(credential, Deny) else UNKNOWN
+        return refusal(denied, visitor.presented, transfers=True, head=False)
     visitor.identifier = credential.identifier
     if site.xom.is_replica():
         return None
@@ -50,15 +52,13 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
     return None
 
 
-def _uploader(site: Site, visitor: Visitor, stage: Any) -> Credential | Deny:  # noqa: ANN401 - of devpi-server
+def _uploader(site: Site, visitor: Visitor, repository: str) -> Credential | Deny:
     """Who uploads, if they may upload anything; asked before a body of any size is read."""
-    if stage is None:
-        return NOT_FOUND
-    context = visitor.context(stage.name, writes=True)
+    context = visitor.context(repository, writes=True)
     credential = site.gate.authenticate(visitor.presented, context, visitor.now)
     if isinstance(credential, Deny):
         return credential
-    decision = decide(_question(visitor, credential, stage.name, ProjectList()))
+    decision = decide(_question(visitor, credential, repository, ProjectList()))
     return decision if isinstance(decision, Deny) else credential
 
 

@@ -9,13 +9,14 @@ from devpi_entitlements.access import is_open
 from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.site import Site
 
-__all__ = ["SHIELDED", "Verdict", "judge"]
+__all__ = ["SHIELDED", "Verdict", "judge", "show_configuration_alone"]
 
 SHIELDED: Final = "entitlements.shielded"
 """Set in the environment when an answer depends on who asks, so that no cache may share it."""
 
 READING: Final = frozenset({"GET", "HEAD"})
 CONFIGURATION: Final = frozenset({"/{user}/{index}", "/{user}/{index}/"})
+CHANGING: Final = frozenset({"PUT", "PATCH", "DELETE"})
 
 Request = Any
 
@@ -27,6 +28,8 @@ class Verdict(Enum):
     UNAUTHORIZED = "unauthorized"
     """Somebody might, but nobody has logged in."""
     FORBIDDEN = "forbidden"
+    CONFIGURES = "configures"
+    """Passes, to the configuration of an index that is closed to this user."""
 
 
 def judge(site: Site, request: Request) -> Verdict:
@@ -43,7 +46,7 @@ def judge(site: Site, request: Request) -> Verdict:
     stage = context._stage if context.index else None  # noqa: SLF001 - `stage` raises devpi's 404
     if stage is not None and not is_open(stage):
         request.environ[SHIELDED] = True
-        return _verdict(request, passes=_may_pass(request, stage))
+        return _of_closed(request, stage)
     if site.lockdown:
         request.environ[SHIELDED] = True
         return _verdict(request, passes=request.identity is not None)
@@ -56,11 +59,30 @@ def _verdict(request: Request, *, passes: bool) -> Verdict:
     return Verdict.UNAUTHORIZED if request.identity is None else Verdict.FORBIDDEN
 
 
-def _may_pass(request: Request, stage: Any) -> bool:  # noqa: ANN401 - of devpi-server
-    """Whether a user reads an index; who uploads to it or changes it gets at its configuration."""
+def show_configuration_alone(environ: dict[str, Any], stage: Any) -> None:  # noqa: ANN401 - of devpi-server
+    """Let devpi show an index without its projects, and in the one form that shows nothing else."""
+    environ["HTTP_ACCEPT"] = "application/json"
+    stage.list_projects_perstage = dict
+
+
+def _of_closed(request: Request, stage: Any) -> Verdict:  # noqa: ANN401 - of devpi-server
+    """Whoever reads an index passes; who uploads to it or changes it does so, unseeing."""
     if request.has_permission("pkg_read", stage):
-        return True
-    administers = request.method not in READING or request.matched_route.name in CONFIGURATION
-    return administers and any(
-        request.has_permission(permission, stage) for permission in ("upload", "index_modify")
-    )
+        return Verdict.PASSES
+    if any(request.has_permission(permission, stage) for permission in ("upload", "index_modify")):
+        if request.method in READING and request.matched_route.name in CONFIGURATION:
+            return Verdict.CONFIGURES
+        if _writes(request):
+            return Verdict.PASSES
+    return _verdict(request, passes=False)
+
+
+def _writes(request: Request) -> bool:
+    """Whether a request only changes an index, and tells nothing of what is in it.
+
+    A push and a search are sent to an index with POST as well, and they do tell.
+    """
+    if request.matched_route.name in CONFIGURATION and request.method == "POST":
+        return bool(request.POST.get(":action"))
+    door = door_of(request.matched_route.name)
+    return request.method in CHANGING or (door is Door.FILE and request.method == "POST")

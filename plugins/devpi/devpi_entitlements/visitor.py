@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,6 +50,18 @@ class Seen:
     credential: Credential
     view: View
 
+    @property
+    def key(self) -> Hashable | None:
+        """Whoever has this key sees the repository alike at one serial; None: more decides.
+
+        Which bases are seen follows from devpi's commits, and from who answers for them.
+        """
+        if self.view.key is None:
+            return None
+        grant = self.credential.grant_in(self.repository)
+        recorded = None if grant is None else grant.bases
+        return self.view.key, self.credential.user, None if self.credential.user else recorded
+
 
 @dataclass(frozen=True, slots=True)
 class AdmittedFile:
@@ -89,6 +101,8 @@ class Visitor:
         is_empty: whether a page of a project turned out to show nothing.
         is_settled: the page depends on devpi's commits alone, and not on a mirror.
         seen: of a page: what may be shown on it.
+        known: what was found out of the repositories that were looked at, by their names.
+        bases: whether an index's base is seen, by the names of both.
         awaited: the file that a view of devpi is to answer with.
         uploads: an upload was checked, and may be stored.
         identifier: of the token, once it is known; for devpi's log.
@@ -104,6 +118,8 @@ class Visitor:
     is_empty: Callable[[], bool] = bool
     is_settled: bool = False
     seen: Seen | None = None
+    known: dict[str, Seen] = field(default_factory=dict)
+    bases: dict[tuple[str, str], bool] = field(default_factory=dict)
     awaited: AdmittedFile | None = None
     uploads: bool = False
     identifier: str = ""

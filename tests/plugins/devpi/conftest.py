@@ -56,6 +56,7 @@ with warnings.catch_warnings():
     from tests.plugins.devpi.apps import DevpiApp
 
 from devpi_entitlements import plugin as devpi_plugin
+from devpi_entitlements.host import HostHooks
 from entitlements_core.plugins import Plugins
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
@@ -124,6 +125,8 @@ def make_devpi_app(
         home = ("--entitlements-home", str(core.settings.home))
         xom = makexom([*home, *options], plugins=[devpi_plugin, *plugins])
         testapp = maketestapp(xom)
+        if not core.plugins.implements("entitlements_host"):
+            core.plugins.register(HostHooks(xom))  # as commands ask the devpi-server of the home
         return DevpiApp(xom=xom, testapp=testapp, mapp=makemapp(testapp), core=core)
 
     return make

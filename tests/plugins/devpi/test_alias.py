@@ -116,7 +116,7 @@ def test_the_alias_needs_one_index(devpi: DevpiApp) -> None:
     devpi.login("acme")
     devpi.mapp.delete_index("acme/cust")
     devpi.logout()
-    assert devpi.get("/simple/", gone).status_code == 404
+    assert devpi.get("/simple/", gone).status_code == 410
 
 
 def test_links_below_an_outside_url(make_devpi_app: MakeDevpiApp) -> None:

@@ -143,7 +143,7 @@ def test_tokens_are_let_to_nothing_else(acme: DevpiApp) -> None:
         refused(answer, 403, 404, "not_found")
     for index in ("acme/gone", "nobody/none"):
         original = f"/+t/{secret}/{index}/+f/1/2/{name}"
-        refused(ask(acme, original), 403, 404, "not_found")
+        refused(ask(acme, original), 403, 410, "unknown_token")
     assert used(acme, issued) == (0, 0)
 
     refused(ask(acme, f"/+t/nonsense{path}"), 403, 410, "unknown_token")

@@ -274,7 +274,7 @@ def test_an_unknown_secret_and_no_secret(acme: DevpiApp) -> None:
     acme.closed_index("acme/other", bases=[])
     secret = acme.token("acme/other")
     assert acme.get(path, secret).status_code == 410
-    assert acme.get("/acme/gone/+f/12/34/x-1.0.tar.gz", secret).status_code == 404
+    assert acme.get("/acme/gone/+f/12/34/x-1.0.tar.gz", secret).status_code == 410
     assert acme.get("/acme/other/+f/12/34/x-1.0.tar.gz", secret).status_code == 404
     assert acme.get("/acme/other/+f/", secret).status_code == 404
     both = acme.token("acme/other", "acme/priv", name="both")

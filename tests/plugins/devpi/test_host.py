@@ -48,15 +48,15 @@ def asked(host: HostHooks | OfflineHost) -> None:
     assert str(host.entitlements_host()).startswith("devpi-server 6.")
     assert {"acme/up", "acme/base", "acme/priv"} <= set(host.entitlements_repositories())
     for index in ("acme/none", "nobody/none", "no name"):
-        assert host.entitlements_files(index, None) is None
-    found = list(host.entitlements_files("acme/priv", None) or ())
+        assert host.entitlements_files(index, None, None) is None
+    found = list(host.entitlements_files("acme/priv", None, None) or ())
     assert {facts.filename for facts in found} == {WHEEL, wheel_name("acme-core", "2.0")}
     assert {facts.repository for facts in found} == {"acme/priv"}
     tags = {facts.filename: facts.tags for facts in found}
     assert tags == {WHEEL: frozenset(), wheel_name("acme-core", "2.0"): frozenset({"latest"})}
     assert all(facts.size > 0 and facts.sha256 for facts in found)
-    assert host.entitlements_files("acme/priv", "nothing") == []
-    one = list(host.entitlements_files("acme/base", "Acme_Core") or ())
+    assert host.entitlements_files("acme/priv", "nothing", None) == []
+    one = list(host.entitlements_files("acme/base", "Acme_Core", None) or ())
     assert [facts.filename for facts in one] == [wheel_name("acme-core", "2.0")]
     for user, index, reads, administers in (
         ("acme", "acme/priv", True, True),
@@ -81,7 +81,7 @@ def test_a_command_reads_the_directory_of_a_server(
     host = OfflineHost()
     assert host.entitlements_host() is None
     assert list(host.entitlements_repositories()) == []
-    assert host.entitlements_files("acme/priv", None) is None
+    assert host.entitlements_files("acme/priv", None, None) is None
     assert host.entitlements_user_may_read("acme", "acme/priv") is None
     assert host.entitlements_user_is_admin("acme", "acme/priv") is None
     assert list(host.entitlements_checks(tmp_path)) == []

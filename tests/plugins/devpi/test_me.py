@@ -94,7 +94,7 @@ def test_it_dies_with_the_permission(acme: DevpiApp) -> None:
     acme.login("root")
     acme.mapp.delete_user("ann")
     acme.logout()
-    assert code(acme, secret) == "user_without_access"
+    assert code(acme, secret) == "unknown_token"
 
     own = me(acme, "acme").json["token"]
     assert code(acme, own) == ""

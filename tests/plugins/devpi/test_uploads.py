@@ -186,7 +186,7 @@ def test_who_may_not_upload_is_told_before_the_body_is_read(
     for secret, index, status, code in (
         (acme.token(INDEX, name="reader"), INDEX, 403, "read_only"),
         (disabled, INDEX, 403, "token_disabled"),
-        (writer(acme, name="elsewhere")[1], "acme/none", 404, "not_found"),
+        (writer(acme, name="elsewhere")[1], "acme/none", 410, "unknown_token"),
         ("nonsense", INDEX, 410, "unknown_token"),
     ):
         with monkeypatch.context() as patched:

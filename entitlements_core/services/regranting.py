@@ -1,0 +1,147 @@
+"""Use cases of grants that have lost their repository, or its bases: to grant them anew.
+
+Only a command does that; a repository that was made again may be somebody else's.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from entitlements_core.errors import Refused
+from entitlements_core.interfaces import Clock
+from entitlements_core.policy.token import Token, TokenGrant
+from entitlements_core.services.binding import NOTHING, HostBinding
+from entitlements_core.services.operation import (
+    ChangeObserver,
+    Operation,
+    Operations,
+    require_living,
+)
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+
+__all__ = ["Regranting"]
+
+
+class Regranting:
+    """Binds grants to the repositories that the host has now.
+
+    Args:
+        database: the store.
+        clock: tells the time.
+        binding: asks the host, outside of any transaction.
+        on_change: told of every change after it was stored; it cannot break anything.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: "Database",
+        clock: Clock,
+        binding: HostBinding,
+        on_change: ChangeObserver | None = None,
+    ) -> None:
+        self._database = database
+        self._binding = binding
+        self._operations = Operations(database=database, clock=clock, on_change=on_change)
+
+    def token(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+        """Grant anew what a token opens, in all its repositories or in one.
+
+        Each grant is bound to the repository of that name as it is now (a user token to the account
+        as well), and the bases that it inherits from now are recorded. Restriction and access stay.
+
+        Raises:
+            NotFound: when there is no such token, or it does not open `repository`.
+            Refused: when it is deleted, or the host does not have the repository.
+        """
+        with self._database.read() as unit:
+            before = unit.tokens.get(identifier, repository)
+        require_living(before)
+        wanted = [grant for grant in before.grants if repository in {"", grant.repository}]
+        renewed = [self._renewed(grant, before.user) for grant in wanted]
+        with self._operations.begin(actor) as operation:
+            now = operation.unit.tokens.get(identifier)
+            require_living(now)
+            for grant in renewed:
+                _write(operation, now, grant)
+            return operation.record_token("token.regranted", now, identifier, repository=repository)
+
+    def repository(self, name: str, *, actor: str) -> tuple[Token, ...]:
+        """Grant anew what the tokens of a repository open there, the users' own left out.
+
+        Raises:
+            NotFound: when there is no such repository.
+            Refused: when the host does not have it.
+        """
+        with self._database.read() as unit:
+            tokens = [one for one in unit.tokens.living_in(name) if not one.user]
+        return tuple(self.token(token.identifier, actor=actor, repository=name) for token in tokens)
+
+    def adopt(self, *, actor: str) -> int:
+        """Bind the grants that are bound to nothing yet. No bases are recorded.
+
+        For a host at its start. A grant from before there were marks, for a repository that the
+        host does not have now, will open none that is made later; others wait for theirs.
+
+        Returns:
+            How many grants were bound.
+        """
+        with self._database.read() as unit:
+            tokens = unit.tokens.unbound()
+        bound = 0
+        for token in tokens:
+            for grant in token.grants:
+                if grant.mark:
+                    continue
+                mark = self._binding.plugins.mark(grant.repository, token.user)
+                if mark == "" and grant.mark is None:
+                    mark = NOTHING
+                if mark:
+                    self.bind(token.identifier, grant.repository, mark, actor=actor)
+                    bound += 1
+        return bound
+
+    def bind(self, identifier: str, repository: str, mark: str, *, actor: str) -> str | None:
+        """Bind one grant that is bound to nothing yet; gives the mark that it has then.
+
+        None when the grant is gone. One that is bound stays as it is, and so does whatever somebody
+        else bound meanwhile.
+
+        Raises:
+            StoreError: when it cannot be written.
+        """
+        with self._operations.begin(actor) as operation:
+            token = operation.unit.tokens.get(identifier)
+            grant = token.grant_in(repository)
+            if grant is None or grant.mark:
+                return None if grant is None else grant.mark
+            _write(operation, token, replace(grant, mark=mark))
+            operation.record_token("token.bound", token, identifier, repository=repository)
+            return mark
+
+    def _renewed(self, grant: TokenGrant, user: str) -> TokenGrant:
+        present = self._binding.bound(replace(grant, bases=frozenset()), user)
+        if not present.mark:
+            raise Refused(
+                f"The host does not have {grant.repository} now, or cannot be asked for it.",
+                "Make it first, and run the command where the host's data are.",
+            )
+        if grant.mark and grant.mark != present.mark:
+            return present  # another repository: what was seen through the old one is over
+        return replace(present, bases=present.bases | grant.bases)
+
+
+def _write(operation: Operation, token: Token, grant: TokenGrant) -> None:
+    if token.grant_in(grant.repository) is None:
+        return  # closed meanwhile
+    operation.unit.tokens.set_grant(
+        token.identifier,
+        grant.repository,
+        access=grant.access,
+        limit_package_query=grant.limit_package_query,
+        is_default=grant.is_default,
+        mark=grant.mark,
+        bases=grant.bases,
+    )
+    operation.unit.tokens.touch(token.identifier, at=operation.now, by=operation.actor)

@@ -1,0 +1,72 @@
+"""What an index inherits from, and whether somebody answers for it that it is seen by a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from devpi_entitlements.access import is_open, user_reads
+from devpi_entitlements.marks import Marks
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import Visitor
+from entitlements_core.policy.bases import Base, why_unseen
+
+__all__ = ["all_bases", "sees_base"]
+
+Stage = Any
+
+
+def _base_of(stage: Stage, base: Stage, user: str, marks: Marks, *, lockdown: bool) -> Base:
+    """A base of an index as it is now.
+
+    Args:
+        stage: the index that inherits.
+        base: the one that it inherits from.
+        user: who answers for a user token; empty: the owner of `stage`.
+        marks: of this server.
+        lockdown: nothing is open to strangers, so nothing is open to a token by itself.
+    """
+    answering = user or stage.username
+    return Base(
+        name=base.name,
+        mark=marks.of(base.name),
+        is_open=not lockdown and is_open(base),
+        is_readable=stage.model.get_user(answering) is not None and user_reads(base, answering),
+    )
+
+
+def all_bases(stage: Stage, user: str, marks: Marks, *, lockdown: bool) -> Iterator[Base]:
+    """Everything that an index inherits from, whoever may see it; what is missing is left out."""
+    named_by: dict[str, set[str]] = {}
+    todo, found = [stage], {stage.name: stage}
+    while todo:
+        inheriting = todo.pop(0)
+        for name in inheriting.ixconfig.get("bases", ()):
+            named_by.setdefault(name, set()).add(inheriting.name)
+            if name not in found:
+                base = stage.model.getstage(name)
+                if base is not None:
+                    found[name] = base
+                    todo.append(base)
+    for name, base in found.items():
+        if name != stage.name:
+            one = _base_of(stage, base, user, marks, lockdown=lockdown)
+            yield replace(one, named_by=frozenset(named_by[name]))
+
+
+def sees_base(site: Site, visitor: Visitor, stage: Stage, base: Stage) -> bool:
+    """Whether a visitor sees `base` through `stage`, an index that the token opens.
+
+    Through an index in which nobody was authenticated yet, only what is open to all is seen.
+    """
+    key = (stage.name, base.name)
+    known = visitor.bases.get(key)
+    if known is None:
+        seen = visitor.known.get(stage.name)
+        user = "" if seen is None else seen.credential.user
+        grant = None if seen is None else seen.credential.grant_in(stage.name)
+        one = _base_of(stage, base, user, site.marks, lockdown=site.lockdown)
+        record = frozenset[tuple[str, str]]() if grant is None else grant.bases
+        known = visitor.bases[key] = why_unseen(one, None if user else record) is None
+    return known

@@ -1,0 +1,270 @@
+"""Grants are bound to what the host has when they are made, and granted anew by command only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from entitlements_core import hookimpl
+from entitlements_core.errors import InvalidValue, NotFound, Refused
+from entitlements_core.plugins import Plugins
+from entitlements_core.policy.bases import Base, Unseen
+from entitlements_core.policy.credential import Access
+from entitlements_core.policy.token import Token, TokenGrant
+from entitlements_core.services.binding import HostBinding
+from entitlements_core.services.issuing import Issued
+from entitlements_core.services.lifecycle import Lifecycle
+from entitlements_core.services.regranting import Regranting
+from entitlements_core.services.repositories import RepositoryService
+from entitlements_core.services.sync import Sync
+from entitlements_core.services.user_tokens import UserTokens
+from tests.services.conftest import Product
+
+MAIN, BETA = "acme/main", "acme/extra"
+
+
+@dataclass(eq=False)  # pluggy keeps plugins by their hash
+class Host:
+    """A host whose repositories and users are made, deleted and made again."""
+
+    marks: dict[str, str] = field(default_factory=lambda: {MAIN: "m1", BETA: "b1", "o/base": "o1"})
+    accounts: dict[str, str] = field(default_factory=lambda: {"ann": "a1"})
+    bases: dict[str, list[Base]] = field(default_factory=dict)
+
+    @hookimpl
+    def entitlements_mark(self, repository: str, user: str) -> str:
+        mark = self.marks.get(repository, "")
+        account = self.accounts.get(user, "")
+        return mark if not user or not mark else f"{mark}-{account}" if account else ""
+
+    @hookimpl
+    def entitlements_bases(self, repository: str) -> Iterable[Base] | None:
+        return self.bases.get(repository)
+
+
+BASE = Base(name="o/base", mark="o1", named_by=frozenset({MAIN}), is_readable=True)
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def binding(host: Host) -> HostBinding:
+    return HostBinding(Plugins([host], discover=False))
+
+
+@dataclass
+class Bound:
+    """The services that make grants, with a host to ask."""
+
+    product: Product
+    binding: HostBinding
+
+    @property
+    def tokens(self) -> Lifecycle:
+        product = self.product
+        return Lifecycle(
+            database=product.database,
+            sealer=product.keyring,
+            clock=product.clock,
+            binding=self.binding,
+        )
+
+    @property
+    def regranting(self) -> Regranting:
+        product = self.product
+        return Regranting(
+            database=product.database,
+            clock=product.clock,
+            binding=self.binding,
+            on_change=product.changes.append,
+        )
+
+    @property
+    def users(self) -> UserTokens:
+        product = self.product
+        return UserTokens(
+            database=product.database,
+            sealer=product.keyring,
+            clock=product.clock,
+            user_may_read=lambda *_: True,
+            binding=self.binding,
+        )
+
+    @property
+    def sync(self) -> Sync:
+        return Sync(database=self.product.database, clock=self.product.clock, binding=self.binding)
+
+    def make(self, *bases: str, name: str = "customer", **grant: object) -> Issued:
+        named = frozenset((base, "") for base in bases)
+        opened = TokenGrant(repository=MAIN, bases=named, **grant)  # type: ignore[arg-type] # any field
+        return self.tokens.create(name, [opened], actor="vendor")
+
+    def read(self, issued: Issued) -> Token:
+        return self.tokens.read(issued.token.identifier)
+
+    def grant(self, issued: Issued, repository: str = MAIN) -> TokenGrant:
+        found = self.read(issued).grant_in(repository)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def bound(product: Product, binding: HostBinding) -> Bound:
+    return Bound(product, binding)
+
+
+def test_a_grant_is_made_for_what_there_is(bound: Bound, host: Host) -> None:
+    host.bases[MAIN] = [
+        BASE,
+        replace(BASE, name="o/closed", is_readable=False),
+        replace(BASE, name="o/behind", named_by=frozenset({"o/closed"})),
+    ]
+    grant = bound.grant(bound.make())
+    assert (grant.mark, grant.bases) == ("m1", frozenset({("o/base", "o1")}))
+    host.bases = {}
+    assert bound.grant(bound.make(BETA)).bases == {(BETA, "b1")}
+    with pytest.raises(InvalidValue, match="no such repository"):
+        bound.make("o/none")
+
+
+def test_without_a_host_nothing_is_bound_and_nothing_orphaned(product: Product) -> None:
+    alone = Bound(product, HostBinding(Plugins(discover=False)))
+    issued = alone.make()
+    assert (alone.grant(issued).mark, alone.grant(issued).bases) == ("", frozenset())
+    assert alone.binding.orphaned(alone.read(issued)) == frozenset()
+    assert alone.binding.orphaned(
+        replace(issued.token, grants=(TokenGrant(repository=MAIN, mark="x"),))
+    ) == (frozenset())
+    assert alone.regranting.adopt(actor="start") == 0
+    with pytest.raises(InvalidValue, match="cannot be asked"):
+        alone.make(BETA)
+    with pytest.raises(Refused, match="cannot be asked"):
+        alone.regranting.token(issued.token.identifier, actor="vendor")
+
+
+def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
+    host.bases[MAIN] = [BASE]
+    issued = bound.make(limit_package_query="version:1", access=Access.WRITE)
+    identifier = issued.token.identifier
+    host.marks[MAIN], host.bases = "m2", {}
+    assert bound.binding.orphaned(bound.read(issued)) == {MAIN}
+    bound.tokens.edit(identifier, actor="vendor", limit_package_query="version:2")
+    assert bound.binding.orphaned(bound.read(issued)) == {MAIN}
+    token = bound.regranting.token(identifier, actor="vendor")
+    [grant] = token.grants
+    assert (grant.mark, grant.bases) == ("m2", frozenset())  # what the old one showed is over
+    assert (grant.limit_package_query, grant.access) == ("version:2", Access.WRITE)
+    assert bound.product.changes[-1].action == "token.regranted"
+    del host.marks[MAIN]
+    assert bound.binding.orphaned(token) == {MAIN}
+    with pytest.raises(Refused, match="does not have acme/main now"):
+        bound.regranting.token(identifier, actor="vendor")
+
+
+def test_of_the_same_repository_named_bases_are_kept(bound: Bound, host: Host) -> None:
+    issued = bound.make(BETA)
+    host.bases[MAIN] = [BASE]
+    bound.regranting.token(issued.token.identifier, actor="vendor", repository=MAIN)
+    assert bound.grant(issued).bases == {("o/base", "o1"), (BETA, "b1")}
+    edited = bound.tokens.edit(issued.token.identifier, actor="vendor", bases=["o/base"])
+    assert edited.token.grants[0].bases == {("o/base", "o1")}
+    bound.tokens.edit(issued.token.identifier, actor="vendor", bases=None)
+    grant = bound.grant(issued)
+    assert grant.bases == frozenset()
+    assert bound.binding.unseen(grant) == {"o/base": Unseen.NOT_RECORDED}
+    assert bound.binding.seen(grant) == frozenset()
+    assert bound.binding.seen(grant, "ann") is None
+
+
+def test_granting_once_more_is_granting_anew(bound: Bound, host: Host) -> None:
+    issued = bound.make()
+    host.marks[MAIN] = "m2"
+    bound.tokens.grant(issued.token.identifier, TokenGrant(repository=MAIN), actor="vendor")
+    assert bound.grant(issued).mark == "m2"
+    bound.tokens.grant(issued.token.identifier, TokenGrant(repository=BETA), actor="vendor")
+    assert bound.grant(issued, BETA).mark == "b1"
+
+
+def test_what_is_deleted_or_unknown_is_not_granted_anew(bound: Bound) -> None:
+    issued = bound.make()
+    bound.tokens.delete(issued.token.identifier, actor="vendor")
+    with pytest.raises(Refused, match="deleted"):
+        bound.regranting.token(issued.token.identifier, actor="vendor")
+    with pytest.raises(NotFound):
+        bound.regranting.repository("acme/none", actor="vendor")
+    assert bound.regranting.repository(MAIN, actor="vendor") == ()
+
+
+def test_the_first_use_binds(product: Product, bound: Bound, host: Host) -> None:
+    issued = product.create()
+    identifier, regranting = issued.token.identifier, bound.regranting
+    assert regranting.bind(identifier, BETA, "b1", actor="host") is None
+    assert regranting.bind(identifier, MAIN, "m1", actor="host") == "m1"
+    assert regranting.bind(identifier, MAIN, "m2", actor="host") == "m1"
+    other = product.create("other", MAIN, BETA)
+    del host.marks[BETA]
+    assert regranting.adopt(actor="start") == 1
+    assert marks(bound, other) == ["", "m1"]  # it was made before what it opens
+    # From before there were marks, it was made for what is gone.
+    product.execute("UPDATE grants SET mark = NULL")
+    assert regranting.adopt(actor="start") == 3
+    assert marks(bound, other) == ["-", "m1"]
+    host.marks[BETA] = "b2"
+    assert bound.binding.orphaned(bound.read(other)) == {BETA}
+    assert regranting.adopt(actor="start") == 0
+
+
+def marks(bound: Bound, issued: Issued) -> list[str | None]:
+    return [grant.mark for grant in bound.read(issued).grants]
+
+
+def test_users_and_their_accounts(product: Product, bound: Bound, host: Host) -> None:
+    host.bases[MAIN] = [BASE]
+    product.repositories.edit(MAIN, actor="vendor", user_tokens_enabled=True)
+    first = bound.users.get("ann", MAIN)
+    assert (bound.grant(first).mark, bound.grant(first).bases) == ("m1-a1", frozenset())
+    assert bound.users.get("ann", MAIN).secret == first.secret
+    host.accounts["ann"] = "a2"
+    second = bound.users.get("ann", MAIN)
+    assert second.secret != first.secret
+    assert bound.users.get("ann", MAIN).secret == second.secret
+    # Of a whole repository, users' tokens are left out.
+    bound.regranting.repository(MAIN, actor="vendor")
+    assert bound.grant(first).mark == "m1-a1"
+    [lost] = bound.users.cleanup(actor="vendor", dry_run=False)
+    assert lost.identifier == first.token.identifier
+
+
+def test_copies_are_bound_where_they_are(product: Product, bound: Bound, host: Host) -> None:
+    lost = bound.make(name="lost")
+    host.marks[MAIN] = "m2"
+    host.bases[BETA] = [replace(BASE, named_by=frozenset({BETA}))]
+    bound.make(name="living")
+    product.repositories.edit(MAIN, actor="vendor", user_tokens_enabled=True)
+    bound.users.get("ann", MAIN)
+    found = bound.sync.run(MAIN, BETA, actor="vendor", dry_run=False)
+    copies = {token.name: token.grant_in(BETA) for token in found.tokens}
+    assert {name: one.mark for name, one in copies.items() if one} == {
+        "lost": "-",
+        "living": "b1",
+        "ann": "b1-a1",
+    } | dict.fromkeys(copies.keys() - {"lost", "living", "ann"}, "b1")
+    assert copies["living"] is not None
+    assert copies["living"].bases == {("o/base", "o1")}
+    assert bound.binding.orphaned(bound.read(lost)) == {MAIN}
+
+
+def test_a_default_token_is_bound_too(product: Product, bound: Bound, host: Host) -> None:
+    host.marks["acme/new"] = "n1"
+    service = RepositoryService(
+        database=product.database,
+        sealer=product.keyring,
+        clock=product.clock,
+        binding=bound.binding,
+    )
+    added = service.add("acme/new", actor="vendor")
+    assert added.default_token is not None
+    assert bound.grant(added.default_token, "acme/new").mark == "n1"
