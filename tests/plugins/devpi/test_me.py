@@ -109,7 +109,7 @@ def test_it_dies_with_the_permission(acme: DevpiApp) -> None:
     acme.login("acme")
     acme.mapp.delete_index("acme/priv")
     acme.logout()
-    assert code(acme, own) == "user_without_access"
+    assert code(acme, own) == "unknown_token"
     assert me(acme, "acme").json["code"] == "refused"
 
 
