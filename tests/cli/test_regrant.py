@@ -89,8 +89,8 @@ def test_a_base_that_came_later_is_not_seen_until_it_is_recorded(
     host.inherits = True
     where = ("--repo", "acme/prod")
     # A new token would see it, this one does not.
-    assert cli.done("preview", "", *where)["files"] == [OWN, INHERITED]
-    preview = cli.done("preview", "", *where, "--token", slug)
+    assert cli.done("preview", "format:python", *where)["files"] == [OWN, INHERITED]
+    preview = cli.done("preview", "format:python", *where, "--token", slug)
     assert preview["files"] == [OWN]
     warning = "The base acme/base is not seen: the grant was made without it."
     assert preview["warnings"] == [warning]
@@ -101,7 +101,7 @@ def test_a_base_that_came_later_is_not_seen_until_it_is_recorded(
     assert warning in detail
     assert remedy.endswith("entitlements token regrant --repo acme/prod")
     assert len(cli.done("token", "regrant", *where)) == 2  # with the default token
-    assert cli.done("preview", "", *where, "--token", slug)["files"] == [OWN, INHERITED]
+    assert cli.done("preview", "format:python", *where, "--token", slug)["files"] == [OWN, INHERITED]
     assert cli.done("token", "show", slug)["repositories"][0]["bases"] == ["acme/base"]
 
 

@@ -9,6 +9,9 @@ from tests.cli.conftest import CommandLine
 MASK = "**********"
 
 
+FRESH = {"bases": [], "orphaned": False}
+
+
 def test_create_with_everything(cli: CommandLine) -> None:
     found = cli.token(
         "--query",
@@ -90,7 +93,7 @@ def test_create_with_everything(cli: CommandLine) -> None:
 def test_create_in_several_repositories(cli: CommandLine) -> None:
     found = cli.token("--repo", "acme/beta", "--query", "name:^demo$")
     assert found["repositories"] == [
-        {"repository": name, "access": "r", "limit_package_query": "name:^demo$"}
+        {"repository": name, "access": "r", "limit_package_query": "name:^demo$", **FRESH}
         for name in ("acme/beta", "acme/prod")
     ]
     assert found["limit_package_query"] is None
