@@ -101,7 +101,10 @@ def test_a_base_that_came_later_is_not_seen_until_it_is_recorded(
     assert warning in detail
     assert remedy.endswith("entitlements token regrant --repo acme/prod")
     assert len(cli.done("token", "regrant", *where)) == 2  # with the default token
-    assert cli.done("preview", "format:python", *where, "--token", slug)["files"] == [OWN, INHERITED]
+    assert cli.done("preview", "format:python", *where, "--token", slug)["files"] == [
+        OWN,
+        INHERITED,
+    ]
     assert cli.done("token", "show", slug)["repositories"][0]["bases"] == ["acme/base"]
 
 
