@@ -129,7 +129,9 @@ class Regranting:
             )
         if grant.mark and grant.mark != present.mark:
             return present  # another repository: what was seen through the old one is over
-        return replace(present, bases=present.bases | grant.bases)
+        renewed = {name for name, _ in present.bases}
+        kept = frozenset(base for base in grant.bases if base[0] not in renewed)
+        return replace(present, bases=present.bases | kept)
 
 
 def _write(operation: Operation, token: Token, grant: TokenGrant) -> None:
