@@ -25,8 +25,8 @@ def test_it_is_told_that_tokens_are_for_installers(devpi: DevpiApp) -> None:
         "/acme/prod/never",
         "/x/y/z/a",
     ):
-        for name in ("/+api", "") if where.count("/") == 2 else ("",):
-            told.append(devpi.get(where + name, secret, **CLIENT))
+        names = ("/+api", "") if where.count("/") == 2 else ("",)
+        told += [devpi.get(where + name, secret, **CLIENT) for name in names]
         told.append(devpi.get(where, **CLIENT, **basic("token", secret)))
     assert {answer.status_code for answer in told} == {403}
     assert {answer.json["code"] for answer in told} == {"not_for_devpi_client"}
