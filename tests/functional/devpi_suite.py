@@ -22,9 +22,8 @@ NAME: Final = "entitlements"
 IS_PRESENT: Final = os.environ["SUITE_PLUGIN"] == "present"
 IS_CONFIGURED: Final = "ENTITLEMENTS_HOME" in os.environ
 
-WITH_A_SERVER: Final = frozenset({"makexom", "primary_host_port"})
-WITH_AN_APPLICATION: Final = frozenset({"maketestapp", "primary_host_port"})
-"""Fixtures of devpi's; the tests that use none of them cannot meet our plugin."""
+APPLICATION: Final = "maketestapp"
+"""The fixture of devpi's through which every application is made."""
 WITHOUT_FIXTURES: Final = frozenset({"test_main", "test_config", "test_genconfig"})
 """Modules whose tests start commands by themselves."""
 
@@ -38,9 +37,7 @@ def _with_ours(*, load_entrypoints: bool = True) -> Any:  # noqa: ANN401 - plugg
 
     manager = _bare(load_entrypoints=load_entrypoints)
     if not IS_PRESENT:
-        manager.set_blocked(NAME)
-        if manager.has_plugin(NAME):  # pragma: no cover - pluggy unregisters it
-            manager.unregister(name=NAME)
+        manager.set_blocked(NAME)  # unregisters it, too
     elif not manager.has_plugin(NAME):
         manager.register(ours, name=NAME)
     return manager
@@ -65,16 +62,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that cannot meet our plugin."""
-    wanted = WITH_AN_APPLICATION if IS_CONFIGURED else WITH_A_SERVER
-    kept = [item for item in items if _meets(item, wanted)]
+    """Leave out the tests that cannot meet our plugin: those of the database and the like."""
+    kept = [item for item in items if _meets(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
 
-def _meets(item: pytest.Item, wanted: frozenset[str]) -> bool:
-    fixtures = set(getattr(item, "fixturenames", ()))
-    return bool(fixtures & wanted) or item.path.stem in WITHOUT_FIXTURES
+def _meets(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return APPLICATION in fixtures or item.path.stem in WITHOUT_FIXTURES
 
 
 @pytest.fixture(autouse=True)

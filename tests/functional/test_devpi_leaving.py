@@ -39,17 +39,17 @@ def test_the_way_back(tmp_path: Path) -> None:
 
     # As it says, with no home or store at hand.
     bare = [sys.executable, "-m", "entitlements_core.cli", *command]
-    lost = {"ENTITLEMENTS_HOME": str(tmp_path / "lost")}
-    unasked = ended(bare, **lost)
+    lost = str(tmp_path / "lost")
+    unasked = ended(bare, ENTITLEMENTS_HOME=lost)
     assert unasked.status == 1
     assert "Repeat it with --yes" in unasked.text
-    shown = ended([*bare, "--dry-run"], **lost)
+    shown = ended([*bare, "--dry-run"], ENTITLEMENTS_HOME=lost)
     assert f"{INDEX} would be open to everybody; only acme could read it." in shown.text
-    done = ended([*bare, "--yes", "--json"], **lost)
+    done = ended([*bare, "--yes", "--json"], ENTITLEMENTS_HOME=lost)
     assert done.status == 0, done.text
     indexes = json.loads(done.text)["indexes"]
     assert [(one["index"], one["was_closed"]) for one in indexes] == [(OPEN, False), (INDEX, True)]
-    again = ended([*bare, "--json"], **lost)
+    again = ended([*bare, "--json"], ENTITLEMENTS_HOME=lost)
     assert json.loads(again.text)["indexes"] == []
     # Without the home, the server's note names the directory.
     assert vendor.entitlements("devpi", "leave", "--dry-run").status == 0

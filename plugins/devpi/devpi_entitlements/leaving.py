@@ -54,7 +54,7 @@ def opened(serverdir: Path, storage: str) -> Iterator[Any]:
             "Give its --serverdir, and run this as its user.",
         )
     try:
-        xom = xom_from_config(config)
+        xom = xom_from_config(config)  # type: ignore[no-untyped-call] # devpi's own
     except Fatal as error:
         raise Refused(f"{serverdir} cannot be opened: {error}", "Give its --storage.") from None
     if xom.is_replica():
