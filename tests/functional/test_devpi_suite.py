@@ -45,6 +45,8 @@ FEWEST: Final = {"views": 280, "rest": 200}
 DEVIATIONS: Final = {
     "test_views_patch.py::test_index_patch": "compares all keys: there is acl_pkg_read",
     "test_views_patch.py::test_mirror_index_patch": "the same, of a mirror",
+    "test_importexport.py::TestImportExport::test_mirror_settings_preserved": "the same, imported",
+    "test_importexport.py::TestImportExport::test_no_mirror_releases_touched": "the same",
     "test_stage_customizer.py::test_sro_skip_plugin": "counts the calls of another plugin's hook;"
     " of a base that we leave out, devpi asks nobody else",
 }
