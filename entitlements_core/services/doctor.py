@@ -191,7 +191,7 @@ def check_directories(patient: Patient) -> Iterator[Finding]:
             yield _error("directories", f"{directory} may not be read.", "Let the server read it.")
         else:
             yield _ok("directories", f"{directory} can be read.")
-    if not named:
+    if not named and not _host(patient):
         yield _ok("directories", "None are set; `doctor DIR` looks at some.")
 
 
@@ -199,7 +199,7 @@ def check_catalog(patient: Patient) -> Iterator[Finding]:
     """Every file in the directories is served as its owner meant."""
     for path, reason, remedy in patient.problems:
         yield _warning("catalog", f"{path}: {reason}", remedy)
-    if not patient.problems:
+    if not patient.problems and not _host(patient):
         yield _ok("catalog", "No file is in the way.")
 
 
@@ -276,6 +276,16 @@ CHECKS: Final[Mapping[str, Check]] = {
     "grants": check_grants,
     "plugins": check_plugins,
 }
+
+
+def _host(patient: Patient) -> str:
+    """The host that knows its files by itself, without directories; empty where there is none."""
+    try:
+        plugins = Plugins()
+    except EntitlementsError:
+        return ""  # told by the check of the plugins
+    plugins.opened(patient.settings.home)
+    return plugins.host()
 
 
 @contextmanager

@@ -14,7 +14,8 @@ _SECRETS: Final = re.compile(
       (?P<path>(?:/|%2[fF])(?:\+|%2[bB])(?:t|%74)(?:/|%2[fF]))           # /+t/SECRET
       (?:[^\s/?\#"'%]|%(?!2[fF]))+
     | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{8,}           # Authorization
-    | (?P<user>://)[^\s/?\#"']+(?=@)                                     # https://user:SECRET@
+    | (?P<user>://)(?![^\s/?\#"':@]+:\*{3,}@)                           # https://user:SECRET@,
+      [^\s/?\#"']+(?=@)                                                 # not https://user:***@
     | \bent_[0-9A-Za-z]{38}\b                                            # a generated secret
     """,
     re.VERBOSE,

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -48,11 +48,18 @@ def reserved_port() -> int:
     return port
 
 
-def generated(server: Devpi, folder: Path, outside: str, *options: str) -> Path:
+def generated(
+    server: Devpi,
+    folder: Path,
+    outside: str,
+    *options: str,
+    without: Sequence[str] = devpis.OTHERS,
+) -> Path:
     """The folder with all that devpi-gen-config writes for a running server."""
     folder.mkdir()
     own = ["--serverdir", str(server.directory), "--port", str(server.port)]
-    devpis.command(devpis.GENCONFIG, *own, "--outside-url", outside, *options, cwd=folder)
+    given = [*own, "--outside-url", outside, *options]
+    devpis.command(devpis.GENCONFIG, *given, without=without, cwd=folder)
     for written in (folder / "gen-config").glob("nginx-entitlements*.conf"):
         # Where a packaged nginx is installed, its log folder may not be ours to write to.
         written.write_text(written.read_text().replace("/var/log/nginx/", "logs/"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,6 +150,27 @@ def test_nobody_gets_at_a_file_otherwise(shop: Shop) -> None:
     assert "WWW-Authenticate" in answers["stranger"].headers
     let_in = {who: found for who, found in answers.items() if found.status_code < 400}
     assert not let_in
+
+
+@pytest.mark.parametrize("name", ["", "-auth-request"])
+def test_with_devpi_lockdown_lists_and_files_agree(tmp_path: Path, name: str) -> None:
+    vendor = DevpiVendor(tmp_path)
+    others = [other for other in devpis.OTHERS if other != "devpi-lockdown"]
+    options = () if name else ACCEL
+    url = f"http://127.0.0.1:{reserved_port()}"
+    with vendor.serving(*PROXY, *options, without=others) as server, closing(vendor.core):
+        server.index("acme/open", bases=[])
+        server.upload("acme/open", build_wheel(tmp_path / "wheels", "lab-foo", "1.0"))
+        [path] = server.files_of("acme/open", "lab-foo").values()
+        secret = vendor.secret("customer", repositories=["acme/open"])
+        home = ("--entitlements-home", str(vendor.home))
+        gen = generated(server, tmp_path / "gen", url, *home, *options, without=others)
+        written = gen / f"nginx-entitlements{name}.conf"
+        with fronted(tmp_path / "nginx", written, url) as front:
+            for asked in ("/acme/open/+simple/", "/acme/open/+simple/lab-foo/", path):
+                assert httpx.get(front + asked).status_code == 401, asked
+                assert httpx.get(f"{front}/+t/{secret}{asked}").status_code == 200, asked
+                assert httpx.get(front + asked, auth=("acme", "123")).status_code == 200, asked
 
 
 def test_a_user_of_the_index_gets_the_file(shop: Shop) -> None:

@@ -166,9 +166,10 @@ def test_plugins(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(doctor, "Plugins", fail)
     assert ill(patient)["plugins"].remedy == "Mend it."
-    monkeypatch.setattr(
-        doctor, "Plugins", lambda: SimpleNamespace(names=("a", "b"), checks=lambda _: ())
+    loaded = SimpleNamespace(
+        names=("a", "b"), checks=lambda _: (), opened=lambda _: None, host=lambda: ""
     )
+    monkeypatch.setattr(doctor, "Plugins", lambda: loaded)
     assert {one.detail for one in examine(patient)} >= {"Loaded: a, b."}
 
 
@@ -194,3 +195,20 @@ def test_a_plugin_looks_over_its_host(
         check="nginx", health=health, detail="Looked for it in home.", remedy="Mend it."
     )
     assert len(found) == len(doctor.CHECKS) + 1
+
+
+class Server:
+    """A plugin of a host that has files without directories."""
+
+    @hookimpl
+    def entitlements_host(self) -> str:
+        return "devpi-server 6.20.3"
+
+
+def test_a_host_without_directories_is_told_of_none(
+    patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plugins, "_discover", lambda self: self.register(Server(), "host"))
+    assert not {"directories", "catalog"} & {one.check for one in examine(patient)}
+    named = replace(patient, directories=(tmp_path / "gone",))
+    assert ill(named)["directories"].health is Health.ERROR

@@ -56,6 +56,7 @@ def test_a_secret_is_masked(text: str, expected: str) -> None:
         "GET /simple/foo/ HTTP/1.1",
         "/packages/foo-1.0-py3-none-any.whl",
         "https://host/simple/ and mail to sales@acme.example",
+        "mirror of http://foo:***@upstream.example/simple/",
         "the basic idea",
         "a bearer of news",
         "/+table/of/contents",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import quote
 
 from pyramid.response import Response
 
@@ -36,6 +37,10 @@ class Answered(Exception):
 class OwnResponse(Response):  # type: ignore[misc] # pyramid has no types
     """A response of ours, and not of one of devpi's views."""
 
+    def _abs_headerlist(self, environ: dict[str, Any]) -> list[tuple[str, str]]:  # noqa: ARG002 - of webob
+        """The headers as they are: webob would make a Location absolute, with the secret in it."""
+        return list(self.headerlist)
+
 
 def response_of(answer: Answer) -> Any:  # noqa: ANN401 - of pyramid
     """An answer of the core as a response."""
@@ -47,8 +52,14 @@ def plain(status: str, headers: Headers, body: Iterable[bytes]) -> Any:  # noqa:
     return OwnResponse(status=status, headerlist=list(headers), app_iter=body)
 
 
-def moved(location: str) -> Any:  # noqa: ANN401 - of pyramid
-    """A redirect, which stands below the secret's own addresses and so is not for keeping."""
+def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
+    """A redirect between two paths of the server, which has no secret in it.
+
+    The Location climbs from `path` (both begin with a slash, below the token's prefix) to the
+    prefix, and no further; what the client put before it is not repeated.
+    """
+    climbing = "../" * (path.count("/") - 1) or "./"
+    location = climbing + quote(target.lstrip("/"), safe="/+@")
     return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
 
 

@@ -23,6 +23,8 @@ __all__ = ["AUTHCHECK", "answer_authcheck"]
 AUTHCHECK: Final = "/+authcheck"
 
 FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+[ef]/.+)")
+FULL: Final = re.compile(r"(?i:https?)://(?:[\w.-]+|\[::1\])(?::[0-9]{1,5})?(?P<path>/.*)")
+"""A full URI, with a host in which nothing else can hide."""
 NOT_STORED: Final = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = "403 Refused"
@@ -41,7 +43,9 @@ def answer_authcheck(
     nginx reads in another way than devpi is refused to everybody.
     """
     environ = request.environ
-    original: str = environ.get("HTTP_X_ORIGINAL_URI") or ""
+    original = _without_host(environ.get("HTTP_X_ORIGINAL_URI") or "")
+    if original is None:
+        return plain(FORBIDDEN, NOT_STORED, [])
     path = unquote(original.partition("?")[0], "latin-1")
     visitor, rest = meet(site, environ, uri=path)
     is_plain = _is_plain(original, path)
@@ -63,6 +67,17 @@ def answer_authcheck(
         denied = _count(site, visitor, admitted, environ)
         admitted = admitted if denied is None else denied
     return _refused(admitted, visitor) if isinstance(admitted, Deny) else _allowed()
+
+
+def _without_host(uri: str) -> str | None:
+    """The path and query of a URI, which may be a full one, as devpi reads it; None: none has it.
+
+    The host of a full one is what a client says, and could swallow the beginning of the path.
+    """
+    if not uri or uri.startswith("/"):
+        return uri
+    matched = FULL.fullmatch(uri)
+    return None if matched is None else matched["path"]
 
 
 def _count(

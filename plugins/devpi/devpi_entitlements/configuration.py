@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:  # every devpi-server loads this module; only a configured one needs the core
     from entitlements_core.services.settings import Settings
 
-__all__ = ["Configuration", "add_options", "read_configuration"]
+__all__ = ["Configuration", "add_options", "read_configuration", "storage_of"]
 
 SWITCHES: Final = ("ENTITLEMENTS_HOME", "ENTITLEMENTS_DATABASE_URL")
 """Either of these in the environment configures the adapter as ``--entitlements-home`` does."""
@@ -65,6 +65,12 @@ def add_options(parser: Any) -> None:  # noqa: ANN401 - of devpi-server
         help="close everything but the login to those without a login or a token,"
         " also the lists of users and indexes.",
     )
+
+
+def storage_of(args: Any) -> str:  # noqa: ANN401 - an argparse namespace
+    """The storage of a devpi-server, as ``--storage`` takes it."""
+    storage = getattr(args, "storage", None)
+    return storage if isinstance(storage, str) else "sqlite"
 
 
 def read_configuration(args: Any) -> Configuration | None:  # noqa: ANN401 - an argparse namespace

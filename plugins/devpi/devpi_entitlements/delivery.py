@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from devpi_server.filestore import get_core_metadata
+from packaging.utils import canonicalize_name
 from pyramid.response import FileIter
 
 from devpi_entitlements.answers import (
@@ -18,6 +20,7 @@ from devpi_entitlements.answers import (
     response_of,
 )
 from devpi_entitlements.pages import Page
+from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.sending import reserve
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import AdmittedFile, Visitor
@@ -149,11 +152,12 @@ def _reserve(site: Site, visitor: Visitor, admitted: AdmittedFile, length: int) 
 
 
 def _redirect(request: Request, visitor: Visitor, response: Response) -> Response:
-    """A redirect within the server; one that leads elsewhere would tell where files come from."""
-    location = str(response.location or "")
+    """To the normalised name of a project; any other would tell of the secret, or of elsewhere."""
+    location = unquote(urlsplit(str(response.location or "")).path)
     _close(response)
-    if location.startswith(f"{request.application_url}/"):
-        return moved(location)
+    target = _normalized_page(request)
+    if target is not None and location == f"{request.script_name}{target}":
+        return moved(visitor.page_path or request.path_info, target)
     if visitor.awaited is None:
         return refusal(NOT_FOUND, visitor.presented, transfers=False, head=False)
     answer = problem(
@@ -163,6 +167,16 @@ def _redirect(request: Request, visitor: Visitor, response: Response) -> Respons
         code="external_file",
     )
     return response_of(answer)
+
+
+def _normalized_page(request: Request) -> str | None:
+    """Where the page of a project is that was asked for by another spelling of its name."""
+    route = getattr(request, "matched_route", None)  # a tween may answer before there is one
+    found = getattr(request, "matchdict", None) or {}
+    if route is None or door_of(route.name) is not Door.PAGE or "project" not in found:
+        return None
+    target = f"/{found['user']}/{found['index']}/+simple/{canonicalize_name(found['project'])}/"
+    return None if target == request.path_info else target
 
 
 def _stored(response: Response) -> Response:

@@ -7,7 +7,6 @@ Everybody else passes as devpi's permissions say; devpi itself asks for ``pkg_re
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import quote
 
 from devpi_server.views import SIMPLE_API_V1_JSON, is_simple_json
 
@@ -76,6 +75,8 @@ def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | No
         become_stranger(request.environ)
         return False
     head = request.method == "HEAD"
+    if is_manager(request) and door not in {Door.PAGE, Door.FILE}:
+        raise Answered(response_of(_FOR_INSTALLERS))
     transfers = door is Door.FILE
     raise Answered(refusal(denied, visitor.presented, transfers=transfers, head=head))
 
@@ -88,6 +89,14 @@ def _is_stranger(request: Request, visitor: Visitor, door: Door | None, denied: 
         return False
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     return is_unconcerned(visitor, stage, denied)
+
+
+def is_manager(request: Request) -> bool:
+    """Whether devpi-client asks, which manages indexes; it says so, or asks for its login.
+
+    Its ``install`` runs pip, which is known by another name.
+    """
+    return "devpi-client" in (request.user_agent or "")
 
 
 def is_unconcerned(visitor: Visitor, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
@@ -121,8 +130,8 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     if stage is None:
         return UNKNOWN
     if request.matched_route.name == BARE_LIST:
-        path = quote(visitor.page_path or request.path_info, safe="/+@")
-        raise Answered(moved(f"{request.application_url}{path}/"))
+        path = visitor.page_path or request.path_info
+        raise Answered(moved(path, f"{path}/"))
     visitor.is_settled = visitor.page_key is not None and is_settled(stage)
     of_project = context.project is not None
     window = Window(stage, seen, site.knowledge)
@@ -188,7 +197,9 @@ def _let_user(site: Site, request: Request, door: Door | None) -> None:
 
 def _fetch_with_credentials(site: Site, stage: Any) -> None:  # noqa: ANN401 - of devpi-server
     """Let a replica fetch a private file from its primary as a replica, and not as a stranger."""
-    if stage is not None and site.xom.is_replica() and stage.ixconfig["type"] != "mirror":
+    if stage is None or not site.xom.is_replica() or stage.ixconfig["type"] == "mirror":
+        return
+    if site.lockdown or not is_open(stage):
         stage.http = site.xom.replica_thread.http
 
 
@@ -197,6 +208,12 @@ _LOGIN: Final = problem(
     "Login or entitlement token required",
     "Give a devpi user and password, or an entitlement token as the password.",
     code="unauthorized",
+)
+_FOR_INSTALLERS: Final = problem(
+    403,
+    "An entitlement token is for pip, uv or twine; devpi needs a login",
+    "Give the address that ends with /+simple/ to an installer, or use devpi with a user of devpi.",
+    code="not_for_devpi_client",
 )
 _FORBIDDEN: Final = problem(
     403,

@@ -17,6 +17,9 @@ __all__ = ["FOLDERS", "unguarded_configurations", "write_configurations"]
 
 DEFAULT_LOCATION: Final = "/+protected"
 
+LOCKDOWN: Final = "devpi-lockdown"
+"""The plugin that asks everybody for a login, by its name as an entry point."""
+
 DISTRIBUTION_LOGS: Final = "/var/log/nginx"
 """Where packaged builds of nginx write; others write below their own prefix."""
 
@@ -60,6 +63,8 @@ def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 -
         "backend": f"http://127.0.0.1:{config.args.port}",
         "serverdir": config.server_path.absolute(),
         "location": location,
+        # As nginx leaves out a header that is empty.
+        "lockdown": "1" if config.pluginmanager.has_plugin(LOCKDOWN) else "",
         "logs": DISTRIBUTION_LOGS if Path(DISTRIBUTION_LOGS).is_dir() else "logs",
     }
     writer("nginx-entitlements.conf", _ACCEL.substitute(given))
@@ -157,6 +162,7 @@ _PROXY: Final = """\
         proxy_set_header X-outside-url $$x_scheme://$$http_host;
         proxy_set_header X-Forwarded-For $$proxy_add_x_forwarded_for;
         proxy_set_header X-Real-IP $$remote_addr;
+        proxy_set_header X-Entitlements-Lockdown "$lockdown";
 """
 
 _CLOSED: Final = """\

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from devpi_entitlements.configuration import storage_of
+
 __all__ = ["Note", "leave_note", "read_note"]
 
 log: Final = logging.getLogger("entitlements.devpi")
@@ -37,10 +39,9 @@ class Note:
 def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-server
     """Write the note of the server that starts; a home that cannot be written to goes without."""
     args = config.args
-    storage = getattr(args, "storage", None)
     note = Note(
         serverdir=str(config.server_path.absolute()),
-        storage=storage if isinstance(storage, str) else "sqlite",
+        storage=storage_of(args),
         url=(config.outside_url or f"http://{args.host}:{args.port}").rstrip("/"),
         core_metadata=bool(getattr(args, "enable_core_metadata", False)),
         lockdown=bool(getattr(args, "entitlements_lockdown", False)),

@@ -10,8 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import typer
 
 from devpi_entitlements.note import Note, read_note
 from entitlements_core import hookimpl
@@ -85,6 +88,15 @@ class OfflineHost:
         """See the hook."""
         host = self._host
         return None if host is None else host.entitlements_user_is_admin(user, repository)
+
+    @hookimpl
+    def entitlements_commands(self, app: typer.Typer) -> None:
+        """See the hook: those that need devpi-server, where it is installed."""
+        if find_spec("devpi_server") is None:
+            return
+        from devpi_entitlements.commands import app as ours  # noqa: PLC0415 - see the module
+
+        app.add_typer(ours, name="devpi")
 
     @hookimpl
     def entitlements_checks(self, home: Path) -> Iterable[Finding]:

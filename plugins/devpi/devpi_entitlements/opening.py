@@ -32,6 +32,9 @@ __all__ = ["include"]
 
 log: Final = logging.getLogger("entitlements.devpi")
 
+HOOKS_OF_PERMISSIONS: Final = "entitlements-acl"
+HOOKS_OF_SERVER: Final = "entitlements-of-this-server"
+
 OUTERMOST: Final = (
     "devpi_web.views.tween_trailing_slash_redirect",
     "devpi_server.views.tween_request_logging",
@@ -56,8 +59,12 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
             "devpi-server takes away what the proxies of ENTITLEMENTS_TRUSTED_PROXIES say of their"
             " clients: set trusted-proxy and trusted-proxy-headers of devpi-server instead"
         )
-    config.pluginmanager.register(AclHooks(), name="entitlements-acl")
-    config.pluginmanager.register(DevpiHooks(site), name="entitlements-of-this-server")
+    hooks = config.pluginmanager
+    # An application may be made anew in one process: the hooks are those of the last one.
+    for name, ours in {HOOKS_OF_PERMISSIONS: AclHooks(), HOOKS_OF_SERVER: DevpiHooks(site)}.items():
+        if hooks.has_plugin(name):
+            hooks.unregister(name=name)
+        hooks.register(ours, name=name)
     pyramid_config.registry[SITE] = site
     protect_search(pyramid_config.registry)
     pyramid_config.add_tween(
@@ -67,7 +74,8 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     pyramid_config.add_exception_view(_answer, context=Answered)
     pyramid_config.add_route("entitlements-me", "/+entitlements/me")
     pyramid_config.add_view(show_own_token, route_name="entitlements-me", request_method="GET")
-    xom.thread_pool.register(Warmer(site))
+    if not xom.config.requests_only:  # then devpi-server has no threads of its own
+        xom.thread_pool.register(Warmer(site))
     look_around(site)
     leave_note(site.core.settings.home, config)
 

@@ -7,11 +7,12 @@ is configured, `devpi_entitlements.opening` registers everything else with that 
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from devpi_server.config import hookimpl
 
-from devpi_entitlements.configuration import add_options, read_configuration
+from devpi_entitlements.configuration import add_options, read_configuration, storage_of
 
 __all__: list[str] = []
 
@@ -33,8 +34,10 @@ def devpiserver_cmdline_run(xom: Any) -> None:  # noqa: ANN401 - of devpi-server
     if closed:
         xom.fatal(
             f"acl_pkg_read closes {', '.join(closed)}, but entitlements are not configured, so"
-            " anybody could read it.\nGive --entitlements-home (or ENTITLEMENTS_HOME), or open"
-            f" the index: devpi index {closed[0]} acl_pkg_read=:ANONYMOUS:"
+            " anybody could read it.\nGive --entitlements-home (or ENTITLEMENTS_HOME), or leave"
+            " entitlements for good, which opens the index to everybody:\n"
+            f"entitlements devpi leave --serverdir {shlex.quote(str(xom.config.server_path))}"
+            f" --storage {shlex.quote(storage_of(xom.config.args))}"
         )
 
 

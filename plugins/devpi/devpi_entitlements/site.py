@@ -21,6 +21,8 @@ __all__ = ["SITE", "Site", "site_of"]
 
 SITE: Final = "entitlements"
 """The key in pyramid's registry."""
+ABSOLUTE_LINKS: Final = "entitlements_absolute_links"
+"""Among the options of devpi-server: its own was set before we took it away."""
 
 
 class Site:
@@ -62,8 +64,11 @@ class Site:
         self.lockdown = configuration.lockdown
         # Links to users remain as they were; those to a visitor would repeat the secret in the
         # page, and be another visitor's as well when it is remembered.
-        self.absolute_links = bool(xom.config.args.absolute_urls)
-        xom.config.args.absolute_urls = False
+        options = xom.config.args
+        self.absolute_links = bool(options.absolute_urls) or ABSOLUTE_LINKS in vars(options)
+        if self.absolute_links:
+            setattr(options, ABSOLUTE_LINKS, True)  # for the next application of this process
+        options.absolute_urls = False
         location = configuration.accel_redirect
         self.sender: Sender = (
             Offload("X-Accel-Redirect", (location,)) if location else DirectSender()

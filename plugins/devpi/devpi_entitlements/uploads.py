@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from devpi_entitlements.answers import refusal, response_of
 from devpi_entitlements.filtering import SubmittingCustomizer
@@ -19,6 +19,13 @@ from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
 
 __all__ = ["admit_upload"]
+
+_TAKEN: Final = problem(
+    409,
+    "This file is already there, and is not from this token",
+    "Upload it under a new version, or ask the vendor to delete the old one.",
+    code="file_exists",
+)
 
 Request = Any
 Response = Any
@@ -46,10 +53,31 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
     decision = site.gate.decide(_question(visitor, credential, stage.name, resource))
     if isinstance(decision, Deny):
         return _denied(decision, visitor)
+    if _is_of_others(stage, facts, visitor):
+        return response_of(_TAKEN)
     _state(request.POST, facts)
     stage.customizer = SubmittingCustomizer(stage.customizer, username_of(visitor))
     visitor.uploads = True
     return None
+
+
+def _is_of_others(stage: Any, facts: FileFacts, visitor: Visitor) -> bool:  # noqa: ANN401 - of devpi-server
+    """Whether the upload would replace a file that is not from this very token.
+
+    devpi replaces files on a volatile index. Whose they are stands in its log of each file.
+    """
+    if stage.ixconfig["type"] == "mirror" or not stage.ixconfig.get("volatile"):
+        return False  # devpi refuses it; a mirror would ask upstream
+    listed = stage.get_releaselinks_perstage(facts.name)
+    versions = {link.version for link in listed if link.basename == facts.filename}
+    stores = [stage.get_linkstore_perstage(facts.name, version) for version in versions]
+    there = [link for store in stores for link in store.get_links(basename=facts.filename)]
+    return any(_sources(link) != {username_of(visitor)} for link in there)
+
+
+def _sources(link: Any) -> set[str]:  # noqa: ANN401 - of devpi-server
+    """The names under which a file came to the index; devpi notes a replacement without one."""
+    return {log["who"] for log in link.get_logs() if log.get("what") != "overwrite"}
 
 
 def _uploader(site: Site, visitor: Visitor, repository: str) -> Credential | Deny:

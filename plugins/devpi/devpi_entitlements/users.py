@@ -5,14 +5,17 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-from devpi_entitlements.access import is_open
+from devpi_entitlements.access import ANONYMOUS, is_open
 from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.site import Site
 
-__all__ = ["SHIELDED", "Verdict", "judge", "show_configuration_alone"]
+__all__ = ["LOCKDOWN_HEADER", "SHIELDED", "Verdict", "judge", "show_configuration_alone"]
 
 SHIELDED: Final = "entitlements.shielded"
 """Set in the environment when an answer depends on who asks, so that no cache may share it."""
+
+LOCKDOWN_HEADER: Final = "X-Entitlements-Lockdown"
+"""Set by a server in front where devpi-lockdown asks for a login; it can only close."""
 
 READING: Final = frozenset({"GET", "HEAD"})
 CONFIGURATION: Final = frozenset({"/{user}/{index}", "/{user}/{index}/"})
@@ -47,7 +50,7 @@ def judge(site: Site, request: Request) -> Verdict:
     if stage is not None and not is_open(stage):
         request.environ[SHIELDED] = True
         return _of_closed(request, stage)
-    if site.lockdown:
+    if site.lockdown or LOCKDOWN_HEADER in request.headers:
         request.environ[SHIELDED] = True
         return _verdict(request, passes=request.identity is not None)
     return Verdict.PASSES
@@ -69,6 +72,8 @@ def _of_closed(request: Request, stage: Any) -> Verdict:  # noqa: ANN401 - of de
     """Whoever reads an index passes; who uploads to it or changes it does so, unseeing."""
     if request.has_permission("pkg_read", stage):
         return Verdict.PASSES
+    if _may_attach_results(request, stage):
+        return Verdict.PASSES
     if any(request.has_permission(permission, stage) for permission in ("upload", "index_modify")):
         if request.method in READING and request.matched_route.name in CONFIGURATION:
             return Verdict.CONFIGURES
@@ -86,3 +91,15 @@ def _writes(request: Request) -> bool:
         return bool(request.POST.get(":action"))
     door = door_of(request.matched_route.name)
     return request.method in CHANGING or (door is Door.FILE and request.method == "POST")
+
+
+def _may_attach_results(request: Request, stage: Any) -> bool:  # noqa: ANN401 - of devpi-server
+    """Whether test results may be attached by somebody who reads nothing.
+
+    devpi lets everybody attach some unless it is told otherwise; that is no answer to who may reach
+    a closed index.
+    """
+    if request.method != "POST" or door_of(request.matched_route.name) is not Door.FILE:
+        return False
+    named = ANONYMOUS not in stage.customizer.get_principals_for_toxresult_upload()
+    return named and bool(request.has_permission("toxresult_upload", stage))

@@ -51,7 +51,9 @@ def test_the_alias_is_the_index_of_the_token(devpi: DevpiApp) -> None:
             found = links(devpi, page, secret, User_Agent=agent, **HTML)
             assert found == [f"{prefix}{page}acme-core/", f"{prefix}{page}acme-own/"]
             answer = devpi.get(page.rstrip("/"), secret, User_Agent=agent, **HTML)
-            assert (answer.status_code, answer.location) == (307, f"{prefix}{page}")
+            assert answer.status_code == 307
+            assert secret not in answer.location
+            assert urljoin(f"{prefix}{page.rstrip('/')}", answer.location) == f"{prefix}{page}"
     names = devpi.get("/simple/", secret, **JSON_PAGE).json["projects"]
     assert sorted(project["name"] for project in names) == ["acme-core", "acme-own"]
 
@@ -91,12 +93,14 @@ def test_redirects_stay_below_the_token(devpi: DevpiApp) -> None:
             for agent in AGENTS:
                 answer = devpi.get(f"{start}/{name}/", secret, User_Agent=agent, **HTML)
                 assert answer.status_code == 307
-                assert answer.location == f"{prefix}/acme/cust/+simple/acme-core/"
+                assert secret not in answer.location
+                followed = urljoin(f"{prefix}{start}/{name}/", answer.location)
+                assert followed == f"{prefix}/acme/cust/+simple/acme-core/"
                 assert secret not in answer.text
                 assert answer.headers["Cache-Control"] == "no-store"
                 assert answer.headers["Referrer-Policy"] == "no-referrer"
-                followed = devpi.get(urlsplit(answer.location).path)
-                assert wheel_name("acme-core", "2.0") in followed.text
+                page = devpi.get(urlsplit(followed).path)
+                assert wheel_name("acme-core", "2.0") in page.text
 
 
 def test_the_alias_needs_one_index(devpi: DevpiApp) -> None:
@@ -137,4 +141,30 @@ def test_links_below_an_outside_url(make_devpi_app: MakeDevpiApp) -> None:
     assert f'"{outside}/acme/priv/+f/' in app.get("/acme/cust/+simple/acme-core/", **HTML).text
     app.logout()
     answer = app.get("/simple/Acme_Core/", secret)
-    assert answer.location == f"{outside}/+t/{secret}/acme/cust/+simple/acme-core/"
+    assert secret not in answer.location
+    followed = urljoin(f"{outside}/+t/{secret}/simple/Acme_Core/", answer.location)
+    assert followed == f"{outside}/+t/{secret}/acme/cust/+simple/acme-core/"
+
+
+@pytest.mark.parametrize("start", ["/simple", "/acme/cust/+simple"])
+def test_no_answer_repeats_the_address_of_a_token(full_devpi: DevpiApp, start: str) -> None:
+    stocked(full_devpi)
+    secret = full_devpi.token("acme/cust", query="name:^acme-core$")
+    tails = (
+        *("", "/", "/acme-core", "/acme-core/", "/Acme_Core", "/Acme.Core/", "/acme-core/1.0/"),
+        *("/other-lib", "/other-lib/", "/Other_Lib/", "/never-was", "/never-was/", "/Never.Was/"),
+        *("/acme-core/refresh", "/acme-core/refresh/", "/x/y/", "//", "/%2F/", "/..", "/?a=1"),
+    )
+    for agent in AGENTS:
+        for method in ("GET", "HEAD", "POST"):
+            for tail in tails:
+                answer = full_devpi.request(method, f"{start}{tail}", secret, User_Agent=agent)
+                told = f"{answer.headers.items()} {answer.text if method != 'HEAD' else ''}"
+                assert secret not in told, (method, tail)
+                if answer.status_code == 307 and "ever" not in tail.lower():
+                    at = f"{ROOT}/+t/{secret}{start}{tail}"
+                    assert urlsplit(urljoin(at, answer.location)).path.startswith(f"/+t/{secret}/")
+        for missing in ("never-was", "other-lib"):
+            for tail in ("", "/"):
+                answer = full_devpi.get(f"{start}/{missing}{tail}", secret, User_Agent=agent)
+                assert answer.status_code == 404, (missing, tail)

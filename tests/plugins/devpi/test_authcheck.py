@@ -229,3 +229,36 @@ def test_a_token_of_a_netrc_does_not_close_what_is_open_to_all(acme: DevpiApp) -
     refused(ask(acme, f"/+t/{secret}{open_path}"), 403, 410, CODE)
     granted = acme.token("acme/open", query="name:^other$", name="granted")
     refused(ask(acme, open_path, **basic("token", granted)), 403, 404, "not_found")
+
+
+def test_a_full_url_is_decided_as_its_path(acme: DevpiApp) -> None:
+    path, secret = wheel(acme), acme.token("acme/priv")
+    for front in ("http://localhost", "https://packages.acme.example:8443", "HTTP://[::1]:80"):
+        assert ask(acme, f"{front}/").status_code == 200
+        assert ask(acme, f"{front}/+login").status_code == 200
+        assert ask(acme, f"{front}{path}").status_code == 401
+        assert ask(acme, f"{front}{path}", **basic("acme", PASSWORD)).status_code == 200
+        assert ask(acme, f"{front}{path}", **basic("mallory", PASSWORD)).status_code == 403
+        assert ask(acme, f"{front}/+t/{secret}{path}").status_code == 200
+        assert ask(acme, f"{front}{path}", **basic("token", secret)).status_code == 200
+        assert ask(acme, f"{front}/+t/{secret}/acme/priv/+simple/").status_code == 403
+
+
+def test_no_host_hides_a_path(acme: DevpiApp) -> None:
+    # A client says the host, in which nginx takes no slash; what it sends is the path behind it.
+    path = wheel(acme)
+    for host in (
+        "",
+        "x?",
+        "x#",
+        "x@y",
+        "x\\",
+        "[",
+        "[z]",
+        "x:y",
+        "%",
+    ):
+        for scheme in ("http", "ftp", "javascript"):
+            assert ask(acme, f"{scheme}://{host}{path}").status_code == 403, (scheme, host)
+    for odd in (path.lstrip("/"), f"x:{path}", f"http:{path}", f"?{path}", f"http:///{path}"):
+        assert ask(acme, odd).status_code == 403, odd

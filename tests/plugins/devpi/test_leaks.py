@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections import Counter
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -65,7 +66,10 @@ def follow(app: DevpiApp, path: str, secret: str | None = None, **headers: str) 
     for _ in range(3):
         if answer.status_code not in {301, 302, 303, 307, 308}:
             break
-        answer = app.get(answer.location.removeprefix("http://localhost"), **headers)
+        prefix = "" if secret is None else f"/+t/{secret}"
+        path = urljoin(f"http://localhost{prefix}{path}", answer.location)
+        path = path.removeprefix(f"http://localhost{prefix}")
+        answer = app.get(path, secret, **headers)
     return answer
 
 

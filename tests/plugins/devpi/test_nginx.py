@@ -7,10 +7,11 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from pluggy import PluginManager
 
 from devpi_entitlements import nginx, plugin
 from devpi_entitlements.nginx import unguarded_configurations, write_configurations
@@ -32,13 +33,20 @@ server {
 """
 
 
-def written(serverdir: Path, outside: str | None = None, location: str = "") -> dict[str, str]:
+def written(
+    serverdir: Path, outside: str | None = None, location: str = "", *, locked: bool = False
+) -> dict[str, str]:
     """What `write_configurations` writes for a server with these options."""
     files: dict[str, str] = {}
+    plugins = PluginManager("devpiserver")
+    if locked:
+        plugins.register(ModuleType("devpi_lockdown"), name="devpi-lockdown")
     args = SimpleNamespace(
         port=3141, entitlements_home="home", entitlements_accel_redirect=location
     )
-    config = SimpleNamespace(args=args, outside_url=outside, server_path=serverdir)
+    config = SimpleNamespace(
+        args=args, outside_url=outside, server_path=serverdir, pluginmanager=plugins
+    )
     write_configurations(config, files.__setitem__)
     return files
 
@@ -164,3 +172,10 @@ def test_devpi_gen_config_writes_them_where_entitlements_are_on(
         config.hook.devpiserver_genconfig(tw=None, config=config, argv=[], writer=files.__setitem__)
         assert set(files) == wanted
     assert not (tmp_path / "home").exists()
+
+
+def test_with_devpi_lockdown_everything_wants_a_login(tmp_path: Path) -> None:
+    header = "proxy_set_header X-Entitlements-Lockdown"
+    for locked, value in ((True, '"1"'), (False, '""')):
+        for text in written(tmp_path, locked=locked).values():
+            assert text.count(f"{header} {value};") == text.count("proxy_pass ")

@@ -20,7 +20,7 @@ from devpi_entitlements.configuration import read_configuration
 from devpi_entitlements.site import SITE
 from entitlements_core.services.redaction import RedactingFilter
 from entitlements_core.services.wiring import Core
-from tests.plugins.devpi.apps import DevpiApp, basic, wheel_name
+from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 
 pytestmark = pytest.mark.notransaction
@@ -92,7 +92,8 @@ def test_closed_indexes_are_not_opened_by_leaving_out_the_option(
     assert "acl_pkg_read closes acme/priv, but entitlements are not configured" in str(
         refused.value
     )
-    assert "devpi index acme/priv acl_pkg_read=:ANONYMOUS:" in str(refused.value)
+    command = f"entitlements devpi leave --serverdir {config.server_path} --storage sqlite"
+    assert command in str(refused.value)
     monkeypatch.setenv("ENTITLEMENTS_HOME", "anywhere")
     assert not check()
 
@@ -301,3 +302,23 @@ def test_no_handler_writes_a_secret(
     assert "disconnected while serving /+t/***/x" in written
     assert secret not in written
     assert wheel_name("acme-core", "1.0") in written
+
+
+def test_an_application_can_be_made_anew(make_devpi_app: MakeDevpiApp) -> None:
+    app = make_devpi_app("--enable-core-metadata", "--absolute-urls")
+    app.closed_index("acme/prod", bases=[])
+    app.upload("acme/prod", "acme-core", "1.0")
+    secret = app.token("acme/prod")
+    for _ in range(2):
+        app.testapp = type(app.testapp)(app.xom.create_app())
+        app.testapp.xom = app.xom
+        assert app.get(PAGE, secret).status_code == 200
+        assert secret not in app.get(PAGE, secret).text
+        assert app.get(PAGE).status_code == 401
+        answer = app.get(PAGE, **basic("acme", PASSWORD))
+        assert 'href="http://localhost/acme/prod/+f/' in answer.text, "absolute, as it was set"
+
+
+def test_no_thread_is_started_where_devpi_starts_none(make_devpi_app: MakeDevpiApp) -> None:
+    threads = make_devpi_app("--requests-only").xom.thread_pool._objects
+    assert not [one for one in threads if type(one).__module__.startswith("devpi_entitlements")]

@@ -238,3 +238,24 @@ def test_a_mirror_takes_nothing(devpi: DevpiApp) -> None:
     answer = post(devpi, secret, wheel_form("1.0"), "acme/up")
     assert answer.status == "404 cannot submit to mirror index"
     assert answer.json["code"] == "upload_refused"
+
+
+def test_a_token_replaces_its_own_files_alone(acme: DevpiApp) -> None:
+    acme.configure(INDEX, volatile=True)
+    of_vendor = acme.upload(INDEX, "acme-core", "1.0")
+    before = acme.get(of_vendor, acme.token(INDEX)).body
+    _, first = writer(acme)
+    _, second = writer(acme, name="another partner")
+
+    for secret in (first, second):
+        refused = post(acme, secret, wheel_form("1.0", summary="not the vendor's"))
+        assert (refused.status_code, refused.json["code"]) == (409, "file_exists")
+    assert acme.get(of_vendor, acme.token(INDEX, name="reader")).body == before
+
+    assert post(acme, first, wheel_form("2.0")).status_code == 200
+    for summary in ("once more", "and again"):
+        assert post(acme, first, wheel_form("2.0", summary=summary)).status_code == 200
+    assert post(acme, second, wheel_form("2.0")).status_code == 409
+    # What the vendor has replaced is the vendor's.
+    acme.upload(INDEX, "acme-core", "2.0", summary="of the vendor")
+    assert post(acme, first, wheel_form("2.0")).status_code == 409

@@ -260,3 +260,42 @@ def test_an_index_from_before_the_option_is_open_to_all(devpi: DevpiApp) -> None
     for path in paths(app, "open"):
         for headers in ({}, basic("token", secret), bearer(secret)):
             assert app.get(path, **headers).status_code == 200, (path, headers)
+
+
+def test_who_may_only_attach_test_results_does(devpi: DevpiApp) -> None:
+    for name in ("tester", "mallory"):
+        devpi.user(name)
+    devpi.closed_index("acme/prod", bases=[])
+    path = devpi.upload("acme/prod", "acme-core", "1.0")
+
+    def attach(login: str | None) -> int:
+        if login:
+            devpi.login(login)
+        answer = devpi.testapp.post(path, "{}", expect_errors=True)
+        reading = [devpi.get(path).status_code, devpi.get("/acme/prod").status_code]
+        devpi.logout()
+        assert login == "acme" or set(reading) <= {401, 403}
+        return int(answer.status_code)
+
+    # devpi's default names everybody; that opens nothing that is closed.
+    assert [attach(who) for who in (None, "mallory", "tester", "acme")] == [401, 403, 403, 200]
+    devpi.configure("acme/prod", acl_toxresult_upload=["tester"])
+    assert [attach(who) for who in (None, "mallory", "tester")] == [401, 403, 200]
+    devpi.configure("acme/prod", acl_toxresult_upload=[":AUTHENTICATED:"])
+    assert [attach(who) for who in (None, "mallory", "tester")] == [401, 200, 200]
+
+
+def test_a_server_in_front_can_lock_down(devpi: DevpiApp) -> None:
+    devpi.index("acme/open", bases=[])
+    path = devpi.upload("acme/open", "acme-core", "1.0")
+    secret = devpi.token("acme/open")
+    locked = {"X-Entitlements-Lockdown": "1"}
+    for where in ("/acme/open/+simple/", "/acme/open/+simple/acme-core/", path, "/acme/open", "/"):
+        assert devpi.get(where).status_code == 200, where
+        assert devpi.get(where, **locked).status_code == 401, where
+        devpi.login("acme")
+        assert devpi.get(where, **locked).status_code == 200, where
+        devpi.logout()
+    for where in ("/acme/open/+simple/", path):
+        assert devpi.get(where, secret, **locked).status_code == 200, where
+    assert devpi.get("/+api", **locked).status_code == 200
