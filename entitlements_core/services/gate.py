@@ -23,6 +23,7 @@ from entitlements_core.policy.metering import Account, rolled
 from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
+from entitlements_core.services.alarm import Alarm
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
@@ -117,6 +118,7 @@ class Gate:
         self._sealer = sealer
         self._plugins = plugins
         self._throttle = throttle
+        self._alarm = Alarm(log)
         self._window = window
         self._ipv6_prefix = ipv6_prefix
 
@@ -141,7 +143,7 @@ class Gate:
         except CredentialInvalid:
             found = None
         except EntitlementsError as error:
-            return _cannot_look_up(error)
+            return self._cannot_look_up(error)
         self._settle_guess(guess, request.address, known=found is not None)
         if found is None:
             return UNKNOWN
@@ -181,7 +183,7 @@ class Gate:
         try:
             opened = self._opened(secret, now)
         except EntitlementsError as error:
-            return _cannot_look_up(error)
+            return self._cannot_look_up(error)
         self._settle_guess(guess, address, known=bool(opened), tells=only_tokens)
         return opened or UNKNOWN
 
@@ -225,7 +227,7 @@ class Gate:
             try:
                 found = self._reader.account(question.credential.id, client)
             except EntitlementsError as error:
-                log.error("counters cannot be read: %s", error)  # noqa: TRY400 - expected kind
+                self._alarm.raised("counters cannot be read", error)
                 return UNAVAILABLE
             if found is not None:
                 account = rolled(found[0], question.now)
@@ -246,7 +248,7 @@ class Gate:
         try:
             receipt = self._ledger.reserve(entry)
         except EntitlementsError as error:
-            log.error("a download could not be counted: %s", error)  # noqa: TRY400 - expected kind
+            self._alarm.raised("a download could not be counted", error)
             return UNAVAILABLE
         if isinstance(receipt, Deny):
             self._plugins.decided(question, receipt)
@@ -262,7 +264,7 @@ class Gate:
         try:
             self._ledger.cancel(reservation.receipt)
         except EntitlementsError as error:
-            log.error("a reservation stays counted: %s", error)  # noqa: TRY400 - expected kind
+            self._alarm.raised("a reservation stays counted", error)
 
     def close(self) -> None:
         """Let go of the counters' connections."""
@@ -316,6 +318,10 @@ class Gate:
     def _client(self, address: Address | None) -> str:
         return client_key(address, ipv6_prefix=self._ipv6_prefix)
 
+    def _cannot_look_up(self, error: EntitlementsError) -> Deny:
+        self._alarm.raised("a token could not be looked up", error)
+        return UNAVAILABLE
+
     def _completion(self, grant: Grant, repository: str) -> Completion | Deny | None:
         """What adds the facts that a restriction asks for and an index does not know.
 
@@ -327,7 +333,7 @@ class Gate:
                 grant.restriction, repository, source=self._reader, plugins=self._plugins
             )
         except EntitlementsError as error:
-            log.error("facts of files of %s cannot be read: %s", repository, error)  # noqa: TRY400 - expected kind
+            self._alarm.raised(f"facts of files of {repository} cannot be read", error)
             return UNAVAILABLE
 
     def _entry(self, question: Question, facts: FileFacts, delivery: Delivery) -> Entry:
@@ -371,8 +377,3 @@ def _secret_of(presented: Presented | None) -> str | Deny:
     if presented is None:
         return UNAUTHORIZED
     return UNEXPANDED if presented.secret.startswith("${") else presented.secret
-
-
-def _cannot_look_up(error: EntitlementsError) -> Deny:
-    log.error("a token could not be looked up: %s", error)
-    return UNAVAILABLE

@@ -121,7 +121,9 @@ class Core:
         """The store, for administration. The request path does without it."""
         from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
 
-        return Database(self.settings.url)
+        known = self.__dict__.get("keyring")
+        fingerprint = None if known is None else known.fingerprint
+        return Database(self.settings.url, key_fingerprint=fingerprint)
 
     @cached_property
     def gate(self) -> Gate:
@@ -147,7 +149,10 @@ class Core:
     def reader(self) -> CredentialReader:
         """Finds credentials."""
         return CredentialReader(
-            self.settings.url, parse=self.parse_query, eula_url=self.settings.eula_url
+            self.settings.url,
+            parse=self.parse_query,
+            eula_url=self.settings.eula_url,
+            key_fingerprint=self.keyring.fingerprint,
         )
 
     def parse_query(self, text: str) -> PackageQuery:
@@ -276,7 +281,7 @@ class Core:
 
             return PostgresLedger(url)
         synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
-        return SqliteLedger(url, synchronous=synchronous)
+        return SqliteLedger(url, synchronous=synchronous, key_fingerprint=self.keyring.fingerprint)
 
     def _revision(self) -> str | None:
         if self.address.is_sqlite and not self.address.path.exists():

@@ -14,10 +14,11 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
-from entitlements_core.store.connections import open_stack
+from entitlements_core.store.connections import open_sqlite
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
+from entitlements_core.store.store_file import StoreConnection
 
 try:
     import fcntl
@@ -92,11 +93,20 @@ class SqliteLedger:
     Args:
         url: an SQLAlchemy URL.
         synchronous: FULL or NORMAL, as for `open_stack`.
+        key_fingerprint: as for `open_stack`.
     """
 
-    def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
-        database = Address.parse(url).path
-        self._stack = open_stack(url, synchronous=synchronous, cache_kib=WRITER_CACHE)
+    def __init__(
+        self, url: str, *, synchronous: str = "NORMAL", key_fingerprint: str | None = None
+    ) -> None:
+        address = Address.parse(url)
+        database = address.path
+        self._stack = open_sqlite(
+            address,
+            synchronous=synchronous,
+            cache_kib=WRITER_CACHE,
+            key_fingerprint=key_fingerprint,
+        )
         self._turnstile = Turnstile(Path(f"{database}.lock"))
         self._checkpoints = Checkpoints(database, self._stack.connect)
 
@@ -125,18 +135,22 @@ class SqliteLedger:
         self._turnstile.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[StoreConnection]:
         try:
             with self._turnstile.passed(), self._stack.borrow() as connection:
                 # IMMEDIATE: a transaction that reads first and writes later could be refused.
                 connection.execute("BEGIN IMMEDIATE")
                 try:
+                    # Whoever replaces the file on purpose lets writers wait meanwhile.
+                    self._stack.require(connection)
                     yield connection
                 except BaseException:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
-                self._checkpoints.after_commit()
+                # What was counted in a file that is gone counts nowhere.
+                self._stack.require(connection)
+                self._checkpoints.after_commit(connection.identity)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The counters cannot be kept: {error}.") from error
 
