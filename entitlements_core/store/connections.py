@@ -9,6 +9,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -33,6 +34,11 @@ POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchro
 
 
 SMALL_CACHE: Final = 2048
+
+LOOK_AGAIN: Final = 0.002
+"""Seconds for which a look at the path of a SQLite store is good. Looking lets other threads go
+first, which costs a request for a page a third more; nobody replaces a file and changes the new one
+in less."""
 
 
 class Connection(Protocol):
@@ -130,7 +136,8 @@ class SqliteStack(ConnectionStack):
         self._address = address
         self._key_fingerprint = key_fingerprint
         self._following = threading.Lock()
-        self._identity: Identity | None = None
+        self._seen: tuple[Identity | None, float] = (None, 0.0)
+        """The file that was there last, and when it was looked at (monotonic seconds)."""
         self.replacements = 0
         """How often another file came; what was read before that is out of date."""
 
@@ -140,9 +147,14 @@ class SqliteStack(ConnectionStack):
         Raises:
             StoreError: when there is none, or none that can be used.
         """
+        now = time.monotonic()
+        known, looked = self._seen
+        if known is not None and now - looked < LOOK_AGAIN:
+            return known
         identity = self.file.identity()
-        if identity != self._identity:
+        if identity != known:
             self._change(identity)
+        self._seen = (identity, now)
         return identity
 
     def take(self) -> Any:  # noqa: ANN401 - as the base class
@@ -157,22 +169,27 @@ class SqliteStack(ConnectionStack):
             if connection.identity == identity:
                 return connection
             connection.close()
+            self._seen = (self._seen[0], -LOOK_AGAIN)
             identity = self.follow()
 
     def give_back(self, connection: Any) -> None:  # noqa: ANN401 - as the base class
         """Keep a sound connection for the next one, unless another file came meanwhile."""
-        if connection.identity == self._identity:
+        if connection.identity == self._seen[0]:
             super().give_back(connection)
         else:
             connection.close()
 
     def require(self, connection: StoreConnection) -> None:
-        """Return when the path still names the file of `connection`.
+        """Return when the path names the file of `connection` at this very moment.
 
         Raises:
             StoreError: when it does not.
         """
-        self.file.require(connection.identity)
+        try:
+            self.file.require(connection.identity)
+        except StoreError:
+            self._seen = (self._seen[0], -LOOK_AGAIN)
+            raise
 
     def forget(self) -> None:
         """Leave the connections to the process they belong to."""
@@ -181,13 +198,14 @@ class SqliteStack(ConnectionStack):
 
     def _change(self, identity: Identity) -> None:
         with self._following:
-            if identity == self._identity:
+            known, _ = self._seen
+            if identity == known:
                 return
-            if self._identity is not None:
+            if known is not None:
                 self._examine(identity)
                 self.replacements += 1
                 log.warning("another file is the store %s now, and is used", self._address)
-            self._identity = identity
+            self._seen = (identity, 0.0)
         # SQLite deletes a log only while the path names the file that it belongs to.
         self.close()
 

@@ -1,5 +1,6 @@
 """The database as the services see it: units of work, and the care of the schema."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
@@ -154,11 +155,17 @@ class Database:
             return None
         identity = self.address.file.identity()
         if self._opened is not None and self._opened != identity:
-            with closing(self.address.connect_sqlite()) as connection:
-                versions.require_usable(connection, self.address, self._key_fingerprint)
+            self._require_usable()
             self._let_go()
         self._opened = identity
         return identity
+
+    def _require_usable(self) -> None:
+        try:
+            with closing(self.address.connect_sqlite()) as connection:
+                versions.require_usable(connection, self.address, self._key_fingerprint)
+        except sqlite3.Error as error:
+            raise failure_of(error, str(self.address)) from None
 
     def _require_file(self, identity: Identity | None) -> None:
         """Return when what a transaction reads and writes is still the store."""

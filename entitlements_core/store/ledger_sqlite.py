@@ -1,9 +1,6 @@
 """The counters on SQLite: one writer at a time, across threads and processes."""
 
-import contextlib
-import os
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +16,9 @@ from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.store_file import StoreConnection
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - only where there is no flock
-    fcntl = None  # type: ignore[assignment]  # then SQLite's own waiting has to do
+from entitlements_core.store.turnstile import Turnstile
 
 __all__ = ["SqliteLedger"]
-
-PATIENCE: Final = 5.0
-"""Seconds after which a process goes on without its turn."""
-SHORTEST_PAUSE: Final = 0.000_05
-LONGEST_PAUSE: Final = 0.000_3
-"""Seconds between two looks at the lock file; a transaction takes about as long."""
 
 WRITER_CACHE: Final = 16 * 1024
 """KiB; the counters of the busiest tokens stay in memory."""
@@ -141,8 +128,6 @@ class SqliteLedger:
                 # IMMEDIATE: a transaction that reads first and writes later could be refused.
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    # Whoever replaces the file on purpose lets writers wait meanwhile.
-                    self._stack.require(connection)
                     yield connection
                 except BaseException:
                     connection.execute("ROLLBACK")
@@ -153,61 +138,6 @@ class SqliteLedger:
                 self._checkpoints.after_commit(connection.identity)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The counters cannot be kept: {error}.") from error
-
-
-class Turnstile:
-    """A lock that processes pass one at a time.
-
-    It is a courtesy that makes waiting short and fair; SQLite's own lock is what excludes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-        self._owner = 0
-
-    @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Hold the lock for the length of the block."""
-        if fcntl is None:  # pragma: no cover - only where there is no flock
-            yield
-            return
-        descriptor = self._open()
-        taken = _take(descriptor)
-        try:
-            yield
-        finally:
-            if taken:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Close the lock file."""
-        if self._descriptor is not None and self._owner == os.getpid():
-            with contextlib.suppress(OSError):
-                os.close(self._descriptor)
-        self._descriptor = None
-
-    def _open(self) -> int:
-        # A descriptor inherited over a fork would share the parent's lock.
-        if self._descriptor is None or self._owner != os.getpid():
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._owner = os.getpid()
-        return self._descriptor
-
-
-def _take(descriptor: int) -> bool:
-    """Take the lock; False when its holder does not let go, stopped perhaps, and SQLite decides."""
-    pause, deadline = SHORTEST_PAUSE, time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-        else:
-            return True
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
 def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:

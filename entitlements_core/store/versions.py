@@ -16,14 +16,22 @@ from entitlements_core.store.failures import (
     unreachable,
 )
 
-__all__ = ["HEAD", "KNOWN", "require_current", "require_usable", "stored_revision"]
+__all__ = [
+    "HEAD",
+    "KEY_QUESTION",
+    "KNOWN",
+    "REVISION_QUESTION",
+    "require_current",
+    "require_usable",
+    "stored_revision",
+]
 
 KNOWN: Final = ("0001", "0002")
 """Every revision of the schema, oldest first; a test compares it with the migrations."""
 HEAD: Final = KNOWN[-1]
 
-_QUESTION: Final = "SELECT version_num FROM alembic_version"
-_KEY_QUESTION: Final = "SELECT value FROM store_info WHERE name = 'key_fingerprint'"
+REVISION_QUESTION: Final = "SELECT version_num FROM alembic_version"
+KEY_QUESTION: Final = "SELECT value FROM store_info WHERE name = 'key_fingerprint'"
 
 
 def require_current(address: Address) -> None:
@@ -67,8 +75,8 @@ def require_usable(
         DatabaseReplaced: when it is no store, one of another schema, or one of another key.
     """
     try:
-        revision = connection.execute(_QUESTION).fetchone()
-        made_with = connection.execute(_KEY_QUESTION).fetchone()
+        revision = connection.execute(REVISION_QUESTION).fetchone()
+        made_with = connection.execute(KEY_QUESTION).fetchone()
     except sqlite3.Error as error:
         raise _unfit(address, f"cannot be read as a store ({error})") from None
     if revision != (HEAD,):
@@ -96,7 +104,7 @@ def stored_revision(address: Address) -> str | None:
 def _ask_sqlite(address: Address) -> str | None:
     try:
         with closing(address.connect_sqlite()) as connection:
-            row = connection.execute(_QUESTION).fetchone()
+            row = connection.execute(REVISION_QUESTION).fetchone()
     except sqlite3.Error as error:
         _raise_unless_older(failure_of(error, str(address)))
         return None
@@ -113,7 +121,7 @@ def _ask_postgres(address: Address) -> str | None:
         raise (failure if failure.code != "store" else unreachable(str(address))) from None
     try:
         with closing(connection):
-            row = connection.execute(_QUESTION).fetchone()
+            row = connection.execute(REVISION_QUESTION).fetchone()
     except psycopg.Error as error:
         _raise_unless_older(failure_of(error, str(address)))
         return None
