@@ -80,7 +80,8 @@ class Core:
         Args:
             settings: of this server.
             create: make the key and the store on first start, and bring an older schema up to date.
-                A store that has lost its key is never given a new one.
+                A store that has lost its key is never given a new one, and one that was in use
+                and is gone is never made anew.
             plugins: the registered ones; those of the entry-point group by default.
             clock: tells the time.
 
@@ -91,6 +92,8 @@ class Core:
         """
         core = cls(settings, plugins=plugins, clock=clock)
         if create:
+            if core.address.is_sqlite:
+                core.address.file.refuse_loss()
             core.create()
         require_current(core.address)
         if core.reader.key_fingerprint() != core.keyring.fingerprint:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import StoreError
-from entitlements_core.store.failures import DatabaseReplaced, failure_of
+from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced, failure_of
 
 __all__ = ["Identity", "StoreConnection", "StoreFile", "missing"]
 
@@ -55,6 +55,19 @@ class StoreFile:
         except OSError:
             raise missing(self._text) from None
         return found.st_dev, found.st_ino
+
+    def refuse_loss(self) -> None:
+        """Return unless a store was in use here and is gone, so that no new one takes its place.
+
+        Raises:
+            DatabaseMissing: when it is gone.
+        """
+        if self._noted() and not self.path.exists():
+            raise DatabaseMissing(
+                f"The database {self.path} is gone, though it was in use.",
+                "Bring it back with `entitlements restore`,"
+                " or make a new one with `entitlements init`.",
+            )
 
     def require(self, identity: Identity) -> None:
         """Return when the path still names this file.

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from entitlements_core.errors import StoreError
+from entitlements_core.services.settings import Settings
+from entitlements_core.services.wiring import Core
 from tests.cli.conftest import CommandLine
 
 STORE = "entitlements.db"
@@ -108,6 +111,16 @@ def test_a_store_that_is_gone_is_restored(cli: CommandLine, tmp_path: Path) -> N
     assert cli.refused("backup", str(tmp_path / "other.db"))["code"] == "store_missing"
     assert cli.done("restore", str(tmp_path / "copy.db"))["kept"] is None
     assert "kept" in names(cli)
+
+
+def test_a_store_that_is_gone_is_made_anew_by_init_only(cli: CommandLine) -> None:
+    cli.token("--name", "lost")
+    (cli.home / STORE).unlink()
+    with pytest.raises(StoreError, match="is gone, though it was in use"):
+        Core.open(Settings.load(home=cli.home), create=True)
+    assert not (cli.home / STORE).exists()
+    cli.done("init")
+    assert names(cli) == set()
 
 
 def test_a_copy_of_an_earlier_version_is_brought_up_to_date(

@@ -15,7 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.functional.vendors import Running, Vendor, clean_environment
+import pytest
+
+from entitlements_core.engine.serving import create_app
+from entitlements_core.errors import StoreError
+from entitlements_core.services.settings import Settings
+from tests.functional.vendors import REPOSITORY, Running, Vendor, clean_environment
 from tests.wheelhouse import build_wheel
 
 EVERY_REQUEST: Final = {"ENTITLEMENTS_DOWNLOAD_WINDOW": "0"}
@@ -89,6 +94,13 @@ def downloads(server: Running, secret: str) -> Iterator[Counter[int]]:
             thread.join(60)
 
 
+def served(vendor: Vendor) -> Settings:
+    """What a worker that is started anew reads from its environment."""
+    return Settings.load(
+        home=vendor.home, repository=REPOSITORY, directories=(str(vendor.packages),)
+    )
+
+
 def prepared(vendor: Vendor) -> tuple[str, str, Path]:
     """The identifier and secret of a customer, and a backup that knows both."""
     build_wheel(vendor.packages, "lab-foo", "1.0")
@@ -144,6 +156,10 @@ def test_a_removed_store_is_never_made_anew(vendor: Vendor) -> None:
         assert statuses(server, secret) == {503}
         assert not store.exists()
         assert command(vendor, "token", "list").returncode == 1
+        assert not store.exists()
+
+        with pytest.raises(StoreError, match="is gone, though it was in use"):
+            create_app(served(vendor))
         assert not store.exists()
 
         restored = command(vendor, "restore", str(copy))
