@@ -97,7 +97,9 @@ class StoreFile:
         connection = connect()
         try:
             connection.identity = identity
-            # Only the first read opens the log.
+            # The file is open, and is this one, before the first read opens the log by its name:
+            # the shared memory of a former file would be emptied under those who use it.
+            self.require(identity)
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
             log = _inode(f"{self._text}-wal")
             self.require(identity)

@@ -333,6 +333,25 @@ def test_a_look_at_the_path_is_not_good_for_long(
         away.rename(store.path)
 
 
+def test_a_file_that_comes_while_it_is_opened_meets_no_other_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, opening = store.copy(), sqlite3.connect
+    memory = Path(f"{store.path}-shm")
+    before, size = memory.read_bytes()[:136], memory.stat().st_size
+
+    def connect(*words: object, **options: object) -> object:
+        if copy.exists():
+            copy.rename(store.path)
+        return opening(*words, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(DatabaseReplaced):
+        Database(url(store.path)).require_current()
+
+    assert (memory.read_bytes()[:136], memory.stat().st_size) == (before, size)
+
+
 def test_without_the_former_log_the_file_is_used(store: Store) -> None:
     copy = store.copy()
     store.write("later@acme.example")
