@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from entitlements_core.engine.serving import create_app
@@ -27,6 +29,7 @@ EVERY_REQUEST: Final = {"ENTITLEMENTS_DOWNLOAD_WINDOW": "0"}
 WHEEL: Final = "/packages/lab_foo-1.0-py3-none-any.whl"
 PAGE: Final = "/simple/lab-foo/"
 PATHS: Final = (PAGE, WHEEL)
+WORKERS: Final = 2
 ROUNDS: Final = 12
 """Connections that are asked in turn, so that both workers answer."""
 NOW: Final = datetime.now(UTC)  # noqa: TID251 - real servers have the real time
@@ -69,6 +72,17 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return False
 
 
+def workers_that_count(server: Running) -> int:
+    """How many of the server's processes have answered pages and files, by what they have open."""
+    found = 0
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            opened = [Path(one.path).name for one in process.open_files()]
+            # To listen, to read, and to count; one that is still starting has the second only.
+            found += opened.count("entitlements.db") >= 3
+    return found
+
+
 @contextmanager
 def downloads(server: Running, secret: str) -> Iterator[Counter[int]]:
     """Files and pages are fetched all the while; gives the statuses."""
@@ -86,7 +100,7 @@ def downloads(server: Running, secret: str) -> Iterator[Counter[int]]:
     for thread in threads:
         thread.start()
     try:
-        assert eventually(lambda: seen[200] > 40)
+        assert eventually(lambda: seen[200] > 40 and workers_that_count(server) == WORKERS)
         yield seen
     finally:
         stop.set()
@@ -116,7 +130,7 @@ def prepared(vendor: Vendor) -> tuple[str, str, Path]:
 def test_a_copy_moved_over_the_store_shuts_every_door_until_it_is_restored(vendor: Vendor) -> None:
     identifier, secret, copy = prepared(vendor)
     store = vendor.home / "entitlements.db"
-    with vendor.serving("--workers", "2", environment=EVERY_REQUEST) as server:
+    with vendor.serving("--workers", str(WORKERS), environment=EVERY_REQUEST) as server:
         with downloads(server, secret) as seen:
             copy.rename(store)
             assert eventually(lambda: seen[503] > 40)
@@ -149,7 +163,7 @@ def test_a_copy_moved_over_the_store_shuts_every_door_until_it_is_restored(vendo
 def test_a_removed_store_is_never_made_anew(vendor: Vendor) -> None:
     identifier, secret, copy = prepared(vendor)
     store = vendor.home / "entitlements.db"
-    with vendor.serving("--workers", "2", environment=EVERY_REQUEST) as server:
+    with vendor.serving("--workers", str(WORKERS), environment=EVERY_REQUEST) as server:
         with downloads(server, secret) as seen:
             store.unlink()
             assert eventually(lambda: seen[503] > 40)
@@ -172,7 +186,7 @@ def test_a_removed_store_is_never_made_anew(vendor: Vendor) -> None:
 
 def test_a_store_is_restored_while_downloads_go_on(vendor: Vendor) -> None:
     identifier, secret, copy = prepared(vendor)
-    with vendor.serving("--workers", "2", environment=EVERY_REQUEST) as server:
+    with vendor.serving("--workers", str(WORKERS), environment=EVERY_REQUEST) as server:
         with downloads(server, secret) as seen:
             for _ in range(3):
                 restored = command(vendor, "restore", str(copy))
