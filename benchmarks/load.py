@@ -26,14 +26,16 @@ SECONDS: Final = 4
 CONNECTIONS: Final = 8
 
 _LUA: Final = """
-local secrets = {}
+local secrets, paths = {}, {'%s'}
 for line in io.lines('%s') do secrets[#secrets + 1] = line end
 local i = 0
 request = function()
+    local customer, path = math.floor(i / #paths) + 1, paths[i %% #paths + 1]
     i = i + 1
-    return wrk.format('GET', '%s' .. secrets[(i * 7919) %% #secrets + 1] .. '%s')
+    return wrk.format('GET', '/+t/' .. secrets[(customer * 7919) %% #secrets + 1] .. path)
 end
 """
+"""Each customer asks for all paths in turn."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Rate:
     per_second: float
     p99: float
     refused: int
+    requests: int
 
 
 @contextmanager
@@ -121,13 +124,18 @@ def free_port() -> int:
 
 def closed_loop(
     port: int,
-    path: str,
+    path: str | Sequence[str],
     secrets: Path | None = None,
     headers: Sequence[str] = (),
     *,
     connections: int = CONNECTIONS,
 ) -> Rate:
-    """As many requests as the connections get answered; with `secrets`, each by another token."""
+    """As many requests as the connections get answered.
+
+    With `secrets`, each is by another token; where several paths are given, each token asks for
+    all of them.
+    """
+    paths = [path] if isinstance(path, str) else path
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("make bench needs wrk; on Debian: apt-get install wrk")
@@ -136,9 +144,9 @@ def closed_loop(
     url = f"http://127.0.0.1:{port}"
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         if secrets is None:
-            url += path
+            url += paths[0]
         else:
-            script.write(_LUA % (secrets, "/+t/", path))
+            script.write(_LUA % ("', '".join(paths), secrets))
             script.flush()
             options += ["-s", script.name]
         text = subprocess.run(
@@ -149,7 +157,17 @@ def closed_loop(
         per_second=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
         p99=_milliseconds(_found(r"(?m)^\s+99%\s+(\S+)", text)),
         refused=int(refused[1]) if refused else 0,
+        requests=int(_found(r"(\d+) requests in", text)),
     )
+
+
+def processor_seconds(port: int) -> float:
+    """What the processes of the server on `port` have used of the processors so far."""
+    import psutil  # noqa: PLC0415 - only here
+
+    servers = [child for child in psutil.Process().children() if str(port) in child.cmdline()]
+    everything = [one for server in servers for one in (server, *server.children(recursive=True))]
+    return sum(one.cpu_times().user + one.cpu_times().system for one in everything)
 
 
 def alternating(
@@ -210,6 +228,7 @@ def _median(rates: Sequence[Rate]) -> Rate:
         statistics.median(rate.per_second for rate in rates),
         statistics.median(rate.p99 for rate in rates),
         sum(rate.refused for rate in rates),
+        sum(rate.requests for rate in rates),
     )
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from benchmarks.load import (
     granian,
     open_loop,
     percentile,
+    processor_seconds,
 )
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.pages import Pages
@@ -128,6 +130,7 @@ def extension(tokens: int) -> Iterator[Row]:
 
 
 SMALL: Final = f"/packages/{workload.SMALL}"
+PIP: Final = ("/simple/files/", f"{SMALL}.metadata", SMALL)
 PAGE_GOALS: Final = (
     ("/simple/proj/", "page of 30 versions", 3.0),
     ("/simple/big/", "page of 2,000 files, warm", 2.0),
@@ -152,6 +155,35 @@ def compared(
                 raise SystemExit(f"{mine.refused} requests were refused")
             reached = f"**{ratio:.2f}x** ({mine.per_second:,.0f} to {theirs.per_second:,.0f} /s)"
             yield f"{label}: {what}", f">= {goal}x bare Flask", reached
+
+
+def sequence(tokens: int) -> Iterator[Row]:
+    """What pip asks for to install one file, by many tokens: processor time of the server.
+
+    ``BENCH_BASELINE`` names a checkout of an earlier version, which is measured in turn.
+    """
+    stage, baseline = Stage(tokens), os.environ.get("BENCH_BASELINE", "")
+    others = {"PYTHONPATH": baseline, "ENTITLEMENTS_HOME": str(stage.home)}
+    with ExitStack() as stack:
+        ports = [stack.enter_context(granian(OURS, stage.environment))]
+        if baseline:
+            ports.append(stack.enter_context(granian(OURS, stage.environment | others)))
+        for paths, what in ((PIP, "pip's sequence page, metadata, file"), ((SMALL,), "file")):
+            spent = [[spent_on(port, paths, stage.secrets) for port in ports] for _ in range(6)][1:]
+            middle = [statistics.median(values) * 1e6 for values in zip(*spent, strict=True)]
+            reached = f"**{middle[0]:.0f} us**"
+            if baseline:
+                reached += f" ({middle[0] / middle[1]:.2f} of {middle[1]:.0f} us before)"
+            yield f"serve: {what} of 100 KB, counted: processor time", "half of before", reached
+
+
+def spent_on(port: int, paths: tuple[str, ...], secrets: Path) -> float:
+    """Seconds of the processors for each time that all paths were asked for."""
+    before = processor_seconds(port)
+    rate = closed_loop(port, paths, secrets)
+    if rate.refused:
+        raise SystemExit(f"{rate.refused} requests were refused")
+    return (processor_seconds(port) - before) / rate.requests * len(paths)
 
 
 def cold(tokens: int) -> Iterator[Row]:
@@ -393,6 +425,7 @@ def timed(work: Callable[[], object]) -> float:
 PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "pages": pages,
     "files": files,
+    "sequence": sequence,
     "extension": extension,
     "cold": cold,
     "htpasswd": htpasswd,

@@ -7,6 +7,7 @@ import typer
 
 from entitlements_core import __version__
 from entitlements_core.cli import (
+    backup,
     db,
     demo,
     doctor,
@@ -96,5 +97,7 @@ app.add_typer(eula.app, name="eula")
 app.command("index")(index.index)
 app.command("serve")(serve.serve)
 app.add_typer(db.app, name="db")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

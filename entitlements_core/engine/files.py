@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
+from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
@@ -57,13 +58,19 @@ class OpenFile:
 
     Attributes:
         file: what the index knows of it.
-        descriptor: open for reading; closed by whoever sends it.
+        descriptor: open for reading; closed by whoever sends it. -1 where `data` is there instead.
         etag: strong and quoted, of the contents.
+        data: the contents, where they are in memory.
+        bodies: where to keep contents that are read whole; None keeps none.
+        sha256: of the contents, hexadecimal, where `bodies` is given.
     """
 
     file: StoredFile
     descriptor: int
     etag: str
+    data: bytes | None = None
+    bodies: Bodies | None = None
+    sha256: str = ""
 
     def close(self) -> None:
         """Close the descriptor, once."""
@@ -114,11 +121,18 @@ class DirectSender:
         self, opened: OpenFile, body: Body, environ: dict[str, Any]
     ) -> tuple[Headers, Iterable[bytes]]:
         """See `Sender.send`."""
+        if opened.data is not None:
+            whole = body.length == len(opened.data)
+            stop = body.start + body.length
+            return body.headers, [opened.data if whole else opened.data[body.start : stop]]
         if body.length <= CHUNK:
             try:
-                return body.headers, [os.pread(opened.descriptor, body.length, body.start)]
+                data = os.pread(opened.descriptor, body.length, body.start)
             finally:
                 opened.close()
+            if opened.bodies is not None and body.length == opened.file.size:
+                opened.bodies.keep(opened.sha256, data)
+            return body.headers, [data]
         wrapper = environ.get("wsgi.file_wrapper")
         if wrapper is not None and body.length == opened.file.size:
             stream = os.fdopen(opened.descriptor, "rb", buffering=0)
@@ -185,12 +199,23 @@ class _Chunks:
         self._opened.close()
 
 
-def open_current(catalog: Catalog, file: CatalogFile) -> OpenFile | None:
+def open_current(
+    catalog: Catalog, file: CatalogFile, bodies: Bodies | None = None
+) -> OpenFile | None:
     """Open a file, if what is on the disk still is what the catalog knows; None if not.
 
     A file that was changed in place is looked at again, and what is answered until then is that it
     is not there: a hash that does not fit would look like an attack to the client.
+
+    Args:
+        catalog: knows what the file was like.
+        file: one of its files.
+        bodies: contents in memory; a file whose contents are there is looked at, but not opened.
     """
+    etag, sha256 = f'"{file.facts.sha256}"', file.facts.sha256
+    data = None if bodies is None or file.size > CHUNK else bodies.get(sha256)
+    if data is not None and _is_current(catalog, file):
+        return OpenFile(file, -1, etag, data)
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -200,7 +225,15 @@ def open_current(catalog: Catalog, file: CatalogFile) -> OpenFile | None:
         os.close(descriptor)
         catalog.touch(file.path)
         return None
-    return OpenFile(file, descriptor, f'"{file.facts.sha256}"')
+    return OpenFile(file, descriptor, etag, None, bodies, sha256)
+
+
+def _is_current(catalog: Catalog, file: CatalogFile) -> bool:
+    try:
+        found = os.stat(file.path)  # noqa: PTH116 - for every download
+    except OSError:
+        return False
+    return catalog.verify(file, found)
 
 
 def plan(opened: OpenFile, wanted: ByteRange | None) -> Body:

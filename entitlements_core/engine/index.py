@@ -18,6 +18,7 @@ from entitlements_core.engine.answers import (
     not_ready,
     refused,
 )
+from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Sender
 from entitlements_core.engine.pages import Pages
@@ -60,6 +61,7 @@ class Index:
             pages=pages or Pages(catalog),
             gate=gate,
             sender=sender or DirectSender(),
+            bodies=Bodies(),
         )
 
     @property

@@ -17,6 +17,7 @@ from entitlements_core.engine.answers import (
     refused,
     unsatisfiable,
 )
+from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import OpenFile, Sender, open_current, plan
 from entitlements_core.engine.pages import REASON_MARK, Page, Pages, with_reason
@@ -51,12 +52,14 @@ class Parts:
         pages: renders its pages.
         gate: decides and counts.
         sender: how files are sent.
+        bodies: small files in memory.
     """
 
     catalog: Catalog
     pages: Pages
     gate: Gate
     sender: Sender
+    bodies: Bodies
 
 
 class Visit:
@@ -162,7 +165,7 @@ class Visit:
         file, question = found
         if isinstance(question.resource, CoreMetadata):
             return self._metadata(file)
-        opened = open_current(self._catalog, file)
+        opened = open_current(self._catalog, file, self._parts.bodies)
         if opened is None:
             return self._refuse(NOT_FOUND, transfers=True)
         try:

@@ -24,6 +24,7 @@ from entitlements_core.policy.metering import Account, rolled
 from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
+from entitlements_core.services.alarm import Alarm
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
@@ -131,6 +132,7 @@ class Gate:
         self._sealer = sealer
         self._plugins = plugins
         self._throttle = throttle
+        self._alarm = Alarm(log)
         self._window = window
         self._ipv6_prefix = ipv6_prefix
 
@@ -158,7 +160,7 @@ class Gate:
         except CredentialInvalid:
             found, orphaned = None, False
         except EntitlementsError as error:
-            return _cannot_look_up(error)
+            return self._cannot_look_up(error)
         self._settle_guess(guess, request.address, known=found is not None)
         if found is None or orphaned:
             return UNKNOWN
@@ -199,7 +201,7 @@ class Gate:
             named = self._named(secret, now)
             opened = self._still_bound(secret, named, now)
         except EntitlementsError as error:
-            return _cannot_look_up(error)
+            return self._cannot_look_up(error)
         self._settle_guess(guess, address, known=bool(named), tells=only_tokens)
         return opened or UNKNOWN
 
@@ -243,7 +245,7 @@ class Gate:
             try:
                 found = self._reader.account(question.credential.id, client)
             except EntitlementsError as error:
-                log.error("counters cannot be read: %s", error)  # noqa: TRY400 - expected kind
+                self._alarm.raised("counters cannot be read", error)
                 return UNAVAILABLE
             if found is not None:
                 account = rolled(found[0], question.now)
@@ -264,7 +266,7 @@ class Gate:
         try:
             receipt = self._ledger.reserve(entry)
         except EntitlementsError as error:
-            log.error("a download could not be counted: %s", error)  # noqa: TRY400 - expected kind
+            self._alarm.raised("a download could not be counted", error)
             return UNAVAILABLE
         if isinstance(receipt, Deny):
             self._plugins.decided(question, receipt)
@@ -280,7 +282,7 @@ class Gate:
         try:
             self._ledger.cancel(reservation.receipt)
         except EntitlementsError as error:
-            log.error("a reservation stays counted: %s", error)  # noqa: TRY400 - expected kind
+            self._alarm.raised("a reservation stays counted", error)
 
     def close(self) -> None:
         """Let go of the counters' connections."""
@@ -364,6 +366,10 @@ class Gate:
     def _client(self, address: Address | None) -> str:
         return client_key(address, ipv6_prefix=self._ipv6_prefix)
 
+    def _cannot_look_up(self, error: EntitlementsError) -> Deny:
+        self._alarm.raised("a token could not be looked up", error)
+        return UNAVAILABLE
+
     def _completion(self, grant: Grant, repository: str) -> Completion | Deny | None:
         """What adds the facts that a restriction asks for and an index does not know.
 
@@ -375,7 +381,7 @@ class Gate:
                 grant.restriction, repository, source=self._reader, plugins=self._plugins
             )
         except EntitlementsError as error:
-            log.error("facts of files of %s cannot be read: %s", repository, error)  # noqa: TRY400 - expected kind
+            self._alarm.raised(f"facts of files of {repository} cannot be read", error)
             return UNAVAILABLE
 
     def _entry(self, question: Question, facts: FileFacts, delivery: Delivery) -> Entry:
@@ -419,8 +425,3 @@ def _secret_of(presented: Presented | None) -> str | Deny:
     if presented is None:
         return UNAUTHORIZED
     return UNEXPANDED if presented.secret.startswith("${") else presented.secret
-
-
-def _cannot_look_up(error: EntitlementsError) -> Deny:
-    log.error("a token could not be looked up: %s", error)
-    return UNAVAILABLE

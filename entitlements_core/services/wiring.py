@@ -90,7 +90,8 @@ class Core:
         Args:
             settings: of this server.
             create: make the key and the store on first start, and bring an older schema up to date.
-                A store that has lost its key is never given a new one.
+                A store that has lost its key is never given a new one, and one that was in use
+                and is gone is never made anew.
             plugins: the registered ones; those of the entry-point group by default.
             clock: tells the time.
             mark_of: see the class.
@@ -102,6 +103,8 @@ class Core:
         """
         core = cls(settings, plugins=plugins, clock=clock, mark_of=mark_of)
         if create:
+            if core.address.is_sqlite:
+                core.address.file.refuse_loss()
             core.create()
         require_current(core.address)
         if core.reader.key_fingerprint() != core.keyring.fingerprint:
@@ -132,7 +135,9 @@ class Core:
         """The store, for administration. The request path does without it."""
         from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
 
-        return Database(self.settings.url)
+        known = self.__dict__.get("keyring")
+        fingerprint = None if known is None else known.fingerprint
+        return Database(self.settings.url, key_fingerprint=fingerprint)
 
     @cached_property
     def gate(self) -> Gate:
@@ -160,7 +165,10 @@ class Core:
     def reader(self) -> CredentialReader:
         """Finds credentials."""
         return CredentialReader(
-            self.settings.url, parse=self.parse_query, eula_url=self.settings.eula_url
+            self.settings.url,
+            parse=self.parse_query,
+            eula_url=self.settings.eula_url,
+            key_fingerprint=self.keyring.fingerprint,
         )
 
     def parse_query(self, text: str) -> PackageQuery:
@@ -313,7 +321,7 @@ class Core:
 
             return PostgresLedger(url)
         synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
-        return SqliteLedger(url, synchronous=synchronous)
+        return SqliteLedger(url, synchronous=synchronous, key_fingerprint=self.keyring.fingerprint)
 
     def _revision(self) -> str | None:
         if self.address.is_sqlite and not self.address.path.exists():

@@ -1,13 +1,16 @@
 """Where the database is: an SQLAlchemy URL, read without SQLAlchemy."""
 
+import contextlib
 import os
 import sqlite3
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.store.store_file import StoreConnection, StoreFile
 
 __all__ = ["Address"]
 
@@ -74,6 +77,11 @@ class Address:
         return Path(unquote(self.rest.removeprefix("/").partition("?")[0]))
 
     @property
+    def file(self) -> StoreFile:
+        """The same, as something that may be replaced."""
+        return StoreFile(self.path)
+
+    @property
     def url(self) -> str:
         """What SQLAlchemy takes."""
         return f"{self.scheme}://{self.rest}"
@@ -83,20 +91,14 @@ class Address:
         """What libpq takes."""
         return f"postgresql://{self.rest}"
 
-    def connect_sqlite(self, *, writable: bool = True) -> sqlite3.Connection:
+    def connect_sqlite(self, *, writable: bool = True) -> StoreConnection:
         """A connection in autocommit mode; never makes the file.
 
         Raises:
+            DatabaseMissing, DatabaseReplaced: as `StoreFile.open` does.
             sqlite3.Error: when it cannot be opened.
         """
-        mode = "rw" if writable else "ro"
-        connection = sqlite3.connect(
-            f"file:{quote(str(self.path.absolute()))}?mode={mode}",
-            uri=True,
-            timeout=self.lock_timeout_ms / 1000,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = self.file.open(lambda: self._connect("rw" if writable else "ro"))
         # NORMAL loses no committed change when a process dies, only when the machine does.
         connection.create_function("unicode_lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -110,7 +112,25 @@ class Address:
             OSError: when that is impossible.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Under another name first: a descriptor of a database that may be open in this process is
+        # never closed, see `store_file`.
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".new-")
+        os.close(descriptor)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(name, self.path)
+        finally:
+            Path(name).unlink()
+
+    def _connect(self, mode: str) -> StoreConnection:
+        return sqlite3.connect(
+            f"file:{quote(str(self.path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=self.lock_timeout_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=StoreConnection,
+        )
 
     @property
     def postgres_options(self) -> dict[str, str]:

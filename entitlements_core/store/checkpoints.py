@@ -14,6 +14,7 @@ from typing import Final
 
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.store.signal import CommitSignal
+from entitlements_core.store.store_file import Identity
 
 __all__ = ["Checkpoints"]
 
@@ -36,18 +37,21 @@ class Checkpoints:
     def __init__(self, database: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         self._database = database
         self._connect = connect
-        self._signal: tuple[int, CommitSignal | None] = (0, None)
+        self._signal: tuple[int, Identity | None, CommitSignal | None] = (0, None, None)
         self._working = threading.Lock()
 
-    def after_commit(self) -> None:
+    def after_commit(self, identity: Identity | None = None) -> None:
         """Begin to work off the log if it has grown; returns at once, or waits when it is huge.
 
         To be called while a connection of this process to the file is open.
+
+        Args:
+            identity: of the file, which may take another one's place.
         """
-        process, signal = self._signal
-        if signal is None or process != os.getpid():
+        process, heard, signal = self._signal
+        if signal is None or process != os.getpid() or heard != identity:
             signal = CommitSignal(self._database)
-            self._signal = (os.getpid(), signal)
+            self._signal = (os.getpid(), identity, signal)
             self._working = threading.Lock()
         held, pending = signal.frames()
         if held >= WAIT_AT:

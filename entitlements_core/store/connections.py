@@ -5,8 +5,11 @@ objects costs ten times as much.
 """
 
 import contextlib
+import logging
 import os
 import sqlite3
+import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,8 +20,12 @@ from urllib.parse import quote
 from entitlements_core.errors import StoreError
 from entitlements_core.store.address import Address
 from entitlements_core.store.failures import unreachable
+from entitlements_core.store.store_file import Identity, StoreConnection
+from entitlements_core.store.versions import require_usable
 
-__all__ = ["ConnectionStack", "open_stack"]
+__all__ = ["ConnectionStack", "SqliteStack", "keep_inherited", "open_sqlite", "open_stack"]
+
+log: Final = logging.getLogger("entitlements.store")
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds that a statement waits for another process's transaction."""
@@ -27,6 +34,11 @@ POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchro
 
 
 SMALL_CACHE: Final = 2048
+
+LOOK_AGAIN: Final = 0.002
+"""Seconds for which a look at the path of a SQLite store is good. Looking lets other threads go
+first, which costs a request for a page a third more; nobody replaces a file and changes the new one
+in less."""
 
 
 class Connection(Protocol):
@@ -81,13 +93,18 @@ class ConnectionStack:
 
     def forget(self) -> None:
         """Leave the connections to the process they belong to."""
-        # Not closed: closing would speak to the server, or drop locks, on the parent's behalf.
-        _inherited.append(self._idle)
+        keep_inherited(self._idle)
         self._idle = deque()
 
 
-_inherited: Final[list[deque[Any]]] = []
+_inherited: Final[list[object]] = []
 """Connections of a parent process, kept from the garbage collector, which would close them."""
+
+
+def keep_inherited(connections: object) -> None:
+    """Leave connections to the parent process that they belong to."""
+    # Not closed: closing would speak to the server, or drop locks, on the parent's behalf.
+    _inherited.append(connections)
 
 
 def _forget(stack: ConnectionStack | None) -> None:
@@ -95,8 +112,119 @@ def _forget(stack: ConnectionStack | None) -> None:
         stack.forget()
 
 
+class SqliteStack(ConnectionStack):
+    """Idle connections to the file that a path names now; those to a former file are let go.
+
+    A file that takes the former one's place is used from the next connection on, if it is a store
+    of the same schema and key. What else lies there, or nothing, is an error until it is mended;
+    nothing is made.
+
+    Args:
+        address: of the file.
+        connect: opens a connection to it.
+        key_fingerprint: which key the store belongs to; None asks nothing of a file that comes.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        connect: Callable[[], StoreConnection],
+        key_fingerprint: str | None = None,
+    ) -> None:
+        super().__init__(connect)
+        self.file = address.file
+        self._address = address
+        self._key_fingerprint = key_fingerprint
+        self._following = threading.Lock()
+        self._seen: tuple[Identity | None, float] = (None, 0.0)
+        """The file that was there last, and when it was looked at (monotonic seconds)."""
+        self.replacements = 0
+        """How often another file came; what was read before that is out of date."""
+
+    def follow(self) -> Identity:
+        """The file that the path names, which `take` connects to.
+
+        Raises:
+            StoreError: when there is none, or none that can be used.
+        """
+        now = time.monotonic()
+        known, looked = self._seen
+        if known is not None and now - looked < LOOK_AGAIN:
+            return known
+        identity = self.file.identity()
+        if identity != known:
+            self._change(identity)
+        self._seen = (identity, now)
+        return identity
+
+    def take(self) -> Any:  # noqa: ANN401 - as the base class
+        """A connection to the file that the path names, to be given back or closed.
+
+        Raises:
+            StoreError: as `follow` does, or when it cannot be opened.
+        """
+        identity = self.follow()
+        while True:
+            connection = super().take()
+            if connection.identity == identity:
+                return connection
+            connection.close()
+            self._seen = (self._seen[0], -LOOK_AGAIN)
+            identity = self.follow()
+
+    def give_back(self, connection: Any) -> None:  # noqa: ANN401 - as the base class
+        """Keep a sound connection for the next one, unless another file came meanwhile."""
+        if connection.identity == self._seen[0]:
+            super().give_back(connection)
+        else:
+            connection.close()
+
+    def require(self, connection: StoreConnection) -> None:
+        """Return when the path names the file of `connection` at this very moment.
+
+        Raises:
+            StoreError: when it does not.
+        """
+        try:
+            self.file.require(connection.identity)
+        except StoreError:
+            self._seen = (self._seen[0], -LOOK_AGAIN)
+            raise
+
+    def forget(self) -> None:
+        """Leave the connections to the process they belong to."""
+        super().forget()
+        self._following = threading.Lock()
+
+    def _change(self, identity: Identity) -> None:
+        with self._following:
+            known, _ = self._seen
+            if identity == known:
+                return
+            if known is not None:
+                self._examine(identity)
+                self.replacements += 1
+                log.warning("another file is the store %s now, and is used", self._address)
+            self._seen = (identity, 0.0)
+        # SQLite deletes a log only while the path names the file that it belongs to.
+        self.close()
+
+    def _examine(self, identity: Identity) -> None:
+        """Return when the file that came can be used."""
+        connection = self.connect()
+        try:
+            require_usable(connection, self._address, self._key_fingerprint)
+        finally:
+            connection.close()
+        self.file.require(identity)
+
+
 def open_stack(
-    url: str, *, synchronous: str = "FULL", cache_kib: int = SMALL_CACHE
+    url: str,
+    *,
+    synchronous: str = "FULL",
+    cache_kib: int = SMALL_CACHE,
+    key_fingerprint: str | None = None,
 ) -> ConnectionStack:
     """The raw connections to the store at `url`.
 
@@ -106,23 +234,43 @@ def open_stack(
             the end of the process.
         cache_kib: memory that each SQLite connection may keep pages in, KiB. Behind it, the
             operating system keeps them for all.
+        key_fingerprint: as for `SqliteStack`.
     """
     address = Address.parse(url)
-    if address.is_sqlite:
-        return ConnectionStack(lambda: _connect_sqlite(address, synchronous, cache_kib))
-    return ConnectionStack(lambda: _connect_postgres(address))
+    if not address.is_sqlite:
+        return ConnectionStack(lambda: _connect_postgres(address))
+    return open_sqlite(
+        address, synchronous=synchronous, cache_kib=cache_kib, key_fingerprint=key_fingerprint
+    )
 
 
-def _connect_sqlite(address: Address, synchronous: str, cache_kib: int) -> sqlite3.Connection:
-    try:
+def open_sqlite(
+    address: Address,
+    *,
+    synchronous: str = "FULL",
+    cache_kib: int = SMALL_CACHE,
+    key_fingerprint: str | None = None,
+) -> SqliteStack:
+    """The raw connections to a SQLite store; the arguments are those of `open_stack`."""
+    return SqliteStack(
+        address, lambda: _connect_sqlite(address, synchronous, cache_kib), key_fingerprint
+    )
+
+
+def _connect_sqlite(address: Address, synchronous: str, cache_kib: int) -> StoreConnection:
+    def connect() -> StoreConnection:
         # mode=rw: a missing store is an error here, never a new and empty one.
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             f"file:{quote(str(address.path.absolute()))}?mode=rw",
             uri=True,
             timeout=BUSY_TIMEOUT,
             isolation_level=None,
             check_same_thread=False,
+            factory=StoreConnection,
         )
+
+    try:
+        connection = address.file.open(connect)
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")

@@ -1,7 +1,8 @@
 """The database as the services see it: units of work, and the care of the schema."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 
 from sqlalchemy import Engine
@@ -13,6 +14,7 @@ from entitlements_core.store import migrate, versions
 from entitlements_core.store.address import LOCK_TIMEOUT_MS, Address
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
+from entitlements_core.store.store_file import Identity
 from entitlements_core.store.unit import Unit
 
 __all__ = ["Database"]
@@ -24,13 +26,23 @@ class Database:
     Args:
         url: ``sqlite:////path/to.db`` or ``postgresql://user@host/name``.
         lock_timeout_ms: how long to wait for another process's lock, in milliseconds.
+        key_fingerprint: which key the store belongs to. A file that takes the place of a SQLite
+            store is used if it is one of this schema and key; None asks for no key.
 
     Raises:
         ConfigurationError: when `url` is neither.
     """
 
-    def __init__(self, url: str, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+        key_fingerprint: str | None = None,
+    ) -> None:
         self.address = Address.parse(url, lock_timeout_ms=lock_timeout_ms)
+        self._key_fingerprint = key_fingerprint
+        self._opened: Identity | None = None
 
     def __repr__(self) -> str:
         return f"Database({str(self.address)!r})"
@@ -43,8 +55,7 @@ class Database:
             Conflict: when a rule of the schema was broken, such as a secret that is used twice.
             StoreError: when the database is locked, read-only, missing, corrupt or out of reach.
         """
-        with self._session(self._engines[1]) as session:
-            session.connection()  # takes the lock now, not at the first statement
+        with self._session(writes=True) as session:
             yield Unit(session)
 
     @contextmanager
@@ -54,7 +65,7 @@ class Database:
         Raises:
             StoreError: as `begin` does.
         """
-        with self._session(self._engines[0]) as session:
+        with self._session(writes=False) as session:
             yield Unit(session)
             session.rollback()
 
@@ -114,19 +125,52 @@ class Database:
 
     def close(self) -> None:
         """Close all connections that are not in use. The database can be used again after it."""
-        if "_engines" in self.__dict__:
-            self._engines[0].dispose()
-            del self.__dict__["_engines"]
+        self._let_go()
+        self._opened = None
 
     @cached_property
     def _engines(self) -> tuple[Engine, Engine]:
         return make_engine(self.address)
 
+    def _let_go(self) -> None:
+        engines = self.__dict__.pop("_engines", None)
+        if engines is not None:
+            engines[0].dispose()
+
     @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
-        with self._translated(), Session(engine, expire_on_commit=False) as session:
-            yield session
-            session.commit()
+    def _session(self, *, writes: bool) -> Iterator[Session]:
+        with self._translated():
+            identity = self._follow_file()
+            with Session(self._engines[writes], expire_on_commit=False) as session:
+                if writes:
+                    session.connection()  # takes the lock now, not at the first statement
+                    self._require_file(identity)  # whoever replaces it lets writers wait meanwhile
+                yield session
+                session.commit()
+            self._require_file(identity)
+
+    def _follow_file(self) -> Identity | None:
+        """Use the file that the path names now; one that came needs the same schema and key."""
+        if not self.address.is_sqlite:
+            return None
+        identity = self.address.file.identity()
+        if self._opened is not None and self._opened != identity:
+            self._require_usable()
+            self._let_go()
+        self._opened = identity
+        return identity
+
+    def _require_usable(self) -> None:
+        try:
+            with closing(self.address.connect_sqlite()) as connection:
+                versions.require_usable(connection, self.address, self._key_fingerprint)
+        except sqlite3.Error as error:
+            raise failure_of(error, str(self.address)) from None
+
+    def _require_file(self, identity: Identity | None) -> None:
+        """Return when what a transaction reads and writes is still the store."""
+        if identity is not None:
+            self.address.file.require(identity)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

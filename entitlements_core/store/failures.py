@@ -16,6 +16,7 @@ __all__ = [
     "DatabaseNewer",
     "DatabaseOlder",
     "DatabaseReadOnly",
+    "DatabaseReplaced",
     "DatabaseUnreachable",
     "failure_of",
     "unreachable",
@@ -38,6 +39,12 @@ class DatabaseMissing(StoreError):
     """There is no database where the settings point."""
 
     code = "store_missing"
+
+
+class DatabaseReplaced(StoreError):
+    """The path names another file than the one that was opened, and it cannot be taken for it."""
+
+    code = "store_replaced"
 
 
 class DatabaseCorrupt(StoreError):

@@ -1,9 +1,6 @@
 """The counters on SQLite: one writer at a time, across threads and processes."""
 
-import contextlib
-import os
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,23 +11,14 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
-from entitlements_core.store.connections import open_stack
+from entitlements_core.store.connections import open_sqlite
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - only where there is no flock
-    fcntl = None  # type: ignore[assignment]  # then SQLite's own waiting has to do
+from entitlements_core.store.store_file import StoreConnection
+from entitlements_core.store.turnstile import Turnstile
 
 __all__ = ["SqliteLedger"]
-
-PATIENCE: Final = 5.0
-"""Seconds after which a process goes on without its turn."""
-SHORTEST_PAUSE: Final = 0.000_05
-LONGEST_PAUSE: Final = 0.000_3
-"""Seconds between two looks at the lock file; a transaction takes about as long."""
 
 WRITER_CACHE: Final = 16 * 1024
 """KiB; the counters of the busiest tokens stay in memory."""
@@ -92,11 +80,20 @@ class SqliteLedger:
     Args:
         url: an SQLAlchemy URL.
         synchronous: FULL or NORMAL, as for `open_stack`.
+        key_fingerprint: as for `open_stack`.
     """
 
-    def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
-        database = Address.parse(url).path
-        self._stack = open_stack(url, synchronous=synchronous, cache_kib=WRITER_CACHE)
+    def __init__(
+        self, url: str, *, synchronous: str = "NORMAL", key_fingerprint: str | None = None
+    ) -> None:
+        address = Address.parse(url)
+        database = address.path
+        self._stack = open_sqlite(
+            address,
+            synchronous=synchronous,
+            cache_kib=WRITER_CACHE,
+            key_fingerprint=key_fingerprint,
+        )
         self._turnstile = Turnstile(Path(f"{database}.lock"))
         self._checkpoints = Checkpoints(database, self._stack.connect)
 
@@ -125,7 +122,7 @@ class SqliteLedger:
         self._turnstile.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[StoreConnection]:
         try:
             with self._turnstile.passed(), self._stack.borrow() as connection:
                 # IMMEDIATE: a transaction that reads first and writes later could be refused.
@@ -136,64 +133,11 @@ class SqliteLedger:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
-                self._checkpoints.after_commit()
+                # What was counted in a file that is gone counts nowhere.
+                self._stack.require(connection)
+                self._checkpoints.after_commit(connection.identity)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The counters cannot be kept: {error}.") from error
-
-
-class Turnstile:
-    """A lock that processes pass one at a time.
-
-    It is a courtesy that makes waiting short and fair; SQLite's own lock is what excludes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-        self._owner = 0
-
-    @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Hold the lock for the length of the block."""
-        if fcntl is None:  # pragma: no cover - only where there is no flock
-            yield
-            return
-        descriptor = self._open()
-        taken = _take(descriptor)
-        try:
-            yield
-        finally:
-            if taken:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Close the lock file."""
-        if self._descriptor is not None and self._owner == os.getpid():
-            with contextlib.suppress(OSError):
-                os.close(self._descriptor)
-        self._descriptor = None
-
-    def _open(self) -> int:
-        # A descriptor inherited over a fork would share the parent's lock.
-        if self._descriptor is None or self._owner != os.getpid():
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._owner = os.getpid()
-        return self._descriptor
-
-
-def _take(descriptor: int) -> bool:
-    """Take the lock; False when its holder does not let go, stopped perhaps, and SQLite decides."""
-    pause, deadline = SHORTEST_PAUSE, time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-        else:
-            return True
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
 def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from entitlements_core.store import models  # noqa: F401 - importing the tables registers them
 from entitlements_core.store.address import Address
 from entitlements_core.store.failures import failure_of
+from entitlements_core.store.store_file import missing
 from entitlements_core.store.versions import HEAD, KNOWN, judge
 
 __all__ = ["differences", "known_revisions", "upgrade"]
@@ -82,9 +83,7 @@ def _prepare_sqlite(address: Address) -> None:
     except sqlite3.Error as error:
         raise failure_of(error, str(address)) from None
     except OSError:
-        missing = sqlite3.OperationalError()
-        missing.sqlite_errorname = "SQLITE_CANTOPEN"
-        raise failure_of(missing, str(address)) from None
+        raise missing(str(address)) from None
 
 
 def _switch_to_wal(address: Address) -> None:

@@ -112,10 +112,19 @@ class CredentialReader:
         url: of the store.
         parse: reads a restriction; the default knows only the fields that need no plugin.
         eula_url: where a licence revision is accepted, with ``{identifier}`` in it, or empty.
+        key_fingerprint: of the key whose store it is; a file of another key that takes the store's
+            place is not read. None asks for none.
     """
 
-    def __init__(self, url: str, *, parse: Parse = PackageQuery.parse, eula_url: str = "") -> None:
-        self._statements = Statements(url)
+    def __init__(
+        self,
+        url: str,
+        *,
+        parse: Parse = PackageQuery.parse,
+        eula_url: str = "",
+        key_fingerprint: str | None = None,
+    ) -> None:
+        self._statements = Statements(url, key_fingerprint=key_fingerprint)
         self._known = Remembered[tuple[bytes, str], Opened]()
         self._places = Remembered[bytes, Places]()
         self._tags = Remembered[str, VendorTags]()
@@ -123,7 +132,8 @@ class CredentialReader:
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
 
-        def load(*state: int) -> Credential | None:
+        # What is read of a store says nothing of one that takes its place.
+        def load(_replacements: int, *state: int) -> Credential | None:
             row = self._statements.read(_CREDENTIAL, state)
             try:
                 return _credential(row[0], parsed, eula_url) if row else None
@@ -239,16 +249,17 @@ class CredentialReader:
     def _tags_of(self, repository: str) -> VendorTags:
         owner, _, slug = repository.partition("/")
         known = self._revised.get(repository)
-        if known is not None and [(known.state,)] == self._statements.read(
-            _REVISION, (owner, slug)
-        ):
-            return known
+        replacements = self._statements.replacements
+        if known is not None:
+            revision = self._statements.read(_REVISION, (owner, slug))
+            if [known.state] == [(replacements, *row) for row in revision]:
+                return known
         rows = self._statements.read(_TAGS, (owner, slug))
         if not rows:
             return VendorTags()
         tagged = [(project, version, tag) for _, project, version, tag in rows if tag is not None]
         try:
-            tags = VendorTags.of_rows(tagged, state=rows[0][0])
+            tags = VendorTags.of_rows(tagged, state=(replacements, rows[0][0]))
         except ValueError as error:
             raise StoreError(f"The tags of {repository} cannot be read: {error}.") from error
         self._revised[repository] = tags
@@ -257,10 +268,11 @@ class CredentialReader:
     def _open(self, statement: str, values: tuple[object, ...]) -> Opened:
         """The credentials of a look-up, each with the end of its secret."""
         for _ in range(ATTEMPTS):
+            replacements = self._statements.replacements
             states = self._statements.read(statement, values)
-            found = [(until, self._load(*state)) for until, *state in states]
+            found = [(until, self._load(replacements, *state)) for until, *state in states]
             opened = tuple((until, one) for until, one in found if one is not None)
-            if len(opened) == len(states):
+            if len(opened) == len(states) and replacements == self._statements.replacements:
                 return opened
             # A token changed between the two statements: look again.
         raise StoreError("The token keeps changing.", "Try again.")

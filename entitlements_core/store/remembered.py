@@ -19,17 +19,17 @@ class Remembered(Generic[Key, Answer]):
     """
 
     def __init__(self) -> None:
-        self._answers: dict[Key, tuple[bytes, Answer]] = {}
+        self._answers: dict[Key, tuple[Hashable, Answer]] = {}
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def get(self, key: Key, heard: bytes | None) -> Answer | None:
+    def get(self, key: Key, heard: Hashable | None) -> Answer | None:
         """The answer, if it was asked for since the commit that `heard` stands for."""
         known = self._answers.get(key)
         return known[1] if known is not None and known[0] == heard else None
 
-    def keep(self, key: Key, heard: bytes | None, answer: Answer) -> None:
+    def keep(self, key: Key, heard: Hashable | None, answer: Answer) -> None:
         """Keep what was asked for after `heard`; nothing is kept where no signal is heard."""
         if heard is None:
             return

@@ -12,6 +12,7 @@ The format is that of https://sqlite.org/walformat.html, section 2.1.
 import mmap
 import os
 import struct
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +26,44 @@ _LAST_FRAME: Final = 16
 _BACKFILLED: Final = 96
 _VERSION: Final = struct.pack("=I", 3007000)
 
-_mapped: Final[dict[tuple[int, int], mmap.mmap]] = {}
-"""By device and inode. Never unmapped or closed: POSIX drops every lock that a process holds on a
-file, SQLite's among them, when it closes any descriptor of that file."""
+
+class _Mappings:
+    """The shared memory of every store that this process ever heard, by device and inode.
+
+    Each is mapped once and never let go: POSIX drops every lock that a process holds on a file,
+    SQLite's among them, when it closes any descriptor of that file, and a mapping holds one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], mmap.mmap] = {}
+        self._mapping = threading.Lock()
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def of(self, path: str) -> mmap.mmap | None:
+        """The memory of the file at `path`; None where there is nothing to map."""
+        # One at a time: a second mapping of the same file could not be taken back.
+        with self._mapping:
+            try:
+                found = os.stat(path)  # noqa: PTH116 - a string, on the way to os.open
+                key = (found.st_dev, found.st_ino)
+                if key not in self._known and found.st_size >= _LENGTH:
+                    self._known[key] = _map(path)
+            except (OSError, ValueError):
+                return None
+            return self._known.get(key)
+
+    def _renew_lock(self) -> None:
+        """A thread of the parent may have held it."""
+        self._mapping = threading.Lock()
+
+
+def _map(path: str) -> mmap.mmap:
+    # The descriptor stays open beside the mapping's own.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return mmap.mmap(descriptor, _LENGTH, access=mmap.ACCESS_READ)
+
+
+_mappings: Final = _Mappings()
 
 
 class CommitSignal:
@@ -41,7 +77,7 @@ class CommitSignal:
     """
 
     def __init__(self, database: Path) -> None:
-        self._memory = _map(f"{database}-shm")
+        self._memory = _mappings.of(f"{database}-shm")
 
     def read(self) -> bytes | None:
         """The value now, or None when there is nothing to rely on: then ask the database."""
@@ -61,15 +97,3 @@ class CommitSignal:
         (last,) = struct.unpack_from("=I", memory, _LAST_FRAME)
         (backfilled,) = struct.unpack_from("=I", memory, _BACKFILLED)
         return last, max(last - backfilled, 0)
-
-
-def _map(path: str) -> mmap.mmap | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a string, on the way to os.open
-        key = (found.st_dev, found.st_ino)
-        if key not in _mapped:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            _mapped[key] = mmap.mmap(descriptor, _LENGTH, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):
-        return None
-    return _mapped[key]

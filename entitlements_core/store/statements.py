@@ -1,17 +1,31 @@
 """Plain statements of the request path, and whether anything was committed since the last one."""
 
+from __future__ import annotations
+
 import os
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from entitlements_core.errors import StoreError
-from entitlements_core.store.address import Address
-from entitlements_core.store.connections import ConnectionStack, open_stack
+from entitlements_core.store.connections import SqliteStack, keep_inherited, open_stack
 from entitlements_core.store.signal import CommitSignal
+from entitlements_core.store.store_file import Identity, StoreConnection
 
-__all__ = ["Rows", "Statements"]
+__all__ = ["Heard", "Rows", "Statements"]
 
 Rows = list[tuple[Any, ...]]
+Heard = tuple[int, bytes]
+"""How often the store was replaced, and the signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """Where the signal is heard: in which process, of which file, and the connection for it."""
+
+    process: int = 0
+    identity: Identity | None = None
+    signal: CommitSignal | None = None
+    keeper: StoreConnection | None = None
 
 
 class Statements:
@@ -19,13 +33,17 @@ class Statements:
 
     Args:
         url: of the store.
+        key_fingerprint: as for `open_stack`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._stack: ConnectionStack = open_stack(url)
-        address = Address.parse(url)
-        self._file: Path | None = address.path if address.is_sqlite else None
-        self._signal: tuple[int, CommitSignal | None, Any] = (0, None, None)
+    def __init__(self, url: str, *, key_fingerprint: str | None = None) -> None:
+        self._stack = open_stack(url, key_fingerprint=key_fingerprint)
+        self._listening = _Listening()
+
+    @property
+    def replacements(self) -> int:
+        """How often another file took the place of the store."""
+        return self._stack.replacements if isinstance(self._stack, SqliteStack) else 0
 
     def read(self, statement: str, values: tuple[object, ...] = ()) -> Rows:
         """The rows of a statement with ``?`` for its values.
@@ -33,7 +51,7 @@ class Statements:
         Raises:
             StoreError: when the store cannot be read.
         """
-        if self._file is None:
+        if not isinstance(self._stack, SqliteStack):
             statement = statement.replace("?", "%s")
         connection = self._stack.take()
         try:
@@ -45,7 +63,7 @@ class Statements:
         self._stack.give_back(connection)
         return rows
 
-    def listen(self) -> bytes | None:
+    def listen(self) -> Heard | None:
         """A value that is another one after every commit; None where each answer must be asked for.
 
         Listen before the statement: what is committed in between is heard the next time.
@@ -53,29 +71,36 @@ class Statements:
         Raises:
             StoreError: when the store cannot be opened.
         """
-        process, signal, _ = self._signal
-        if process != os.getpid():
-            signal = self._attach()
-        return None if signal is None else signal.read()
+        if not isinstance(self._stack, SqliteStack):
+            return None
+        identity = self._stack.follow()
+        listening = self._listening
+        if listening.identity != identity or listening.process != os.getpid():
+            listening = self._attach(self._stack)
+        header = None if listening.signal is None else listening.signal.read()
+        return None if header is None else (self._stack.replacements, header)
 
     def close(self) -> None:
         """Close the idle connections."""
-        process, _, keeper = self._signal
-        self._signal = (0, None, None)
-        if keeper is not None and process == os.getpid():
-            keeper.close()
+        listening, self._listening = self._listening, _Listening()
+        if listening.keeper is not None and listening.process == os.getpid():
+            listening.keeper.close()
         self._stack.close()
 
-    def _attach(self) -> CommitSignal | None:
+    def _attach(self, stack: SqliteStack) -> _Listening:
         """Begin to listen in this process, with a connection of its own that is kept open."""
-        signal = keeper = None
-        if self._file is not None:
-            keeper = self._stack.connect()
-            # Only a connection that has read holds on to the shared memory.
-            _fetch(keeper, "SELECT 1 FROM store_info", ())
-            signal = CommitSignal(self._file)
-        self._signal = (os.getpid(), signal, keeper)
-        return signal
+        # The shared memory is held on to by a connection that has read, as this one has.
+        keeper = stack.connect()
+        try:
+            signal = CommitSignal(stack.file.path)
+            stack.require(keeper)
+        except BaseException:
+            keeper.close()
+            raise
+        if self._listening.process != os.getpid():
+            keep_inherited(self._listening.keeper)
+        self._listening = _Listening(os.getpid(), keeper.identity, signal, keeper)
+        return self._listening
 
 
 def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver

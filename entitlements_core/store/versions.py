@@ -8,15 +8,30 @@ from contextlib import closing
 from typing import Final
 
 from entitlements_core.store.address import Address
-from entitlements_core.store.failures import DatabaseNewer, DatabaseOlder, failure_of, unreachable
+from entitlements_core.store.failures import (
+    DatabaseNewer,
+    DatabaseOlder,
+    DatabaseReplaced,
+    failure_of,
+    unreachable,
+)
 
-__all__ = ["HEAD", "KNOWN", "require_current", "stored_revision"]
+__all__ = [
+    "HEAD",
+    "KEY_QUESTION",
+    "KNOWN",
+    "REVISION_QUESTION",
+    "require_current",
+    "require_usable",
+    "stored_revision",
+]
 
 KNOWN: Final = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first; a test compares it with the migrations."""
 HEAD: Final = KNOWN[-1]
 
-_QUESTION: Final = "SELECT version_num FROM alembic_version"
+REVISION_QUESTION: Final = "SELECT version_num FROM alembic_version"
+KEY_QUESTION: Final = "SELECT value FROM store_info WHERE name = 'key_fingerprint'"
 
 
 def require_current(address: Address) -> None:
@@ -46,6 +61,37 @@ def judge(revision: str | None, address: Address) -> None:
     )
 
 
+def require_usable(
+    connection: sqlite3.Connection, address: Address, key_fingerprint: str | None
+) -> None:
+    """Return when the file of `connection` can take the place of a store that is in use.
+
+    Args:
+        connection: to the file.
+        address: how to name it.
+        key_fingerprint: of the key that it has to be made with; None asks for none.
+
+    Raises:
+        DatabaseReplaced: when it is no store, one of another schema, or one of another key.
+    """
+    try:
+        revision = connection.execute(REVISION_QUESTION).fetchone()
+        made_with = connection.execute(KEY_QUESTION).fetchone()
+    except sqlite3.Error as error:
+        raise _unfit(address, f"cannot be read as a store ({error})") from None
+    if revision != (HEAD,):
+        raise _unfit(address, "has another schema")
+    if key_fingerprint is not None and made_with != (key_fingerprint,):
+        raise _unfit(address, "was made with another key")
+
+
+def _unfit(address: Address, why: str) -> DatabaseReplaced:
+    return DatabaseReplaced(
+        f"The database {address} was replaced by a file that {why}.",
+        "Move it to another name, and bring a copy of this store back with `entitlements restore`.",
+    )
+
+
 def stored_revision(address: Address) -> str | None:
     """The schema's revision; None when it was never made.
 
@@ -58,7 +104,7 @@ def stored_revision(address: Address) -> str | None:
 def _ask_sqlite(address: Address) -> str | None:
     try:
         with closing(address.connect_sqlite()) as connection:
-            row = connection.execute(_QUESTION).fetchone()
+            row = connection.execute(REVISION_QUESTION).fetchone()
     except sqlite3.Error as error:
         _raise_unless_older(failure_of(error, str(address)))
         return None
@@ -75,7 +121,7 @@ def _ask_postgres(address: Address) -> str | None:
         raise (failure if failure.code != "store" else unreachable(str(address))) from None
     try:
         with closing(connection):
-            row = connection.execute(_QUESTION).fetchone()
+            row = connection.execute(REVISION_QUESTION).fetchone()
     except psycopg.Error as error:
         _raise_unless_older(failure_of(error, str(address)))
         return None

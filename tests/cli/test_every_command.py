@@ -37,7 +37,7 @@ WANTED = """
     token clients; explain;
     preview; snippets; usage; audit; serve; index; db upgrade; db current; db check; doctor;
     eula add; eula list; eula show; eula accept; package tag; package untag; package tags;
-    package list; user-token get
+    package list; user-token get; backup; restore
 """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.engine import files
+from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import (
     CHUNK,
@@ -213,3 +214,47 @@ def test_the_whole_of_an_empty_file_is_planned(catalog: Catalog) -> None:
     empty = replace(small, facts=replace(small.facts, size=0))
     body = plan(files.OpenFile(empty, -1, '"x"'), None)
     assert (body.status, body.start, body.length) == (200, 0, 0)
+
+
+def whole(catalog: Catalog, name: str, bodies: Bodies, wanted: ByteRange | None = None) -> bytes:
+    file = catalog.snapshot.file(name)
+    assert file is not None
+    found = open_current(catalog, file, bodies)
+    assert found is not None
+    _, chunks = DirectSender().send(found, plan(found, wanted), {})
+    return b"".join(chunks)
+
+
+@pytest.mark.parametrize("wanted", [None, ByteRange(0, 10), ByteRange(5, 77)])
+def test_a_small_file_is_read_once(catalog: Catalog, wanted: ByteRange | None) -> None:
+    bodies, file = Bodies(), catalog.snapshot.file(SMALL)
+    assert file is not None
+    content = Path(file.path).read_bytes()
+    assert whole(catalog, SMALL, bodies) == content
+    assert bodies.get(file.facts.sha256) == content
+
+    found = open_current(catalog, file, bodies)
+    assert found is not None
+    assert found.descriptor == -1
+    stretch = content if wanted is None else content[wanted.start : wanted.stop]
+    assert whole(catalog, SMALL, bodies, wanted) == stretch
+
+
+def test_a_part_and_a_large_file_are_not_kept(catalog: Catalog) -> None:
+    bodies = Bodies()
+    whole(catalog, SMALL, bodies, ByteRange(0, 10))
+    whole(catalog, BIG, bodies)
+    kept = [catalog.snapshot.file(name) for name in (SMALL, BIG)]
+    assert [bodies.get(file.facts.sha256) for file in kept if file is not None] == [None, None]
+
+
+@pytest.mark.parametrize("change", ["removed", "rewritten"])
+def test_a_file_in_memory_is_not_there_when_the_disk_has_another(
+    catalog: Catalog, change: str
+) -> None:
+    bodies, file = Bodies(), catalog.snapshot.file(SMALL)
+    assert file is not None
+    whole(catalog, SMALL, bodies)
+    Path(file.path).unlink() if change == "removed" else Path(file.path).write_bytes(b"other")
+
+    assert open_current(catalog, file, bodies) is None

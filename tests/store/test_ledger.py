@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.store import connections, ledger_sqlite
+from entitlements_core.store import connections, turnstile
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
@@ -825,7 +825,7 @@ def test_a_process_that_does_not_let_go_of_its_turn_is_passed_by(
     sqlite_store: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, token = sqlite_store
-    monkeypatch.setattr(ledger_sqlite, "PATIENCE", 0.05)
+    monkeypatch.setattr(turnstile, "PATIENCE", 0.05)
     ledger = Ledger(SqliteLedger(url))
     with Path(f"{url.removeprefix('sqlite:///')}.lock").open("w") as stopped:
         fcntl.flock(stopped, fcntl.LOCK_EX)

@@ -1,0 +1,86 @@
+"""``entitlements backup`` and ``entitlements restore``: copies of the store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.output import emit
+from entitlements_core.cli.session import session
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from entitlements_core.services.backups import Backup, Backups, Restored
+
+__all__ = ["backup", "restore"]
+
+
+def backup(
+    context: typer.Context,
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR", help="Where to; a file there is left alone.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the store while servers use it, and look the copy over.
+
+    The key file is not in the copy: keep one apart, since neither opens anything alone.
+    """
+    made = _backups(context).backup(target.expanduser())
+    document = {
+        "backup": str(made.path),
+        "size": made.size,
+        "schema": made.schema,
+        "key_fingerprint": made.key_fingerprint,
+        "key_file": str(made.key_file),
+    }
+    emit(document, lambda console: _show_backup(console, made), as_json=as_json)
+
+
+def restore(
+    context: typer.Context,
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A copy that was made with the same key.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Put a copy in the store's place, once it was found sound; servers may go on running.
+
+    The store that was there is kept beside it. Tables of an earlier version are brought up to date.
+    """
+    done = _backups(context).restore(source.expanduser())
+    document = {
+        "database": str(done.database),
+        "restored": str(done.source),
+        "before": done.before,
+        "current": done.schema,
+        "kept": None if done.kept is None else str(done.kept),
+    }
+    emit(document, lambda console: _show_restored(console, done), as_json=as_json)
+
+
+def _backups(context: typer.Context) -> "Backups":
+    from entitlements_core.services.backups import Backups  # noqa: PLC0415 - a fast start
+
+    return Backups(session(context).settings)
+
+
+def _show_backup(console: "Console", made: "Backup") -> None:
+    console.print(f"{made.path} holds the store, and is sound.", soft_wrap=True)
+    console.print(
+        f"Its key is not in it: keep a copy of {made.key_file} apart"
+        f" (fingerprint {made.key_fingerprint[:8]}).",
+        soft_wrap=True,
+    )
+
+
+def _show_restored(console: "Console", done: "Restored") -> None:
+    console.print(f"{done.database} is a copy of {done.source} now.", soft_wrap=True)
+    if done.before != done.schema:
+        console.print(f"Brought from {done.before} to {done.schema}.")
+    if done.kept is not None:
+        console.print(f"The store that was there is kept: {done.kept}", soft_wrap=True)

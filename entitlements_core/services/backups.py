@@ -1,0 +1,170 @@
+"""Use cases: make a copy of a store in use, and put a copy back in its place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from entitlements_core.errors import InvalidValue, KeyFileError, NotFound, Refused
+from entitlements_core.interfaces import Clock
+from entitlements_core.services import clock
+from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.settings import Settings
+from entitlements_core.store.address import Address
+from entitlements_core.store.copies import Copy, copied, publish, put_in_place
+from entitlements_core.store.failures import DatabaseCorrupt, DatabaseNewer
+from entitlements_core.store.versions import HEAD, KNOWN
+
+__all__ = ["Backup", "Backups", "Restored"]
+
+_STAMP: Final = "%Y%m%dT%H%M%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A copy that was made.
+
+    Attributes:
+        path: of the copy.
+        size: in bytes.
+        schema: the revision of its tables.
+        key_fingerprint: which key it belongs to.
+        key_file: where that key is; the copy does not hold it.
+    """
+
+    path: Path
+    size: int
+    schema: str
+    key_fingerprint: str
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A copy that took the store's place.
+
+    Attributes:
+        database: the store.
+        source: what was copied.
+        before: the revision of the copy's tables, which are of this version now.
+        schema: the revision of this version.
+        kept: the store that was there before; None where there was none.
+    """
+
+    database: Path
+    source: Path
+    before: str
+    schema: str
+    kept: Path | None
+
+
+class Backups:
+    """Copies of one store.
+
+    Args:
+        settings: of the server.
+        clock: tells the time.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock = clock.now) -> None:
+        self._settings = settings
+        self._address = Address.parse(settings.url)
+        self._clock = clock
+
+    def backup(self, target: Path) -> Backup:
+        """Copy the store as it is now, while servers use it; the copy is looked over.
+
+        Args:
+            target: a file that is not there yet, or a directory, in which the file is named after
+                the moment.
+
+        Raises:
+            Refused: when the store is on PostgreSQL.
+            Conflict: when the file is there.
+            NotFound: when its directory is not.
+            KeyFileError: when the key is missing, or not the store's.
+            StoreError: when the store is missing or damaged, or the copy cannot be written.
+        """
+        self._require_sqlite(f"pg_dump --format=custom --file={target} '{self._address}'")
+        keyring = Keyring.load(self._settings.key_file)
+        if target.is_dir():
+            target /= f"{self._address.path.stem}-{self._clock():{_STAMP}}.db"
+        if not target.parent.is_dir():
+            raise NotFound(f"{target.parent} is not a directory.", "Make it first.")
+        # Opened as everything else opens it: not with another file's log.
+        self._address.connect_sqlite().close()
+        with copied(self._address.path, target.parent) as copy:
+            revision = _known_revision(copy, self._address.path)
+            _require_key(copy, self._address.path, keyring)
+            publish(copy, target)
+        return Backup(
+            path=target,
+            size=copy.size,
+            schema=revision,
+            key_fingerprint=keyring.fingerprint,
+            key_file=self._settings.key_file,
+        )
+
+    def restore(self, source: Path) -> Restored:
+        """Put a copy of `source` in the store's place, once it was found sound.
+
+        The store that was there is kept beside it. Servers that run notice by themselves.
+
+        Args:
+            source: a copy of this store, made with its key; of this version, or an earlier one.
+
+        Raises:
+            Refused: when the store is on PostgreSQL.
+            InvalidValue: when `source` is the store itself.
+            KeyFileError: when the key is missing, or not the copy's.
+            StoreError: when the copy is missing, damaged or of a later version, or the store stays
+                locked.
+        """
+        self._require_sqlite(f"pg_restore --clean --if-exists --dbname='{self._address}' {source}")
+        database = self._address.path
+        keyring = Keyring.load(self._settings.key_file)
+        if source.exists() and database.exists() and source.samefile(database):
+            raise InvalidValue(
+                "file",
+                f"{source} is the store itself.",
+                "Name a copy of it, or move it to another name first.",
+            )
+        aside = Path(f"{database}.before-{self._clock():{_STAMP}}")
+        with copied(source, database.parent) as copy:
+            before = _known_revision(copy, source)
+            _require_key(copy, source, keyring)
+            there = put_in_place(copy, self._address, aside)
+        return Restored(
+            database=database,
+            source=source,
+            before=before,
+            schema=HEAD,
+            kept=aside if there else None,
+        )
+
+    def _require_sqlite(self, command: str) -> None:
+        if not self._address.is_sqlite:
+            raise Refused(
+                f"The store {self._address} is on PostgreSQL, which has its own tools for this.",
+                f"Run: {command}",
+            )
+
+
+def _known_revision(copy: Copy, source: Path) -> str:
+    if copy.revision is None:
+        raise DatabaseCorrupt(f"{source} is no store.", "Name a file of `entitlements backup`.")
+    if copy.revision not in KNOWN:
+        raise DatabaseNewer(
+            f"{source} has schema {copy.revision}, which this version does not know.",
+            f"Install the version that made it, or a later one; this one knows {HEAD}.",
+        )
+    return copy.revision
+
+
+def _require_key(copy: Copy, source: Path, keyring: Keyring) -> None:
+    if copy.key_fingerprint != keyring.fingerprint:
+        made_with = f"key {copy.key_fingerprint[:8]}…" if copy.key_fingerprint else "no key"
+        raise KeyFileError(
+            f"{source} was made with {made_with},"
+            f" but the key file holds {keyring.fingerprint[:8]}….",
+            "Put the key file back first that was kept with this copy.",
+        )

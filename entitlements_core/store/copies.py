@@ -1,0 +1,214 @@
+"""Copies of a SQLite store: made while it is in use, looked over, and put in its place."""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from entitlements_core.errors import Conflict, StoreError
+from entitlements_core.store.address import Address
+from entitlements_core.store.database import Database
+from entitlements_core.store.failures import (
+    DatabaseCorrupt,
+    DatabaseFull,
+    DatabaseReplaced,
+    failure_of,
+)
+from entitlements_core.store.store_file import missing
+from entitlements_core.store.turnstile import Turnstile
+from entitlements_core.store.versions import KEY_QUESTION, REVISION_QUESTION
+
+__all__ = ["Copy", "copied", "publish", "put_in_place"]
+
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A complete and sound copy of a store, in one file.
+
+    Attributes:
+        path: of the file.
+        size: in bytes.
+        revision: of its schema; None when it has none.
+        key_fingerprint: which key it was made with; None when it was never used.
+    """
+
+    path: Path
+    size: int
+    revision: str | None
+    key_fingerprint: str | None
+
+
+@contextmanager
+def copied(source: Path, folder: Path) -> Iterator[Copy]:
+    """A copy of the store at `source` under a name of its own in `folder`, removed after the block.
+
+    One moment of the store is copied, whoever writes to it meanwhile.
+
+    Raises:
+        StoreError: when it is missing, damaged or no store, or the copy cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".copy-")
+        os.close(descriptor)
+    except OSError as error:
+        raise _unwritten(folder, error) from None
+    copy = Path(name)
+    try:
+        _fill(copy, source)
+        yield _examined(copy, source)
+    finally:
+        for suffix in ("", *BESIDE, ".lock"):
+            Path(f"{copy}{suffix}").unlink(missing_ok=True)
+
+
+def publish(copy: Copy, target: Path) -> None:
+    """Give a copy its name; a file that is there is left alone.
+
+    Raises:
+        Conflict: when there is one.
+        StoreError: when it cannot be written.
+    """
+    try:
+        os.link(copy.path, target)
+        _make_durable(target.parent)
+    except FileExistsError:
+        raise Conflict(f"{target} is there already.", "Choose another name.") from None
+    except OSError as error:
+        raise _unwritten(target, error) from None
+
+
+def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
+    """Let a copy take the place of the store at `address`; whether there was one before.
+
+    The store that was there is kept as `aside`, with its log. Who writes to it is waited for, and
+    who has it open finds out by looking at the path. For a moment, nothing is at the path; so
+    nothing is ever read with another file's log.
+
+    Raises:
+        Conflict: when something is at `aside`.
+        StoreError: when the store stays locked, or a file cannot be moved or brought up to date.
+    """
+    _bring_up_to_date(copy.path)
+    if aside.exists():
+        raise Conflict(f"{aside} is there already.", "Try again.")
+    turnstile = Turnstile(Path(f"{address.path}.lock"))
+    try:
+        with turnstile.passed(), _writers_waiting(address):
+            there = address.path.exists()
+            moves = [(f"{address.path}{end}", f"{aside}{end}") for end in ("", *BESIDE)]
+            _move([*moves, (str(copy.path), str(address.path))])
+            _make_durable(address.path.parent)
+    except OSError as error:
+        raise _unwritten(address.path, error) from None
+    finally:
+        turnstile.close()
+    return there
+
+
+def _fill(copy: Path, source: Path) -> None:
+    if not source.is_file():
+        raise missing(str(source))
+    # Where no log is beside it, none is looked for, and none made: a copy may be on any medium.
+    alone = not any(Path(f"{source}{end}").exists() for end in BESIDE)
+    place = f"file:{quote(str(source.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
+    try:
+        with (
+            closing(sqlite3.connect(place, uri=True)) as origin,
+            closing(sqlite3.connect(copy, isolation_level=None)) as target,
+        ):
+            origin.backup(target)
+            # One file that needs no log beside it.
+            target.execute("PRAGMA journal_mode = DELETE")
+        with copy.open("rb+") as file:
+            os.fsync(file.fileno())
+    except sqlite3.Error as error:
+        raise failure_of(error, str(source)) from None
+    except OSError as error:
+        raise _unwritten(copy.parent, error) from None
+
+
+def _examined(copy: Path, source: Path) -> Copy:
+    try:
+        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            damage = [line for (line,) in connection.execute("PRAGMA integrity_check(3)")]
+            strays = connection.execute("PRAGMA foreign_key_check").fetchall()
+            if damage != ["ok"] or strays:
+                found = damage[0] if damage != ["ok"] else f"{len(strays)} rows refer to nothing"
+                raise DatabaseCorrupt(f"{source} is damaged: {found}.", "Take another copy.")
+            revision = _word(connection, REVISION_QUESTION)
+            fingerprint = _word(connection, KEY_QUESTION)
+    except sqlite3.Error as error:
+        raise failure_of(error, str(source)) from None
+    return Copy(copy, copy.stat().st_size, revision, fingerprint)
+
+
+def _word(connection: sqlite3.Connection, question: str) -> str | None:
+    try:
+        row = connection.execute(question).fetchone()
+    except sqlite3.OperationalError:
+        return None  # another kind of database has no such table
+    return None if row is None else str(row[0])
+
+
+def _bring_up_to_date(path: Path) -> None:
+    database = Database(f"sqlite:///{quote(str(path.absolute()))}")
+    try:
+        database.upgrade()
+    finally:
+        database.close()
+
+
+@contextmanager
+def _writers_waiting(address: Address) -> Iterator[None]:
+    """Hold the store's own lock, as far as what lies there is a store."""
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = stack.enter_context(closing(address.connect_sqlite()))
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            failure = failure_of(error, str(address))
+            if not isinstance(failure, DatabaseCorrupt):
+                raise failure from None
+        except DatabaseReplaced:
+            pass  # with another one's log: nobody opens it
+        except StoreError:
+            if address.path.exists():
+                raise
+        yield
+
+
+def _move(moves: list[tuple[str, str]]) -> None:
+    """Rename all files that are there, or none."""
+    done: list[tuple[str, str]] = []
+    try:
+        for old, new in moves:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(old, new)  # noqa: PTH104 - SQLite names these by their text
+                done.append((old, new))
+    except OSError:
+        for old, new in reversed(done):
+            os.rename(new, old)  # noqa: PTH104 - see above
+        raise
+
+
+def _make_durable(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritten(path: Path, error: OSError) -> DatabaseFull:
+    return DatabaseFull(
+        f"{path} cannot be written: {error.strerror}.", "Choose a directory with room that is ours."
+    )

@@ -1,0 +1,77 @@
+"""A lock file that processes pass one at a time."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - only where there is no flock
+    fcntl = None  # type: ignore[assignment]  # then SQLite's own waiting has to do
+
+__all__ = ["Turnstile"]
+
+PATIENCE: Final = 5.0
+"""Seconds after which a process goes on without its turn."""
+SHORTEST_PAUSE: Final = 0.000_05
+LONGEST_PAUSE: Final = 0.000_3
+"""Seconds between two looks at the lock file; a transaction takes about as long."""
+
+
+class Turnstile:
+    """A lock that processes pass one at a time.
+
+    It is a courtesy that makes waiting short and fair; SQLite's own lock is what excludes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._owner = 0
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Hold the lock for the length of the block."""
+        if fcntl is None:  # pragma: no cover - only where there is no flock
+            yield
+            return
+        descriptor = self._open()
+        taken = _take(descriptor)
+        try:
+            yield
+        finally:
+            if taken:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the lock file."""
+        if self._descriptor is not None and self._owner == os.getpid():
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = None
+
+    def _open(self) -> int:
+        # A descriptor inherited over a fork would share the parent's lock.
+        if self._descriptor is None or self._owner != os.getpid():
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._owner = os.getpid()
+        return self._descriptor
+
+
+def _take(descriptor: int) -> bool:
+    """Take the lock; False when its holder does not let go, stopped perhaps, and SQLite decides."""
+    pause, deadline = SHORTEST_PAUSE, time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+        else:
+            return True
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -1,0 +1,423 @@
+"""A SQLite store whose file is replaced or removed, and the locks that SQLite holds on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from entitlements_core.errors import StoreError
+from entitlements_core.policy.credential import Credential, State
+from entitlements_core.policy.decision import Deny
+from entitlements_core.store import connections
+from entitlements_core.store.address import Address
+from entitlements_core.store.checkpoints import Checkpoints
+from entitlements_core.store.database import Database
+from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced
+from entitlements_core.store.ledger import Ledger, Receipt
+from entitlements_core.store.ledger_sqlite import SqliteLedger
+from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.signal import CommitSignal
+from entitlements_core.store.versions import stored_revision
+from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry
+
+DIGEST = b"d" * 32
+KEY = "f" * 32
+ROUNDS = 25
+THREADS = 16
+
+
+@dataclass
+class Store:
+    """A store in use: by a reader, a ledger, and for administration."""
+
+    path: Path
+    database: Database
+    reader: CredentialReader
+    ledger: Ledger
+    token: int
+
+    def find(self) -> Credential | None:
+        return self.reader.find(DIGEST, REPOSITORY, NOW)
+
+    def count(self) -> Receipt | Deny:
+        return self.ledger.reserve(entry(self.token))
+
+    def copy(self, name: str = "copy.db") -> Path:
+        """A copy of this moment, in one file."""
+        with sqlite3.connect(self.path) as source, sqlite3.connect(self.path.parent / name) as to:
+            source.backup(to)
+            to.execute("PRAGMA journal_mode = DELETE")
+        source.close()
+        to.close()
+        return self.path.parent / name
+
+    def replace(self, copy: Path) -> None:
+        """Put a copy in place as one should: the former store is moved away with its log."""
+        for end in ("", "-wal", "-shm"):
+            Path(f"{self.path}{end}").rename(f"{self.path}.former{end}")
+        copy.rename(self.path)
+
+    @property
+    def uses(self) -> dict[str, Callable[[], object]]:
+        """Everything that reads or writes the store."""
+        return {
+            "find": self.find,
+            "places": lambda: self.reader.repositories(DIGEST, NOW),
+            "named": lambda: self.reader.by_identifier("abcdefghijkl", REPOSITORY),
+            "tags": lambda: self.reader.package_tags(REPOSITORY),
+            "account": lambda: self.reader.account(self.token, "203.0.113.1"),
+            "count": self.count,
+            "read": lambda: self.read(lambda: None),
+            "write": lambda: self.write("x"),
+        }
+
+    def read(self, meanwhile: Callable[[], object]) -> None:
+        with self.database.read() as unit:
+            unit.key_fingerprint()
+            meanwhile()
+
+    def write(self, contact: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        with self.database.begin() as unit:
+            connection = unit.session.connection()
+            connection.exec_driver_sql(
+                "UPDATE repositories SET contact = ?, revision = revision + 1", (contact,)
+            )
+            meanwhile()
+
+
+@pytest.fixture
+def store(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    monkeypatch.setattr(connections, "LOOK_AGAIN", 0.0)
+    path = tmp_path / "store.db"
+    shutil.copy(sqlite_template, path)
+    address = url(path)
+    database = Database(address, lock_timeout_ms=300, key_fingerprint=KEY)
+    database.bind_key(KEY)
+    add_repository(database)
+    token = add_token(database, digest=DIGEST)
+    reader = CredentialReader(address, key_fingerprint=KEY)
+    ledger = Ledger(SqliteLedger(address, key_fingerprint=KEY))
+    made = Store(path, database, reader, ledger, token)
+    for use in made.uses.values():
+        use()
+    yield made
+    ledger.close()
+    reader.close()
+    database.close()
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def locked(path: Path) -> bool:
+    """Whether this process holds a lock of POSIX on the file."""
+    inode = str(path.stat().st_ino)
+    with Path("/proc/locks").open() as lines:
+        found = [line.split() for line in lines if "POSIX" in line]
+    return any(
+        words[5].rpartition(":")[2] == inode and words[4] == str(os.getpid()) for words in found
+    )
+
+
+def hold_locks(path: Path) -> bool:
+    """SQLite keeps one on the file, and one on the shared memory, for as long as it is open."""
+    return locked(path) and locked(Path(f"{path}-shm"))
+
+
+def at_once(work: Callable[[], object]) -> None:
+    barrier = threading.Barrier(THREADS)
+
+    def run() -> None:
+        barrier.wait(60)
+        work()
+
+    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+
+def test_threads_that_listen_at_once_leave_the_locks_alone(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    kept = []
+    for number in range(ROUNDS):
+        path = tmp_path / f"{number}.db"
+        shutil.copy(sqlite_template, path)
+        holder = sqlite3.connect(path)
+        holder.execute("SELECT * FROM store_info").fetchall()
+        at_once(lambda path=path: CommitSignal(path).read())  # type: ignore[misc] # bound now
+        kept.append(hold_locks(path))
+        holder.close()
+
+    assert kept == [True] * ROUNDS
+
+
+def test_threads_that_find_at_once_leave_the_locks_alone(store: Store) -> None:
+    for _ in range(ROUNDS):
+        reader = CredentialReader(url(store.path))
+        at_once(lambda reader=reader: reader.find(DIGEST, REPOSITORY, NOW))  # type: ignore[misc] # bound now
+        assert hold_locks(store.path)
+        reader.close()
+        assert hold_locks(store.path)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda path: Database(url(path)).upgrade(),
+        lambda path: Database(url(path)).check(),
+        lambda path: Address.parse(url(path)).make_sqlite(),
+        lambda path: stored_revision(Address.parse(url(path))),
+        lambda path: CommitSignal(path).frames(),
+        lambda path: Checkpoints(path, lambda: sqlite3.connect(path)).after_commit(),
+        lambda path: Checkpoints(path, lambda: sqlite3.connect(path))._work("TRUNCATE"),
+        lambda path: CredentialReader(url(path)).close(),
+        lambda path: SqliteLedger(url(path)).close(),
+    ],
+)
+def test_nothing_that_is_done_beside_a_store_in_use_drops_its_locks(
+    store: Store, work: Callable[[Path], object]
+) -> None:
+    assert hold_locks(store.path)
+    work(store.path)
+    assert hold_locks(store.path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x01" * 20])
+def test_too_short_a_memory_is_not_mapped(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "store.db-shm").write_bytes(content)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        assert CommitSignal(tmp_path / "store.db").read() is None
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_a_store_that_is_gone_opens_nothing_and_is_not_made(store: Store) -> None:
+    store.path.unlink()
+
+    for use in store.uses.values():
+        with pytest.raises(DatabaseMissing):
+            use()
+    assert not store.path.exists()
+
+
+def test_a_store_that_comes_back_is_used_again(store: Store) -> None:
+    store.path.rename(f"{store.path}.away")
+    with pytest.raises(DatabaseMissing):
+        store.find()
+    Path(f"{store.path}.away").rename(store.path)
+
+    for use in store.uses.values():
+        use()
+    assert store.find() is not None
+
+
+def test_a_copy_that_is_put_in_place_is_used_by_everybody(store: Store) -> None:
+    copy = store.copy()
+    store.write("later@acme.example")
+    before = store.find()
+    assert before is not None
+    assert before.contact == "later@acme.example"
+    store.replace(copy)
+
+    for name, use in store.uses.items():
+        if name != "write":
+            use()
+    found = store.find()
+    assert found is not None
+    assert found.contact == "x"
+    account = store.reader.account(store.token, "203.0.113.1")
+    assert account is not None
+    assert account[0].usage.downloads == 1
+    store.write("anew@acme.example")
+    again = store.find()
+    assert again is not None
+    assert again.contact == "anew@acme.example"
+
+
+def test_equal_revisions_of_another_file_are_not_taken_for_known_ones(store: Store) -> None:
+    copy = store.copy()
+    with sqlite3.connect(copy) as other:
+        other.execute("UPDATE tokens SET state = 'disabled'")
+        other.execute("INSERT INTO package_tags VALUES (1, 'foo', '', 'gold')")
+    other.close()
+    tags = store.reader.package_tags(REPOSITORY)
+    store.replace(copy)
+
+    found = store.find()
+    assert found is not None
+    assert found.state is State.DISABLED
+    assert store.reader.package_tags(REPOSITORY).state != tags.state
+
+
+def spoiled(change: str) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        with sqlite3.connect(path) as connection:
+            connection.execute(change)
+        connection.close()
+
+    return spoil
+
+
+UNFIT: dict[str, Callable[[Path], object]] = {
+    "key": spoiled("UPDATE store_info SET value = 'another' WHERE name = 'key_fingerprint'"),
+    "no key": spoiled("DELETE FROM store_info"),
+    "schema": spoiled("UPDATE alembic_version SET version_num = '0001'"),
+    "newer": spoiled("UPDATE alembic_version SET version_num = '9999'"),
+    "no schema": spoiled("DROP TABLE alembic_version"),
+    "no table": spoiled("DROP TABLE store_info"),
+    "empty": lambda path: path.write_bytes(b""),
+    "noise": lambda path: path.write_bytes(b"no database at all" * 100),
+}
+
+
+@pytest.mark.parametrize("spoil", UNFIT.values(), ids=UNFIT)
+def test_a_file_that_is_not_this_store_is_not_used(
+    store: Store, spoil: Callable[[Path], object]
+) -> None:
+    copy, good = store.copy(), store.copy("good.db")
+    spoil(copy)
+    store.replace(copy)
+
+    for use in store.uses.values():
+        with pytest.raises(StoreError):
+            use()
+    store.path.unlink()
+    for end in ("-wal", "-shm"):
+        Path(f"{store.path}{end}").unlink(missing_ok=True)
+    good.rename(store.path)
+    assert store.find() is not None
+
+
+def test_the_log_of_a_former_file_is_not_read_with_another(store: Store) -> None:
+    copy = store.copy()
+    store.write("later@acme.example")
+    before = copy.read_bytes()
+    copy.rename(store.path)
+
+    for use in store.uses.values():
+        with pytest.raises(DatabaseReplaced, match="is the log of the former file"):
+            use()
+    # Another process, which did not see the former file.
+    with pytest.raises(DatabaseReplaced, match="entitlements restore"):
+        Database(url(store.path)).require_current()
+    store.ledger.close()
+    store.reader.close()
+    store.database.close()
+    assert store.path.read_bytes() == before
+
+
+def test_a_look_at_the_path_is_not_good_for_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LOOK_AGAIN", 0.002)
+    for number in range(20):
+        assert store.find() is not None
+        away = store.path.rename(f"{store.path}.{number}")
+        time.sleep(0.002)
+        with pytest.raises(DatabaseMissing):
+            store.find()
+        away.rename(store.path)
+
+
+def test_a_file_that_comes_while_it_is_opened_meets_no_other_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, opening = store.copy(), sqlite3.connect
+    memory = Path(f"{store.path}-shm")
+    before, size = memory.read_bytes()[:136], memory.stat().st_size
+
+    def connect(*words: object, **options: object) -> object:
+        if copy.exists():
+            copy.rename(store.path)
+        return opening(*words, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(DatabaseReplaced):
+        Database(url(store.path)).require_current()
+
+    assert (memory.read_bytes()[:136], memory.stat().st_size) == (before, size)
+
+
+def test_without_the_former_log_the_file_is_used(store: Store) -> None:
+    copy = store.copy()
+    store.write("later@acme.example")
+    copy.rename(store.path)
+    with pytest.raises(DatabaseReplaced):
+        store.find()
+    for end in ("-wal", "-shm"):
+        Path(f"{store.path}{end}").unlink()
+
+    found = store.find()
+    assert found is not None
+    assert found.contact == "x"
+
+
+def test_what_was_counted_in_a_file_that_was_replaced_meanwhile_is_not_answered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = store.copy()
+    driver = store.ledger._driver
+    posting = vars(type(driver))["commit"]
+
+    def commit(self: SqliteLedger, entries: object) -> object:
+        with self._transaction():
+            store.replace(copy)
+        return posting(self, entries)
+
+    monkeypatch.setattr(SqliteLedger, "commit", commit)
+    with pytest.raises(DatabaseReplaced, match="in the meantime"):
+        store.count()
+    monkeypatch.undo()
+    assert isinstance(store.count(), Receipt)
+
+
+@pytest.mark.parametrize("use", ["read", "write"])
+def test_a_transaction_during_which_the_file_is_replaced_has_failed(store: Store, use: str) -> None:
+    copy = store.copy()
+
+    def work() -> None:
+        if use == "read":
+            store.read(lambda: store.replace(copy))
+        else:
+            store.write("lost@acme.example", lambda: store.replace(copy))
+
+    with pytest.raises(DatabaseReplaced, match="Try again"):
+        work()
+    found = store.find()
+    assert found is not None
+    assert found.contact == "x"
+
+
+def test_a_note_that_cannot_be_kept_or_read_does_not_matter(store: Store) -> None:
+    note = Path(f"{store.path}.lock")
+    for content in ("", "1:2", "odd words here\n", "é" * 300):
+        note.write_text(content)
+        Database(url(store.path)).require_current()
+    note.unlink()
+    note.mkdir()
+    Database(url(store.path)).require_current()
+    note.rmdir()
+
+
+def test_a_longer_note_is_replaced_whole(store: Store) -> None:
+    note = Path(f"{store.path}.lock")
+    note.write_text("9" * 100 + ":1 2\n")
+    Database(url(store.path)).require_current()
+    copy = store.copy()
+    copy.rename(store.path)
+    with pytest.raises(DatabaseReplaced):
+        Database(url(store.path)).require_current()
