@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
+import httpx
 import pytest
 
 from tests.functional.vendors import Running, Vendor
@@ -149,3 +150,25 @@ def test_a_change_holds_from_the_next_request_on_in_every_process(vendor: Vendor
             change(token.token.identifier)
 
             assert 200 not in {fetch(server, path)[0] for _ in range(20)}, name
+
+
+def test_parts_that_two_addresses_fetched_are_one_download(vendor: Vendor) -> None:
+    size = build_wheel(vendor.packages, "lab-foo", "1.0", padding=50_000).stat().st_size
+    build_wheel(vendor.packages, "lab-bar", "1.0", padding=50_000)
+    token = vendor.token("limited", limit_num_downloads=1)
+    half = size // 2
+    with vendor.serving() as server:
+
+        def part(address: str, name: str, first: int, last: int) -> int:
+            transport = httpx.HTTPTransport(local_address=address)
+            with httpx.Client(transport=transport, timeout=30) as client:
+                path = f"/+t/{token.secret}/packages/{name}-1.0-py3-none-any.whl"
+                answer = client.get(server.url + path, headers={"Range": f"bytes={first}-{last}"})
+                return answer.status_code
+
+        assert part("127.0.0.2", "lab_foo", 1, half) == 206
+        assert vendor.downloads(token, NOW) == 0
+        assert part("127.0.0.3", "lab_foo", half + 1, size - 1) == 206
+        assert vendor.downloads(token, NOW) == 1
+        assert part("127.0.0.2", "lab_bar", 1, half) == 403
+        assert part("127.0.0.4", "lab_bar", 1, 1) == 403
