@@ -79,6 +79,29 @@ def granian(
         yield port
 
 
+_GUESSES: Final = """
+local i = %d
+request = function()
+    i = i + 1
+    return wrk.format('GET', '/+t/guess-number-' .. i .. '%s')
+end
+"""
+
+
+@contextmanager
+def guessing(port: int, path: str, connections: int) -> Iterator[None]:
+    """For the length of the block, so many connections ask for `path` with unknown secrets."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise SystemExit("make bench needs wrk; on Debian: apt-get install wrk")
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_GUESSES % (time.monotonic_ns() % 10**9, path))
+        script.flush()
+        command = [wrk, "-t1", f"-c{connections}", "-d120", "-s", script.name]
+        with running([*command, f"http://127.0.0.1:{port}"], {}):
+            yield
+
+
 @contextmanager
 def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
     """A process group for the length of the block; gives its leader's number."""

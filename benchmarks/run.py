@@ -27,6 +27,7 @@ from benchmarks.load import (
     alternating,
     closed_loop,
     granian,
+    guessing,
     open_loop,
     percentile,
     processor_seconds,
@@ -175,6 +176,28 @@ def sequence(tokens: int) -> Iterator[Row]:
             if baseline:
                 reached += f" ({middle[0] / middle[1]:.2f} of {middle[1]:.0f} us before)"
             yield f"serve: {what} of 100 KB, counted: processor time", "half of before", reached
+
+
+def guesses(tokens: int) -> Iterator[Row]:
+    """What a customer waits for a page while others guess; the customer's requests keep coming."""
+    stage = Stage(tokens)
+    secrets = stage.secrets.read_text().split()[:100]
+    paths = [f"/+t/{secret}/simple/proj/" for secret in secrets]
+    with granian(OURS, stage.environment) as port:
+
+        def waited() -> float:
+            return percentile(open_loop(port, paths, 100.0), 0.99)
+
+        waited()
+        rounds: list[tuple[float, float]] = []
+        for _ in range(3):
+            alone = waited()
+            with guessing(port, "/simple/proj/", 64):
+                rounds.append((alone, waited()))
+        alone, beside = (statistics.median(values) for values in zip(*rounds, strict=True))
+        ratio = statistics.median(after / before for before, after in rounds)
+        reached = f"**{ratio:.2f}x** ({alone:.1f} to {beside:.1f} ms)"
+        yield "a page while 64 connections guess: p99", "<= 1.5x without them", reached
 
 
 def spent_on(port: int, paths: tuple[str, ...], secrets: Path) -> float:
@@ -426,6 +449,7 @@ PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "pages": pages,
     "files": files,
     "sequence": sequence,
+    "guesses": guesses,
     "extension": extension,
     "cold": cold,
     "htpasswd": htpasswd,
