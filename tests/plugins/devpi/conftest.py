@@ -125,6 +125,8 @@ def make_devpi_app(
         home = ("--entitlements-home", str(core.settings.home))
         xom = makexom([*home, *options], plugins=[devpi_plugin, *plugins])
         testapp = maketestapp(xom)
+        # As a server has it of every peer.
+        testapp.extra_environ = {**testapp.extra_environ, "REMOTE_ADDR": "203.0.113.7"}
         if not core.plugins.implements("entitlements_host"):
             core.plugins.register(HostHooks(xom))  # as commands ask the devpi-server of the home
         return DevpiApp(xom=xom, testapp=testapp, mapp=makemapp(testapp), core=core)
