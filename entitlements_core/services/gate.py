@@ -25,6 +25,7 @@ from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
 from entitlements_core.services.alarm import Alarm
+from entitlements_core.services.guesses import Guesses
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
@@ -48,13 +49,6 @@ UNEXPANDED: Final = Deny(
     Reason.UNKNOWN_TOKEN,
     "The token is a variable that was not expanded",
     "Your client sent the text ${...} itself; pip.conf does not expand variables.",
-)
-
-
-GUESSES: Final = Deny(
-    Reason.TOO_MANY_GUESSES,
-    "Too many unknown tokens from this address; try again in a minute",
-    "Stop what sends them, or ask the vendor for a generated token, which is always looked up.",
 )
 
 
@@ -131,7 +125,9 @@ class Gate:
         self._ledger = ledger
         self._sealer = sealer
         self._plugins = plugins
-        self._throttle = throttle
+        self._guesses = Guesses(
+            throttle, sealer.digest, lambda: plugins.implements("entitlements_find_credential")
+        )
         self._alarm = Alarm(log)
         self._window = window
         self._ipv6_prefix = ipv6_prefix
@@ -149,7 +145,8 @@ class Gate:
         secret = _secret_of(presented)
         if isinstance(secret, Deny):
             return secret
-        guess = self._guess(secret, request.address)
+        client = self._client(request.address)
+        guess = self._guesses.admit(secret, client)
         if isinstance(guess, Deny):
             return guess
         try:
@@ -161,7 +158,7 @@ class Gate:
             found, orphaned = None, False
         except EntitlementsError as error:
             return self._cannot_look_up(error)
-        self._settle_guess(guess, request.address, known=found is not None)
+        self._guesses.settle(guess, client, known=found is not None)
         if found is None or orphaned:
             return UNKNOWN
         if isinstance(found, Credential) and found.kind is CredentialKind.USER:
@@ -194,7 +191,8 @@ class Gate:
         secret = _secret_of(presented)
         if isinstance(secret, Deny):
             return secret
-        guess = self._guess(secret, address, tells=only_tokens)
+        client = self._client(address)
+        guess = self._guesses.admit(secret, client, tells=only_tokens)
         if isinstance(guess, Deny):
             return guess if only_tokens else UNKNOWN
         try:
@@ -202,7 +200,7 @@ class Gate:
             opened = self._still_bound(secret, named, now)
         except EntitlementsError as error:
             return self._cannot_look_up(error)
-        self._settle_guess(guess, address, known=bool(named), tells=only_tokens)
+        self._guesses.settle(guess, client, known=bool(named), tells=only_tokens)
         return opened or UNKNOWN
 
     def decide(self, question: Question) -> Decision:
@@ -298,10 +296,6 @@ class Gate:
             found = self._plugins.find_credential(secret, request)
         return found
 
-    def _may_be_found(self, secret: str) -> bool:
-        asks = self._plugins.implements("entitlements_find_credential")
-        return secrets.may_exist(secret) or asks
-
     def _named(self, secret: str, now: datetime) -> tuple[str, ...]:
         if not secrets.may_exist(secret):
             return ()
@@ -336,32 +330,6 @@ class Gate:
         if not bound and self._bind is not None:
             bound = self._bind(credential.identifier, repository, mark)
         return bound == mark
-
-    def _guess(
-        self, secret: str, address: Address | None, *, tells: bool = True
-    ) -> bytes | Deny | None:
-        """The digest of a secret that can be a guess, or why it is not looked up.
-
-        None is one that cannot: nobody finds a generated secret by trying, and what cannot have
-        been issued is not looked up at all.
-        """
-        if secrets.looks_generated(secret) or not self._may_be_found(secret):
-            return None
-        client, digest = self._client(address), self._sealer.digest(secret)
-        if self._throttle.admits(client, digest):
-            return digest
-        self._throttle.missed(client, tells=tells)
-        return GUESSES
-
-    def _settle_guess(
-        self, digest: bytes | None, address: Address | None, *, known: bool, tells: bool = True
-    ) -> None:
-        """Note what became of a look-up."""
-        client = self._client(address)
-        if not known:
-            self._throttle.missed(client, digest, tells=tells)
-        elif digest is not None:
-            self._throttle.found(client, digest)
 
     def _client(self, address: Address | None) -> str:
         return client_key(address, ipv6_prefix=self._ipv6_prefix)

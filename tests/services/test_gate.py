@@ -27,13 +27,13 @@ from entitlements_core.policy.resource import CoreMetadata, DistributionFile, Pr
 from entitlements_core.policy.secret import from_random_bytes
 from entitlements_core.policy.view import View
 from entitlements_core.services.gate import (
-    GUESSES,
     UNAUTHORIZED,
     UNEXPANDED,
     Delivery,
     Gate,
     Reservation,
 )
+from entitlements_core.services.guesses import GUESSES
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Book, Entry, Ledger, Receipt
