@@ -10,10 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 
 from entitlements_core.errors import StoreError
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
+from entitlements_core.store import migrate
+from entitlements_core.store.database import Database
 from tests.cli.conftest import CommandLine
 
 STORE = "entitlements.db"
@@ -127,9 +130,10 @@ def test_a_copy_of_an_earlier_version_is_brought_up_to_date(
     cli: CommandLine, tmp_path: Path
 ) -> None:
     cli.done("backup", str(tmp_path / "copy.db"))
-    with closing(sqlite3.connect(tmp_path / "copy.db", isolation_level=None)) as copy:
-        copy.execute("DROP TABLE package_tags")
-        copy.execute("UPDATE alembic_version SET version_num = '0001'")
+    older = Database(f"sqlite:///{tmp_path / 'copy.db'}")
+    with older.begin() as unit:
+        command.downgrade(migrate._config(unit.session.connection()), "0001")
+    older.close()
     done = cli.done("restore", str(tmp_path / "copy.db"))
     assert done["before"] == "0001"
     assert done["current"] != "0001"

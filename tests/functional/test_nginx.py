@@ -14,7 +14,10 @@ from tests.wheelhouse import build_wheel
 
 NOW: Final = datetime.now(UTC)  # noqa: TID251 - real servers have the real time
 WHEEL: Final = "lab_foo-1.0-py3-none-any.whl"
-TRUSTED: Final = {"ENTITLEMENTS_TRUSTED_PROXIES": "127.0.0.1"}
+TRUSTED: Final = {
+    "ENTITLEMENTS_TRUSTED_PROXIES": "127.0.0.1",
+    "ENTITLEMENTS_FORWARDED_HEADER": "X-Forwarded-For",
+}
 
 
 def test_nginx_sends_the_file_that_was_allowed_and_counted(

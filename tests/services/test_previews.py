@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from entitlements_core.errors import QuerySyntaxError
+from entitlements_core.errors import InvalidValue, QuerySyntaxError
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.previews import preview
@@ -39,8 +39,10 @@ def test_files_projects_and_warnings() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  "])
-def test_a_blank_query_opens_everything(text: str) -> None:
-    assert len(preview(text, FILES, now=NOW).files) == 3
+def test_a_blank_query_is_none(text: str) -> None:
+    with pytest.raises(InvalidValue, match="is blank"):
+        preview(text, FILES, now=NOW)
+    assert len(preview("name:*", FILES, now=NOW).files) == 3
 
 
 def test_a_change() -> None:
@@ -58,7 +60,7 @@ def test_a_freeze_holds_before_and_after() -> None:
 
 
 def test_a_token_that_opens_nothing_here() -> None:
-    found = preview("", FILES, now=NOW, token=token(None), repository="acme/other")
+    found = preview("name:*", FILES, now=NOW, token=token(None), repository="acme/other")
     assert found.added == found.files
     assert found.removed == ()
 
