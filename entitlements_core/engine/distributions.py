@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import (
     InvalidSdistFilename,
@@ -16,6 +15,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from entitlements_core.engine.core_metadata import Fields, read_fields
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.policy.facts import FileKind
 
@@ -46,9 +46,23 @@ _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.
 _FILENAME = re.compile(r"[A-Za-z0-9!+._-]+")
 """Nothing that a header, a URL or a shell could take for its own; PEP 440 allows ! and +."""
 
+_FILENAME_LENGTH = 255
+"""Characters, inclusive, as file systems have it. The tags of a wheel multiply with its length."""
+
+_IDENTITY_LENGTH = 255
+"""Characters of a name or version that are looked at, inclusive; they stand in a file name."""
+
+_REQUIRES_PYTHON_LENGTH = 1024
+_REQUIREMENT_LENGTH = 4096
+_REQUIREMENTS = 10_000
+"""Characters and entries, inclusive. Each is parsed, and the first stands in every page."""
+
 _LICENSE_LENGTH = 1024
 _SUMMARY_LENGTH = 512
 """Characters kept: some projects put the whole text of their licence there."""
+
+_SHOWN = 80
+"""Characters of a text from a file that a message repeats."""
 
 _COMPLETE = "Upload it again, complete; write to a temporary name first and rename."
 _REBUILD = "Build it again with a current build tool; do not rename or edit a built file."
@@ -104,6 +118,8 @@ def identify(filename: str) -> Identity:
     Raises:
         Unservable: it is not the name of a wheel or sdist.
     """
+    if len(filename) > _FILENAME_LENGTH:
+        raise Unservable.misbuilt(f"The file name has more than {_FILENAME_LENGTH} characters.")
     if not _FILENAME.fullmatch(filename):
         raise Unservable.misbuilt("The file name has characters that no distribution may have.")
     if filename.endswith(LEGACY_SUFFIXES):
@@ -127,23 +143,41 @@ def describe(metadata: bytes, identity: Identity, *, source: str) -> Description
     Raises:
         Unservable: they state another name or version than the file name, or none.
     """
-    raw, _ = parse_email(metadata)
-    stated = same_release(raw.get("name", ""), raw.get("version", ""), identity)
-    if not stated:
-        found = f"{raw.get('name', 'no name')} {raw.get('version', 'without version')}"
+    fields = read_fields(metadata)
+    name, version = _single(fields, "name"), _single(fields, "version")
+    if not same_release(name, version, identity):
+        found = f"{name[:_SHOWN] or 'no name'} {version[:_SHOWN] or 'without version'}"
         raise Unservable.misbuilt(
             f"{source} is of {found!r}, the file name of '{identity.name} {identity.version}'."
         )
+    requires_python = _one_line(_single(fields, "requires-python"))
+    requires_dist = list(map(_one_line, fields.get("requires-dist", [])))
+    _check_bounds(requires_python, requires_dist, source)
     return Description(
-        requires_python=_one_line(raw.get("requires_python", "")) or None,
-        license=_license(raw)[:_LICENSE_LENGTH],
-        summary=_one_line(raw.get("summary", ""))[:_SUMMARY_LENGTH],
-        requires_dist="\n".join(map(_one_line, raw.get("requires_dist", []))),
+        requires_python=requires_python or None,
+        license=_license(fields)[:_LICENSE_LENGTH],
+        summary=_one_line(_single(fields, "summary"))[:_SUMMARY_LENGTH],
+        requires_dist="\n".join(requires_dist),
     )
+
+
+def _check_bounds(requires_python: str, requires_dist: list[str], source: str) -> None:
+    if len(requires_python) > _REQUIRES_PYTHON_LENGTH:
+        raise Unservable.misbuilt(
+            f"Requires-Python in {source} has more than {_REQUIRES_PYTHON_LENGTH} characters."
+        )
+    if len(requires_dist) > _REQUIREMENTS:
+        raise Unservable.misbuilt(f"{source} has more than {_REQUIREMENTS} Requires-Dist.")
+    if any(len(line) > _REQUIREMENT_LENGTH for line in requires_dist):
+        raise Unservable.misbuilt(
+            f"A Requires-Dist in {source} has more than {_REQUIREMENT_LENGTH} characters."
+        )
 
 
 def same_release(name: str, version: str, identity: Identity) -> bool:
     """Whether a name and version, as written, are those of the file name (PEP 503, PEP 440)."""
+    if max(len(name), len(version)) > _IDENTITY_LENGTH:
+        return False
     try:
         return canonicalize_name(name) == identity.name and Version(version) == identity.version
     except InvalidVersion:
@@ -164,7 +198,7 @@ def requirements(requires_dist: str) -> tuple[Requirement, ...]:
 def _requirement(line: str) -> Requirement | None:
     try:
         return Requirement(line)
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):  # of parentheses, nested without end
         return None
 
 
@@ -195,5 +229,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _license(raw: RawMetadata) -> str:
-    return _one_line(raw.get("license_expression") or raw.get("license", ""))
+def _single(fields: Fields, name: str) -> str:
+    """The value of a field that may be there once; empty when it is there more often."""
+    values = fields.get(name, [])
+    return values[0] if len(values) == 1 else ""
+
+
+def _license(fields: Fields) -> str:
+    return _one_line(_single(fields, "license-expression") or _single(fields, "license"))
