@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.metadata import parse_email
 
+from entitlements_core.engine import tars
 from entitlements_core.engine.core_metadata import read_fields
 from entitlements_core.engine.distributions import Unservable, identify
 from entitlements_core.engine.sdists import sdist_pkg_info
+from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.engine.wheels import wheel_metadata
-from tests.engine.bombs import REFUSED, TAKEN, Bomb, gzipped, header, padded
+from entitlements_core.engine.zips import Found, read_member
+from tests.engine.bombs import HEAD, PKG_INFO, REFUSED, TAKEN, Bomb, gzipped, header, padded
 from tests.wheelhouse import age, build_wheel, wheel_bytes
 
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MEMORY: Final = 200_000_000
 SECONDS: Final = 10.0
 """Of the processor, for both readings together and the start of the process."""
@@ -246,3 +251,94 @@ def test_messages_repeat_little_of_a_file() -> None:
     with pytest.raises(Unservable) as refused:
         wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
     assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "METADATA by deflate",
+        "METADATA of a lie",
+        "directory of a million",
+        "two directories",
+        "requirements without end",
+        "a long requirement",
+        "a long Requires-Python",
+        "long name of gigabytes",
+        "PAX header of gigabytes",
+        "streams of gzip",
+        "PKG-INFO of exabytes",
+    ],
+)
+def test_an_upload_is_refused_and_rewound(name: str) -> None:
+    filename, data = REFUSED[name]()
+    archive = io.BytesIO(data)
+
+    with pytest.raises(Unservable):
+        inspect_upload(
+            filename, archive, repository="acme/prod", now=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+
+    assert archive.tell() == 0
+
+
+def test_no_more_members_are_looked_at_than_a_source_can_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tars, "HEADERS", 3)
+    few = header(b"0", 0) * 2 + PKG_INFO + bytes(1024)
+    assert sdist_pkg_info(io.BytesIO(gzipped(few)), "a-1.tar.gz") == HEAD
+    with pytest.raises(Unservable, match="more than 3 files"):
+        sdist_pkg_info(io.BytesIO(gzipped(header(b"0", 0) + few)), "a-1.tar.gz")
+
+
+def test_the_map_of_a_sparse_file_is_passed_over() -> None:
+    block = bytearray(header(b"S", 512))
+    block[482] = 1
+    block[148:156] = b"%06o\0 " % (sum(block[:148]) + sum(block[156:]) + 8 * 32)
+    more = bytearray(512)
+    more[504] = 1
+    sparse = bytes(block) + bytes(more) + bytes(512)
+    data = sparse + b"x" * 512 + PKG_INFO + bytes(1024)
+    assert sdist_pkg_info(io.BytesIO(gzipped(data)), "a-1.tar.gz") == HEAD
+    with pytest.raises(Unservable, match="ends early"):
+        sdist_pkg_info(io.BytesIO(gzipped(sparse[:1024])), "a-1.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("part", "at", "value"),
+    [
+        pytest.param(b"PK\5\6", 8, b"\x09\0\x09\0", id="number of files"),
+        pytest.param(b"PK\5\6", 8, b"\x09\0", id="number of files on this disk"),
+        pytest.param(b"PK\5\6", 12, b"\x09\0\0\0", id="size of the directory"),
+        pytest.param(b"PK\5\6", 16, b"\0\0\0\0", id="place of the directory"),
+        pytest.param(b"PK\1\2", 0, b"PK\1\3", id="signature of a file"),
+        pytest.param(b"PK\1\2", 46, b"\0", id="name of a file"),
+        pytest.param(b"PK\1\2", 30, b"\xff\xff", id="length of a field"),
+    ],
+)
+def test_a_directory_that_contradicts_itself_is_damage(part: bytes, at: int, value: bytes) -> None:
+    data = bytearray(wheel_bytes("lab-foo", "1.0"))
+    at += data.rindex(part)
+    data[at : at + len(value)] = value
+    with pytest.raises(Unservable, match="not a complete zip"):
+        wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+
+
+def test_nothing_stands_before_or_behind_an_archive() -> None:
+    whole = wheel_bytes("lab-foo", "1.0")
+    for data in (b"before" + whole, whole + b"behind"):
+        with pytest.raises(Unservable, match="not a complete zip"):
+            wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+
+
+def test_a_number_that_is_nowhere_is_damage() -> None:
+    data = bytearray(wheel_bytes("lab-foo", "1.0"))
+    entry = data.rindex(b"PK\1\2", 0, data.rindex(b"dist-info/METADATA"))
+    data[entry + 42 : entry + 46] = b"\xff" * 4
+    with pytest.raises(Unservable, match="not a complete zip"):
+        wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+
+
+def test_only_what_was_found_is_read() -> None:
+    with pytest.raises(ValueError, match="No member"):
+        read_member(io.BytesIO(), Found(0))
