@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Final
 
 __all__ = ["RedactingFilter", "protect_logs", "redact"]
@@ -11,8 +12,8 @@ MASK: Final = "***"
 
 _SECRETS: Final = re.compile(
     r"""
-      (?P<path>(?:/|%2[fF])(?:\+|%2[bB])(?:t|%74)(?:/|%2[fF]))           # /+t/SECRET
-      (?:[^\s/?\#"'%]|%(?!2[fF]))+
+      (?P<path>(?:/|%(?:25)*2[fF])(?:\+|%(?:25)*2[bB])(?:t|%(?:25)*74)(?:/|%(?:25)*2[fF])+)
+      (?:[^\s/?\#"'%]|%(?!(?:25)*2[fF]))+                                # /+t/SECRET
     | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{8,}           # Authorization
     | (?P<user>://)(?![^\s/?\#"':@]+:\*{3,}@)                           # https://user:SECRET@,
       [^\s/?\#"']+(?=@)                                                 # not https://user:***@
@@ -20,6 +21,12 @@ _SECRETS: Final = re.compile(
     """,
     re.VERBOSE,
 )
+
+_USER: Final = "u"
+"""The user name of basic auth among what gunicorn's access log is formatted from."""
+
+_MAY_BE_SECRET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,}")
+"""A user name can be the secret, as in ``https://SECRET@host/``; shorter ones are none."""
 
 SERVER_LOGGERS: Final = (
     "",
@@ -48,9 +55,9 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, redacted."""
-        message = redact(_message(record))
         # Access logs are formatted from the arguments, so they stay where they can.
         record.args = _redacted_arguments(record.args)
+        message = redact(_message(record))
         if not _says(record, message):
             record.msg, record.args = message, None
         if record.exc_info and not record.exc_text:
@@ -63,28 +70,36 @@ class RedactingFilter(logging.Filter):
 
 
 def protect_logs(*loggers: str) -> None:
-    """Put the filter on the handlers of the servers' loggers, and of the ones that are named."""
-    handlers = [
-        handler
-        for name in (*SERVER_LOGGERS, *loggers)
-        for handler in logging.getLogger(name or None).handlers
-    ]
+    """Put the filter on the servers' loggers and their handlers, and on those that are named.
+
+    The loggers themselves have it for what is logged to them before a server adds its handler.
+    """
+    named = [logging.getLogger(name or None) for name in (*SERVER_LOGGERS, *loggers)]
+    handlers = [handler for logger in named for handler in logger.handlers]
     # Where no handler is configured at all, Python writes warnings through this one.
-    for handler in (*handlers, *([logging.lastResort] if logging.lastResort else [])):
-        if not any(isinstance(item, RedactingFilter) for item in handler.filters):
-            handler.addFilter(RedactingFilter())
+    last = [logging.lastResort] if logging.lastResort else []
+    for filterer in (*named, *handlers, *last):
+        if not any(isinstance(item, RedactingFilter) for item in filterer.filters):
+            filterer.addFilter(RedactingFilter())
 
 
 def _redacted_arguments(
     arguments: tuple[object, ...] | Mapping[str, object] | None,
 ) -> tuple[object, ...] | Mapping[str, object] | None:
     if isinstance(arguments, Mapping):
-        return {name: _redacted(value) for name, value in arguments.items()}
+        redacted = {name: _redacted(value, name) for name, value in arguments.items()}
+        if not isinstance(arguments, dict):
+            return redacted
+        kept = copy(arguments)  # gunicorn's has an answer for names that are missing
+        kept.update(redacted)
+        return kept
     return None if arguments is None else tuple(map(_redacted, arguments))
 
 
-def _redacted(value: object) -> object:
-    return redact(value) if isinstance(value, str) else value
+def _redacted(value: object, name: str = "") -> object:
+    if not isinstance(value, str):
+        return value
+    return MASK if name == _USER and _MAY_BE_SECRET.fullmatch(value) else redact(value)
 
 
 def _says(record: logging.LogRecord, text: str) -> bool:

@@ -23,7 +23,7 @@ pid {root}/nginx.pid;
 error_log {root}/error.log;
 events {{ worker_connections 64; }}
 http {{
-    access_log off;
+    {logs}
     client_body_temp_path {root}/body;
     proxy_temp_path {root}/proxy;
     fastcgi_temp_path {root}/fastcgi;
@@ -39,12 +39,18 @@ http {{
 
 
 @contextmanager
-def running(root: Path, locations: str) -> Iterator[str]:
-    """Start nginx with the locations of one server, and give its URL."""
+def running(root: Path, locations: str, logs: str = "access_log off;") -> Iterator[str]:
+    """Start nginx with the locations of one server, and give its URL.
+
+    Args:
+        root: is made, and holds all that it writes.
+        locations: of the server.
+        logs: of all servers: what is logged, and how.
+    """
     root.mkdir()
     port = _free_port()
     user = "user root;" if os.geteuid() == 0 else ""
-    text = _CONFIGURATION.format(root=root, port=port, user=user, locations=locations)
+    text = _CONFIGURATION.format(root=root, port=port, user=user, locations=locations, logs=logs)
     (root / "nginx.conf").write_text(text)
     command = [str(BINARY), "-p", str(root), "-c", str(root / "nginx.conf"), "-e", "stderr"]
     with (root / "output.log").open("w") as output:

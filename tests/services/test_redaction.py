@@ -5,6 +5,7 @@ import io
 import logging
 import sys
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -201,3 +202,37 @@ def test_a_server_logger_is_protected() -> None:
     protect_logs()
     logger.removeHandler(handler)
     assert [type(item) for item in handler.filters] == [RedactingFilter]
+
+
+def test_what_is_logged_before_a_server_adds_its_handler_is_masked() -> None:
+    protect_logs()
+    logger, stream = logging.getLogger("werkzeug"), io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    logger.warning("GET %s", f"/%2Bt/{CUSTOM}/simple/")
+    logger.removeHandler(handler)
+    assert stream.getvalue() == "GET /%2Bt/***/simple/\n"
+
+
+class Atoms(dict[str, object]):
+    """As gunicorn's: a name that is missing is a dash."""
+
+    def __missing__(self, name: str) -> str:
+        return "-"
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"), [(CUSTOM, "***"), (SECRET, "***"), ("token", "token"), ("-", "-")]
+)
+def test_a_user_name_that_may_be_a_secret_is_masked(output: Output, user: str, shown: str) -> None:
+    logger, _, stream = output
+    said = Atoms(u=user, r=f"GET /%2bt/{CUSTOM}/ HTTP/1.1", s=200)
+    logger.warning('%(u)s "%(r)s" %(s)s %({x-foo}i)s', said)
+    assert stream.getvalue() == f'{shown} "GET /%2bt/***/ HTTP/1.1" 200 -\n'
+
+
+def test_arguments_of_any_mapping_are_masked() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 1, "%(u)s", None, None)
+    record.args = MappingProxyType({"u": CUSTOM})
+    RedactingFilter().filter(record)
+    assert record.getMessage() == "***"

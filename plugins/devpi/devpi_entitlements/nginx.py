@@ -65,6 +65,8 @@ def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 -
         "location": location,
         # As nginx leaves out a header that is empty.
         "lockdown": "1" if config.pluginmanager.has_plugin(LOCKDOWN) else "",
+        "marker": _MARKER,
+        "segment": _SEGMENT,
         "logs": DISTRIBUTION_LOGS if Path(DISTRIBUTION_LOGS).is_dir() else "logs",
     }
     writer("nginx-entitlements.conf", _ACCEL.substitute(given))
@@ -129,6 +131,11 @@ def _outside(config: Any) -> tuple[str, str]:  # noqa: ANN401 - of devpi-server
     return host, port or "80"
 
 
+_MARKER: Final = r"(?:/|%(?:25)*2f)(?:\+|%(?:25)*2b)(?:t|%(?:25)*74)(?:/|%(?:25)*2f)"
+"""What stands before a token in an address, in each spelling; pip writes ``/%2Bt/``."""
+
+_SEGMENT: Final = "(?:(?!%(?:25)*2f)[^/?])+"
+
 _HEAD: Final = """\
 # $title
 # nginx must be able to read the server directory. Start devpi-server with
@@ -143,15 +150,18 @@ map $$http_x_forwarded_proto $$x_scheme {
 # A token in an address is a secret: leave it out of the access log.
 map $$request_uri $$logged_uri {
     default $$request_uri;
-    "~*^(?<before>.*/(?:\\+|%2b)t/)[^/?]+(?<after>.*)$$" "$${before}***$$after";
+    "~*^(?<before>.*?$marker+)$segment(?<after>(?:(?!$marker).)*).*$$" "$${before}***$$after";
 }
-log_format entitlements '$$remote_addr $$remote_user [$$time_local] '
+# So is a user name, as in https://TOKEN@host/, and what an address refers to.
+log_format entitlements '$$remote_addr [$$time_local] '
                         '"$$request_method $$logged_uri" $$status $$body_bytes_sent';
 
 server {
     server_name $host;
     listen $listen;
     access_log $logs/devpi-access.log entitlements;
+    # At lower levels it repeats the request line, with the token, of whatever fails.
+    error_log $logs/devpi-error.log crit;
     client_max_body_size 64M;
     proxy_read_timeout 60s;
 """

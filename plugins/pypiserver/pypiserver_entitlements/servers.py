@@ -7,7 +7,7 @@ import logging
 from typing import Any, Final
 
 from entitlements_core.forwarded import Proxies
-from entitlements_core.services.redaction import RedactingFilter, protect_logs
+from entitlements_core.services.redaction import protect_logs
 from pypiserver_entitlements.upstream import GeventServer, RunConfig
 
 __all__ = ["RedactedGevent", "hand_over_forwarded", "protect_server"]
@@ -24,7 +24,7 @@ LOGGERS: Final = (
     "waitress.queue",
     "wsgi",  # paste
 )
-"""Loggers that servers get handlers for after we were asked, so the loggers themselves filter."""
+"""Loggers of the servers that pypiserver can be run by, and its own."""
 
 
 class RedactedGevent(GeventServer):  # type: ignore[misc] # bottle has no types
@@ -52,9 +52,5 @@ def hand_over_forwarded(proxies: Proxies) -> None:
 def protect_server(config: RunConfig) -> None:
     """Redact what the server of a configuration logs."""
     protect_logs(*LOGGERS)
-    for name in LOGGERS:
-        logger = logging.getLogger(name)
-        if not any(isinstance(item, RedactingFilter) for item in logger.filters):
-            logger.addFilter(RedactingFilter())
     if config.server_method == "gevent":
         config.server_method = RedactedGevent
