@@ -12,7 +12,7 @@ from typing import IO, Final
 
 __all__ = ["Damaged", "Excessive", "Unpacked", "find_file"]
 
-HEADERS: Final = 150_000
+HEADERS: Final = 100_000
 """Headers that are looked at before the wanted file, inclusive."""
 
 EXTENSION_LIMIT: Final = 1024 * 1024

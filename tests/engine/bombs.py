@@ -19,7 +19,7 @@ MIB: Final = 1 << 20
 HEAD: Final = b"Metadata-Version: 2.1\nName: lab-foo\nVersion: 1.0\n"
 
 
-def packed_wheel(method: int, size: int = 256 * MIB) -> bytes:
+def packed_wheel(method: int, size: int = 128 * MIB) -> bytes:
     """METADATA of blanks, by any method of zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive, archive.open(MEMBER, "w") as member:
