@@ -95,6 +95,11 @@ class Intake:
         """The files that need another look, because they are still being written."""
         return set(self._first_looks)
 
+    @property
+    def is_available(self) -> bool:
+        """Every root could be read when it was looked at last."""
+        return not self._missing
+
     def look(self, scopes: Iterable[Scope], progress: Progress | None = None) -> Tally:
         """Bring the inventory up to date for some directories and files."""
         tally = Tally()

@@ -36,9 +36,6 @@ __all__ = [
     "stated",
 ]
 
-NOT_ASKED: Final = datetime(1, 1, 1, tzinfo=UTC)
-"""The upload time of a file while nothing depends on it."""
-
 LATEST: Final = frozenset({"latest"})
 
 REMEMBERED: Final = 65536
@@ -183,7 +180,7 @@ def _complete(
     if Fact.UPLOADED in needs:
         uploaded = _uploaded_at(data, link.path)
         missing.update(() if uploaded else (Fact.UPLOADED,))
-        facts = replace(facts, uploaded_at=uploaded or NOT_ASKED)
+        facts = replace(facts, uploaded_at=uploaded)
     if Fact.SIZE in needs:
         size = entry.file_size() if entry is not None and entry.file_exists() else None
         missing.update(() if size is not None else (Fact.SIZE,))
@@ -212,7 +209,7 @@ def stated(
         kind=identity.kind,
         python_tags=identity.python_tags,
         platform_tags=identity.platform_tags,
-        uploaded_at=NOT_ASKED,
+        uploaded_at=None,
         sha256=digest.lower() if kind == "sha256" else "",
         requires_python=requires_python or None,
         yanked="" if yanked is True else yanked,
