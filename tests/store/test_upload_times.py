@@ -51,7 +51,7 @@ def test_what_was_recorded_first_stays(store: Database, reader: UploadReader, co
     found = {upload(number): NOW - number * DAY for number in range(count)}
     assert record(store, found, complete=False) == found
     assert not reader.known(REPOSITORY, found).is_adopted
-    later = {key: NOW + DAY for key in found} | {upload(MANY + 1): NOW - 9 * DAY}
+    later = dict.fromkeys(found, NOW + DAY) | {upload(MANY + 1): NOW - 9 * DAY}
     assert record(store, later, NOW + 2 * DAY) == found | {upload(MANY + 1): NOW - 9 * DAY}
     later[upload(MANY + 2)] = NOW - 9 * DAY
     expected = found | {upload(MANY + 1): NOW - 9 * DAY, upload(MANY + 2): NOW + 3 * DAY}
