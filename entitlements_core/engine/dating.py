@@ -69,7 +69,7 @@ class Dating:
     def _settle(self, *, complete: bool) -> None:
         # Asked first: what is changed in between is seen the next time.
         revision = self._times.revision()
-        if revision != self._revision:
+        if self._revision not in {None, revision}:
             self._inventory.doubt()
         wanted = self._inventory.undated()
         if wanted or (complete and not self._is_complete):

@@ -29,7 +29,7 @@ class Inventory:
         self._members: dict[NormalizedName, set[tuple[int, str]]] = {}
         self._changed: set[NormalizedName] = set()
         self._times: dict[UploadKey, datetime] = {}
-        self._undated: set[tuple[int, str]] = set()
+        self._undated: dict[tuple[int, str], UploadKey] = {}
         self._snapshot = EMPTY
         self._broken: dict[tuple[int, str], Problem] = {}
         self._shadowed: dict[NormalizedName, list[Problem]] = {}
@@ -57,8 +57,9 @@ class Inventory:
         name = NormalizedName(row.name)
         self._members.setdefault(name, set()).add(key)
         self._changed.add(name)
-        if _upload(row) not in self._times:
-            self._undated.add(key)
+        upload = _upload(row)
+        if upload not in self._times:
+            self._undated[key] = upload
 
     def drop(self, root: int, path: str) -> bool:
         """Forget a file; False when it was not known."""
@@ -66,7 +67,7 @@ class Inventory:
         if row is None:
             return False
         key = root, path
-        self._undated.discard(key)
+        self._undated.pop(key, None)
         if self._broken.pop(key, None) is None:
             name = NormalizedName(row.name)
             self._members[name].discard(key)
@@ -79,31 +80,29 @@ class Inventory:
         The earliest, where a file lies in several places.
         """
         found: dict[UploadKey, datetime] = {}
-        for root, path in self._undated:
-            row = self._rows[root][path]
-            upload, modified = _upload(row), modified_at(row.mtime_ns)
+        for (root, path), upload in self._undated.items():
+            modified = modified_at(self._rows[root][path].mtime_ns)
             found[upload] = min(modified, found.get(upload, modified))
         return found
 
     def date(self, times: Mapping[UploadKey, datetime]) -> None:
         """Take over the upload times of files that were undated; further ones are ignored."""
-        for key in tuple(self._undated):
-            row = self._rows[key[0]][key[1]]
-            upload = _upload(row)
-            uploaded_at = times.get(upload)
-            if uploaded_at is None:
-                continue
-            self._undated.discard(key)
-            if self._times.get(upload) != uploaded_at:
-                self._times[upload] = uploaded_at
-                self._changed.add(NormalizedName(row.name))
+        dated = {key: upload for key, upload in self._undated.items() if upload in times}
+        for key, upload in dated.items():
+            del self._undated[key]
+            if self._times.get(upload) != times[upload]:
+                self._times[upload] = times[upload]
+                self._changed.add(NormalizedName(self._rows[key[0]][key[1]].name))
 
     def doubt(self) -> None:
         """Have all upload times given anew. Until then they stay as they are."""
-        members = {key for keys in self._members.values() for key in keys}
-        present = {_upload(self._rows[root][path]) for root, path in members}
+        self._undated = {
+            (root, path): _upload(self._rows[root][path])
+            for members in self._members.values()
+            for root, path in members
+        }
+        present = set(self._undated.values())
         self._times = {upload: at for upload, at in self._times.items() if upload in present}
-        self._undated = members
 
     def note_problems(self, root: int, scope: str, listing: Listing) -> None:
         """Replace the problems met when a directory (all for an empty one) or file was listed."""

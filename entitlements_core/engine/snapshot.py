@@ -58,7 +58,8 @@ class CatalogFile:
         relative: its path below the root, with ``/``, as for ``X-Accel-Redirect`` (not encoded).
         mtime_ns: the modification time it was read at, nanoseconds since the epoch.
         metadata_sha256: of its core metadata, None where none are served (sdists).
-        html, json: its part of a project page, see `simple.fragments`.
+        html, undated_json: its part of a project page, see `simple.fragments`; the latter without
+            the upload time.
     """
 
     facts: FileFacts
@@ -68,12 +69,18 @@ class CatalogFile:
     mtime_ns: int
     metadata_sha256: str | None
     html: bytes
-    json: bytes
+    undated_json: bytes
 
     @property
     def path(self) -> str:
         """Absolute path of the file."""
         return f"{self.root.rstrip('/')}/{self.relative}"
+
+    @property
+    def json(self) -> bytes:
+        """Its part of a JSON project page, with the upload time where that is known."""
+        moment = self.facts.uploaded_at
+        return self.undated_json if moment is None else json_uploaded(self.undated_json, moment)
 
     @property
     def size(self) -> int:
@@ -201,7 +208,7 @@ def _file(name: NormalizedName, place: Place, latest: Version, repository: str) 
         mtime_ns=row.mtime_ns,
         metadata_sha256=row.metadata_sha256,
         html=row.html,
-        json=row.json if place.uploaded_at is None else json_uploaded(row.json, place.uploaded_at),
+        undated_json=row.json,
     )
 
 

@@ -131,7 +131,7 @@ def _fit_all(value: object) -> object:
 
 def _timestamp(moment: datetime) -> str:
     """PEP 700: ``yyyy-mm-ddThh:mm:ss.ffffffZ``."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _html_attributes(entry: FileEntry) -> tuple[tuple[str, str | None], ...]:
