@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.engine.catalog_cache import CatalogCache
+from entitlements_core.engine.collecting import uncollected
 from entitlements_core.engine.dating import Dating
 from entitlements_core.engine.distributions import Unservable, identify
 from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
@@ -210,8 +211,9 @@ class Catalog:
                 looked = True
             finally:
                 whole = complete and looked and self._intake.is_available
-                self._dating.settle(complete=whole)
-                self._snapshot = self._inventory.publish()
+                with uncollected():
+                    self._dating.settle(complete=whole)
+                    self._snapshot = self._inventory.publish()
                 self._problems = self._inventory.problems()
 
     @contextmanager

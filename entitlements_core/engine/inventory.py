@@ -144,10 +144,10 @@ class Inventory:
 
     def _project(self, name: NormalizedName) -> Project | None:
         self._shadowed.pop(name, None)
-        places = [
-            Place(root, self._roots[root], row, self._times.get(_upload(row)))
-            for root, row in ((root, self._rows[root][path]) for root, path in self._members[name])
-        ]
+        places = []
+        for root, path in self._members[name]:
+            row = self._rows[root][path]
+            places.append(Place(root, self._roots[root], row, self._times.get(_upload(row))))
         if not places:
             del self._members[name]
             return None
