@@ -109,8 +109,16 @@ def everything() -> View:
 
 def catalog(folder: Path, cache: Path) -> Catalog:
     """A built catalog."""
-    opened = Catalog([folder], repository=workload.REPOSITORY, cache=cache, clock=clock.now)
+    core = workload.core(1_000)
+    opened = Catalog(
+        [folder],
+        repository=workload.REPOSITORY,
+        cache=cache,
+        clock=clock.now,
+        uploads=core.uploads_of(workload.REPOSITORY, records=True),
+    )
     opened.refresh()
+    core.close()
     return opened
 
 

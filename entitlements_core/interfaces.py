@@ -1,9 +1,13 @@
 """What the services need from the outside, as Protocols."""
 
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-__all__ = ["Clock", "Sealer"]
+__all__ = ["Clock", "Sealer", "UploadKey", "UploadTimes"]
+
+UploadKey = tuple[str, str]
+"""What an upload time belongs to: a file name and the SHA-256 of the contents."""
 
 
 class Clock(Protocol):
@@ -32,4 +36,30 @@ class Sealer(Protocol):
 
     def unseal(self, sealed: bytes) -> str:
         """The secret that was sealed."""
+        ...
+
+
+class UploadTimes(Protocol):
+    """Remembers when the files of one repository came into it (``services.upload_times``)."""
+
+    def revision(self) -> Hashable:
+        """Another value when a time that was given before may be another one now.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        ...
+
+    def of(
+        self, found: Mapping[UploadKey, datetime], *, complete: bool
+    ) -> Mapping[UploadKey, datetime]:
+        """When files that are there were uploaded, aware, UTC; what is not known is left out.
+
+        Args:
+            found: the files, each with the time that the file system has of it.
+            complete: they, and those asked for before, are everything that is there.
+
+        Raises:
+            StoreError: when the store cannot be read or written.
+        """
         ...

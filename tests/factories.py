@@ -20,6 +20,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import Sender
 from entitlements_core.engine.index import Index
 from entitlements_core.forwarded import Proxies
+from entitlements_core.interfaces import UploadKey
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decide import Question, RequestContext
@@ -285,7 +286,11 @@ def open_site(
     directory = folder / "files"
     directory.mkdir(exist_ok=True)
     catalog = Catalog(
-        [directory], repository=REPOSITORY, cache=folder / "catalog.db", clock=lambda: NOW
+        [directory],
+        repository=REPOSITORY,
+        cache=folder / "catalog.db",
+        clock=lambda: NOW,
+        uploads=FileTimes(),
     )
     catalog.refresh()
     reader, ledger = CredentialReader(url), Ledger(SqliteLedger(url))
@@ -312,3 +317,18 @@ def open_site(
         reader.close()
         ledger.close()
         database.close()
+
+
+class FileTimes:
+    """Upload times without a store: those of the file system, whenever a file is seen."""
+
+    def revision(self) -> int:
+        return 0
+
+    def of(
+        self,
+        found: Mapping[UploadKey, datetime],
+        *,
+        complete: bool,
+    ) -> Mapping[UploadKey, datetime]:
+        return found

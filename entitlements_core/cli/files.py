@@ -18,9 +18,15 @@ __all__ = ["known_files", "scanned"]
 
 @contextmanager
 def scanned(
-    core: "Core", repository: str, directories: Sequence[Path]
+    core: "Core", repository: str, directories: Sequence[Path], *, records: bool = False
 ) -> Iterator[tuple["Catalog", "ScanReport"]]:
     """The catalog of directories, up to date, and what the look at them found.
+
+    Args:
+        core: the services.
+        repository: ``owner/slug``.
+        directories: that hold the files.
+        records: record the upload times of new files, as a server does.
 
     Raises:
         NotFound: when there is no such repository.
@@ -29,7 +35,7 @@ def scanned(
     from entitlements_core.engine.serving import open_catalog  # noqa: PLC0415 - a fast start
 
     core.repositories.show(repository)
-    catalog = open_catalog(core, repository, directories)
+    catalog = open_catalog(core, repository, directories, records=records)
     try:
         yield catalog, build(catalog)
     finally:

@@ -30,11 +30,12 @@ def index(
 ) -> None:
     """Read all distributions, so that a server starts at once, and report what is not served.
 
-    What was read before and did not change since is known from the catalog's cache.
+    What was read before and did not change since is known from the catalog's cache. What is new
+    counts as uploaded now; what is there at the very first look, when it was last modified.
     """
     with (
         session(context).open() as core,
-        scanned(core, repo, directories) as (catalog, report),
+        scanned(core, repo, directories, records=True) as (catalog, report),
     ):
         snapshot = catalog.snapshot
     document = {

@@ -6,9 +6,10 @@ import typer
 
 from entitlements_core.cli.documents import instant, readable_bytes
 from entitlements_core.cli.files import known_files
-from entitlements_core.cli.options import AsJson, Directories
+from entitlements_core.cli.options import TIME, AsJson, Directories
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
+from entitlements_core.cli.values import read_time
 
 if TYPE_CHECKING:
     from entitlements_core.policy.facts import FileFacts
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Tags on packages, which package queries ask for with tag:NAME.", no_args_is_help=True
+    help="The packages of a repository: their files, upload times, and tags for tag:NAME.",
+    no_args_is_help=True,
 )
 
 OfRepository = Annotated[
@@ -98,7 +100,10 @@ def list_(
     directories: Directories = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the files of a repository, each with all tags that a query finds it by."""
+    """List the files of a repository, each with all tags that a query finds it by.
+
+    Of a file that no server has seen yet, the upload time is the one that it would get now.
+    """
     from entitlements_core.policy.package_tags import Package  # noqa: PLC0415 - a fast start
 
     only = Package.parse(project).project if project else None
@@ -111,12 +116,55 @@ def list_(
         if only in {None, facts.name}
     ]
     rows = [
-        (facts.filename, str(facts.version), readable_bytes(facts.size), ", ".join(tags))
+        (
+            facts.filename,
+            str(facts.version),
+            readable_bytes(facts.size),
+            instant(facts.uploaded_at) or "not known",
+            ", ".join(tags),
+        )
         for facts, tags in found
     ]
     emit(
         [_file_document(facts, tags) for facts, tags in found],
-        lambda console: show_table(console, ["File", "Version", "Size", "Tags"], rows),
+        lambda console: show_table(console, ["File", "Version", "Size", "Uploaded", "Tags"], rows),
+        as_json=as_json,
+    )
+
+
+@app.command("uploaded")
+def uploaded(  # noqa: PLR0913 - what is set, where, and how it is shown
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The name of a distribution file.")],
+    moment: Annotated[str, typer.Argument(metavar="TIME", help=TIME)],
+    *,
+    repo: OfRepository,
+    sha256: Annotated[
+        str,
+        typer.Option(
+            "--sha256",
+            metavar="DIGEST",
+            help="Which contents, where there were several of that name; 8 characters will do.",
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say when a file was uploaded, which `--updates-until` and `uploaded:` ask for.
+
+    By itself a file is uploaded when it is first seen with its contents, whatever time the file
+    system has of it. Running servers see the change within a second.
+    """
+    run = session(context)
+    at = read_time("uploaded_at", moment)
+    with run.open() as core:
+        found = core.upload_times.set(repo, file, at, sha256=sha256, actor=run.actor)
+    emit(
+        {
+            "filename": found.filename,
+            "sha256": found.sha256,
+            "uploaded_at": instant(found.at),
+        },
+        lambda console: console.print(f"{found.filename} was uploaded {instant(found.at)}."),
         as_json=as_json,
     )
 

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Final, overload
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.network import Address, parse_address
@@ -16,6 +16,10 @@ _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+@overload
+def read_time(field: str, text: str) -> datetime: ...
+@overload
+def read_time(field: str, text: str | None) -> datetime | None: ...
 def read_time(field: str, text: str | None) -> datetime | None:
     """The moment that `text` names, with its zone; None stays None.
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.engine.catalog_cache import CatalogCache
+from entitlements_core.engine.collecting import uncollected
+from entitlements_core.engine.dating import Dating
 from entitlements_core.engine.distributions import Unservable, identify
 from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
 from entitlements_core.engine.inventory import Inventory
@@ -20,6 +22,7 @@ from entitlements_core.engine.snapshot import EMPTY, CatalogFile, Snapshot
 from entitlements_core.engine.source import Directories, Source
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
+from entitlements_core.interfaces import UploadTimes
 
 __all__ = ["Catalog", "ScanReport"]
 
@@ -60,19 +63,21 @@ class Catalog:
         cache: path of the SQLite file that keeps what was read; made when it is not there. Several
             processes, and several catalogs, may share it.
         clock: tells the time, aware.
+        uploads: remembers when the files came into the repository.
         source: says which files are in the roots; None is the file system.
 
     Raises:
         StoreError: the cache cannot be made or opened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a catalog is made of
         self,
         roots: Sequence[Path],
         *,
         repository: str,
         cache: Path,
         clock: Callable[[], datetime],
+        uploads: UploadTimes,
         source: Source | None = None,
     ) -> None:
         self._roots = tuple(os.path.abspath(root) for root in roots)  # noqa: PTH100 - keeps links
@@ -80,6 +85,7 @@ class Catalog:
         self._inventory = Inventory(self._roots, repository)
         self._source = source or Directories()
         self._intake = Intake(self._roots, self._inventory, self._cache, clock, self._source)
+        self._dating = Dating(self._inventory, uploads)
         self._snapshot = EMPTY
         self._is_built = False
         self._is_closed = False
@@ -111,7 +117,7 @@ class Catalog:
         Args:
             progress: called with the files read so far and the files to read.
         """
-        with self._update():
+        with self._update(complete=True):
             tally = self._intake.look(self._everything(), progress)
         self._is_built = True
         if self._intake.waiting:
@@ -123,17 +129,20 @@ class Catalog:
 
     def rescan(self) -> None:
         """Look at everything now; files that are still being written are left for later."""
-        with self._update():
+        with self._update(complete=True):
             self._intake.look(self._everything())
         self._is_built = True
 
     def examine(self, paths: Iterable[str]) -> None:
-        """Look again at some absolute paths, and at the files that were still being written."""
+        """Look again at some absolute paths, and at the files that were still being written.
+
+        Upload times that were changed in the store are noticed, too.
+        """
         scopes = {scope for path in paths for scope in self._scopes(path)}
         if len(scopes) > _MANY_PATHS:
             scopes = set(self._everything())
         scopes |= self._intake.waiting
-        if scopes:
+        if scopes or self._dating.is_due():
             with self._update():
                 self._intake.look([scope for scope in scopes if not _is_covered(scope, scopes)])
 
@@ -190,12 +199,21 @@ class Catalog:
             self._cache.close()
 
     @contextmanager
-    def _update(self) -> Iterator[None]:
+    def _update(self, *, complete: bool = False) -> Iterator[None]:
+        """Look, with `complete` at everything, and publish what was found.
+
+        Whatever was taken in before something failed is true.
+        """
         with self._owned():
+            looked = False
             try:
                 yield
-            finally:  # whatever was taken in before something failed is true
-                self._snapshot = self._inventory.publish()
+                looked = True
+            finally:
+                whole = complete and looked and self._intake.is_available
+                with uncollected():
+                    self._dating.settle(complete=whole)
+                    self._snapshot = self._inventory.publish()
                 self._problems = self._inventory.problems()
 
     @contextmanager

@@ -20,7 +20,7 @@ __all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raise it with any change of the tables, of what is read from an archive, or of the fragments."""
 
 _BUSY_SECONDS: Final = 15.0
@@ -40,7 +40,8 @@ class Row(NamedTuple):
         sha256, metadata_sha256: lower-case hexadecimal; the latter None without core metadata.
         requires_dist: see `distributions.Description`.
         yanked, provenance: see `scan.Notes`.
-        html, json: the file on a project page, see `simple.fragments`.
+        html, json: the file on a project page, see `simple.fragments`; without its upload time,
+            which is another one in each repository.
     """
 
     path: str

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from entitlements_core.engine.catalog_cache import CatalogCache, Row
+from entitlements_core.engine.collecting import uncollected
 from entitlements_core.engine.distributions import SUFFIXES
 from entitlements_core.engine.inventory import Inventory
 from entitlements_core.engine.reading import Reading, annotate, read_all
@@ -95,10 +96,16 @@ class Intake:
         """The files that need another look, because they are still being written."""
         return set(self._first_looks)
 
+    @property
+    def is_available(self) -> bool:
+        """Every root could be read when it was looked at last."""
+        return not self._missing
+
     def look(self, scopes: Iterable[Scope], progress: Progress | None = None) -> Tally:
         """Bring the inventory up to date for some directories and files."""
         tally = Tally()
-        work = [self._list(root, where, tally) for root, where in scopes]
+        with uncollected():
+            work = [self._list(root, where, tally) for root, where in scopes]
         total = sum(len(part.wanted) for part in work)
         for part in work:
             for batch in part.batches():

@@ -1,13 +1,15 @@
 """The rows a catalog knows, and the snapshots made of them: only what changed is made again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 
 from packaging.utils import NormalizedName
 
 from entitlements_core.engine.catalog_cache import Row
-from entitlements_core.engine.scan import Listing, Problem, distribution_of
+from entitlements_core.engine.scan import Listing, Problem, distribution_of, modified_at
 from entitlements_core.engine.snapshot import EMPTY, Place, Project, Snapshot, build_project
+from entitlements_core.interfaces import UploadKey
 
 __all__ = ["Inventory"]
 
@@ -26,6 +28,8 @@ class Inventory:
         self._rows: list[dict[str, Row]] = [{} for _ in roots]
         self._members: dict[NormalizedName, set[tuple[int, str]]] = {}
         self._changed: set[NormalizedName] = set()
+        self._times: dict[UploadKey, datetime] = {}
+        self._undated: dict[tuple[int, str], UploadKey] = {}
         self._snapshot = EMPTY
         self._broken: dict[tuple[int, str], Problem] = {}
         self._shadowed: dict[NormalizedName, list[Problem]] = {}
@@ -53,6 +57,9 @@ class Inventory:
         name = NormalizedName(row.name)
         self._members.setdefault(name, set()).add(key)
         self._changed.add(name)
+        upload = _upload(row)
+        if upload not in self._times:
+            self._undated[key] = upload
 
     def drop(self, root: int, path: str) -> bool:
         """Forget a file; False when it was not known."""
@@ -60,11 +67,42 @@ class Inventory:
         if row is None:
             return False
         key = root, path
+        self._undated.pop(key, None)
         if self._broken.pop(key, None) is None:
             name = NormalizedName(row.name)
             self._members[name].discard(key)
             self._changed.add(name)
         return True
+
+    def undated(self) -> dict[UploadKey, datetime]:
+        """The files whose upload time is not known, or in doubt, with their modification times.
+
+        The earliest, where a file lies in several places.
+        """
+        found: dict[UploadKey, datetime] = {}
+        for (root, path), upload in self._undated.items():
+            modified = modified_at(self._rows[root][path].mtime_ns)
+            found[upload] = min(modified, found.get(upload, modified))
+        return found
+
+    def date(self, times: Mapping[UploadKey, datetime]) -> None:
+        """Take over the upload times of files that were undated; further ones are ignored."""
+        dated = {key: upload for key, upload in self._undated.items() if upload in times}
+        for key, upload in dated.items():
+            del self._undated[key]
+            if self._times.get(upload) != times[upload]:
+                self._times[upload] = times[upload]
+                self._changed.add(NormalizedName(self._rows[key[0]][key[1]].name))
+
+    def doubt(self) -> None:
+        """Have all upload times given anew. Until then they stay as they are."""
+        self._undated = {
+            (root, path): _upload(self._rows[root][path])
+            for members in self._members.values()
+            for root, path in members
+        }
+        present = set(self._undated.values())
+        self._times = {upload: at for upload, at in self._times.items() if upload in present}
 
     def note_problems(self, root: int, scope: str, listing: Listing) -> None:
         """Replace the problems met when a directory (all for an empty one) or file was listed."""
@@ -106,10 +144,10 @@ class Inventory:
 
     def _project(self, name: NormalizedName) -> Project | None:
         self._shadowed.pop(name, None)
-        places = [
-            Place(root, self._roots[root], self._rows[root][path])
-            for root, path in self._members[name]
-        ]
+        places = []
+        for root, path in self._members[name]:
+            row = self._rows[root][path]
+            places.append(Place(root, self._roots[root], row, self._times.get(_upload(row))))
         if not places:
             del self._members[name]
             return None
@@ -117,6 +155,10 @@ class Inventory:
         if left_out:
             self._shadowed[name] = [_shadow(loser, winner) for loser, winner in left_out]
         return project
+
+
+def _upload(row: Row) -> UploadKey:
+    return row.path.rpartition("/")[2], row.sha256
 
 
 def _about(path: str, base: str) -> bool:

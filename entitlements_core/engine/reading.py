@@ -17,7 +17,7 @@ from entitlements_core.engine.distributions import (
     describe,
     identify,
 )
-from entitlements_core.engine.scan import Look, Notes, modified_at
+from entitlements_core.engine.scan import Look, Notes
 from entitlements_core.engine.sdists import sdist_pkg_info
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.policy.facts import FileKind
@@ -85,7 +85,6 @@ def annotate(row: Row, notes: Notes) -> Row:
         url=file_url(filename),
         sha256=row.sha256,
         size=row.size,
-        upload_time=modified_at(row.mtime_ns),
         requires_python=row.requires_python,
         yanked=row.yanked,
         core_metadata_sha256=row.metadata_sha256,

@@ -107,8 +107,17 @@ def open_catalog(
     repository: str,
     directories: Sequence[str | Path],
     source: Source | None = None,
+    *,
+    records: bool = True,
 ) -> Catalog:
     """The catalog of directories, not built yet.
+
+    Args:
+        core: the services.
+        repository: ``owner/slug``.
+        directories: of its distributions.
+        source: says which files are in the directories; None is the file system.
+        records: what is new is uploaded by being seen; False for who only wants to know.
 
     Raises:
         ConfigurationError: when a directory is not there.
@@ -123,7 +132,14 @@ def open_catalog(
     if source is not None:
         # Two hosts may mean different files by the same path, so neither shares a cache.
         cache = cache.with_name(f"catalog-{repository.replace('/', '-')}.db")
-    return Catalog(roots, repository=repository, cache=cache, clock=core.clock, source=source)
+    return Catalog(
+        roots,
+        repository=repository,
+        cache=cache,
+        clock=core.clock,
+        uploads=core.uploads_of(repository, records=records),
+        source=source,
+    )
 
 
 def _build(catalog: Catalog, settings: Settings) -> None:

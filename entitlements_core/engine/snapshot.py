@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -10,9 +11,8 @@ from packaging.version import Version
 
 from entitlements_core.engine.catalog_cache import Row
 from entitlements_core.engine.distributions import requirements
-from entitlements_core.engine.scan import modified_at
 from entitlements_core.policy.facts import FileFacts, FileKind
-from entitlements_core.simple import html_name, json_name
+from entitlements_core.simple import html_name, json_name, json_uploaded
 
 __all__ = ["EMPTY", "CatalogFile", "Place", "Project", "Snapshot", "build_project", "versions_of"]
 
@@ -28,11 +28,13 @@ class Place:
     Attributes:
         index: of the root in the order given to the catalog, from 0.
         root: absolute path of the root.
+        uploaded_at: see `FileFacts`.
     """
 
     index: int
     root: str
     row: Row
+    uploaded_at: datetime | None = None
 
     @property
     def path(self) -> str:
@@ -56,7 +58,8 @@ class CatalogFile:
         relative: its path below the root, with ``/``, as for ``X-Accel-Redirect`` (not encoded).
         mtime_ns: the modification time it was read at, nanoseconds since the epoch.
         metadata_sha256: of its core metadata, None where none are served (sdists).
-        html, json: its part of a project page, see `simple.fragments`.
+        html, undated_json: its part of a project page, see `simple.fragments`; the latter without
+            the upload time.
     """
 
     facts: FileFacts
@@ -66,12 +69,18 @@ class CatalogFile:
     mtime_ns: int
     metadata_sha256: str | None
     html: bytes
-    json: bytes
+    undated_json: bytes
 
     @property
     def path(self) -> str:
         """Absolute path of the file."""
         return f"{self.root.rstrip('/')}/{self.relative}"
+
+    @property
+    def json(self) -> bytes:
+        """Its part of a JSON project page, with the upload time where that is known."""
+        moment = self.facts.uploaded_at
+        return self.undated_json if moment is None else json_uploaded(self.undated_json, moment)
 
     @property
     def size(self) -> int:
@@ -182,7 +191,7 @@ def _file(name: NormalizedName, place: Place, latest: Version, repository: str) 
             python_tags=_tags(row.python_tags),
             platform_tags=_tags(row.platform_tags),
             size=row.size,
-            uploaded_at=modified_at(row.mtime_ns),
+            uploaded_at=place.uploaded_at,
             sha256=row.sha256,
             requires_python=row.requires_python,
             yanked=row.yanked,
@@ -199,7 +208,7 @@ def _file(name: NormalizedName, place: Place, latest: Version, repository: str) 
         mtime_ns=row.mtime_ns,
         metadata_sha256=row.metadata_sha256,
         html=row.html,
-        json=row.json,
+        undated_json=row.json,
     )
 
 

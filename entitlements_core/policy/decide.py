@@ -98,7 +98,8 @@ def explain(question: Question) -> tuple[Deny, ...]:
 
 def covers(credential: Credential, grant: Grant, facts: FileFacts, now: datetime) -> bool:
     """Whether a file is visible: the restriction matches, and it is not a frozen-out release."""
-    if credential.updates_until is not None and facts.uploaded_at > credential.updates_until:
+    frozen = credential.updates_until
+    if frozen is not None and not facts.was_there(frozen):
         return False
     return grant.restriction is None or grant.restriction.matches(facts, now)
 

@@ -48,7 +48,7 @@ class FileFacts:
         platform_tags: the wheel's platform tags (``any``, ``manylinux_2_17_x86_64``); empty for
             an sdist.
         size: in bytes.
-        uploaded_at: aware, UTC. Where the host knows no upload time: the file's modification time.
+        uploaded_at: when it came into the index, aware, UTC; None while that is not known.
         sha256: lower-case hexadecimal, or empty while unknown.
         requires_python: the specifier set as text, or None.
         yanked: the reason (possibly empty) when yanked (PEP 592), None when not.
@@ -69,7 +69,7 @@ class FileFacts:
     python_tags: frozenset[str] = frozenset()
     platform_tags: frozenset[str] = frozenset()
     size: int = 0
-    uploaded_at: datetime
+    uploaded_at: datetime | None
     sha256: str = ""
     requires_python: str | None = None
     yanked: str | None = None
@@ -80,3 +80,7 @@ class FileFacts:
     downloads: int = 0
     repository: str = ""
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def was_there(self, moment: datetime) -> bool:
+        """Whether it was uploaded at `moment` or before; False while that is not known."""
+        return self.uploaded_at is not None and self.uploaded_at <= moment

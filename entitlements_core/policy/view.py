@@ -79,7 +79,7 @@ def _all_names(_: NormalizedName) -> Admits:
 
 
 def _frozen(shows: Callable[[FileFacts], bool], until: datetime) -> Callable[[FileFacts], bool]:
-    return lambda facts: facts.uploaded_at <= until and shows(facts)
+    return lambda facts: facts.was_there(until) and shows(facts)
 
 
 def _some_of(admits: Callable[[NormalizedName], Admits]) -> Callable[[NormalizedName], Admits]:

@@ -29,6 +29,7 @@ _ABSENT: Final = Deny(
 _OF_ADDRESSES: Final = frozenset({Reason.ADDRESS_DENIED, Reason.ADDRESS_UNKNOWN})
 _NOT_COVERED: Final = "The package query does not cover the file"
 _FROZEN: Final = "Uploaded after the token's updates ended"
+_UNDATED: Final = "Nobody knows yet when the file was uploaded, and the token's updates ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,5 +223,6 @@ def _in_words(deny: Deny, credential: Credential, facts: FileFacts | None) -> De
     if facts is None:
         return _ABSENT
     freeze = credential.updates_until
-    frozen = freeze is not None and facts.uploaded_at > freeze
-    return replace(deny, title=_FROZEN if frozen else _NOT_COVERED, remedy="")
+    if freeze is None or facts.was_there(freeze):
+        return replace(deny, title=_NOT_COVERED, remedy="")
+    return replace(deny, title=_UNDATED if facts.uploaded_at is None else _FROZEN, remedy="")

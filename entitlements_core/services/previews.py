@@ -55,7 +55,7 @@ def preview(  # noqa: PLR0913 - the facts that a preview depends on
     """
     wanted, warnings = check_restriction(text, parse)
     frozen = None if token is None else token.updates_until
-    known = [facts for facts in files if frozen is None or facts.uploaded_at <= frozen]
+    known = [facts for facts in files if frozen is None or facts.was_there(frozen)]
     seen = _opened(wanted, known, now, parse)
     after = [facts.filename for facts in seen]
     before: list[str] | None = None

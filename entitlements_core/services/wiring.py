@@ -21,10 +21,12 @@ from entitlements_core.services.gate import Gate, MarkOf
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.throttle import Throttle
+from entitlements_core.services.upload_times import RecordedUploads, UploadService
 from entitlements_core.store.address import Address
 from entitlements_core.store.ledger import Ledger, LedgerDriver
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.upload_reader import UploadReader
 from entitlements_core.store.versions import HEAD, require_current, stored_revision
 
 if TYPE_CHECKING:
@@ -133,11 +135,7 @@ class Core:
     @cached_property
     def database(self) -> Database:
         """The store, for administration. The request path does without it."""
-        from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
-
-        known = self.__dict__.get("keyring")
-        fingerprint = None if known is None else known.fingerprint
-        return Database(self.settings.url, key_fingerprint=fingerprint)
+        return self._open_database()
 
     @cached_property
     def gate(self) -> Gate:
@@ -290,6 +288,31 @@ class Core:
 
         return PackageTags(database=self.database, clock=self.clock)
 
+    def uploads_of(self, repository: str, *, records: bool) -> RecordedUploads:
+        """The upload times of the files of a repository.
+
+        Args:
+            repository: ``owner/slug``.
+            records: record the time of what was never seen before.
+        """
+        return RecordedUploads(
+            repository=repository,
+            reader=self.upload_reader,
+            open_database=self._open_database,
+            clock=self.clock,
+            records=records,
+        )
+
+    @cached_property
+    def upload_reader(self) -> UploadReader:
+        """Reads recorded upload times."""
+        return UploadReader(self.settings.url, key_fingerprint=self.keyring.fingerprint)
+
+    @cached_property
+    def upload_times(self) -> UploadService:
+        """Upload times that are set by hand."""
+        return UploadService(database=self.database, clock=self.clock)
+
     @cached_property
     def reports(self) -> Reports:
         """Usage, clients and audit."""
@@ -299,7 +322,7 @@ class Core:
 
     def close(self) -> None:
         """Let go of the store's connections."""
-        for name in ("reader", "gate"):
+        for name in ("reader", "gate", "upload_reader"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
         if "database" in self.__dict__:
@@ -308,6 +331,13 @@ class Core:
     @cached_property
     def _parse(self) -> partial[PackageQuery]:
         return partial(PackageQuery.parse, extra_fields=tuple(self.plugins.query_fields()))
+
+    def _open_database(self) -> Database:
+        from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
+
+        known = self.__dict__.get("keyring")
+        fingerprint = None if known is None else known.fingerprint
+        return Database(self.settings.url, key_fingerprint=fingerprint)
 
     def _bind(self, identifier: str, repository: str, mark: str) -> str | None:
         return self.regranting.bind(identifier, repository, mark, actor="host")

@@ -7,6 +7,7 @@ from entitlements_core.simple.fragments import (
     html_name,
     json_fragment,
     json_name,
+    json_uploaded,
 )
 from entitlements_core.simple.negotiation import MediaType, negotiate
 from entitlements_core.simple.pages import (
@@ -30,6 +31,7 @@ __all__ = [
     "html_name",
     "json_fragment",
     "json_name",
+    "json_uploaded",
     "list_html",
     "list_json",
     "negotiate",

@@ -16,6 +16,7 @@ __all__ = [
     "json_fragment",
     "json_name",
     "json_text",
+    "json_uploaded",
 ]
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -36,7 +37,7 @@ class FileEntry:
             `file_url`. The core metadata is at the same URL with ``.metadata`` appended (PEP 658).
         sha256: of the file, lower-case hexadecimal, or empty while unknown.
         size: in bytes (PEP 700).
-        upload_time: aware; shown in UTC (PEP 700).
+        upload_time: aware; shown in UTC (PEP 700). None while it is not known.
         requires_python: the specifier set as text, or None.
         yanked: the reason (possibly empty) when yanked, None when not (PEP 592).
         core_metadata_sha256: of the core metadata, None where it is not served (PEP 658, 714).
@@ -47,7 +48,7 @@ class FileEntry:
     url: str
     sha256: str
     size: int
-    upload_time: datetime
+    upload_time: datetime | None = None
     requires_python: str | None = None
     yanked: str | None = None
     core_metadata_sha256: str | None = None
@@ -77,16 +78,21 @@ def html_fragment(entry: FileEntry) -> bytes:
 
 def json_fragment(entry: FileEntry) -> bytes:
     """One object of the ``files`` list of the JSON project page (PEP 691)."""
-    return json_text(
+    fragment = json_text(
         {
             "filename": entry.filename,
             "url": entry.url,
             "hashes": {"sha256": entry.sha256} if entry.sha256 else {},
             "size": entry.size,
-            "upload-time": _timestamp(entry.upload_time),
             **_json_options(entry),
         }
     )
+    return fragment if entry.upload_time is None else json_uploaded(fragment, entry.upload_time)
+
+
+def json_uploaded(fragment: bytes, moment: datetime) -> bytes:
+    """A `json_fragment` without an upload time, with one (PEP 700). `moment` is aware."""
+    return b'%s,"upload-time":"%s"}' % (fragment[:-1], _timestamp(moment).encode())
 
 
 def html_name(name: str) -> bytes:
@@ -125,7 +131,7 @@ def _fit_all(value: object) -> object:
 
 def _timestamp(moment: datetime) -> str:
     """PEP 700: ``yyyy-mm-ddThh:mm:ss.ffffffZ``."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _html_attributes(entry: FileEntry) -> tuple[tuple[str, str | None], ...]:

@@ -28,6 +28,7 @@ __all__ = [
     "StoreInfoRow",
     "TagRow",
     "TokenRow",
+    "UploadRow",
     "UsageRow",
 ]
 
@@ -51,7 +52,7 @@ class RepositoryRow(SQLModel, table=True):
     """An index that a host serves, ``owner/slug``.
 
     `revision` grows with every change that a credential depends on (licence, contact), and with
-    every change of the tags on its packages.
+    every change of the tags on its packages and of the upload times of its files.
     A repository that was removed keeps its row, for the history of its downloads, but no secrets,
     so nothing opens it; adding it again takes the row up again.
     """
@@ -70,6 +71,8 @@ class RepositoryRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Moment)
     created_by: str = ""
     removed_at: datetime | None = Field(default=None, sa_type=Moment)
+    adopted_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When everything that lay in it at first was recorded in `uploads`; NULL before."""
 
 
 class TokenRow(SQLModel, table=True):
@@ -169,6 +172,22 @@ class PackageTagRow(SQLModel, table=True):
     project: str = Field(primary_key=True)
     version: str = Field(primary_key=True)
     tag: str = Field(primary_key=True)
+
+
+class UploadRow(SQLModel, table=True):
+    """When a file came into a repository: what its name and contents were seen with first.
+
+    Rows stay when the file goes, so that one that comes back has its old time. A time that is
+    changed raises the repository's `revision`.
+    """
+
+    __tablename__ = "uploads"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    filename: str = Field(primary_key=True)
+    sha256: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=Moment)
 
 
 class SecretRow(SQLModel, table=True):

@@ -14,6 +14,7 @@ from entitlements_core.store.package_tags import PackageTagRows
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.secrets import Secrets
 from entitlements_core.store.tokens import Tokens
+from entitlements_core.store.upload_times import UploadTimeRows
 from entitlements_core.store.usage import UsageReports
 
 __all__ = ["Unit"]
@@ -56,6 +57,11 @@ class Unit:
     def package_tags(self) -> PackageTagRows:
         """The vendor's tags on packages."""
         return PackageTagRows(self.session)
+
+    @cached_property
+    def upload_times(self) -> UploadTimeRows:
+        """When files were uploaded."""
+        return UploadTimeRows(self.session)
 
     @cached_property
     def usage(self) -> UsageReports:

@@ -1,5 +1,6 @@
 """``entitlements package``: tags on packages, and what they open."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,50 @@ def test_preview_and_explain_know_the_tags(cli: CommandLine, packages: Path) -> 
     assert cli.done("preview", "tag:^lts$", *IN_PROD, *where)["files"] == [OLD]
     assert cli.done("explain", slug, OLD, *where)["allowed"] is True
     assert cli.done("explain", slug, NEW, *where)["allowed"] is False
+
+
+def uploaded_at(cli: CommandLine, packages: Path) -> dict[str, str]:
+    listed = cli.done("package", "list", "--dir", str(packages), *IN_PROD)
+    return {one["filename"]: one["uploaded_at"] for one in listed}
+
+
+def test_when_a_file_was_uploaded(cli: CommandLine, packages: Path) -> None:
+    refused = cli.refused("package", "uploaded", OLD, "2025-01-31", *IN_PROD)
+    assert "No server has seen" in refused["detail"]
+    cli.done("index", str(packages), *IN_PROD)
+    found = cli.done("package", "uploaded", OLD, "2025-01-31", *IN_PROD)
+    assert (found["filename"], found["uploaded_at"]) == (OLD, "2025-01-31T00:00:00Z")
+    assert uploaded_at(cli, packages)[OLD] == "2025-01-31T00:00:00Z"
+    ran = cli("package", "uploaded", OLD, "2025-02-28T12:00:00+01:00", *IN_PROD)
+    assert (ran.status, ran.out) == (0, f"{OLD} was uploaded 2025-02-28T11:00:00Z.\n")
+    assert "2025-02-28T11:00:00Z" in cli("package", "list", "--dir", str(packages), *IN_PROD).out
+    actions = [entry["action"] for entry in cli.done("audit", *IN_PROD)]
+    assert actions.count("package.uploaded") == 2
+
+
+def test_what_is_no_upload_time(cli: CommandLine, packages: Path) -> None:
+    cli.done("index", str(packages), *IN_PROD)
+    for moment, said in (("yesterday", "is no time"), ("2200-01-01", "in the future")):
+        refused = cli.refused("package", "uploaded", OLD, moment, *IN_PROD)
+        assert said in refused["detail"]
+
+
+def test_commands_that_only_look_say_what_a_server_says(cli: CommandLine, packages: Path) -> None:
+    os.utime(packages / OLD, (1_000_000_000, 1_000_000_000))
+    os.utime(packages / NEW, (1_700_000_000, 1_700_000_000))
+    frozen = cli.token("--updates-until", "2010-01-01", name="Frozen")["slug_perm"]
+
+    def reasons(file: str) -> list[str]:
+        words = ("explain", frozen, file, "--dir", str(packages), *IN_PROD)
+        return [one["code"] for one in cli(*words, "--json").json["reasons"]]
+
+    assert (reasons(OLD), reasons(NEW)) == ([], ["not_found"])
+    before = uploaded_at(cli, packages)
+    cli.done("index", str(packages), *IN_PROD)
+    assert uploaded_at(cli, packages) == before
+    for name in (OLD, NEW):
+        os.utime(packages / name, (1_600_000_000, 1_600_000_000))
+    assert uploaded_at(cli, packages) == before
+    assert (reasons(OLD), reasons(NEW)) == ([], ["not_found"])
+    words = ("preview", "name:^demo$", "--token", frozen, "--dir", str(packages), *IN_PROD)
+    assert cli.done(*words)["files"] == [OLD]

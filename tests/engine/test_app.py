@@ -12,7 +12,7 @@ from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.policy.credential import State
-from tests.factories import NOW, REPOSITORY, Response, Site, open_site, rows
+from tests.factories import NOW, REPOSITORY, FileTimes, Response, Site, open_site, rows
 from tests.wheelhouse import build_wheel
 
 FOO = "foo-1.0-py3-none-any.whl"
@@ -67,7 +67,10 @@ def test_the_longest_prefix_is_asked(site: Site) -> None:
     site.token()
     [(_, index)] = site.app._mounts
     other = Index(
-        repository="acme/beta", catalog=index.catalog, gate=index._parts.gate, clock=lambda: NOW
+        repository="acme/beta",
+        catalog=index.catalog,
+        gate=index._parts.gate,
+        clock=lambda: NOW,
     )
     both = replace(site, app=IndexApp({"": other, "/acme": other, "/acme/stable": index}))
     assert both.get("/acme/stable/simple/", SECRET).code == 200
@@ -102,6 +105,7 @@ def test_before_the_catalog_is_built_nothing_is_said_of_it(site: Site, tmp_path:
         repository=REPOSITORY,
         cache=tmp_path / "second.db",
         clock=lambda: NOW,
+        uploads=FileTimes(),
     )
     starting = replace(
         site,

@@ -22,6 +22,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.catalog_cache import CatalogCache
 from entitlements_core.engine.scan import NO_NOTES, Look, modified_at
 from entitlements_core.policy.facts import FileKind
+from tests.factories import FileTimes
 from tests.wheelhouse import age, build_sdist, build_wheel, core_metadata, truncate, yank
 
 Make = Callable[..., Catalog]
@@ -45,7 +46,9 @@ def make(tmp_path: Path, root: Path) -> Iterator[Make]:
 
     def make(*roots: Path) -> Catalog:
         cache = tmp_path / "catalog.db"
-        catalog = Catalog(roots or [root], repository="acme/main", cache=cache, clock=now)
+        catalog = Catalog(
+            roots or [root], repository="acme/main", cache=cache, clock=now, uploads=FileTimes()
+        )
         made.append(catalog)
         return catalog
 
@@ -570,7 +573,9 @@ def test_reading_the_snapshot_waits_for_nobody(catalog: Catalog, root: Path) -> 
 
 def build_catalog(root: str, cache: str, queue: "multiprocessing.Queue[tuple[int, str]]") -> None:
     """Runs in a process of its own."""
-    catalog = Catalog([Path(root)], repository="acme/main", cache=Path(cache), clock=now)
+    catalog = Catalog(
+        [Path(root)], repository="acme/main", cache=Path(cache), clock=now, uploads=FileTimes()
+    )
     catalog.refresh()
     file = catalog.snapshot.files["lab-1.7.tar.gz"]
     queue.put((len(catalog.snapshot.files), file.facts.sha256))

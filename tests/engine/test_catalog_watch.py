@@ -16,6 +16,7 @@ import pytest
 
 from entitlements_core.engine import watch
 from entitlements_core.engine.catalog import Catalog
+from tests.factories import FileTimes
 from tests.wheelhouse import build_sdist, build_wheel, truncate, wheel_bytes, yank
 
 WHEEL = "lab_foo-1.0-py3-none-any.whl"
@@ -44,7 +45,13 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture(params=[False, True], ids=["told", "polling"])
 def catalog(request: pytest.FixtureRequest, tmp_path: Path, root: Path) -> Iterator[Catalog]:
     build_sdist(root, "first", "1.0")
-    made = Catalog([root], repository="acme/main", cache=tmp_path / "catalog.db", clock=now)
+    made = Catalog(
+        [root],
+        repository="acme/main",
+        cache=tmp_path / "catalog.db",
+        clock=now,
+        uploads=FileTimes(),
+    )
     made.watch(polling=request.param)
     wait_until(lambda: "first-1.0.tar.gz" in made.snapshot.files)
     yield made
@@ -141,7 +148,9 @@ def test_a_linked_root_that_is_switched_is_noticed(tmp_path: Path) -> None:
     current = tmp_path / "current"
     current.symlink_to("r1")
     cache = tmp_path / "catalog.db"
-    catalog = Catalog([current], repository="acme/main", cache=cache, clock=now)
+    catalog = Catalog(
+        [current], repository="acme/main", cache=cache, clock=now, uploads=FileTimes()
+    )
     catalog.watch()
     wait_until(lambda: set(catalog.snapshot.files) == {"old-1.0.tar.gz"})
     (tmp_path / "next").symlink_to("r2")
@@ -267,7 +276,9 @@ def test_everything_is_looked_at_again_from_time_to_time(
 def test_one_of_two_roots_may_be_missing_at_first(tmp_path: Path, root: Path) -> None:
     late = tmp_path / "late"
     cache = tmp_path / "catalog.db"
-    catalog = Catalog([root, late], repository="acme/main", cache=cache, clock=now)
+    catalog = Catalog(
+        [root, late], repository="acme/main", cache=cache, clock=now, uploads=FileTimes()
+    )
     catalog.watch()
     build_sdist(root, "here", "1.0")
     wait_until(lambda: len(catalog.snapshot.files) == 1)

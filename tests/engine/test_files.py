@@ -20,7 +20,7 @@ from entitlements_core.engine.files import (
     plan,
 )
 from entitlements_core.http import ByteRange
-from tests.factories import NOW, REPOSITORY
+from tests.factories import NOW, REPOSITORY, FileTimes
 from tests.wheelhouse import build_wheel
 
 BIG = "big-1.0-py3-none-any.whl"
@@ -37,6 +37,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         repository=REPOSITORY,
         cache=tmp_path / "catalog.db",
         clock=lambda: NOW,
+        uploads=FileTimes(),
     )
     catalog.refresh()
     yield catalog

@@ -14,7 +14,7 @@ from entitlements_core.engine.pages import Pages, with_reason
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.view import View, view
 from entitlements_core.simple import MediaType, negotiate
-from tests.factories import NOW, REPOSITORY, credential
+from tests.factories import NOW, REPOSITORY, FileTimes, credential
 from tests.wheelhouse import build_sdist, build_wheel, yank
 
 FOO = canonicalize_name("foo")
@@ -46,7 +46,11 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     build_wheel(folder, "bar", "1.0")
     build_wheel(folder, "hidden", "1.0")
     catalog = Catalog(
-        [folder], repository=REPOSITORY, cache=tmp_path / "catalog.db", clock=lambda: NOW
+        [folder],
+        repository=REPOSITORY,
+        cache=tmp_path / "catalog.db",
+        clock=lambda: NOW,
+        uploads=FileTimes(),
     )
     catalog.refresh()
     yield catalog

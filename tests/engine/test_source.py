@@ -9,6 +9,7 @@ import pytest
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.scan import Listing, Look
+from tests.factories import FileTimes
 from tests.wheelhouse import build_wheel
 
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
@@ -47,6 +48,7 @@ def catalog(tmp_path: Path, shelf: Shelf) -> Iterator[Catalog]:
         repository="acme/prod",
         cache=tmp_path / "catalog.db",
         clock=lambda: NOW,
+        uploads=FileTimes(),
         source=shelf,
     )
     yield opened

@@ -78,8 +78,9 @@ def workers_that_count(server: Running) -> int:
     for process in psutil.Process(server.process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
             opened = [Path(one.path).name for one in process.open_files()]
-            # To listen, to read, and to count; one that is still starting has the second only.
-            found += opened.count("entitlements.db") >= 3
+            # To listen, to read, to count, and for upload times; one that is still starting has
+            # two of them.
+            found += opened.count("entitlements.db") >= 4
     return found
 
 

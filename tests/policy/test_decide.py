@@ -323,10 +323,10 @@ def test_limits_close_no_page(resource: Resource) -> None:
 
 @pytest.mark.parametrize(
     ("uploaded", "visible"),
-    [(NOW - HOUR, True), (NOW, True), (NOW + timedelta(microseconds=1), False)],
+    [(NOW - HOUR, True), (NOW, True), (NOW + timedelta(microseconds=1), False), (None, False)],
 )
 def test_later_releases_are_frozen_out(
-    uploaded: datetime,
+    uploaded: datetime | None,
     visible: bool,  # noqa: FBT001 - the answer
 ) -> None:
     whose = credential(updates_until=NOW)

@@ -94,17 +94,18 @@ def test_a_plugins_field_is_never_remembered() -> None:
     freeze=st.booleans(),
     name=st.sampled_from(["foo", "foobar"]),
     version=st.sampled_from(["1.0", "2.0"]),
-    hours=st.sampled_from([-1, 0, 1]),
+    hours=st.sampled_from([-1, 0, 1, None]),
 )
 def test_a_page_shows_what_a_download_opens(
     query: str | None,
     freeze: bool,  # noqa: FBT001 - of the strategy
     name: str,
     version: str,
-    hours: int,
+    hours: int | None,
 ) -> None:
     whose = credential(query, updates_until=NOW if freeze else None)
-    facts = wheel(name, version, uploaded_at=NOW + timedelta(hours=hours))
+    uploaded_at = None if hours is None else NOW + timedelta(hours=hours)
+    facts = wheel(name, version, uploaded_at=uploaded_at)
     found = view(whose, whose.grants[0], NOW)
     assert found.shows(facts) is covers(whose, whose.grants[0], facts, NOW)
     verdict = found.admits(facts.name)

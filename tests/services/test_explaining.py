@@ -84,11 +84,15 @@ def test_what_is_open(core: Core) -> None:
 
 def test_what_is_not_covered_and_what_is_frozen_are_told_apart(core: Core) -> None:
     hidden = ask(core, token(core, "name:^other$"))
-    frozen = ask(core, token(core, updates_until=FACTS.uploaded_at - timedelta(days=1)))
+    before = FACTS.uploaded_at
+    assert before is not None
+    identifier = token(core, updates_until=before - timedelta(days=1))
+    frozen = ask(core, identifier)
+    undated = ask(core, identifier, replace(FACTS, uploaded_at=None))
     absent = ask(core, token(core), None)
-    assert codes(hidden) == codes(frozen) == codes(absent) == ["not_found"]
-    titles = {found.reasons[0].title for found in (hidden, frozen, absent)}
-    assert len(titles) == 3
+    answers = (hidden, frozen, undated, absent)
+    assert [codes(found) for found in answers] == [["not_found"]] * 4
+    assert len({found.reasons[0].title for found in answers}) == 4
 
 
 def test_a_moment(core: Core) -> None:

@@ -22,6 +22,7 @@ from entitlements_core.simple import (
     html_name,
     json_fragment,
     json_name,
+    json_uploaded,
     list_html,
     list_json,
     project_html,
@@ -157,6 +158,13 @@ def test_times_are_shown_in_utc_with_microseconds() -> None:
     eastern = timezone(timedelta(hours=-5))
     entry = replace(PLAIN, upload_time=datetime(2026, 1, 1, 22, 0, tzinfo=eastern))
     assert json.loads(json_fragment(entry))["upload-time"] == "2026-01-02T03:00:00.000000Z"
+
+
+def test_a_time_that_is_not_known_is_not_stated() -> None:
+    undated = json_fragment(replace(FULL, upload_time=None))
+    assert "upload-time" not in json.loads(undated)
+    assert FULL.upload_time is not None
+    assert json_uploaded(undated, FULL.upload_time) == json_fragment(FULL)
 
 
 def test_a_link_never_leaves_the_prefix_of_the_page() -> None:

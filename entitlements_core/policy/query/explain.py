@@ -109,7 +109,7 @@ def _sentence(term: Term, facts: FileFacts) -> str:  # noqa: PLR0911 - one for e
             return f"{subject}{_text(term.field, facts)} {_text_relation(term, pattern, holds)}"
         case Number():
             return f"{subject} {NUMBERS[subject](facts)} {_be(holds)} {term.written}"
-        case DateRange() as dates:
+        case DateRange() as dates if facts.uploaded_at is not None:
             relation = f"{_be(holds)} {_period(*dates.bounds(term.comparison))}"
             return f"{subject} {_instant(facts.uploaded_at)} {relation}"
         case Flag():

@@ -114,9 +114,9 @@ def _any_text_test(
 def _uploaded_test(low: datetime | None, high: datetime | None) -> Test[FileFacts]:
     tests: list[Test[FileFacts]] = []
     if low is not None:
-        tests.append(lambda facts: low <= facts.uploaded_at)
+        tests.append(lambda facts: facts.uploaded_at is not None and low <= facts.uploaded_at)
     if high is not None:
-        tests.append(lambda facts: facts.uploaded_at < high)
+        tests.append(lambda facts: facts.uploaded_at is not None and facts.uploaded_at < high)
     return all_of(tests)
 
 

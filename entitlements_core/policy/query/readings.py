@@ -5,6 +5,7 @@ A fact may be missing because nobody read it, and then no rule may build on it:
 * the core metadata counts as read when any of licence, summary and dependencies is there; then an
   empty licence, no dependencies and no Requires-Python are known to be so;
 * a checksum or a repository is unknown while empty, a size while 0 (no distribution is empty);
+* an upload time is unknown while it is None;
 * a plugin's field is unknown where `FileFacts.extra` lacks it.
 
 Everything else is always known: an sdist has no platform tags, and that is a fact.
@@ -35,6 +36,7 @@ _KNOWN: Mapping[str, Test[FileFacts]] = {
     "repository": lambda facts: bool(facts.repository),
     "requires_python": _requires_python_is_known,
     "size": lambda facts: facts.size > 0,
+    "uploaded": lambda facts: facts.uploaded_at is not None,
 }
 
 _TEXTS: Mapping[str, Callable[[FileFacts], str]] = {
@@ -83,7 +85,7 @@ def known_test(field: str) -> Test[FileFacts]:
     """Whether the field is known of a file; `always` for most."""
     if field in _KNOWN:
         return _KNOWN[field]
-    product = {"", "dependency", "format", "type", "uploaded"}
+    product = {"", "dependency", "format", "type"}
     if field in product | {*_TEXTS, *SEVERAL_TEXTS, *NUMBERS, *FLAGS}:
         return always
     return lambda facts: field in facts.extra

@@ -7,10 +7,8 @@ A page and a download ask the same functions, so they cannot disagree. What devp
 from __future__ import annotations
 
 import threading
-from calendar import timegm
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -19,6 +17,7 @@ from devpi_server.model import UpstreamError
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from devpi_entitlements.arrivals import Arrivals
 from devpi_entitlements.customizers import Delegating, OneByOne
 from entitlements_core.engine.distributions import Unservable, identify, requirements
 from entitlements_core.policy.credential import Credential
@@ -35,9 +34,6 @@ __all__ = [
     "resolved_links",
     "stated",
 ]
-
-NOT_ASKED: Final = datetime(1, 1, 1, tzinfo=UTC)
-"""The upload time of a file while nothing depends on it."""
 
 LATEST: Final = frozenset({"latest"})
 
@@ -88,6 +84,7 @@ class Knowledge:
     def __init__(self) -> None:
         self._listed: LRUCache[tuple[str, str], tuple[int, Mapping[str, Link]]] = LRUCache(1024)
         self._lock = threading.Lock()
+        self._arrivals = Arrivals()
 
     def of_link(
         self,
@@ -110,7 +107,9 @@ class Knowledge:
         facts = stated(stage.name, link.href, link.requires_python, link.yanked)
         if facts is None or facts.name != project:
             return None
-        return Known(facts) if not needs else _complete(stage, facts, link, needs, latest)
+        if not needs:
+            return Known(facts)
+        return _complete(stage, facts, link, needs, latest, self._arrivals)
 
     def listed(self, stage: Stage, project: NormalizedName, path: str) -> Link | None:
         """The link with which `stage` itself (not its bases) lists a file; None if it does not.
@@ -168,22 +167,27 @@ def resolved_links(stage: Stage, project: NormalizedName) -> list[Link]:
         stage.customizer = customizer
 
 
-_IN_VERSION_DATA: Final = frozenset({Fact.METADATA, Fact.UPLOADED})
-_WITH_ENTRY: Final = _IN_VERSION_DATA | {Fact.SIZE}
+_WITH_ENTRY: Final = frozenset({Fact.METADATA, Fact.UPLOADED, Fact.SIZE})
 
 
-def _complete(
-    stage: Stage, facts: FileFacts, link: Link, needs: frozenset[Fact], latest: Latest
+def _complete(  # noqa: PLR0913, PLR0917 - one costly fact each
+    stage: Stage,
+    facts: FileFacts,
+    link: Link,
+    needs: frozenset[Fact],
+    latest: Latest,
+    arrivals: Arrivals,
 ) -> Known:
     missing = set[Fact]()
     entry = stage.filestore.get_file_entry(link.path) if needs & _WITH_ENTRY else None
-    data = _version_data(stage, facts, link, entry) if needs & _IN_VERSION_DATA else {}
     if Fact.METADATA in needs:
-        facts = _described(facts, data)
+        facts = _described(facts, _version_data(stage, facts, link, entry))
     if Fact.UPLOADED in needs:
-        uploaded = _uploaded_at(data, link.path)
+        uploaded = None
+        if entry is not None and (holder := _holder(stage, link, entry)) is not None:
+            uploaded = arrivals.of(holder, facts.name, entry.version, link.path)
         missing.update(() if uploaded else (Fact.UPLOADED,))
-        facts = replace(facts, uploaded_at=uploaded or NOT_ASKED)
+        facts = replace(facts, uploaded_at=uploaded)
     if Fact.SIZE in needs:
         size = entry.file_size() if entry is not None and entry.file_exists() else None
         missing.update(() if size is not None else (Fact.SIZE,))
@@ -212,7 +216,7 @@ def stated(
         kind=identity.kind,
         python_tags=identity.python_tags,
         platform_tags=identity.platform_tags,
-        uploaded_at=NOT_ASKED,
+        uploaded_at=None,
         sha256=digest.lower() if kind == "sha256" else "",
         requires_python=requires_python or None,
         yanked="" if yanked is True else yanked,
@@ -242,11 +246,19 @@ def _version_data(
     entry: Any,  # noqa: ANN401 - of devpi-server
 ) -> Mapping[str, Any]:
     """What was registered with the version of a file; a mirror has nothing."""
-    holder = stage if link.holder == stage.name else stage.model.getstage(link.holder)
-    if holder is None or entry is None or holder.ixconfig["type"] == "mirror":
+    holder = _holder(stage, link, entry)
+    if holder is None:
         return {}
     found: Mapping[str, Any] = holder.get_versiondata_perstage(facts.name, entry.version)
     return found
+
+
+def _holder(stage: Stage, link: Link, entry: Any) -> Stage | None:  # noqa: ANN401 - of devpi-server
+    """The index that holds a file, unless it is a mirror, which knows nothing of its files."""
+    holder = stage if link.holder == stage.name else stage.model.getstage(link.holder)
+    if holder is None or entry is None or holder.ixconfig["type"] == "mirror":
+        return None
+    return holder
 
 
 def _described(facts: FileFacts, data: Mapping[str, Any]) -> FileFacts:
@@ -260,17 +272,6 @@ def _described(facts: FileFacts, data: Mapping[str, Any]) -> FileFacts:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _uploaded_at(data: Mapping[str, Any], path: str) -> datetime | None:
-    """When a file last came to its index: uploaded, or pushed from another one."""
-    for link in data.get("+elinks", ()):
-        if link["entrypath"] == path:
-            moments = [entry["when"] for entry in link.get("_log", ()) if entry.get("when")]
-            return (
-                datetime.fromtimestamp(timegm(max(map(tuple, moments))), UTC) if moments else None
-            )
-    return None
 
 
 def latest_version(stage: Stage, project: NormalizedName) -> Version | None:

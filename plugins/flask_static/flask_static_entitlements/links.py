@@ -113,4 +113,5 @@ def _linked(snapshot: Snapshot, link: Link) -> Snapshot:
 def _relinked(file: CatalogFile, url: str) -> CatalogFile:
     # The first occurrence is the link: what stands before it cannot hold a slash.
     old, new = file_url(file.facts.filename).encode(), url.encode()
-    return replace(file, html=file.html.replace(old, new, 1), json=file.json.replace(old, new, 1))
+    html, undated = file.html.replace(old, new, 1), file.undated_json.replace(old, new, 1)
+    return replace(file, html=html, undated_json=undated)

@@ -203,6 +203,37 @@ def test_a_file_belongs_to_the_index_that_is_asked(devpi: DevpiApp) -> None:
     assert opened(devpi, "acme/cust", pushed, recent) == set(names("1.0"))
 
 
+def test_the_same_file_uploaded_again_is_no_new_release(devpi: DevpiApp) -> None:
+    devpi.closed_index("acme/priv", bases=[], volatile=True)
+    same, other = wheel_bytes("acme-core", "1.0"), wheel_bytes("acme-core", "1.0", padding=9)
+    frozen = devpi.token("acme/priv", name="frozen", updates_until=LONG_AGO + timedelta(days=1))
+    recent = devpi.token("acme/priv", query="uploaded:>2021-01-01", name="recent")
+
+    def put(data: bytes) -> str:
+        return devpi.upload_file("acme/priv", "acme-core", "1.0", ONE, data)
+
+    def sees() -> tuple[list[str], list[str]]:
+        return (
+            devpi.files("acme/priv", "acme-core", frozen),
+            devpi.files("acme/priv", "acme-core", recent),
+        )
+
+    with time_machine.travel(LONG_AGO, tick=True):
+        path = put(same)
+    for _ in range(2):
+        assert put(same) == path
+        assert sees() == ([ONE], [])
+    put(other)
+    assert sees() == ([], [ONE])
+    assert put(same) == path
+    assert sees() == ([ONE], [])
+    devpi.login("acme")
+    devpi.mapp.delete_project("acme-core/1.0", indexname="acme/priv")
+    devpi.logout()
+    assert put(same) == path
+    assert sees() == ([ONE], [])
+
+
 def names(*versions: str) -> list[str]:
     """The wheels of acme-core."""
     return [wheel_name("acme-core", version) for version in versions]

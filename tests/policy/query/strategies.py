@@ -64,7 +64,7 @@ def files(draw: st.DrawFn, name: str | None = None) -> FileFacts:
         downloads=draw(st.integers(0, 10)),
         repository=draw(st.sampled_from(["", "acme/stable"])),
         extra=draw(st.sampled_from([{}, {"channel": "edge"}])),
-        uploaded_at=NOW - draw(age),
+        uploaded_at=draw(st.none() | age.map(lambda past: NOW - past)),
     )
 
 

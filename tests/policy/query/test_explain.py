@@ -30,6 +30,7 @@ from tests.policy.query.facts import NOW, bare, requiring, sdist, wheel
             f"license {'word ' * 10}word... does not contain GPL",
         ),
         ("license:GPL", bare(), "license is not known"),
+        ("uploaded:today", wheel(uploaded_at=None), "uploaded is not known"),
         ("NOT license:GPL", bare(), "license is not known"),
         ("architecture:x86", sdist(), "architecture (none) does not contain x86"),
         ("tag:b", wheel(tags=frozenset({"b", "a"})), "tag a, b contains b"),

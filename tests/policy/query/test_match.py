@@ -272,3 +272,11 @@ def test_every_field_has_an_example_that_answers(field: Field) -> None:
 
 def test_every_kind_is_used() -> None:
     assert {field.kind for field in FIELDS.values()} == set(Kind)
+
+
+@pytest.mark.parametrize("operator", ["", ">", ">=", "<", "<="])
+@pytest.mark.parametrize("negation", ["", "NOT "])
+def test_an_upload_time_that_nobody_knows_is_neither(operator: str, negation: str) -> None:
+    query = f"{negation}uploaded:{operator}2026-01-01"
+    assert not matches(query, wheel(uploaded_at=None))
+    assert matches(query, wheel()) or matches(f"NOT ({query})", wheel())

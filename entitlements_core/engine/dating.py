@@ -1,0 +1,78 @@
+"""Gives the files of an inventory their upload times, as the store remembers them.
+
+What the file system says of a file changes with every copy, so it decides nothing by itself.
+"""
+
+import logging
+import time
+from collections.abc import Hashable
+from typing import Final
+
+from entitlements_core.engine.inventory import Inventory
+from entitlements_core.errors import EntitlementsError, StoreError
+from entitlements_core.interfaces import UploadTimes
+
+__all__ = ["Dating"]
+
+_log = logging.getLogger(__name__)
+
+_ASK_SECONDS: Final = 0.5
+"""The least time between two questions whether times were changed."""
+
+
+class Dating:
+    """Keeps the upload times of an inventory those of the store. Not thread-safe, as the inventory.
+
+    A file whose time cannot be had stays in the inventory without one, and is asked for again.
+
+    Args:
+        inventory: of the files.
+        times: remembers them.
+    """
+
+    def __init__(self, inventory: Inventory, times: UploadTimes) -> None:
+        self._inventory = inventory
+        self._times = times
+        self._revision: Hashable = None
+        self._asked_at = 0.0
+        self._is_complete = False
+        self._failed = False
+
+    def is_due(self) -> bool:
+        """Whether times were changed in the store, or are still wanted; asks now and then only."""
+        now = time.monotonic()
+        if now - self._asked_at < _ASK_SECONDS:
+            return False
+        self._asked_at = now
+        if self._failed:
+            return True
+        try:
+            return self._times.revision() != self._revision
+        except StoreError:
+            return False  # as nobody is let in now, the times that are known can wait
+
+    def settle(self, *, complete: bool) -> None:
+        """Ask for the times that are wanted. Never raises.
+
+        Args:
+            complete: everything that is there is in the inventory.
+        """
+        try:
+            self._settle(complete=complete)
+        except EntitlementsError as error:
+            if not self._failed:
+                _log.warning("The upload times of new files are not known yet: %s", error)
+            self._failed = True
+        else:
+            self._failed = False
+
+    def _settle(self, *, complete: bool) -> None:
+        # Asked first: what is changed in between is seen the next time.
+        revision = self._times.revision()
+        if self._revision not in {None, revision}:
+            self._inventory.doubt()
+        wanted = self._inventory.undated()
+        if wanted or (complete and not self._is_complete):
+            self._inventory.date(self._times.of(wanted, complete=complete))
+        self._revision = revision
+        self._is_complete = self._is_complete or complete
