@@ -25,6 +25,7 @@ __all__ = [
     "Form",
     "Presented",
     "TokenPath",
+    "encodes",
     "etag_matches",
     "is_plain_path",
     "line",
@@ -285,6 +286,14 @@ def etag_matches(header: str | None, etag: str) -> bool:
     if header.strip() == "*":
         return True
     return any(item.strip().removeprefix("W/") == etag for item in header.split(","))
+
+
+def encodes(accept_encoding: str | None) -> bool:
+    """Whether a server may compress what it sends, and then ignores ranges; RFC 9110 §12.5.3."""
+    codings = (
+        item.partition(";")[0].strip().lower() for item in (accept_encoding or "").split(",")
+    )
+    return any(coding not in {"", "identity"} for coding in codings)
 
 
 def read_range(header: str | None, size: int) -> ByteRange | None:

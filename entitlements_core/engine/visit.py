@@ -22,7 +22,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import OpenFile, Sender, open_current, plan
 from entitlements_core.engine.pages import REASON_MARK, Page, Pages, with_reason
 from entitlements_core.engine.snapshot import CatalogFile
-from entitlements_core.http import FILE_HEADERS, etag_matches, read_range
+from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext
 from entitlements_core.policy.decision import Deny
@@ -109,7 +109,9 @@ class Visit:
         if isinstance(question.resource, CoreMetadata) or self._request.method == "HEAD":
             return None
         # The server in front knows the file by another ETag, and may then send all of it.
-        conditional = self._header("HTTP_IF_RANGE") is not None
+        conditional = self._header("HTTP_IF_RANGE") is not None or encodes(
+            self._header("HTTP_ACCEPT_ENCODING")
+        )
         try:
             wanted = read_range(None if conditional else self._header("HTTP_RANGE"), file.size)
         except ValueError:
@@ -256,8 +258,11 @@ class Visit:
     def _range(self, etag: str) -> str | None:
         """The Range header of a GET, unless an If-Range names another state of the file."""
         condition = self._header("HTTP_IF_RANGE")
+        elsewhere = self._parts.sender.elsewhere
+        if elsewhere and encodes(self._header("HTTP_ACCEPT_ENCODING")):
+            return None  # a server that compresses sends all of it
         # Another server knows the file by another ETag, and may send all of it: that is counted.
-        accepted = {None} if self._parts.sender.elsewhere else {None, etag}
+        accepted = {None} if elsewhere else {None, etag}
         applies = self._request.method == "GET" and condition in accepted
         return self._header("HTTP_RANGE") if applies else None
 

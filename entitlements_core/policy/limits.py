@@ -86,7 +86,7 @@ def check_count(field: str, value: int | None) -> int | None:
     Raises:
         InvalidValue: naming `field`.
     """
-    if value is not None and not 0 <= value <= MAX_COUNT:
+    if value is not None and (type(value) is not int or not 0 <= value <= MAX_COUNT):
         raise InvalidValue(
             field,
             f"{field} cannot be {value}.",

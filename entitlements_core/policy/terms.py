@@ -212,6 +212,10 @@ def check_restriction(
     """
     if text is None:
         return None, ()
+    if not isinstance(text, str):
+        raise InvalidValue(
+            "limit_package_query", "The package query is no text.", "Write it as a text, or None."
+        )
     if not text.strip():
         raise InvalidValue(
             "limit_package_query",

@@ -9,7 +9,7 @@ from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.terms import Terms
 
-__all__ = ["TermChanges", "TokenChanges", "changed_terms", "checked_access"]
+__all__ = ["TermChanges", "TokenChanges", "changed_terms", "check_fields", "checked_access"]
 
 
 class TermChanges(TypedDict, total=False):
@@ -54,7 +54,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 
 def changed_terms(before: Terms, owner: str, changes: Mapping[str, object]) -> Terms:
-    """`before` with `changes`, not checked yet; fields that are no term are passed over.
+    """`before` with `changes`, not checked yet; those of a grant are passed over.
 
     Args:
         before: the terms so far.
@@ -62,8 +62,10 @@ def changed_terms(before: Terms, owner: str, changes: Mapping[str, object]) -> T
         changes: None clears a field to its default.
 
     Raises:
-        InvalidValue: when a list is no list.
+        InvalidValue: when a list is no list, or a field is none: a restriction that is misspelt
+            must not be one that is left out.
     """
+    check_fields(changes, TokenChanges)
     wanted = {name: changes[name] for name in (*_DEFAULTS, "name") if name in changes}
     for name, value in wanted.items():
         if value is None:
@@ -72,6 +74,20 @@ def changed_terms(before: Terms, owner: str, changes: Mapping[str, object]) -> T
             wanted[name] = _listed(name, value)
     changed = replace(before, **cast("dict[str, Any]", wanted))
     return replace(changed, owner=changed.owner or owner)
+
+
+def check_fields(changes: Mapping[str, object], fields: type) -> None:
+    """Return when each of `changes` is a field of a typed dictionary.
+
+    Raises:
+        InvalidValue: naming the first that is none.
+    """
+    known = fields.__annotations__
+    for name in changes:
+        if name not in known:
+            raise InvalidValue(
+                name, f"{name} is no field of a token.", f"There are {', '.join(sorted(known))}."
+            )
 
 
 def _listed(field: str, value: object) -> tuple[object, ...]:

@@ -22,6 +22,7 @@ from entitlements_core.services.changes import (
     TermChanges,
     TokenChanges,
     changed_terms,
+    check_fields,
     checked_access,
 )
 from entitlements_core.services.issuing import Draft, Issued, Issuer
@@ -118,6 +119,7 @@ class Lifecycle:
             Refused: when the owner's quota of active tokens is reached.
         """
         _check_grants(grants)
+        check_fields(changes, TermChanges)
         owner = grants[0].repository.partition("/")[0]
         draft = Draft(
             terms=changed_terms(Terms(name=name, owner=owner), owner, changes),

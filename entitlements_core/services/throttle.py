@@ -9,12 +9,11 @@ netrc are bounded by it.
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Final
 
 from cachetools import LRUCache
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from entitlements_core.services.seldom import Seldom
 
@@ -23,7 +22,9 @@ __all__ = ["Throttle"]
 log: Final = logging.getLogger("entitlements.gate")
 
 CAPACITY: Final = 16_384
-"""How many secrets of how many addresses are remembered, each of those used and those unknown."""
+"""How many addresses, and secrets of addresses, are remembered; the oldest are forgotten first."""
+
+_MINUTE: Final = 60.0
 
 
 class Throttle:
@@ -31,28 +32,35 @@ class Throttle:
 
     Args:
         guesses_per_minute: different unknown secrets of an address; 0 is no bound.
+        monotonic: seconds of a clock that only goes forward.
     """
 
-    def __init__(self, *, guesses_per_minute: int = 60) -> None:
-        self._limit = RateLimitItemPerMinute(guesses_per_minute) if guesses_per_minute else None
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(
+        self, *, guesses_per_minute: int = 60, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit = guesses_per_minute
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
         self._used: LRUCache[tuple[str, bytes], None] = LRUCache(CAPACITY)
         self._unknown: LRUCache[tuple[str, bytes], None] = LRUCache(CAPACITY)
-        self._lock = threading.Lock()
+        self._spent: LRUCache[str, tuple[float, float]] = LRUCache(CAPACITY)
+        """Guesses of an address that do not count as past yet, and when that was."""
         self._logged = Seldom()
 
     def admits(self, client: str, digest: bytes) -> bool:
         """Whether a secret that `client` sent may be looked up."""
-        if self._limit is None:
+        if not self._limit:
             return True
         sent = (client, digest)
         if sent in self._used or sent in self._unknown:
             return True
-        return self._limiter.test(self._limit, client)
+        with self._lock:
+            return self._spent_by(client) + 1 <= self._limit
 
     def found(self, client: str, digest: bytes) -> None:
         """Note that a secret of `client` opened something."""
-        self._keep(self._used, (client, digest))
+        with self._lock:
+            self._used[client, digest] = None
 
     def missed(self, client: str, digest: bytes | None = None, *, tells: bool = True) -> None:
         """Note that `client` sent an unknown secret.
@@ -65,12 +73,15 @@ class Throttle:
         """
         if tells and (count := self._logged.due(client)):
             log.warning("client %s sent %d unknown tokens since this was last said", client, count)
-        if digest is None or self._limit is None or (client, digest) in self._unknown:
+        if digest is None or not self._limit:
             return
-        self._keep(self._unknown, (client, digest))
-        self._limiter.hit(self._limit, client)
+        with self._lock:
+            if (client, digest) in self._unknown:
+                return
+            self._unknown[client, digest] = None
+            self._spent[client] = (self._spent_by(client) + 1, self._monotonic())
 
-    def _keep(self, kept: "LRUCache[tuple[str, bytes], None]", sent: tuple[str, bytes]) -> None:
-        if sent not in kept:
-            with self._lock:
-                kept[sent] = None
+    def _spent_by(self, client: str) -> float:
+        """What is left of the guesses of an address, as they become past one by one."""
+        spent, at = self._spent.get(client, (0.0, 0.0))
+        return max(spent - (self._monotonic() - at) * self._limit / _MINUTE, 0.0)

@@ -88,11 +88,13 @@ class Receipt:
         entry: what was asked.
         repository_id: the store's number of the repository.
         taken: what it took.
+        before: what had been fetched of the file before it.
     """
 
     entry: Entry
     repository_id: int
     taken: Taken
+    before: Transfer = field(default_factory=Transfer)
 
 
 @dataclass(slots=True)
@@ -171,7 +173,7 @@ class Book:
             self.clients[client] = since
             self.clients_after[client] = (since, entry.now)
         self._note_transfer(key, entry, transfer, outcome)
-        return Receipt(entry=entry, repository_id=repository_id, taken=outcome)
+        return Receipt(entry=entry, repository_id=repository_id, taken=outcome, before=transfer)
 
     def _transfer(self, key: TransferKey) -> Transfer:
         known = self.transfers.get(key, Transfer())

@@ -35,6 +35,14 @@ _LEAVE_COLLECTION: Final = """
     UPDATE partial_downloads SET collected = collected - ?
     WHERE token_id = ? AND repository_id = ? AND filename = ? AND client = ?
 """
+_COLLECT_AGAIN: Final = """
+    INSERT INTO partial_downloads (token_id, repository_id, filename, client, collected, since)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (token_id, repository_id, filename, client)
+    DO UPDATE SET collected = partial_downloads.collected + excluded.collected
+"""
+OTHERS: Final = ""
+"""No client's name: under it stands what others had collected of a file, by now without names."""
 _DROP_CLIENT: Final = """
     DELETE FROM clients WHERE token_id = ? AND client = ? AND since = ?
     AND NOT EXISTS (SELECT 1 FROM downloads d WHERE d.token_id = clients.token_id
@@ -64,9 +72,24 @@ def take_back(execute: Execute, receipt: Receipt) -> None:
         place = (*key, to_micros(taken.transfer.counted_at))
         execute(_LEAVE_TRANSFER, (entry.length, *place))
         downloads = execute(_DROP_DOWNLOAD, place).rowcount
+        if downloads and taken.counted:
+            _collect_again(execute, receipt)
     if taken.new_client:
         clients = execute(_DROP_CLIENT, (entry.token_id, entry.client, since)).rowcount
     execute(_GIVE_BACK, (downloads, clients, entry.length, entry.token_id, since))
+
+
+def _collect_again(execute: Execute, receipt: Receipt) -> None:
+    """Put back the ranges that had become part of a download which is none after all."""
+    entry, before, after = receipt.entry, receipt.before, receipt.taken.transfer
+    file = (entry.token_id, receipt.repository_id, entry.filename)
+    now = to_micros(entry.now)
+    for client, size in (
+        (entry.client, before.collected),
+        (OTHERS, before.others - after.others),
+    ):
+        if size > 0:
+            execute(_COLLECT_AGAIN, (*file, client, size, now))
 
 
 def account_of(row: Sequence[object]) -> Account:

@@ -3,10 +3,9 @@
 import threading
 
 import pytest
-import time_machine
 
+from entitlements_core.services import throttle as module
 from entitlements_core.services.throttle import Throttle
-from tests.factories import NOW
 
 GUESSER, OTHER = "203.0.113.9", "203.0.113.10"
 
@@ -26,31 +25,44 @@ def guess(throttle: Throttle, times: int, client: str = GUESSER, first: int = 0)
     ("bound", "times", "admitted"), [(3, 3, 3), (3, 100, 3), (1, 2, 1), (0, 1000, 1000)]
 )
 def test_so_many_guesses_are_looked_up(bound: int, times: int, admitted: int) -> None:
-    with time_machine.travel(NOW, tick=False):
-        assert guess(Throttle(guesses_per_minute=bound), times) == admitted
+    assert guess(Throttle(guesses_per_minute=bound, monotonic=lambda: 0.0), times) == admitted
 
 
 def test_each_address_has_its_own_bound_and_its_own_minute() -> None:
-    throttle = Throttle(guesses_per_minute=2)
-    with time_machine.travel(NOW, tick=False) as clock:
-        assert guess(throttle, 5) == 2
-        assert guess(throttle, 5, OTHER) == 2
-        clock.shift(61)
-        assert guess(throttle, 5, first=100) == 2
+    now = [1000.0]
+    throttle = Throttle(guesses_per_minute=2, monotonic=lambda: now[0])
+    assert guess(throttle, 5) == 2
+    assert guess(throttle, 5, OTHER) == 2
+    now[0] += 29
+    assert guess(throttle, 5, first=100) == 0
+    now[0] += 1
+    assert guess(throttle, 5, first=200) == 1
+    now[0] += 3600
+    assert guess(throttle, 5, first=300) == 2
+
+
+def test_the_addresses_that_guess_are_forgotten_and_not_piled_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CAPACITY", 100)
+    throttle = Throttle(guesses_per_minute=1)
+    for number in range(1000):
+        assert guess(throttle, 3, f"2001:db8:{number:x}::/64") == 1
+    sizes = [len(kept) for kept in (throttle._spent, throttle._unknown, throttle._used)]
+    assert max(sizes) <= 100
 
 
 def test_a_secret_that_was_used_or_sent_before_is_no_guess() -> None:
-    throttle = Throttle(guesses_per_minute=2)
-    with time_machine.travel(NOW, tick=False):
-        throttle.found(GUESSER, b"used")
+    throttle = Throttle(guesses_per_minute=2, monotonic=lambda: 0.0)
+    throttle.found(GUESSER, b"used")
+    throttle.missed(GUESSER, b"wrong password of a netrc")
+    for _ in range(1000):
+        assert throttle.admits(GUESSER, b"wrong password of a netrc")
         throttle.missed(GUESSER, b"wrong password of a netrc")
-        for _ in range(1000):
-            assert throttle.admits(GUESSER, b"wrong password of a netrc")
-            throttle.missed(GUESSER, b"wrong password of a netrc")
-        assert guess(throttle, 5) == 1
-        assert throttle.admits(GUESSER, b"used")
-        assert not throttle.admits(GUESSER, b"another")
-        assert throttle.admits(OTHER, b"another")
+    assert guess(throttle, 5) == 1
+    assert throttle.admits(GUESSER, b"used")
+    assert not throttle.admits(GUESSER, b"another")
+    assert throttle.admits(OTHER, b"another")
 
 
 def test_a_guesser_is_logged_once_a_minute_with_a_count(

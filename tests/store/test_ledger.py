@@ -234,6 +234,58 @@ def test_ranges_of_several_clients_add_up(
     assert mine == left
 
 
+def everything(database: Database) -> list[object]:
+    """All that is counted; of ranges, how much of each file, whoever fetched them."""
+    return [
+        sorted(rows(database, "SELECT token_id, since, downloads, clients, bandwidth FROM usage")),
+        sorted(rows(database, "SELECT token_id, client, since FROM clients")),
+        sorted(rows(database, "SELECT filename, client, at, requests, bandwidth FROM downloads")),
+        sorted(
+            rows(
+                database,
+                "SELECT filename, sum(collected) FROM partial_downloads"
+                " GROUP BY filename HAVING sum(collected) > 0",
+            )
+        ),
+    ]
+
+
+ASKED = st.tuples(
+    st.sampled_from("ABC"),
+    st.sampled_from(["foo-1.0.tar.gz", "foo-2.0.tar.gz"]),
+    st.sampled_from([(0, 1000), (0, 1), (1, 899), (1, 900), (500, 300), (500, 450), (900, 100)]),
+    st.sampled_from([0, 100, 400]),
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(history=st.lists(ASKED, max_size=8), last=ASKED)
+def test_what_is_taken_back_leaves_everything_as_it_was(
+    ledger: Ledger,
+    database: Database,
+    history: list[tuple[str, str, tuple[int, int], int]],
+    last: tuple[str, str, tuple[int, int], int],
+) -> None:
+    [[number]] = rows(database, "SELECT count(*) FROM tokens")
+    token, now = add_token(database, f"token-{number:06}"), NOW
+
+    def asked(one: tuple[str, str, tuple[int, int], int]) -> Entry:
+        nonlocal now
+        now += timedelta(seconds=one[3])
+        who, file, (start, length), _ = one
+        return entry(token, client=who, filename=file, start=start, length=length, now=now)
+
+    for one in history:
+        ledger.reserve(asked(one))
+    before = everything(database)
+    receipt = ledger.reserve(asked(last))
+    assert isinstance(receipt, Receipt)
+    ledger.cancel(receipt)
+    assert everything(database) == before
+
+
 @pytest.mark.parametrize("ahead", [{"minutes": 20}, {"days": 1}, {"days": 3650}])
 def test_a_clock_that_was_ahead_opens_no_file(
     ledger: Ledger, database: Database, ahead: dict[str, int]

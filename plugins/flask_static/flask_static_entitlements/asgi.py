@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Unpack
 
+from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
 from entitlements_core.services.wiring import Core
 from flask_static_entitlements.asgi_bodies import PathSender, send_answer
@@ -47,6 +48,7 @@ class EntitlementsASGI:
         sender = None if offloads else PathSender()
         self._site = Site(configuration, host="ASGI", sender=sender)
         self._site.start()
+        self._believes = configuration.settings.forwarded_header != FORWARDED
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -62,7 +64,7 @@ class EntitlementsASGI:
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
-            environ = _environ(scope, path)
+            environ = _environ(scope, path, believes=self._believes)
             answer = await asyncio.to_thread(self._site.answer, environ, rest, tokened)
             if isinstance(answer, Passage):
                 await _Relay(answer, send).run(self._app, _moved(scope, tokened, answer), receive)
@@ -103,6 +105,10 @@ class _Relay:
     async def _relay(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             message = await self._begin(message)
+        elif self._passage.request.method == "HEAD":
+            # Nothing was counted, whatever the app took the request for.
+            more = message["type"] == "http.response.body" and message.get("more_body", False)
+            message = {"type": "http.response.body", "body": b"", "more_body": more}
         if not self._refused:
             await self._send(message)
 
@@ -146,15 +152,24 @@ def _moved(scope: Scope, tokened: TokenPath | None, passage: Passage) -> Scope:
     return moved
 
 
-def _environ(scope: Scope, path: str) -> Environ:
-    """What the engine reads of a request, under the names of WSGI."""
+def _environ(scope: Scope, path: str, *, believes: bool) -> Environ:
+    """What the engine reads of a request, under the names of WSGI.
+
+    Args:
+        scope: of the request.
+        path: below the place where a server mounted us.
+        believes: X-Forwarded-For is what the vendor's proxies write.
+    """
+    # uvicorn gives no port where it took the client from X-Forwarded-For by itself: then the peer,
+    # which alone could say whether that header is to be believed, is not known any more.
     client = scope.get("client")
+    known = client is not None and (client[1] != 0 or believes)
     environ: Environ = {
         "REQUEST_METHOD": scope["method"],
         "PATH_INFO": path,
         "RAW_URI": _raw(scope),
         "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
-        "REMOTE_ADDR": client[0] if client else "",
+        "REMOTE_ADDR": client[0] if client and known else "",
         # ASGI carries no reason phrase, as HTTP/2 does not: the engine then tells it in links.
         "SERVER_PROTOCOL": "HTTP/2",
         PathSender.OFFER: "http.response.pathsend" in (scope.get("extensions") or {}),

@@ -96,6 +96,10 @@ class TokenPathMiddleware:
             return _send(refusal(denied, passage.request), environ, start_response)
         held.is_sent = True
         start_response(held.line, list(private_headers(held.headers)))
+        if passage.request.method == "HEAD":
+            # Nothing was counted, whatever the app took the request for.
+            _close(body)
+            return []
         return body
 
 

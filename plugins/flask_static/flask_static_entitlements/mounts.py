@@ -164,18 +164,20 @@ class Routes:
             return None
         if is_plain_path(path, raw):
             return self._below(path)
-        if rule is not None:
-            fixed = rule.partition("<")[0].casefold()
-            return next(
-                (
-                    Guarded(mount, plain=False)
-                    for root, mount in self._guarded
-                    if fixed.startswith(root.casefold()) or root.casefold().startswith(fixed)
-                ),
-                None,
-            )
         lenient = self._below(flatten(path))
-        return Guarded(lenient.mount if lenient else None, plain=False)
+        if lenient is not None:
+            return Guarded(lenient.mount, plain=False)
+        return Guarded(None, plain=False) if rule is None else self._ruled(rule)
+
+    def _ruled(self, rule: str) -> Guarded | None:
+        """What the views of a URL rule belong to."""
+        fixed, dynamic, _ = rule.casefold().partition("<")
+        for root, mount in self._guarded:
+            if f"{fixed}/".startswith(f"{root.casefold()}/"):
+                return Guarded(mount, plain=False)
+            if dynamic and root.casefold().startswith(fixed):
+                return Guarded(None, plain=False)
+        return None
 
     def _below(self, path: str) -> Guarded | None:
         """The guarded repository that a plain path belongs to, on any file system."""

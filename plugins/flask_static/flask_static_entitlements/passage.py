@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from entitlements_core.engine.answers import Incoming
-from entitlements_core.http import FILE_HEADERS, Headers, read_range
+from entitlements_core.http import FILE_HEADERS, Headers, encodes, read_range
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny
@@ -122,8 +122,10 @@ class Passage:
             return self._partial(headers.get("content-range", ""))
         if status == _OK and not _OFFLOADED.isdisjoint(headers):
             # The server in front applies the range. It judges If-Range by an ETag of its own.
-            conditional = self._request.headers.get("HTTP_IF_RANGE") is not None
-            return (0, self._size) if conditional else self._asked()
+            environ = self._request.headers
+            conditional = environ.get("HTTP_IF_RANGE") is not None
+            compressed = encodes(environ.get("HTTP_ACCEPT_ENCODING"))
+            return (0, self._size) if conditional or compressed else self._asked()
         return 0, self._size
 
     def _partial(self, content_range: str) -> Extent:

@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, has_request_context, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect, Rule
 
 from entitlements_core.engine.answers import Incoming, Outgoing
@@ -128,7 +129,10 @@ class FlaskViews:
     def __init__(self, app: Flask) -> None:
         self._app = app
         # Another middleware between may answer by itself, and read an address in its own way.
-        self._is_bare = getattr(app.wsgi_app, "__self__", None) is app
+        inner: object = app.wsgi_app
+        while isinstance(inner, ProxyFix):  # it reads no path
+            inner = inner.app
+        self._is_bare = getattr(inner, "__self__", None) is app
 
     def rule(self, environ: Environ) -> str | None:
         """See `Views`; a redirect to another spelling is no view, and leads to what that says."""

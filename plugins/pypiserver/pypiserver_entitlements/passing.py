@@ -20,8 +20,15 @@ WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 _RAW: Final = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
 """Where servers keep the address as it was sent, with the token in it."""
 
-_FORWARDED: Final = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO")
-"""What bottle believes of anybody, and writes into redirects."""
+_HOST: Final = "HTTP_X_FORWARDED_HOST"
+_SCHEME: Final = "HTTP_X_FORWARDED_PROTO"
+"""What bottle believes of anybody, and writes into redirects.
+
+A proxy that does not write the first passes on what a client wrote, and a cache gives that to
+others; so it is never believed, and the proxy has to keep ``Host``.
+"""
+
+_SCHEMES: Final = frozenset({"http", "https"})
 
 _MAX_AGE: Final = re.compile(r"max-age=\d+")
 
@@ -42,9 +49,9 @@ class Passing:
         self, visitor: Visitor, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """What pypiserver answers; no cache may give it to somebody else."""
-        if not self._proxies.locate(environ).proxy:
-            for name in _FORWARDED:
-                environ.pop(name, None)
+        environ.pop(_HOST, None)
+        if not self._proxies.locate(environ).proxy or environ.get(_SCHEME) not in _SCHEMES:
+            environ.pop(_SCHEME, None)
         if isinstance(visitor, Uploader):
             _disguise(environ, visitor)
         read_body(environ)

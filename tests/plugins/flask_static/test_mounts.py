@@ -91,22 +91,35 @@ def test_what_can_be_read_in_several_ways_is_no_address_of_a_guarded_app(
 
 
 @pytest.mark.parametrize(
-    ("rule", "belongs"),
+    ("rule", "path", "expected"),
     [
-        ("/simple/<path:path>", True),
-        ("/simple/<project>/<filename>", True),
-        ("/SIMPLE/<path:path>", True),
-        ("/<path:path>", True),
-        ("/sim<path:path>", True),
-        ("/simple", True),
-        ("/wiki/<path:title>", False),
-        ("/about", False),
+        ("/simple/<path:path>", "/simple/a;b", "own"),
+        ("/simple/<project>/<filename>", "/simple/a/100%", "own"),
+        ("/SIMPLE/<path:path>", "/SIMPLE/a;b", "own"),
+        ("/simple", "/simple;x", "own"),
+        # What could be read as an address below the prefix, whatever the rule says.
+        ("/wiki/<path:title>", "/wiki/..;x/../simple/F.whl", "own"),
+        ("/<path:path>", "/x/../simple/F.whl", "own"),
+        # A rule that could match below it: not an address of the app, but nobody's login either.
+        ("/<path:path>", "/100%", "none"),
+        ("/sim<path:path>", "/sim/a;b", "none"),
+        ("/simple<path:path>", "/simple-docs/a;b", "own"),
+        ("/wiki/<path:title>", "/wiki/100%", "free"),
+        ("/simple-docs/<path:path>", "/simple-docs/a;b", "free"),
+        ("/about", "/about;x", "free"),
+        ("/", "/;x", "free"),
     ],
 )
-def test_the_rule_tells_what_an_odd_spelling_belongs_to(rule: str, *, belongs: bool) -> None:
+def test_the_rule_tells_what_an_odd_spelling_belongs_to(
+    rule: str, path: str, expected: str
+) -> None:
     own = mount("a/b", "", "/simple")
-    guarded = Routes([own]).guard("/wiki/..;x/../simple/F.whl", rule=rule)
-    assert guarded == (Guarded(own, plain=False) if belongs else None)
+    found = Routes([own]).guard(path, rule=rule)
+    assert found == {
+        "own": Guarded(own, plain=False),
+        "none": Guarded(None, plain=False),
+        "free": None,
+    }.get(expected)
 
 
 @pytest.mark.parametrize("path", ["//packages/x", "/x/../packages/x", "/a\\..\\packages\\x"])

@@ -288,16 +288,25 @@ def test_14_forwarded_headers_are_believed_of_proxies_only(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = start()
-    headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "203.0.113.9"}
+    headers = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-For": "203.0.113.9",
+    }
     denied = ("token", shop.issue(COVERED, deny_networks=["127.0.0.0/8"]))
 
-    assert "evil.example" not in shop.publisher("/simple", headers=headers).headers["Location"]
+    assert shop.publisher("/simple", headers=headers).headers["Location"].startswith("http://")
     assert shop.get(f"/packages/{TOOL}", denied, headers=headers).status_code == 403
 
     monkeypatch.setenv("ENTITLEMENTS_TRUSTED_PROXIES", "127.0.0.1")
     trusting = start()
     denied = ("token", trusting.issue(COVERED, deny_networks=["203.0.113.0/24"]))
-    assert "evil.example" in trusting.publisher("/simple", headers=headers).headers["Location"]
+    # A proxy that does not write the host passes on what a client wrote.
+    for scheme, believed in (("https", "https"), ("http", "http"), ("javascript", "http")):
+        told = {**headers, "X-Forwarded-Proto": scheme}
+        location = trusting.publisher("/simple", headers=told).headers["Location"]
+        assert location.startswith(f"{believed}://")
+        assert "evil.example" not in location
     assert trusting.get(f"/packages/{TOOL}", denied, headers=headers).status_code == 403
 
 
