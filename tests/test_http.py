@@ -19,6 +19,7 @@ from entitlements_core.http import (
     ByteRange,
     Form,
     Presented,
+    encodes,
     etag_matches,
     is_plain_path,
     line,
@@ -423,3 +424,19 @@ def test_a_plain_path_is_what_is_left_of_it_when_it_is_read_again(text: str) -> 
     if is_plain_path(path):
         read = posixpath.normpath(unquote(path)) if path != "/" else path
         assert read == (path.rstrip("/") or "/")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, False),
+        ("", False),
+        ("identity", False),
+        ("Identity;q=1, ", False),
+        ("gzip", True),
+        ("identity, br;q=0.5", True),
+        ("*", True),
+    ],
+)
+def test_a_server_may_compress_what_a_client_takes(header: str | None, *, expected: bool) -> None:
+    assert encodes(header) is expected

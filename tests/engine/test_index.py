@@ -704,6 +704,11 @@ def test_the_front_server_sends_the_file(tmp_path: Path, sqlite_template: Path) 
         assert "Content-Range" not in part.headers
         assert site.used()[0] == 2
 
+        # One that compresses ignores the range.
+        packed = {"Range": "bytes=5-5", "Accept-Encoding": "gzip, identity;q=0.5"}
+        site.get(SDIST_URL, secret, headers=packed)
+        assert site.used()[0] == 3
+
 
 def test_forwarded_addresses_are_counted(tmp_path: Path, sqlite_template: Path) -> None:
     fill(tmp_path)

@@ -71,6 +71,10 @@ CASES: Final = {
     "flask-waitress": Case((*WAITRESS, *TRUSTING, "--call", FLASK), PROXY),
     "flask-granian": Case((*GRANIAN, "wsgi", FLASK), NAMED),
     "asgi-uvicorn": Case((*UVICORN, "--no-proxy-headers", ASGI), PROXY),
+    "asgi-uvicorn-by-itself": Case((*UVICORN, ASGI), PROXY),
+    "asgi-uvicorn-rfc7239": Case((*UVICORN, "--no-proxy-headers", ASGI), RFC_7239),
+    # uvicorn takes the client from the header that nobody of ours writes.
+    "asgi-uvicorn-untold": Case((*UVICORN, ASGI), RFC_7239, told=False),
     "asgi-granian": Case((*GRANIAN, "asgi", ASGI), PROXY),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -522,3 +523,36 @@ def test_validity_and_status(product: Product) -> None:
     product.clock.advance(days=2)
     assert [found.name for found in product.tokens.list(query="state:expired").items]
     assert product.tokens.list(query="state:enabled").total == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_downloads": 1},
+        {"valid_until": START},
+        {"allow": ["10.0.0.0/8"]},
+        {"query": "name:^demo$"},
+        {"limit_num_downloads": 1.5},
+        {"limit_num_downloads": True},
+        {"limit_bandwidth": "10"},
+    ],
+)
+def test_a_term_that_is_misspelt_is_not_one_that_is_left_out(
+    product: Product, changes: dict[str, Any]
+) -> None:
+    opened = [TokenGrant(repository="acme/main")]
+    with pytest.raises(InvalidValue):
+        product.tokens.create("X", opened, actor="vendor", **changes)
+    made = product.tokens.create("X", opened, actor="vendor")
+    with pytest.raises(InvalidValue):
+        product.tokens.edit(made.token.identifier, actor="vendor", **changes)
+
+
+@pytest.mark.parametrize("query", [5, b"name:^demo$", ["name:^demo$"]])
+def test_a_query_is_a_text_and_of_a_grant(product: Product, query: Any) -> None:  # noqa: ANN401 - odd
+    odd = [TokenGrant(repository="acme/main", limit_package_query=query)]
+    with pytest.raises(InvalidValue):
+        product.tokens.create("X", odd, actor="vendor")
+    misplaced: Any = {"limit_package_query": "name:^demo$"}
+    with pytest.raises(InvalidValue):
+        product.tokens.create("X", [TokenGrant(repository="acme/main")], actor="v", **misplaced)

@@ -239,3 +239,16 @@ def test_lifespan_is_passed_on(wrap: Wrap) -> None:
     app = Recording()
     wrap(app).speak("", {"type": "lifespan"})
     assert app.seen == [("lifespan", "")]
+
+
+def test_a_head_carries_no_body_whatever_the_application_sends(wrap: Wrap, tree: Path) -> None:
+    async def careless(scope: Message, receive: object, send: Callable[..., Any]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await send({"type": "http.response.body", "body": b"two"})
+
+    wrapped = wrap(careless, protect=["/simple"])
+    start, *bodies = wrapped.speak(FILE, {"method": "HEAD"})
+    assert start["status"] == 200
+    assert [(one["body"], one["more_body"]) for one in bodies] == [(b"", True), (b"", False)]
+    assert counted(wrapped.core) == 0

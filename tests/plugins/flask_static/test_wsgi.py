@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from wsgiref.validate import validator
 
 import pytest
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, EnvironBuilder, TestResponse
 
 from flask_static_entitlements import EntitlementsMiddleware, Options
 from tests.plugins.flask_static.conftest import LIBRARY, REPOSITORY, TOOL, counted, issue, wait
@@ -192,3 +192,16 @@ def test_a_front_server_may_ask_for_the_decision_alone(wrap: Callable[..., Wrapp
     original = {"X-Original-URI": f"/simple/acme-tool/{TOOL}"}
     assert wrapped.get("/+auth", **original).status_code == 204
     assert wrapped.get("/+auth", "", **original).status_code == 401
+
+
+@pytest.mark.parametrize("app", [plain, late, written])
+def test_a_head_carries_no_body_whatever_the_application_sends(
+    wrap: Callable[..., Wrapped], app: WSGIApp
+) -> None:
+    wrapped = wrap(app, protect=["/simple", "/packages"])
+    environ = EnvironBuilder(FILE, method="HEAD").get_environ()
+    environ["HTTP_AUTHORIZATION"] = f"Bearer {wrapped.secret}"
+    heads: list[str] = []
+    body = wrapped.middleware(environ, lambda status, *_: heads.append(status))
+    assert (heads, b"".join(body)) == (["200 OK"], b"")
+    assert counted(wrapped.core) == 0
