@@ -25,7 +25,7 @@ __all__ = ["explain", "preview"]
 def preview(  # noqa: PLR0913 - one option for each choice
     context: typer.Context,
     query: Annotated[
-        str, typer.Argument(metavar="Q", help="A package query; an empty one opens everything.")
+        str, typer.Argument(metavar="Q", help="A package query; name:* is everything.")
     ],
     *,
     repo: Annotated[
