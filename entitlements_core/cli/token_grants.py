@@ -29,19 +29,21 @@ def grant(  # noqa: PLR0913 - one option for each field
 ) -> None:
     """Open one repository more, or change what the token opens there.
 
-    Where it opens the repository already, its query stays unless --query or --no-query is given.
+    Where it opens the repository already, its query and access stay unless they are given anew.
     """
     from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
     from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
     terms.check_query(query, no_query=no_query)
-    wanted = checked_access("r" if access is None else access)
     with run.open() as core:
         require_repositories(core, [repository])
-        if query is None and not no_query:
-            known = core.lifecycle.read(slug_perm).grant_in(repository)
-            query = None if known is None else known.limit_package_query
+        known = core.lifecycle.read(slug_perm).grant_in(repository)
+        if query is None and not no_query and known is not None:
+            query = known.limit_package_query
+        if access is None:
+            access = "r" if known is None else known.access
+        wanted = checked_access(access)
         opened = TokenGrant(
             repository=repository,
             access=wanted,

@@ -44,7 +44,7 @@ def test_the_way_back(tmp_path: Path) -> None:
     assert unasked.status == 1
     assert "Repeat it with --yes" in unasked.text
     shown = ended([*bare, "--dry-run"], ENTITLEMENTS_HOME=lost)
-    assert f"{INDEX} would be open to everybody; only acme could read it." in shown.text
+    assert f"{INDEX} would be open to everybody. Before: acme alone." in shown.text
     done = ended([*bare, "--yes", "--json"], ENTITLEMENTS_HOME=lost)
     assert done.status == 0, done.text
     indexes = json.loads(done.text)["indexes"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import pytest
 
 from tests.functional import nginx
 from tests.functional.vendors import Client, Vendor
@@ -80,26 +81,37 @@ def test_nginx_asks_for_the_decision_alone(vendor: Vendor, tmp_path: Path) -> No
     assert (allowed.status_code, allowed.content) == (200, data)
     assert by_header.status_code == 200
     statuses = [answer.status_code for answer in (hidden, page, stranger, exhausted)]
-    assert statuses == [403, 403, 401, 403]
+    assert statuses == [403, 404, 401, 403]
+    assert exhausted.headers["X-Entitlements-Reason"].startswith("Download limit 0/0 reached")
     assert vendor.downloads(token, NOW) == 1
 
 
 def asking(url: str, packages: Path) -> str:
-    return f"""
-        location ~ ^(/\\+t/[^/]+)?/packages/(?<file>[^/]+)$ {{
-            auth_request /_authorize;
-            alias {packages}/$file;
-        }}
-        location = /_authorize {{
-            internal;
-            proxy_pass {url}/+auth;
-            proxy_pass_request_body off;
-            proxy_set_header Content-Length "";
-            proxy_set_header X-Original-URI $request_uri;
-            proxy_set_header X-Original-Method $request_method;
-            proxy_set_header X-Forwarded-For $remote_addr;
-        }}
-    """
+    """The recipe of the documentation, for this server."""
+    text = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    [recipe] = [
+        block.partition("```")[0]
+        for block in text.split("```nginx\n")[1:]
+        if "auth_request /_authorize" in block.partition("```")[0]
+    ]
+    return recipe.replace("http://127.0.0.1:8080", url).replace("/srv/packages", str(packages))
+
+
+@pytest.mark.parametrize("client", ["pip", "uv"])
+def test_clients_install_where_nginx_asks(
+    client: str, vendor: Vendor, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    build_wheel(vendor.packages, "lab-foo", "1.0")
+    token = vendor.token("customer")
+    installer: Client = request.getfixturevalue(client)
+    with (
+        vendor.serving(environment=TRUSTED) as server,
+        nginx.running(tmp_path / "nginx", asking(server.url, vendor.packages)) as front,
+    ):
+        index = f"{front}/+t/{token.secret}/simple/"
+        installed = installer.install("lab-foo", index, tmp_path / "site")
+    assert installed.status == 0, installed.text
+    assert vendor.downloads(token, NOW) == 1
 
 
 def test_a_shared_cache_keeps_nothing_for_somebody_else(vendor: Vendor, tmp_path: Path) -> None:

@@ -110,11 +110,11 @@ def _show(console: Console, found: list[Kept], *, dry_run: bool) -> None:
     for one in found:
         readers = ", ".join(one.readers) or "nobody"
         if one.closed:
-            console.print(f"{one.index} {verb} open to everybody; only {readers} could read it.")
+            console.print(f"{one.index} {verb} open to everybody. Before: {readers} alone.")
     if not found:
         console.print("No index has a key of this plugin: it can be uninstalled.")
     else:
-        said = "would be" if dry_run else "are"
-        console.print(f"acl_pkg_read {said} removed from {len(found)} indexes.")
+        said = "would be" if dry_run else "was"
+        console.print(f"acl_pkg_read {said} removed; indexes: {len(found)}.")
     if found and not dry_run:
         console.print("Uninstall the plugin now, before devpi-server is started again.")
