@@ -55,7 +55,7 @@ class StoreConnection(sqlite3.Connection):
         if self._keeps(file):
             return
         present = file.log()
-        if present[0] == ABSENT:
+        if present[0] == ABSENT and file.is_at(self.identity):
             # Nobody finds this log by its name: what it holds is saved now, not by the last one.
             with contextlib.suppress(sqlite3.Error):
                 self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -208,7 +208,8 @@ class StoreFile:
         words = self._noted().partition("\n")[0].split()
         if len(words) < 2 or words[0] == f"{identity[0]}:{identity[1]}":  # noqa: PLR2004 - as noted
             return
-        if words[1] == str(_inode(self._log)):
+        log = _inode(self._log)
+        if log != ABSENT and words[1] == str(log):
             raise DatabaseReplaced(
                 f"The database {self.path} was replaced while it was in use:"
                 f" {self.path}-wal is the log of the former file.",
@@ -243,7 +244,7 @@ class StoreFile:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
                 connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.Error as error:
-            return error.sqlite_errorname.startswith("SQLITE_BUSY")
+            return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
         return False
 
     def _log_lost(self) -> DatabaseReplaced:
