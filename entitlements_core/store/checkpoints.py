@@ -8,6 +8,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ BEGIN_AT: Final = 4_000
 """Pages in the log, and not in the file, at which a thread begins to work them off."""
 WAIT_AT: Final = 100_000
 """Pages in the log at which a request waits until it is empty, lest it fill the disk."""
+COMPLAIN_AGAIN: Final = 60.0
+"""Seconds between log lines of failure."""
 
 
 class Checkpoints:
@@ -39,6 +42,7 @@ class Checkpoints:
         self._connect = connect
         self._signal: tuple[int, Identity | None, CommitSignal | None] = (0, None, None)
         self._working = threading.Lock()
+        self._complained = -COMPLAIN_AGAIN
 
     def after_commit(self, identity: Identity | None = None) -> None:
         """Begin to work off the log if it has grown; returns at once, or waits when it is huge.
@@ -73,4 +77,7 @@ class Checkpoints:
             finally:
                 connection.close()
         except (sqlite3.Error, EntitlementsError) as error:
-            log.warning("the store's log could not be worked off: %s", error)
+            now = time.monotonic()
+            if now - self._complained >= COMPLAIN_AGAIN:
+                self._complained = now
+                log.warning("the store's log could not be worked off: %s", error)

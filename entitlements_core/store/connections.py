@@ -139,7 +139,7 @@ class SqliteStack(ConnectionStack):
         self._seen: tuple[Identity | None, float] = (None, 0.0)
         """The file that was there last, and when it was looked at (monotonic seconds)."""
         self.replacements = 0
-        """How often another file came; what was read before that is out of date."""
+        """How often another file or log came; what was read before that is out of date."""
 
     def follow(self) -> Identity:
         """The file that the path names, which `take` connects to.
@@ -163,14 +163,29 @@ class SqliteStack(ConnectionStack):
         Raises:
             StoreError: as `follow` does, or when it cannot be opened.
         """
-        identity = self.follow()
         while True:
-            connection = super().take()
+            identity = self.follow()
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self.open()
+                identity = (*identity[:2], *connection.identity[2:])
             if connection.identity == identity:
                 return connection
             connection.close()
             self._seen = (self._seen[0], -LOOK_AGAIN)
-            identity = self.follow()
+
+    def open(self) -> StoreConnection:
+        """A connection of the caller's own; its log is the one that is compared from now on.
+
+        Raises:
+            StoreError: when the file cannot be opened.
+        """
+        connection: StoreConnection = self.connect()
+        known, looked = self._seen
+        if known is not None and known[:2] == connection.identity[:2]:
+            self._seen = (connection.identity, looked)
+        return connection
 
     def give_back(self, connection: Any) -> None:  # noqa: ANN401 - as the base class
         """Keep a sound connection for the next one, unless another file came meanwhile."""
@@ -201,10 +216,10 @@ class SqliteStack(ConnectionStack):
             known, _ = self._seen
             if identity == known:
                 return
-            if known is not None:
+            if known is not None and known[:2] != identity[:2]:
                 self._examine(identity)
-                self.replacements += 1
                 log.warning("another file is the store %s now, and is used", self._address)
+            self.replacements += known is not None
             self._seen = (identity, 0.0)
         # SQLite deletes a log only while the path names the file that it belongs to.
         self.close()
@@ -216,7 +231,8 @@ class SqliteStack(ConnectionStack):
             require_usable(connection, self._address, self._key_fingerprint)
         finally:
             connection.close()
-        self.file.require(identity)
+        if self.file.identity()[:2] != identity[:2]:
+            self.file.require(identity)
 
 
 def open_stack(

@@ -14,7 +14,7 @@ from entitlements_core.store import migrate, versions
 from entitlements_core.store.address import LOCK_TIMEOUT_MS, Address
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
-from entitlements_core.store.store_file import Identity
+from entitlements_core.store.store_file import Identity, StoreConnection
 from entitlements_core.store.unit import Unit
 
 __all__ = ["Database"]
@@ -140,25 +140,33 @@ class Database:
     @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:
         with self._translated():
-            identity = self._follow_file()
+            self._follow_file()
             with Session(self._engines[writes], expire_on_commit=False) as session:
-                if writes:
-                    session.connection()  # takes the lock now, not at the first statement
-                    self._require_file(identity)  # whoever replaces it lets writers wait meanwhile
+                # A writer takes the lock now, not at the first statement.
+                identity = self._identity_of(session)
+                self._require_file(identity)  # whoever replaces it lets writers wait meanwhile
                 yield session
                 session.commit()
             self._require_file(identity)
 
-    def _follow_file(self) -> Identity | None:
+    def _follow_file(self) -> None:
         """Use the file that the path names now; one that came needs the same schema and key."""
         if not self.address.is_sqlite:
-            return None
-        identity = self.address.file.identity()
-        if self._opened is not None and self._opened != identity:
-            self._require_usable()
+            return
+        identity, opened = self.address.file.identity(), self._opened
+        if opened is not None and opened != identity:
+            if opened[:2] != identity[:2]:
+                self._require_usable()
             self._let_go()
         self._opened = identity
-        return identity
+
+    def _identity_of(self, session: Session) -> Identity | None:
+        """The files that the session's connection has open."""
+        connection = session.connection().connection.dbapi_connection
+        if not isinstance(connection, StoreConnection):
+            return None
+        self._opened = connection.identity
+        return connection.identity
 
     def _require_usable(self) -> None:
         try:

@@ -90,7 +90,11 @@ class Statements:
     def _attach(self, stack: SqliteStack) -> _Listening:
         """Begin to listen in this process, with a connection of its own that is kept open."""
         # The shared memory is held on to by a connection that has read, as this one has.
-        keeper = stack.connect()
+        former = self._listening
+        if former.keeper is not None and former.process == os.getpid():
+            self._listening = _Listening()
+            former.keeper.close()
+        keeper = stack.open()
         try:
             signal = CommitSignal(stack.file.path)
             stack.require(keeper)

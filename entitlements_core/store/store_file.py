@@ -1,4 +1,4 @@
-"""Which file a SQLite store's path names, and whose log lies beside it.
+"""Which files a SQLite store's path names: the store, its log and the index of the log.
 
 An open connection goes on with the file that it opened, also when the path names another one by
 now, or none. So the path is looked at again and again: by `stat`, since closing a descriptor of a
@@ -6,30 +6,86 @@ database, its log or its shared memory drops every lock that this process holds 
 
 SQLite finds a log by its name alone. One that a replaced file left behind would be read, and
 written, into the file that took its place. Therefore a note beside the store says which file the
-log belongs to, and a store with another one's log is not opened.
+log belongs to, and a store with another one's log is not opened. Nor is one whose log or index was
+removed under somebody who goes on with it: what one of them commits the other does not see, and
+the last to close would undo it.
 """
 
+import contextlib
+import ctypes
 import os
 import sqlite3
+import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced, failure_of
 
 __all__ = ["Identity", "StoreConnection", "StoreFile", "missing"]
 
-Identity = tuple[int, int]
-"""Device and inode."""
+Identity = tuple[int, int, int, int]
+"""Device and inode of the file, and the inodes of its log and of the log's index, 0 for none."""
 
+ABSENT: Final = 0
+STARTING: Final = 0.5
+"""Seconds in which a process that opens the store has made the log and noted it."""
+_PAUSE: Final = 0.005
 _NOTE_BYTES: Final = 128
 
 
 class StoreConnection(sqlite3.Connection):
-    """A connection that remembers which file it opened."""
+    """A connection that remembers which files it opened."""
 
-    identity: Identity = (0, 0)
+    file: "StoreFile | None" = None
+    identity: Identity = (0, 0, ABSENT, ABSENT)
+    process: int = 0
+    is_kept: bool = False
+    """Another log is in use by now, so that this one must never be merged."""
+
+    def close(self) -> None:
+        """Let go of the files; the log is only merged while no other one took its place."""
+        file = self.file
+        if file is None or self.process != os.getpid():
+            super().close()
+            return
+        if self._keeps(file):
+            return
+        present = file.log()
+        if present[0] == ABSENT and file.is_at(self.identity):
+            # Nobody finds this log by its name: what it holds is saved now, not by the last one.
+            with contextlib.suppress(sqlite3.Error):
+                self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        super().close()
+        self.file = None
+        _open.pop(id(self), None)
+        if present == self.identity[2:] and file.log()[0] == ABSENT:
+            file.forget(self.identity)
+
+    def __del__(self) -> None:
+        """As `close`, for what nobody closed."""
+        if self.file is not None and self.process == os.getpid():
+            self._keeps(self.file)
+
+    def _keeps(self, file: "StoreFile") -> bool:
+        """Whether another log is in use by now; then this connection stays open to the end.
+
+        The last connection to be closed would write its own log into the file, and delete the other
+        one by its name. Before Python 3.12 no option of SQLite's prevents that.
+        """
+        if not self.is_kept and file.is_at(self.identity):
+            self.is_kept = file.has_other_log(self.identity)
+            if self.is_kept:
+                # Never finalized, not even by the interpreter's end.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+        return self.is_kept
+
+
+_open: Final[weakref.WeakValueDictionary[int, StoreConnection]] = weakref.WeakValueDictionary()
+"""Connections of this process, which share one index for each file, whatever lies at its name."""
 
 
 class StoreFile:
@@ -43,9 +99,11 @@ class StoreFile:
         self.path = path
         # Text, since every request asks.
         self._text = str(path.absolute())
+        self._log = f"{self._text}-wal"
+        self._index = f"{self._text}-shm"
 
     def identity(self) -> Identity:
-        """The file that the path names now.
+        """The files that the path names now.
 
         Raises:
             DatabaseMissing: when it names none.
@@ -54,7 +112,28 @@ class StoreFile:
             found = os.stat(self._text)  # noqa: PTH116 - twice as fast as Path.stat
         except OSError:
             raise missing(self._text) from None
-        return found.st_dev, found.st_ino
+        return found.st_dev, found.st_ino, *self.log()
+
+    def log(self) -> tuple[int, int]:
+        """The inodes of the log and of its index."""
+        return _inode(self._log), _inode(self._index)
+
+    def has_other_log(self, identity: Identity) -> bool:
+        """Whether somebody may have committed to this file what its former log does not hold."""
+        log, index = self.log()
+        if log == identity[2]:
+            return index not in {ABSENT, identity[3]}
+        try:
+            return os.stat(self._log).st_size > 0  # noqa: PTH116 - see __init__
+        except OSError:
+            return False
+
+    def is_at(self, identity: Identity) -> bool:
+        """Whether the path names this file now, whatever its log is."""
+        try:
+            return self.identity()[:2] == identity[:2]
+        except StoreError:
+            return False
 
     def refuse_loss(self) -> None:
         """Return unless a store was in use here and is gone, so that no new one takes its place.
@@ -70,16 +149,19 @@ class StoreFile:
             )
 
     def require(self, identity: Identity) -> None:
-        """Return when the path still names this file.
+        """Return when the path still names this file, with this log.
 
         Raises:
             DatabaseReplaced, DatabaseMissing: when it does not.
         """
-        if self.identity() != identity:
+        found = self.identity()
+        if found[:2] != identity[:2]:
             raise DatabaseReplaced(
                 f"The database {self.path} was replaced by another file in the meantime.",
                 "Try again.",
             )
+        if found != identity:
+            raise self._log_lost()
 
     def open(self, connect: Callable[[], StoreConnection]) -> StoreConnection:
         """A connection to the file that the path names, its log being opened as well.
@@ -88,38 +170,97 @@ class StoreFile:
             connect: opens it by the path, and never makes it.
 
         Raises:
-            DatabaseReplaced: when the log beside it is that of another file.
+            DatabaseReplaced: when the log beside it is that of another file, or is not the one
+                that somebody has in use.
             DatabaseMissing: when there is no file.
             sqlite3.Error: when it cannot be opened.
         """
         identity = self.identity()
         self._refuse_other_log(identity)
+        self._refuse_lost_log(identity)
         connection = connect()
         try:
-            connection.identity = identity
             # The file is open, and is this one, before the first read opens the log by its name:
             # the shared memory of a former file would be emptied under those who use it.
-            self.require(identity)
+            self._require_file(identity)
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-            log = _inode(f"{self._text}-wal")
-            self.require(identity)
+            found = self._require_file(identity)
         except BaseException:
             connection.close()
             raise
-        if log is not None:
-            self._note(f"{identity[0]}:{identity[1]} {log}\n")
+        connection.identity, connection.process, connection.file = found, os.getpid(), self
+        _open[id(connection)] = connection
+        if found[2] != ABSENT:
+            self._note(f"{found[0]}:{found[1]} {found[2]} {found[3]}\n")
         return connection
+
+    def forget(self, identity: Identity) -> None:
+        """Take back the note of a log that is gone since nobody uses it."""
+        if self._noted_log(identity) == identity[2:]:
+            self._note(f"{identity[0]}:{identity[1]} {ABSENT} {ABSENT}\n")
+
+    def _require_file(self, identity: Identity) -> Identity:
+        found = self.identity()
+        self.require((*identity[:2], *found[2:]))
+        return found
 
     def _refuse_other_log(self, identity: Identity) -> None:
         words = self._noted().partition("\n")[0].split()
-        if len(words) != 2 or words[0] == f"{identity[0]}:{identity[1]}":  # noqa: PLR2004 - as noted
+        if len(words) < 2 or words[0] == f"{identity[0]}:{identity[1]}":  # noqa: PLR2004 - as noted
             return
-        if words[1] == str(_inode(f"{self._text}-wal")):
+        log = _inode(self._log)
+        if log != ABSENT and words[1] == str(log):
             raise DatabaseReplaced(
                 f"The database {self.path} was replaced while it was in use:"
                 f" {self.path}-wal is the log of the former file.",
                 f"Move {self.path} to another name, and run `entitlements restore` with that name.",
             )
+
+    def _refuse_lost_log(self, identity: Identity) -> None:
+        """Return unless somebody has the file open, but not with the log that lies beside it."""
+        for reference in _open.valuerefs():
+            one = reference()
+            if (
+                one is not None
+                and one.process == os.getpid()
+                and one.identity[:2] == identity[:2]
+                and one.identity[2:] != self.log()
+            ):
+                raise self._log_lost()
+        deadline = time.monotonic() + STARTING
+        while self._noted_log(identity) not in {None, (ABSENT, ABSENT), self.log()}:
+            if not self._is_in_use():
+                return
+            if time.monotonic() > deadline:
+                raise self._log_lost()
+            time.sleep(_PAUSE)
+
+    def _is_in_use(self) -> bool:
+        """Whether anybody, in this process or another, has the file open."""
+        place = f"file:{quote(self._text)}?mode=rw"
+        try:
+            with contextlib.closing(sqlite3.connect(place, uri=True, timeout=0)) as connection:
+                # The lock comes before the log is looked for.
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+                connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+        return False
+
+    def _log_lost(self) -> DatabaseReplaced:
+        return DatabaseReplaced(
+            f"The log of the database {self.path} was removed or replaced while it was in use"
+            f" ({self.path}-wal, {self.path}-shm).",
+            "Stop all servers, which write what they still have of it into the database,"
+            " and start them again; then look through `entitlements audit`.",
+        )
+
+    def _noted_log(self, identity: Identity) -> tuple[int, ...] | None:
+        """The log and index that were in use last with this file; None when that is unknown."""
+        words = self._noted().partition("\n")[0].split()
+        if len(words) != 3 or words[0] != f"{identity[0]}:{identity[1]}":  # noqa: PLR2004 - as noted
+            return None
+        return tuple(int(word) if word.isdecimal() else ABSENT for word in words[1:])
 
     @property
     def _note_path(self) -> str:
@@ -147,11 +288,11 @@ class StoreFile:
             os.close(descriptor)
 
 
-def _inode(path: str) -> int | None:
+def _inode(path: str) -> int:
     try:
         return os.stat(path).st_ino  # noqa: PTH116 - see StoreFile
     except OSError:
-        return None
+        return ABSENT
 
 
 def missing(path: str) -> StoreError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import subprocess
 import sys
 import threading
@@ -209,3 +210,40 @@ def test_a_store_is_restored_while_downloads_go_on(vendor: Vendor) -> None:
         assert 200 not in statuses(server, secret)
     assert command(vendor, "db", "check").returncode == 0
     assert len(list(vendor.home.glob("entitlements.db.before-*T*Z"))) == 3
+
+
+@pytest.mark.parametrize("ends", [("-wal",), ("-shm",), ("-wal", "-shm")], ids="".join)
+def test_a_log_removed_under_servers_opens_nothing_and_undoes_nothing(
+    vendor: Vendor, ends: tuple[str, ...]
+) -> None:
+    identifier, secret, _ = prepared(vendor)
+    other = vendor.token("disabled before").token.identifier
+    vendor.core.close()
+    with vendor.serving("--workers", str(WORKERS), environment=EVERY_REQUEST) as server:
+        with downloads(server, secret) as seen:
+            assert command(vendor, "token", "disable", other).returncode == 0
+            for end in ends:
+                (vendor.home / f"entitlements.db{end}").unlink()
+            # Nobody sees the former log, so nobody may begin another one.
+            disabled = command(vendor, "token", "disable", identifier)
+            assert eventually(lambda: seen[503] > 40)
+        assert set(seen) <= {200, 503}
+        assert disabled.returncode == 1
+        assert "Stop all servers" in disabled.stderr
+        assert statuses(server, secret) == {503}
+        doctor = command(vendor, "doctor")
+        assert doctor.returncode == 1
+        assert "was removed or replaced while it was in use" in doctor.stdout + doctor.stderr
+        assert command(vendor, "backup", str(vendor.root / "second.db")).returncode == 1
+        lines = server.log.read_text().splitlines()
+    assert sum("could not be worked off" in line for line in lines) <= WORKERS
+
+    with vendor.serving("--workers", str(WORKERS), environment=EVERY_REQUEST) as server:
+        shown = json.loads(command(vendor, "token", "show", other, "--json").stdout)
+        assert shown["status"] == "disabled"
+        assert statuses(server, secret) == {200}
+        assert command(vendor, "token", "disable", identifier).returncode == 0
+        assert 200 not in statuses(server, secret)
+    with vendor.serving("--workers", str(WORKERS), environment=EVERY_REQUEST) as server:
+        assert 200 not in statuses(server, secret)
+    assert command(vendor, "db", "check").returncode == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.store import connections
 from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
+from entitlements_core.store.copies import copied, put_in_place
 from entitlements_core.store.database import Database
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced
 from entitlements_core.store.ledger import Ledger, Receipt
@@ -421,3 +424,154 @@ def test_a_longer_note_is_replaced_whole(store: Store) -> None:
     copy.rename(store.path)
     with pytest.raises(DatabaseReplaced):
         Database(url(store.path)).require_current()
+
+
+LOG = ("-wal", "-shm")
+REMOVED = [("-wal",), ("-shm",), LOG]
+
+
+def remove(store: Store, ends: tuple[str, ...]) -> None:
+    for end in ends:
+        Path(f"{store.path}{end}").unlink()
+
+
+def let_go(store: Store) -> None:
+    store.ledger.close()
+    store.reader.close()
+    store.database.close()
+
+
+@pytest.mark.parametrize("ends", REMOVED, ids="".join)
+def test_nothing_is_used_whose_log_was_removed_until_everybody_let_go(
+    store: Store, ends: tuple[str, ...]
+) -> None:
+    store.write("later@acme.example")
+    holder = Address.parse(url(store.path)).connect_sqlite()
+    remove(store, ends)
+
+    with pytest.raises(DatabaseReplaced, match="log of the database"):
+        Database(url(store.path)).require_current()
+    for use in store.uses.values():
+        with pytest.raises(DatabaseReplaced, match="Stop all servers"):
+            use()
+    assert not any(Path(f"{store.path}{end}").exists() for end in ends)
+
+    holder.close()
+    found = store.find()
+    assert found is not None
+    assert found.contact == "later@acme.example"
+    for use in store.uses.values():
+        use()
+
+
+@pytest.mark.parametrize("ends", REMOVED, ids="".join)
+@pytest.mark.parametrize("noticed", ["noticed", ""])
+def test_what_a_removed_log_held_is_kept_when_everybody_let_go(
+    store: Store, ends: tuple[str, ...], noticed: str
+) -> None:
+    store.write("later@acme.example")
+    remove(store, ends)
+    if noticed:
+        with pytest.raises(DatabaseReplaced):
+            store.find()
+    let_go(store)
+
+    for use in ("find", "count", "read"):
+        store.uses[use]()
+    found = store.find()
+    assert found is not None
+    assert found.contact == "later@acme.example"
+
+
+@pytest.mark.parametrize("ends", REMOVED, ids="".join)
+@pytest.mark.parametrize("end", ["close", "exit"])
+def test_a_removed_log_never_undoes_what_came_after_it(
+    store: Store, ends: tuple[str, ...], end: str
+) -> None:
+    let_go(store)
+    script = """if True:
+        import sqlite3, sys
+        from pathlib import Path
+        from entitlements_core.store.database import Database
+        path, end, *ends = sys.argv[1:]
+        database = Database(f"sqlite:///{path}")
+        with database.begin() as unit:
+            unit.session.connection().exec_driver_sql("UPDATE repositories SET contact = 'old'")
+        for name in ends:
+            Path(path + name).unlink()
+        sys.stdout.write("removed\\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        if end == "close":
+            database.close()
+    """
+    words = [sys.executable, "-c", script, str(store.path), end, *ends]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as old:
+        assert old.stdout is not None
+        assert old.stdout.readline() == "removed\n"
+        # Another program knows no note; it finds no log, and makes one.
+        other = sqlite3.connect(store.path, isolation_level=None)
+        last = "new"
+        try:
+            other.execute("UPDATE repositories SET contact = 'new'")
+        except sqlite3.OperationalError:
+            assert ends == ("-wal",)  # an index without its log
+            last = "old"
+        other.close()
+        old.communicate("\n", timeout=60)
+        assert old.returncode == 0
+
+    with sqlite3.connect(store.path) as after:
+        assert after.execute("SELECT contact FROM repositories").fetchall() == [(last,)]
+        assert after.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    after.close()
+
+
+def test_a_log_that_the_last_one_took_away_is_no_loss(store: Store) -> None:
+    let_go(store)
+    assert not any(Path(f"{store.path}{end}").exists() for end in LOG)
+    other = sqlite3.connect(store.path)
+    other.execute("SELECT * FROM store_info").fetchall()
+
+    assert store.find() is not None
+    other.close()
+
+
+def test_a_process_that_ended_without_closing_is_no_loss(store: Store) -> None:
+    store.write("later@acme.example")
+    copy = store.path.parent / "left.db"
+    for end in ("", *LOG):
+        shutil.copy(f"{store.path}{end}", f"{copy}{end}")
+    found = copy.stat()
+    Path(f"{copy}.lock").write_text(f"{found.st_dev}:{found.st_ino} 1 2\n")
+
+    Database(url(copy)).require_current()
+    with Database(url(copy)).read() as unit:
+        assert unit.key_fingerprint() == KEY
+
+
+@pytest.mark.parametrize("ends", REMOVED, ids="".join)
+def test_a_copy_is_restored_over_a_store_whose_log_was_removed(
+    store: Store, ends: tuple[str, ...]
+) -> None:
+    copy = store.copy()
+    remove(store, ends)
+    with pytest.raises(DatabaseReplaced):
+        store.find()
+    with copied(copy, store.path.parent) as made:
+        put_in_place(made, Address.parse(url(store.path)), Path(f"{store.path}.aside"))
+
+    for use in store.uses.values():
+        use()
+
+
+def test_a_log_that_cannot_be_worked_off_is_said_once_a_minute(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def connect() -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    checkpoints = Checkpoints(store.path, connect)
+    for _ in range(10):
+        checkpoints._work("PASSIVE")
+    assert caplog.text.count("could not be worked off") == 1
