@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from packaging.version import InvalidVersion, Version
+
 from devpi_entitlements.answers import refusal, response_of
 from devpi_entitlements.filtering import SubmittingCustomizer
 from devpi_entitlements.identity import username_of
@@ -22,7 +24,7 @@ __all__ = ["admit_upload"]
 
 _TAKEN: Final = problem(
     409,
-    "This file is already there, and is not from this token",
+    "This version has files that are not from this token",
     "Upload it under a new version, or ask the vendor to delete the old one.",
     code="file_exists",
 )
@@ -62,17 +64,30 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
 
 
 def _is_of_others(stage: Any, facts: FileFacts, visitor: Visitor) -> bool:  # noqa: ANN401 - of devpi-server
-    """Whether the upload would replace a file that is not from this very token.
+    """Whether the release has files that are not from this very token.
 
-    devpi replaces files on a volatile index. Whose they are stands in its log of each file.
+    devpi keeps metadata by version, and a file that comes later replaces that of all: other
+    customers' restrictions ask for it. On a volatile index it replaces files as well. Whose they
+    are stands in its log of each file.
     """
-    if stage.ixconfig["type"] == "mirror" or not stage.ixconfig.get("volatile"):
+    if stage.ixconfig["type"] == "mirror":
         return False  # devpi refuses it; a mirror would ask upstream
-    listed = stage.get_releaselinks_perstage(facts.name)
-    versions = {link.version for link in listed if link.basename == facts.filename}
-    stores = [stage.get_linkstore_perstage(facts.name, version) for version in versions]
-    there = [link for store in stores for link in store.get_links(basename=facts.filename)]
-    return any(_sources(link) != {username_of(visitor)} for link in there)
+    own = {username_of(visitor)}
+    for version in stage.list_versions_perstage(facts.name):
+        links = stage.get_linkstore_perstage(facts.name, version).get_links()
+        same = _is_version(version, facts)
+        if any(
+            (same or link.basename == facts.filename) and _sources(link) != own for link in links
+        ):
+            return True
+    return False
+
+
+def _is_version(text: str, facts: FileFacts) -> bool:
+    try:
+        return Version(text) == facts.version
+    except InvalidVersion:
+        return False
 
 
 def _sources(link: Any) -> set[str]:  # noqa: ANN401 - of devpi-server

@@ -19,6 +19,7 @@ LOCKDOWN_HEADER: Final = "X-Entitlements-Lockdown"
 
 READING: Final = frozenset({"GET", "HEAD"})
 CONFIGURATION: Final = frozenset({"/{user}/{index}", "/{user}/{index}/"})
+RELEASES: Final = frozenset({"/{user}/{index}/{project}", "/{user}/{index}/{project}/{version}"})
 CHANGING: Final = frozenset({"PUT", "PATCH", "DELETE"})
 
 Request = Any
@@ -85,12 +86,15 @@ def _of_closed(request: Request, stage: Any) -> Verdict:  # noqa: ANN401 - of de
 def _writes(request: Request) -> bool:
     """Whether a request only changes an index, and tells nothing of what is in it.
 
-    A push and a search are sent to an index with POST as well, and they do tell.
+    Each by its route and method, since devpi's views of pages and files answer other methods as
+    they answer GET. A push and a search are sent to an index with POST as well, and they do tell.
     """
-    if request.matched_route.name in CONFIGURATION and request.method == "POST":
-        return bool(request.POST.get(":action"))
-    door = door_of(request.matched_route.name)
-    return request.method in CHANGING or (door is Door.FILE and request.method == "POST")
+    route, method = request.matched_route.name, request.method
+    if route in CONFIGURATION:
+        return method in CHANGING or (method == "POST" and bool(request.POST.get(":action")))
+    if door_of(route) is Door.FILE:
+        return method in {"POST", "DELETE"}
+    return method == "DELETE" and route in RELEASES
 
 
 def _may_attach_results(request: Request, stage: Any) -> bool:  # noqa: ANN401 - of devpi-server

@@ -55,6 +55,17 @@ def test_no_view_shows_what_is_in_the_index(acme: DevpiApp) -> None:
     assert configured
 
 
+def test_no_method_makes_a_page_of_a_change(acme: DevpiApp) -> None:
+    """devpi's pages answer whatever method they are asked with."""
+    simple = f"/{INDEX}/+simple"
+    pages = (simple, f"{simple}/", f"{simple}/{NAME}", f"{simple}/{NAME}/")
+    methods = ("PUT", "PATCH", "DELETE", "POST", "OPTIONS")
+    for path, method, accept, agent in product(pages, methods, ACCEPTED, AGENTS):
+        answer = acme.request(method, path, None, Accept=accept, User_Agent=agent)
+        assert answer.status_code in {403, 404, 405}, (method, path)
+        assert not shows(answer), (method, path)
+
+
 def test_what_is_sent_to_an_index_tells_nothing(acme: DevpiApp) -> None:
     search = (
         b"<methodCall><methodName>search</methodName><params><param><value><struct/></value>"
