@@ -56,7 +56,7 @@ def test_no_view_shows_what_is_in_the_index(acme: DevpiApp) -> None:
 
 
 def test_no_method_makes_a_page_of_a_change(acme: DevpiApp) -> None:
-    """devpi's pages answer whatever method they are asked with."""
+    """Devpi's pages answer whatever method they are asked with."""
     simple = f"/{INDEX}/+simple"
     pages = (simple, f"{simple}/", f"{simple}/{NAME}", f"{simple}/{NAME}/")
     methods = ("PUT", "PATCH", "DELETE", "POST", "OPTIONS")
