@@ -43,6 +43,9 @@ class Form:
     gunicorn: str = ""
 
 
+READY: Final = 20
+"""Answers in a row after which every worker is taken to be ready."""
+
 RUN: Final = (
     *("run", "-p", "{port}", "-i", "127.0.0.1", "-P", "{passwords}", "--overwrite"),
     *("-vvv", "--log-req-frmt", "%s"),  # all that can be logged
@@ -236,11 +239,14 @@ def _process(
 def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + SECONDS
     asked = partial(server.request, "/+health")
+    ready = 0
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if asked().status == 200:
+            # Each worker builds a catalog of its own, and any of them may answer.
+            ready = ready + 1 if asked().status == 200 else 0
+            if ready == READY:
                 return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError(server.log.read_text())
 
 
