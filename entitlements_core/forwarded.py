@@ -88,7 +88,11 @@ class Proxies:
             InvalidValue: when one is neither.
         """
         words = [text.strip() for text in texts]
-        networks = tuple(parse_network(word) for word in words if word.lower() != UNIX)
+        try:
+            networks = tuple(parse_network(word) for word in words if word.lower() != UNIX)
+        except InvalidValue as error:
+            remedy = "Write addresses, networks such as 10.0.0.0/8 or 2001:db8::/32, or unix."
+            raise InvalidValue("trusted_proxies", error.problem, remedy) from None
         if header not in {"", FORWARDED, X_FORWARDED_FOR}:
             raise InvalidValue(
                 "forwarded_header",

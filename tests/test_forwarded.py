@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entitlements_core.errors import InvalidValue
+from entitlements_core.errors import ConfigurationError, InvalidValue
 from entitlements_core.forwarded import Hop, Proxies, read_node
 from entitlements_core.policy.network import parse_address
+from entitlements_core.services.settings import Settings
 
 PROXIES = Proxies.parse(["10.0.0.0/8", "2001:db8:ffff::/48"])
 FORWARDED = Proxies.parse(["10.0.0.0/8"], "Forwarded")
@@ -152,6 +153,15 @@ def test_a_header_that_the_server_takes_away_is_missed() -> None:
 def test_what_cannot_be_read_is_refused(proxies: list[str], header: str) -> None:
     with pytest.raises(InvalidValue):
         Proxies.parse(proxies, header)
+    with pytest.raises(ConfigurationError, match=r"or unix|'X-Forwarded-For'"):
+        Settings.load(trusted_proxies=proxies, forwarded_header=header)
+
+
+@pytest.mark.parametrize("spelled", ["x-forwarded-for", " X-FORWARDED-FOR", "forwarded"])
+def test_the_name_of_a_header_has_no_case(spelled: str) -> None:
+    named = Settings.load(trusted_proxies="10.0.0.1,unix", forwarded_header=spelled).proxies.header
+    assert named.lower() == spelled.strip().lower()
+    assert named in {"Forwarded", "X-Forwarded-For"}
 
 
 OURS = st.sampled_from(["10.0.0.1", "10.9.9.9", "2001:db8:ffff::1"])

@@ -82,5 +82,10 @@ def _show_restored(console: "Console", done: "Restored") -> None:
     console.print(f"{done.database} is a copy of {done.source} now.", soft_wrap=True)
     if done.before != done.schema:
         console.print(f"Brought from {done.before} to {done.schema}.")
+    console.print(
+        "What was changed and counted since the copy was made is gone: a token that was disabled"
+        " or deleted since then is in force again.",
+        soft_wrap=True,
+    )
     if done.kept is not None:
         console.print(f"The store that was there is kept: {done.kept}", soft_wrap=True)

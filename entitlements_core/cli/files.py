@@ -53,13 +53,15 @@ def known_files(
     Args:
         core: the services.
         repository: ``owner/slug``.
-        directories: that hold the files; a host is asked where there are none.
+        directories: that hold the files. Where there are none, those of the settings do if they
+            are of this repository; else a host is asked.
         bases: the only ones to look into of what a hosted repository inherits from; None is all.
 
     Raises:
         NotFound: when there is no such repository.
         InvalidValue: when no directory is named, and no host serves the repository.
     """
+    directories = directories or core.settings.directories_of(repository)
     if directories:
         with scanned(core, repository, directories) as (catalog, _):
             projects = catalog.snapshot.projects.values()

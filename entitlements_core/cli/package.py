@@ -193,6 +193,7 @@ def _file_document(facts: "FileFacts", tags: list[str]) -> dict[str, object]:
         "name": facts.name,
         "version": str(facts.version),
         "size": facts.size,
+        "sha256": facts.sha256,
         "uploaded_at": instant(facts.uploaded_at),
         "tags": tags,
     }

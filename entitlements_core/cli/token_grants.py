@@ -87,10 +87,17 @@ def regrant(
         )
         documents = [token_document(token, core.clock(), repository=repo) for token in tokens]
     rows = [
-        (token.identifier, token.name, ", ".join(grant.repository for grant in token.grants))
+        (
+            token.identifier,
+            token.name,
+            grant.repository,
+            ", ".join(sorted(name for name, _ in grant.bases)) or "-",
+        )
         for token in tokens
+        for grant in token.grants
+        if repo in {"", grant.repository}
     ]
-    headings = ["Identifier", "Name", "Repositories"]
+    headings = ["Identifier", "Name", "Repository", "Bases"]
     emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
 
 

@@ -1,5 +1,8 @@
 """Use cases: make a copy of a store in use, and put a copy back in its place."""
 
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +14,7 @@ from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
 from entitlements_core.store.address import Address
 from entitlements_core.store.copies import Copy, copied, publish, put_in_place
-from entitlements_core.store.failures import DatabaseCorrupt, DatabaseNewer
+from entitlements_core.store.failures import DatabaseCorrupt, DatabaseMissing, DatabaseNewer
 from entitlements_core.store.versions import HEAD, KNOWN
 
 __all__ = ["Backup", "Backups", "Restored"]
@@ -84,7 +87,8 @@ class Backups:
             KeyFileError: when the key is missing, or not the store's.
             StoreError: when the store is missing or damaged, or the copy cannot be written.
         """
-        self._require_sqlite(f"pg_dump --format=custom --file={target} '{self._address}'")
+        dump = target / f"{self._clock():{_STAMP}}.dump" if target.is_dir() else target
+        self._require_sqlite("pg_dump", "--format=custom", f"--file={dump}", str(self._address))
         keyring = Keyring.load(self._settings.key_file)
         if target.is_dir():
             target /= f"{self._address.path.stem}-{self._clock():{_STAMP}}.db"
@@ -119,7 +123,8 @@ class Backups:
             StoreError: when the copy is missing, damaged or of a later version, or the store stays
                 locked.
         """
-        self._require_sqlite(f"pg_restore --clean --if-exists --dbname='{self._address}' {source}")
+        options = ("--clean", "--if-exists", f"--dbname={self._address}", str(source))
+        self._require_sqlite("pg_restore", *options)
         database = self._address.path
         keyring = Keyring.load(self._settings.key_file)
         if source.exists() and database.exists() and source.samefile(database):
@@ -129,7 +134,7 @@ class Backups:
                 "Name a copy of it, or move it to another name first.",
             )
         aside = Path(f"{database}.before-{self._clock():{_STAMP}}")
-        with copied(source, database.parent) as copy:
+        with _sound(source, database.parent) as copy:
             before = _known_revision(copy, source)
             _require_key(copy, source, keyring)
             there = put_in_place(copy, self._address, aside)
@@ -141,12 +146,23 @@ class Backups:
             kept=aside if there else None,
         )
 
-    def _require_sqlite(self, command: str) -> None:
+    def _require_sqlite(self, *command: str) -> None:
         if not self._address.is_sqlite:
             raise Refused(
                 f"The store {self._address} is on PostgreSQL, which has its own tools for this.",
-                f"Run: {command}",
+                f"Run: {shlex.join(command)}",
             )
+
+
+@contextmanager
+def _sound(source: Path, folder: Path) -> Iterator[Copy]:
+    """`copied`, of what somebody took for a backup."""
+    with ExitStack() as stack:
+        try:
+            copy = stack.enter_context(copied(source, folder))
+        except (DatabaseMissing, DatabaseCorrupt) as error:
+            raise type(error)(error.problem, "Name another copy.") from None
+        yield copy
 
 
 def _known_revision(copy: Copy, source: Path) -> str:

@@ -69,9 +69,21 @@ class HostBinding:
         return unseen(grant.repository, bases, None if user else grant.bases)
 
     def warnings(self, grant: TokenGrant, user: str = "") -> tuple[str, ...]:
-        """The bases that are not seen through a grant now, one sentence each."""
+        """What a grant does not open now, one sentence each: its repository, or bases of it."""
         hidden = sorted(self.unseen(grant, user).items())
-        return tuple(f"The base {name} is not seen: {why}." for name, why in hidden)
+        return (
+            *(() if grant.mark else self.missing(grant.repository, user)),
+            *(f"The base {name} is not seen: {why}." for name, why in hidden),
+        )
+
+    def missing(self, repository: str, user: str = "") -> tuple[str, ...]:
+        """A warning about a grant of a repository that the host does not have; none if it has."""
+        if self.plugins.mark(repository, user) != "":
+            return ()
+        found = f"The host has no {repository} now: check the name."
+        return (
+            f"{found} The grant will open the first repository that gets it, whoever makes it.",
+        )
 
     def seen(self, grant: TokenGrant, user: str = "") -> frozenset[str] | None:
         """The bases that are seen through a grant now; None where all are."""
@@ -89,9 +101,14 @@ class HostBinding:
         mark = self.plugins.mark(name, "")
         if mark:
             return mark
-        problem = "has no such repository" if mark == "" else "cannot be asked for it"
+        if mark is None:
+            raise InvalidValue(
+                "base",
+                f"{name!r} cannot be recorded as a base: no host with bases can be asked here.",
+                "Only devpi-server has bases; run the command where its data are.",
+            )
         raise InvalidValue(
             "base",
-            f"{name!r} cannot be recorded as a base: the host {problem}.",
-            "Check the name (owner/slug), and run the command where the host's data are.",
+            f"{name!r} cannot be recorded as a base: the host has no such repository.",
+            "Check the name (owner/slug).",
         )

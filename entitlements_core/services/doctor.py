@@ -31,6 +31,10 @@ _LITTLE_SPACE: Final = 100_000_000
 _SHOWN: Final = 10
 _WIDEST_V4: Final = 8
 _WIDEST_V6: Final = 16
+_NO_HOME: Final = (
+    "Check ENTITLEMENTS_HOME. Bring back a home that is lost (docs: Backup and restore);"
+    " `entitlements init` makes a new one."
+)
 _NO_SETTINGS: Final = frozenset({"ENTITLEMENTS_DEBUG"})
 """Variables with our prefix that are read elsewhere."""
 
@@ -60,13 +64,16 @@ Check = Callable[[Patient], Iterable[Finding]]
 
 
 def examine(patient: Patient) -> tuple[Finding, ...]:
-    """Every check, in order. A check that cannot be made is an error of its own."""
+    """Every check, in order. One that cannot be made is an error; of one cause, it is said once."""
     found: list[Finding] = []
+    causes: set[str] = set()
     for name, check in CHECKS.items():
         try:
             found += check(patient)
         except EntitlementsError as error:
-            found.append(_error(name, error.problem, error.remedy))
+            if error.problem not in causes:
+                found.append(_error(name, error.problem, error.remedy))
+            causes.add(error.problem)
     return tuple(found)
 
 
@@ -74,7 +81,7 @@ def check_home(patient: Patient) -> Iterator[Finding]:
     """The home is ours alone, and there is room in it."""
     home = patient.settings.home
     if not home.is_dir():
-        yield _error("home", f"{home} is not there.", "Run `entitlements init`.")
+        yield _error("home", f"{home} is not there.", _NO_HOME)
         return
     mode = stat.S_IMODE(home.stat().st_mode)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
@@ -165,6 +172,14 @@ def check_proxies(patient: Patient) -> Iterator[Finding]:
             f"{network} is trusted to say where a request comes from.",
             "Name only your proxies; others could pass as any address.",
         )
+    unsaid = bool(proxies) and not proxies.header
+    if unsaid:
+        yield _warning(
+            "proxies",
+            "It is not said which header the proxies write. X-Forwarded-For is read, but"
+            " `entitlements serve` does not start.",
+            "Set ENTITLEMENTS_FORWARDED_HEADER to X-Forwarded-For or Forwarded.",
+        )
     header = proxies.header or X_FORWARDED_FOR
     silent = [name for name in silent_proxies(patient.settings.home) if proxies]
     for proxy in silent:
@@ -173,7 +188,7 @@ def check_proxies(patient: Patient) -> Iterator[Finding]:
             f"The proxy {proxy} has sent requests, and never said in {header} for whom.",
             f"Let it set {header}, and let the server in between hand it over (docs: Serving).",
         )
-    if not wide and not silent:
+    if not wide and not silent and not unsaid:
         names = ", ".join(patient.settings.trusted_proxies)
         detail = f"Trusted: {names}." if names else f"No proxy is trusted; {header} is not read."
         yield _ok("proxies", detail)

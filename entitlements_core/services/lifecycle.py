@@ -133,11 +133,12 @@ class Lifecycle:
             ),
             state=State.ENABLED if enabled else State.DISABLED,
         )
+        missing = [text for grant in grants for text in self._binding.missing(grant.repository)]
         with self._operations.begin(actor) as operation:
             issued = self._issuer.issue(operation, draft, secret)
             if enabled:
                 check_quota(operation, issued.token.owner, self._quota)
-            return issued
+        return replace(issued, warnings=(*issued.warnings, *missing))
 
     def read(self, identifier: str, *, repository: str = "") -> Token:
         """The token called `identifier`, deleted ones included.
@@ -301,6 +302,7 @@ class Lifecycle:
             Refused: when it is deleted, a user's, or the default token of another repository.
         """
         bound = self._binding.bound(grant)
+        missing = self._binding.missing(grant.repository)
         with self._operations.begin(actor) as operation:
             before = operation.unit.tokens.get(identifier)
             _require_editable(before)
@@ -321,7 +323,7 @@ class Lifecycle:
             token = operation.record_token(
                 "token.granted", before, identifier, repository=grant.repository
             )
-            return Edited(token=token, warnings=warnings)
+        return Edited(token=token, warnings=(*warnings, *missing))
 
     def revoke(self, identifier: str, repository: str, *, actor: str) -> Token:
         """Close one of several repositories to a token.

@@ -122,11 +122,14 @@ class Regranting:
 
     def _renewed(self, grant: TokenGrant, user: str) -> TokenGrant:
         present = self._binding.bound(replace(grant, bases=frozenset()), user)
-        if not present.mark:
+        if not present.mark and self._binding.plugins.mark(grant.repository, user) is None:
             raise Refused(
-                f"The host does not have {grant.repository} now, or cannot be asked for it.",
-                "Make it first, and run the command where the host's data are.",
+                f"No host can be asked here which repository {grant.repository} is.",
+                "Only devpi-server's indexes are granted anew; run the command where its data are.",
             )
+        if not present.mark:
+            lacking = f"{grant.repository}, or the account {user}," if user else grant.repository
+            raise Refused(f"The host does not have {lacking} now.", "Make it first.")
         if grant.mark and grant.mark != present.mark:
             return present  # another repository: what was seen through the old one is over
         renewed = {name for name, _ in present.bases}

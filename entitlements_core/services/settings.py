@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entitlements_core.errors import ConfigurationError, InvalidValue
-from entitlements_core.forwarded import Proxies
+from entitlements_core.forwarded import FORWARDED, X_FORWARDED_FOR, Proxies
 
 __all__ = ["Settings"]
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
             settings.proxies  # noqa: B018 - a wrong network is refused now
         except ValidationError as error:
             problems = [
-                f"{'.'.join(map(str, item['loc']))}: {item['msg'].lower()}"
+                f"{'.'.join(map(str, item['loc']))}: {item['msg'][:1].lower()}{item['msg'][1:]}"
                 for item in error.errors(include_input=False, include_url=False)
             ]
             raise ConfigurationError(
@@ -100,6 +100,15 @@ class Settings(BaseSettings):
         words = value.replace(os.pathsep, ",") if info.field_name == "directories" else value
         return tuple(word.strip() for word in words.split(",") if word.strip())
 
+    @field_validator("forwarded_header", mode="before")
+    @classmethod
+    def _spell(cls, value: object) -> object:
+        """As the names of headers are compared."""
+        if not isinstance(value, str):
+            return value
+        known = {name.lower(): name for name in (FORWARDED, X_FORWARDED_FOR)}
+        return known.get(value.strip().lower(), value)
+
     @field_validator("home")
     @classmethod
     def _expand(cls, value: Path) -> Path:
@@ -119,6 +128,10 @@ class Settings(BaseSettings):
     def catalog_file(self) -> Path:
         """What is known of the files in the directories."""
         return self.home / "catalog.db"
+
+    def directories_of(self, repository: str) -> tuple[Path, ...]:
+        """`directories`, if they are those of this repository."""
+        return tuple(map(Path, self.directories)) if repository == self.repository else ()
 
     @property
     def window(self) -> timedelta:

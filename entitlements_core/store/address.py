@@ -5,6 +5,7 @@ import os
 import sqlite3
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -46,7 +47,8 @@ class Address:
         """Read ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``.
 
         Raises:
-            ConfigurationError: when it is neither; a database in memory is shared with nobody.
+            ConfigurationError: when it is neither; a database in memory is shared with nobody. Also
+                when the driver is not installed.
         """
         scheme, separator, rest = url.partition("://")
         known = _SPELLINGS.get(scheme)
@@ -55,13 +57,19 @@ class Address:
                 "The database address is neither a SQLite file nor a PostgreSQL database.",
                 "Write sqlite:////path/to/entitlements.db or postgresql://user@host/database.",
             )
+        if known != SQLITE and find_spec("psycopg") is None:
+            raise ConfigurationError(
+                "The store is on PostgreSQL, and its driver psycopg is not installed.",
+                "Run: pip install 'index-entitlements[postgres]'",
+            )
         return cls(known, rest, lock_timeout_ms)
 
     def __str__(self) -> str:
         if self.is_sqlite:
             return str(self.path)
         parts = urlsplit(f"//{self.rest}")
-        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        login, separator, host = parts.netloc.rpartition("@")
+        return f"postgresql://{login.partition(':')[0]}{separator}{host}{parts.path}"
 
     def __repr__(self) -> str:
         return f"Address({str(self)!r})"

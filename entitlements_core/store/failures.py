@@ -81,8 +81,11 @@ _LOCKED: Final = (
     "Stop the process that holds it, or try again; a backup should use `VACUUM INTO` or pg_dump."
 )
 _READ_ONLY: Final = "Give the server write permission on the database and on its directory."
-_MISSING: Final = "Check the address, or run `entitlements init` to make a new one."
-_CORRUPT: Final = "Restore it from your backup."
+_MISSING: Final = (
+    "Check the address. Bring back one that is lost with `entitlements restore FILE`;"
+    " `entitlements init` makes a new, empty one."
+)
+_CORRUPT: Final = "Put a sound copy in its place with `entitlements restore FILE`."
 _FULL: Final = "Free some space, and check the disk."
 _OLDER: Final = "Run `entitlements db upgrade`."
 

@@ -144,8 +144,8 @@ class StoreFile:
         if self._noted() and not self.path.exists():
             raise DatabaseMissing(
                 f"The database {self.path} is gone, though it was in use.",
-                "Bring it back with `entitlements restore`,"
-                " or make a new one with `entitlements init`.",
+                "Bring it back with `entitlements restore FILE`;"
+                " `entitlements init` makes a new, empty one.",
             )
 
     def require(self, identity: Identity) -> None:

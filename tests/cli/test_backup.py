@@ -257,5 +257,5 @@ def test_postgres_has_its_own_tools(cli: CommandLine, command: str, tool: str) -
     assert ran.status == 1
     assert ran.detail["code"] == "refused"
     assert tool in ran.detail["detail"]
-    assert "postgresql://db.example/store" in ran.detail["detail"]
+    assert "postgresql://app@db.example/store" in ran.detail["detail"]
     assert "hunter2" not in ran.err

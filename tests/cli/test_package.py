@@ -1,5 +1,6 @@
 """``entitlements package``: tags on packages, and what they open."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -69,7 +70,18 @@ def test_list_of_directories(cli: CommandLine, packages: Path) -> None:
     only = cli.done("package", "list", "Other", *where)
     assert [(one["name"], one["version"]) for one in only] == [("other", "0.1")]
     assert only[0]["size"] > 0
+    contents = (packages / "other-0.1.tar.gz").read_bytes()
+    assert only[0]["sha256"] == hashlib.sha256(contents).hexdigest()
     assert "lts" in cli("package", "list", *where).out
+
+
+def test_list_of_the_directories_of_the_settings(cli: CommandLine, packages: Path) -> None:
+    cli.done("repo", "add", "acme/other")
+    settings = {"ENTITLEMENTS_REPOSITORY": "acme/prod", "ENTITLEMENTS_DIRECTORIES": str(packages)}
+    listed = cli("package", "list", "demo", *IN_PROD, "--json", **settings)
+    assert [one["filename"] for one in listed.json] == [OLD, NEW]
+    other = cli("package", "list", "demo", "--repo", "acme/other", "--json", **settings)
+    assert "Nobody here knows the files of acme/other" in other.detail["detail"]
 
 
 class Host:

@@ -25,6 +25,15 @@ def test_the_way_back(tmp_path: Path) -> None:
         server.upload(INDEX, wheel)
         assert server.get(f"/{INDEX}/+simple/lab-foo/").status_code == 401
         directory = server.directory
+        # As long as it runs, nothing is opened under it.
+        refused = vendor.entitlements("devpi", "leave", "--yes")
+        assert refused.status == 1
+        assert "A devpi-server runs over" in refused.text
+        shown = vendor.entitlements("devpi", "leave", "--dry-run")
+        assert "stop it before" in shown.text
+        told = vendor.entitlements("devpi", "leave", "--dry-run", "--json")
+        assert json.loads(told.text)["is_running"] is True
+        assert server.get(f"/{INDEX}/+simple/lab-foo/").status_code == 401
 
     # Installed and not configured, it does not start, and says what to do.
     launched = [sys.executable, "-P", str(devpis.LAUNCHER), ",".join(devpis.OTHERS)]
@@ -47,6 +56,7 @@ def test_the_way_back(tmp_path: Path) -> None:
     assert f"{INDEX} would be open to everybody. Before: acme alone." in shown.text
     done = ended([*bare, "--yes", "--json"], ENTITLEMENTS_HOME=lost)
     assert done.status == 0, done.text
+    assert json.loads(done.text)["is_running"] is False
     indexes = json.loads(done.text)["indexes"]
     assert [(one["index"], one["was_closed"]) for one in indexes] == [(OPEN, False), (INDEX, True)]
     again = ended([*bare, "--json"], ENTITLEMENTS_HOME=lost)

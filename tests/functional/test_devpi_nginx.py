@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -163,6 +164,11 @@ def test_with_devpi_lockdown_lists_and_files_agree(tmp_path: Path, name: str) ->
         server.upload("acme/open", build_wheel(tmp_path / "wheels", "lab-foo", "1.0"))
         [path] = server.files_of("acme/open", "lab-foo").values()
         secret = vendor.secret("customer", repositories=["acme/open"])
+        # Nothing is open to strangers, so a base that comes later is not open to the token either.
+        server.index("acme/later", bases=[])
+        server.upload("acme/later", build_wheel(tmp_path / "wheels", "lab-bar", "1.0"))
+        added = server.request("PATCH", "/acme/open", "acme", json=["bases+=acme/later"])
+        assert added.status_code == 200, added.text
         home = ("--entitlements-home", str(vendor.home))
         gen = generated(server, tmp_path / "gen", url, *home, *options, without=others)
         written = gen / f"nginx-entitlements{name}.conf"
@@ -171,6 +177,11 @@ def test_with_devpi_lockdown_lists_and_files_agree(tmp_path: Path, name: str) ->
                 assert httpx.get(front + asked).status_code == 401, asked
                 assert httpx.get(f"{front}/+t/{secret}{asked}").status_code == 200, asked
                 assert httpx.get(front + asked, auth=("acme", "123")).status_code == 200, asked
+            page = "/acme/open/+simple/lab-bar/"
+            assert httpx.get(f"{front}/+t/{secret}{page}").status_code == 404
+            words = ("token", "create", "--repo", "acme/open", "--name", "later", "--json")
+            late = json.loads(vendor.entitlements(*words).text)["token"]
+            assert httpx.get(f"{front}/+t/{late}{page}").status_code == 200
 
 
 def test_a_user_of_the_index_gets_the_file(shop: Shop) -> None:

@@ -130,18 +130,32 @@ def test_a_grant_is_made_for_what_there_is(bound: Bound, host: Host) -> None:
         bound.make("o/none")
 
 
+def test_a_grant_for_what_is_not_there_is_made_with_a_warning(bound: Bound, host: Host) -> None:
+    assert bound.make().warnings == ()
+    del host.marks[MAIN]
+    issued = bound.make(name="early")
+    [warning] = issued.warnings
+    assert warning.startswith("The host has no acme/main now")
+    assert bound.binding.warnings(bound.grant(issued)) == (warning,)
+    edited = bound.tokens.grant(
+        issued.token.identifier, TokenGrant(repository=MAIN), actor="vendor"
+    )
+    assert edited.warnings == (warning,)
+
+
 def test_without_a_host_nothing_is_bound_and_nothing_orphaned(product: Product) -> None:
     alone = Bound(product, HostBinding(Plugins(discover=False)))
     issued = alone.make()
     assert (alone.grant(issued).mark, alone.grant(issued).bases) == ("", frozenset())
+    assert issued.warnings == ()
     assert alone.binding.orphaned(alone.read(issued)) == frozenset()
     assert alone.binding.orphaned(
         replace(issued.token, grants=(TokenGrant(repository=MAIN, mark="x"),))
     ) == (frozenset())
     assert alone.regranting.adopt(actor="start") == 0
-    with pytest.raises(InvalidValue, match="cannot be asked"):
+    with pytest.raises(InvalidValue, match="no host with bases can be asked here"):
         alone.make(BETA)
-    with pytest.raises(Refused, match="cannot be asked"):
+    with pytest.raises(Refused, match="No host can be asked here"):
         alone.regranting.token(issued.token.identifier, actor="vendor")
 
 

@@ -83,7 +83,9 @@ def test_little_space(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     patient = Patient(settings=Settings.load(home=tmp_path / "gone"), environment={})
-    assert {"home", "key", "schema", "key fits", "database", "clock"} <= ill(patient).keys()
+    found = [one for one in examine(patient) if one.health is Health.ERROR]
+    assert {one.check for one in found} >= {"home", "key", "schema"}
+    assert len({one.detail for one in found}) == len(found)  # of one cause, it is said once
 
 
 def test_another_key(patient: Patient) -> None:
@@ -127,8 +129,14 @@ def test_a_store_in_which_nothing_happened(tmp_path: Path) -> None:
     ],
 )
 def test_proxies(patient: Patient, networks: tuple[str, ...], health: Health | None) -> None:
-    found = ill(told(patient, trusted_proxies=networks))
+    found = ill(told(patient, trusted_proxies=networks, forwarded_header="Forwarded"))
     assert (found["proxies"].health if "proxies" in found else None) is health
+
+
+def test_proxies_whose_header_is_not_named(patient: Patient) -> None:
+    found = ill(told(patient, trusted_proxies=("10.0.0.1",)))["proxies"]
+    assert found.health is Health.WARNING
+    assert "ENTITLEMENTS_FORWARDED_HEADER" in found.remedy
 
 
 def test_a_proxy_that_never_says_for_whom(patient: Patient) -> None:
@@ -136,7 +144,8 @@ def test_a_proxy_that_never_says_for_whom(patient: Patient) -> None:
     addresses = ClientAddresses(Proxies.parse(["10.0.0.1"]), home=home, clock=lambda: NOW)
     addresses.of({"REMOTE_ADDR": "10.0.0.1"})
     assert "proxies" not in ill(patient)
-    behind = told(patient, trusted_proxies=("10.0.0.1",))
+    header = "X-Forwarded-For"
+    behind = told(patient, trusted_proxies=("10.0.0.1",), forwarded_header=header)
     assert "10.0.0.1 has sent requests" in ill(behind)["proxies"].detail
     addresses.of({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.9"})
     assert "proxies" not in ill(behind)

@@ -58,13 +58,22 @@ def test_addresses_that_are_none(url: str) -> None:
 
 def test_an_address_never_shows_its_password() -> None:
     database = Database("postgresql://ann:pass@db.example:5432/store?sslmode=require")
-    assert str(database.address) == "postgresql://db.example:5432/store"
-    assert repr(database) == "Database('postgresql://db.example:5432/store')"
+    assert str(database.address) == "postgresql://ann@db.example:5432/store"
+    assert repr(database) == "Database('postgresql://ann@db.example:5432/store')"
     assert "pass" not in repr(database.address)
     assert database.address.url.startswith("postgresql+psycopg://ann:pass@")
     options = Address.parse("postgres://h/d?options=-c%20jit%3Doff").postgres_options
     assert options == {"options": "-c jit=off -c lock_timeout=5000"}
     assert str(Address.parse("sqlite:////srv/a%20b.db")) == "/srv/a b.db"
+
+
+def test_postgres_without_its_driver_is_a_matter_of_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("entitlements_core.store.address.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"index-entitlements\[postgres\]"):
+        Address.parse("postgresql://db.example/store")
+    assert Address.parse("sqlite:///store.db").is_sqlite
 
 
 def test_a_block_is_stored_as_a_whole_or_not_at_all(database: Database) -> None:

@@ -66,7 +66,7 @@ def sees_base(site: Site, visitor: Visitor, stage: Stage, base: Stage) -> bool:
         seen = visitor.known.get(stage.name)
         user = "" if seen is None else seen.credential.user
         grant = None if seen is None else seen.credential.grant_in(stage.name)
-        one = _base_of(stage, base, user, site.marks, lockdown=site.lockdown)
+        one = _base_of(stage, base, user, site.marks, lockdown=site.is_locked_down)
         record = frozenset[tuple[str, str]]() if grant is None else grant.bases
         known = visitor.bases[key] = why_unseen(one, None if user else record) is None
     return known

@@ -45,25 +45,40 @@ def leave(  # noqa: PLR0913 - an option is an argument
     """Take out of all indexes what only this plugin understands, to go on without it.
 
     Closed indexes are open to everybody afterwards. Stop devpi-server before, with its replicas.
+    Without --serverdir, the server is meant that used the home of this store last.
     """
     from devpi_entitlements.leaving import keys_kept, opened, remove_keys  # noqa: PLC0415 - devpi
+    from devpi_entitlements.occupancy import occupied  # noqa: PLC0415 - see below
     from entitlements_core.cli.output import emit  # noqa: PLC0415 - a fast start
 
     where, backend = _server(context, serverdir, storage)
-    with opened(where, backend) as xom:
-        found = keys_kept(xom)
-        if found and not dry_run:
-            _ask(found, skip=yes)
-            remove_keys(xom)
+    with occupied(where) as running:
+        if running and not dry_run:
+            raise Refused(
+                f"A devpi-server runs over {where}; its closed indexes would be open at once.",
+                "Stop it, with its replicas, and repeat the command.",
+            )
+        with opened(where, backend) as xom:
+            found = keys_kept(xom)
+            if found and not dry_run:
+                _ask(found, skip=yes)
+                remove_keys(xom)
     document = {
         "serverdir": str(where),
+        "is_running": running,
         "dry_run": dry_run,
         "indexes": [
             {"index": one.index, "acl_pkg_read": list(one.readers), "was_closed": one.closed}
             for one in found
         ],
     }
-    emit(document, lambda console: _show(console, found, dry_run=dry_run), as_json=as_json)
+
+    def show(console: Console) -> None:
+        _show(console, found, dry_run=dry_run)
+        if running:
+            console.print("A devpi-server runs there now: stop it before, with its replicas.")
+
+    emit(document, show, as_json=as_json)
 
 
 def _server(context: typer.Context, serverdir: Path | None, storage: str) -> tuple[Path, str]:

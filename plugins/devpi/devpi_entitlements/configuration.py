@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:  # every devpi-server loads this module; only a configured one needs the core
     from entitlements_core.services.settings import Settings
 
-__all__ = ["Configuration", "add_options", "read_configuration", "storage_of"]
+__all__ = [
+    "LOCKDOWN",
+    "Configuration",
+    "add_options",
+    "is_locked_down",
+    "read_configuration",
+    "storage_of",
+]
+
+LOCKDOWN: Final = "devpi-lockdown"
+"""The name of that plugin of devpi-server."""
 
 SWITCHES: Final = ("ENTITLEMENTS_HOME", "ENTITLEMENTS_DATABASE_URL")
 """Either of these in the environment configures the adapter as ``--entitlements-home`` does."""
@@ -65,6 +75,12 @@ def add_options(parser: Any) -> None:  # noqa: ANN401 - of devpi-server
         help="close everything but the login to those without a login or a token,"
         " also the lists of users and indexes.",
     )
+
+
+def is_locked_down(config: Any) -> bool:  # noqa: ANN401 - of devpi-server
+    """Whether nothing is open to strangers: by our option, or by devpi-lockdown in front."""
+    ours = bool(getattr(config.args, "entitlements_lockdown", False))
+    return ours or bool(config.pluginmanager.has_plugin(LOCKDOWN))
 
 
 def storage_of(args: Any) -> str:  # noqa: ANN401 - an argparse namespace

@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from devpi_common.url import URL
 
-from devpi_entitlements.configuration import read_configuration
+from devpi_entitlements.configuration import LOCKDOWN, read_configuration
 
 __all__ = ["FOLDERS", "unguarded_configurations", "write_configurations"]
 
 DEFAULT_LOCATION: Final = "/+protected"
 
-LOCKDOWN: Final = "devpi-lockdown"
 """The plugin that asks everybody for a login, by its name as an entry point."""
 
 DISTRIBUTION_LOGS: Final = "/var/log/nginx"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devpi_entitlements.configuration import storage_of
+from devpi_entitlements.configuration import is_locked_down, storage_of
 
 __all__ = ["Note", "leave_note", "read_note"]
 
@@ -26,7 +26,7 @@ class Note:
         storage: its ``--storage``, as text.
         url: where it is reached: its ``--outside-url``, or its own address.
         core_metadata: it runs with ``--enable-core-metadata``.
-        lockdown: it runs with ``--entitlements-lockdown``.
+        lockdown: nothing of it is open to strangers.
     """
 
     serverdir: str
@@ -44,7 +44,7 @@ def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-serv
         storage=storage_of(args),
         url=(config.outside_url or f"http://{args.host}:{args.port}").rstrip("/"),
         core_metadata=bool(getattr(args, "enable_core_metadata", False)),
-        lockdown=bool(getattr(args, "entitlements_lockdown", False)),
+        lockdown=is_locked_down(config),
     )
     try:
         home.mkdir(parents=True, exist_ok=True)

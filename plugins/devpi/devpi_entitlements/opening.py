@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
+import weakref
 from typing import Any, Final
 
 from devpi_server.main import Fatal
@@ -12,12 +14,13 @@ from pyramid.tweens import INGRESS
 
 from devpi_entitlements.acl import AclHooks
 from devpi_entitlements.answers import Answered
-from devpi_entitlements.configuration import Configuration
+from devpi_entitlements.configuration import Configuration, is_locked_down
 from devpi_entitlements.enforcement import enforce
 from devpi_entitlements.hooks import DevpiHooks
 from devpi_entitlements.host import HostHooks
 from devpi_entitlements.me import show_own_token
 from devpi_entitlements.note import leave_note
+from devpi_entitlements.occupancy import occupy
 from devpi_entitlements.offline import HOST
 from devpi_entitlements.search import protect_search
 from devpi_entitlements.site import SITE, Site
@@ -50,9 +53,15 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     """
     xom = pyramid_config.registry["xom"]
     try:
+        occupancy = occupy(xom.config.server_path)
+    except BlockingIOError:
+        raise Fatal("entitlements: `entitlements devpi leave` is at work here") from None
+    try:
         site = _open(configuration, xom)
     except EntitlementsError as error:
         raise Fatal(f"entitlements: {error}") from None
+    if occupancy is not None:
+        weakref.finalize(site, os.close, occupancy)
     protect_logs()
     if site.core.settings.proxies and not getattr(config.args, "trusted_proxy", None):
         log.warning(
@@ -82,7 +91,7 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
 
 def _open(configuration: Configuration, xom: Any) -> Site:  # noqa: ANN401 - of devpi-server
     HOST.mute()
-    hooks = HostHooks(xom, lockdown=configuration.lockdown)
+    hooks = HostHooks(xom, lockdown=is_locked_down(xom.config))
     core = Core.open(
         configuration.settings(), create=True, plugins=Plugins([hooks]), mark_of=hooks.marks.of
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
-from devpi_entitlements.configuration import Configuration
+from devpi_entitlements.configuration import Configuration, is_locked_down
 from devpi_entitlements.files import FileCache
 from devpi_entitlements.knowledge import Knowledge
 from devpi_entitlements.marks import Marks
@@ -41,6 +41,7 @@ class Site:
         knowledge: what is known of files.
         sender: how local files are sent.
         lockdown: see `Configuration`.
+        is_locked_down: nothing is open to strangers, so nothing is open to a token by itself.
         absolute_links: devpi-server was told to write absolute links, which only users get.
     """
 
@@ -62,6 +63,7 @@ class Site:
         self.tally = Tally()
         core.plugins.register(self.tally)
         self.lockdown = configuration.lockdown
+        self.is_locked_down = is_locked_down(xom.config)
         # Links to users remain as they were; those to a visitor would repeat the secret in the
         # page, and be another visitor's as well when it is remembered.
         options = xom.config.args

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import cast
+from functools import partial
+from typing import Final, cast
 from urllib.parse import quote
 
 from packaging.utils import NormalizedName
@@ -17,13 +19,16 @@ from flask_static_entitlements.mounts import Mount
 
 __all__ = ["addresses", "linked_pages"]
 
+log: Final = logging.getLogger("entitlements.flask")
+
 Link = Callable[[CatalogFile], str]
 
 
 def linked_pages(mount: Mount) -> Callable[[Catalog], Pages]:
     """Makes the pages of a guarded repository from its catalog."""
     link = _link(mount)
-    return lambda catalog: Pages(cast("Catalog", _LinkedCatalog(catalog, link)))
+    warn = partial(_warn_of_flat_directories, mount)
+    return lambda catalog: Pages(cast("Catalog", _LinkedCatalog(catalog, link, warn)))
 
 
 def _link(mount: Mount) -> Link:
@@ -67,10 +72,11 @@ def addresses(mount: Mount, file: CatalogFile) -> frozenset[str]:
 class _LinkedCatalog:
     """Stands in for a catalog before the pages, which read nothing but its snapshot."""
 
-    def __init__(self, catalog: Catalog, link: Link) -> None:
+    def __init__(self, catalog: Catalog, link: Link, begin: Callable[[Snapshot], None]) -> None:
         self._catalog = catalog
         self._link = link
-        self._last = (catalog.snapshot, _linked(catalog.snapshot, link))
+        self._begin = begin
+        self._last = (catalog.snapshot, self._linked(catalog.snapshot))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -78,9 +84,15 @@ class _LinkedCatalog:
         source, linked = self._last
         if source is not self._catalog.snapshot:
             source = self._catalog.snapshot
-            linked = _linked(source, self._link)
+            linked = self._linked(source)
             self._last = (source, linked)
         return linked
+
+    def _linked(self, snapshot: Snapshot) -> Snapshot:
+        if snapshot.projects:
+            self._begin(snapshot)
+            self._begin = _nothing
+        return replace(snapshot, projects=_LinkedProjects(snapshot.projects, self._link))
 
 
 class _LinkedProjects(Mapping[NormalizedName, Project]):
@@ -106,8 +118,22 @@ class _LinkedProjects(Mapping[NormalizedName, Project]):
         return len(self._source)
 
 
-def _linked(snapshot: Snapshot, link: Link) -> Snapshot:
-    return replace(snapshot, projects=_LinkedProjects(snapshot.projects, link))
+def _nothing(_: Snapshot) -> None: ...
+
+
+def _warn_of_flat_directories(mount: Mount, snapshot: Snapshot) -> None:
+    """Say what an app whose pages lead nowhere may lack: its own views know where its files are."""
+    first = next(iter(snapshot.projects.values())).files[0]
+    if "/" in first.relative or mount.file_url or "{project}" not in mount.link:
+        return
+    log.warning(
+        "The pages of %s link to %s, though %s lies in no directory of its project: if the views"
+        " of the app have it elsewhere, set file_url, such as %s/{filename}.",
+        mount.repository,
+        mount.link,
+        first.facts.filename,
+        mount.page_root,
+    )
 
 
 def _relinked(file: CatalogFile, url: str) -> CatalogFile:

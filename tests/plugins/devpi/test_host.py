@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Final
 
 import pytest
+from pluggy import PluginManager
 
 from devpi_entitlements import checks
 from devpi_entitlements.checks import look_over
@@ -107,7 +108,12 @@ def test_a_command_reads_the_directory_of_a_server(
 
 def test_the_note_of_a_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     args = SimpleNamespace(host="localhost", port=3141, storage=None)
-    config = SimpleNamespace(args=args, server_path=tmp_path / "devpi", outside_url=None)
+    config = SimpleNamespace(
+        args=args,
+        server_path=tmp_path / "devpi",
+        outside_url=None,
+        pluginmanager=PluginManager("devpiserver"),
+    )
     home = tmp_path / "home"
     leave_note(home, config)
     assert read_note(home) == Note(

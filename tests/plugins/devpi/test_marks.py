@@ -192,7 +192,7 @@ def test_at_the_start_tokens_of_old_are_bound(acme: DevpiApp, make_devpi_app: Ma
     acme.logout()
     assert acme.get("/acme/gone/+simple/", gone.secret).status_code == 410
     core.regranting  # noqa: B018 - it knows no host
-    with pytest.raises(Refused, match="cannot be asked"):
+    with pytest.raises(Refused, match="No host can be asked here"):
         core.regranting.token(gone.token.identifier, actor="test")
     core.close()
 

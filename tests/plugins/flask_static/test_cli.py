@@ -9,7 +9,7 @@ from flask import Flask
 
 from flask_static_entitlements import Entitlements
 from flask_static_entitlements.cli import environment
-from tests.plugins.flask_static.conftest import REPOSITORY, Start
+from tests.plugins.flask_static.conftest import LIBRARY, REPOSITORY, TOOL, Start
 
 
 @pytest.fixture
@@ -46,6 +46,12 @@ def test_a_missing_repository_can_be_added(
     assert app.test_client().get("/simple/").status_code in {401, 503}
     assert extension.core.repositories.show(REPOSITORY).name == REPOSITORY
     extension.close()
+
+
+def test_commands_know_the_directories_of_the_app(start: Start, app: Flask, tree: Path) -> None:
+    start(app, repository=REPOSITORY, directories=[tree])
+    listed = json.loads(run(app, "package", "list", "--repo", REPOSITORY, "--json"))
+    assert {one["filename"] for one in listed} >= {TOOL, LIBRARY}
 
 
 def test_a_failing_command_fails(start: Start, app: Flask, tree: Path) -> None:

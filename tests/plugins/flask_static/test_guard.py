@@ -285,6 +285,25 @@ def test_other_layouts(
         assert client.get(root).headers["Location"] == f"{name}/"
 
 
+@pytest.mark.parametrize("file_url", ["", "/simple/{filename}"])
+def test_links_to_where_a_flat_directory_may_not_be_are_warned_of(
+    start: Start, tmp_path: Path, file_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    flat = tmp_path / "flat"
+    path = build_wheel(flat, "acme-tool", "1.0")
+    app = Flask("vendor")
+    app.add_url_rule("/simple/<path:path>", "files", partial(send_from_directory, flat))
+    served = start(
+        app, repository=REPOSITORY, directories=[flat], protect=["/simple"], file_url=file_url
+    )
+    client = served.client()
+    [link] = links(client.get("/simple/acme-tool/").text)
+    found = client.get(urljoin("/simple/acme-tool/", link))
+    warned = [one.getMessage() for one in caplog.records if "file_url" in one.getMessage()]
+    assert (found.status_code, len(warned)) == ((200, 0) if file_url else (404, 1))
+    assert all(path.name in one and "/simple/{filename}" in one for one in warned)
+
+
 def test_pages_follow_the_directory(guarded: Served, tree: Path) -> None:
     client = guarded.client()
     assert "3.0" not in client.get("/simple/acme-tool/").text
