@@ -6,11 +6,9 @@ import logging
 import os
 import weakref
 from contextlib import ExitStack
-from functools import partial
 from typing import Final
 
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.threads import start_thread
 
 __all__ = ["keep_across_forks"]
 
@@ -35,14 +33,13 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
         held.close()
         present = known()
         if present is not None and not present.is_closed:
-            start_thread(partial(_watch, present, polling), name="catalog-resume")
+            _watch(present, polling=polling)
 
     os.register_at_fork(before=hold, after_in_parent=held.close, after_in_child=resume)
 
 
-def _watch(catalog: Catalog, polling: bool) -> None:  # noqa: FBT001 - a thread's target
+def _watch(catalog: Catalog, *, polling: bool) -> None:
     try:
         catalog.watch(polling=polling)
-        catalog.rescan()
     except Exception:
         log.exception("changes of the directories are not seen in this process")

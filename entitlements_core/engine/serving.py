@@ -7,11 +7,8 @@ Any WSGI server can load it: ``granian --interface wsgi --factory`` or ``gunicor
 from __future__ import annotations
 
 import atexit
-import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Final
 
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
@@ -20,15 +17,12 @@ from entitlements_core.engine.forks import keep_across_forks
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.source import Source
-from entitlements_core.engine.threads import start_thread
 from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 
 __all__ = ["create_app", "open_catalog", "open_index"]
-
-log: Final = logging.getLogger("entitlements.engine")
 
 
 def create_app(settings: Settings | None = None) -> IndexApp:
@@ -85,12 +79,10 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
     sender = sender or _sender(core.settings, directories)
     catalog = open_catalog(core, repository, directories, source)
     keep_across_forks(catalog, polling=core.settings.watch == "polling")
-    if build is None:
-        start_thread(partial(_build, catalog, core.settings), name="catalog-build")
-    else:
+    if build is not None:
         build(catalog)
-        # Begins with a look of its own, so that nothing is missed in between.
-        catalog.watch(polling=core.settings.watch == "polling")
+    # Begins with a look of its own: the first one, or one that misses nothing in between.
+    catalog.watch(polling=core.settings.watch == "polling")
     atexit.register(catalog.close)
     return Index(
         repository=repository,
@@ -140,15 +132,6 @@ def open_catalog(
         uploads=core.uploads_of(repository, records=records),
         source=source,
     )
-
-
-def _build(catalog: Catalog, settings: Settings) -> None:
-    try:
-        # Watched first, so that no change is missed in between.
-        catalog.watch(polling=settings.watch == "polling")
-        catalog.refresh()
-    except Exception:
-        log.exception("the catalog could not be built; nothing is served")
 
 
 def _sender(settings: Settings, directories: Sequence[str | Path]) -> Sender:

@@ -27,6 +27,7 @@ _GROUP_MS: Final = 50
 _RESCAN_SECONDS: Final = 60.0
 """The system drops events when too many happen at once, and says nothing; so look again."""
 
+_RETRY_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.25
 _POLL_SHARE: Final = 9
 """Between two listings pass at least nine times the time that one takes."""
@@ -47,7 +48,7 @@ class Watched(Protocol):
 
 
 class Watcher:
-    """Watches directories until it is stopped.
+    """Looks at directories, and watches them until it is stopped.
 
     Args:
         roots: absolute paths; they may be missing, and come and go.
@@ -64,6 +65,8 @@ class Watcher:
         self._asked: deque[str] = deque()
         self._ended = threading.Event()
         self._pid = os.getpid()
+        # The only thread of a catalog, which looks for the first time as well. Under gevent a lock
+        # that was held by a thread which has ended wakes nobody any more.
         start_thread(self._run_to_end, name="catalog-watch")
 
     @property
@@ -90,6 +93,7 @@ class Watcher:
             self._ended.set()
 
     def _run(self) -> None:
+        self._tell(self._watched.rescan)
         while not self._stopped.is_set():
             present = _identities(self._roots)
             try:
@@ -125,8 +129,8 @@ class Watcher:
         rescan_at = time.monotonic()
         for changed in changes:
             if time.monotonic() >= rescan_at:
-                self._tell(self._watched.rescan)
-                rescan_at = time.monotonic() + _RESCAN_SECONDS
+                looked = self._tell(self._watched.rescan)
+                rescan_at = time.monotonic() + (_RESCAN_SECONDS if looked else _RETRY_SECONDS)
             paths = {path for _, path in changed} | self._take_asked()
             self._tell(lambda paths=paths: self._watched.examine(paths))  # type: ignore[misc]
             if _identities(self._roots) != present:
@@ -152,11 +156,14 @@ class Watcher:
             asked.add(self._asked.popleft())
         return asked
 
-    def _tell(self, call: Callable[[], None]) -> None:
+    def _tell(self, call: Callable[[], None]) -> bool:
+        """Whether it could be told."""
         try:
             call()
         except Exception:  # noqa: BLE001 - logged whole; the next change must be seen
             _log.exception("The catalog could not take in a change")
+            return False
+        return True
 
 
 def _identities(roots: Iterable[str]) -> Identities:

@@ -72,8 +72,8 @@ def test_a_closed_catalog_stays_closed(catalog: Catalog) -> None:
 def test_a_child_that_cannot_watch_says_so(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Catalog, "rescan", lambda _: 1 / 0)
+    monkeypatch.setattr(Catalog, "watch", lambda _, *, polling: 1 / 0)  # noqa: ARG005 - as it is
 
-    forks._watch(catalog, False)  # noqa: FBT003 - a thread's target
+    forks._watch(catalog, polling=False)
 
     assert "changes of the directories are not seen" in caplog.text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from entitlements_core.engine import watch
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Offload
@@ -113,14 +115,21 @@ def test_who_sends_the_files(tmp_path: Path, given: dict[str, object], kind: typ
 def test_a_catalog_that_cannot_be_built_serves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Catalog, "refresh", lambda _: 1 / 0)
-    monkeypatch.setattr(Catalog, "watch", lambda *_, **__: None)
+    rescan = Catalog.rescan
+    monkeypatch.setattr(Catalog, "rescan", lambda _: 1 / 0)
+    monkeypatch.setattr(watch, "_RETRY_SECONDS", 0.05)
     chosen = settings(tmp_path)
     index = open_index(Core.open(chosen, create=True), REPOSITORY, chosen.directories)
 
-    deadline = time.monotonic() + 30
-    while "could not be built" not in caplog.text and time.monotonic() < deadline:
-        time.sleep(0.02)
+    def wait_until(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.02)
 
-    assert "the catalog could not be built" in caplog.text
+    wait_until(lambda: caplog.text.count("could not take in a change") > 2)
+    assert "could not take in a change" in caplog.text
     assert not index.is_ready
+    monkeypatch.setattr(Catalog, "rescan", rescan)  # it is tried again
+    wait_until(lambda: index.is_ready)
+    assert index.is_ready
+    index.catalog.close()

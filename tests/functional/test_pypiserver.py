@@ -78,6 +78,22 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+GEVENT: Final = tuple(form for form in FORMS if "gevent" in form.name)
+
+
+@pytest.mark.parametrize("form", GEVENT, ids=[form.name for form in GEVENT])
+def test_changes_are_seen_after_a_long_first_look(vendor: Vendor, form: Form) -> None:
+    for number in range(150):
+        build_wheel(vendor.packages, f"lab-part{number}", "1.0", padding=100_000)
+    build_wheel(vendor.packages, "lab-foo", "1.0")
+    secret = vendor.token("customer").secret or ""
+
+    with serving(vendor, form) as server:
+        for version in ("2.0", "3.0"):
+            build_wheel(vendor.packages, "lab-foo", version)
+            eventually(lambda: version in server.with_token(secret, "/simple/lab-foo/").text)  # noqa: B023 - called at once
+
+
 @pytest.mark.parametrize("form", FORMS, ids=[form.name for form in FORMS])
 def test_each_form_of_start_protects(vendor: Vendor, form: Form) -> None:
     data = build_wheel(vendor.packages, "lab-foo", "1.0", padding=300_000).read_bytes()
