@@ -85,7 +85,7 @@ class Site:
     def _start(self, name: str, *options: str, without: Sequence[str]) -> devpis.Devpi:
         folder = self.work / name
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         shutil.copytree(devpi_site.directory(), folder / "server")
         # Each request is counted, also the repeated ones of a client; nobody's requests are shared.
         environment = {"ENTITLEMENTS_DOWNLOAD_WINDOW": "0"}

@@ -50,12 +50,17 @@ class Rate:
 
 @contextmanager
 def granian(
-    target: str, environment: Mapping[str, str], *, threads: int = 4, workers: int = 2
+    target: str,
+    environment: Mapping[str, str],
+    *,
+    threads: int = 4,
+    workers: int = 2,
+    python: Path = Path(sys.executable),
 ) -> Iterator[int]:
     """A granian server over ``module:factory``; gives its port."""
     port = free_port()
     command = [
-        sys.executable,
+        str(python),
         "-m",
         "granian",
         "--interface",

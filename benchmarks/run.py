@@ -169,16 +169,21 @@ def compared(
 def sequence(tokens: int) -> Iterator[Row]:
     """What pip asks for to install one file, by many tokens: processor time of the server.
 
-    ``BENCH_BASELINE`` names a checkout of an earlier version, which is measured in turn.
+    ``BENCH_BASELINE`` names a checkout of an earlier version, which is measured in turn: by its own
+    interpreter and with its own store, so ``make bench BENCH=pages`` must have been run there.
     """
     stage, baseline = Stage(tokens), os.environ.get("BENCH_BASELINE", "")
-    others = {"PYTHONPATH": baseline, "ENTITLEMENTS_HOME": str(stage.home)}
     with ExitStack() as stack:
-        ports = [stack.enter_context(granian(OURS, stage.environment))]
+        sides = [(stack.enter_context(granian(OURS, stage.environment)), stage.secrets)]
         if baseline:
-            ports.append(stack.enter_context(granian(OURS, stage.environment | others)))
+            home = Path(baseline, stage.home.relative_to(workload.ROOT))
+            theirs = {"PYTHONPATH": baseline, "ENTITLEMENTS_HOME": str(home)}
+            server = granian(
+                OURS, stage.environment | theirs, python=Path(baseline, ".venv", "bin", "python")
+            )
+            sides.append((stack.enter_context(server), home / stage.secrets.name))
         for paths, what in ((PIP, "pip's sequence page, metadata, file"), ((SMALL,), "file")):
-            spent = [[spent_on(port, paths, stage.secrets) for port in ports] for _ in range(6)][1:]
+            spent = [[spent_on(port, paths, known) for port, known in sides] for _ in range(6)][1:]
             middle = [statistics.median(values) * 1e6 for values in zip(*spent, strict=True)]
             reached = f"**{middle[0]:.0f} us**"
             if baseline:

@@ -28,9 +28,9 @@ _NODE: Final = re.compile(
 _ELEMENT: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _PAIR: Final = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*"?)+')
 
-_CONFLATING: Final = re.compile(r"Granian$|WSGIServer/")
+_CONFLATING: Final = re.compile(r"Granian$|WSGIServer/|uWSGI$")
 """Servers that hand over ``X_Forwarded_For`` under the same name as ``X-Forwarded-For``, so that
-the client's own text can take the place of the proxy's: granian and wsgiref, by SERVER_SOFTWARE."""
+the client's own text can take the place of the proxy's: granian, wsgiref and uWSGI."""
 _REMOVING: Final = "waitress"
 """The server that takes the header of any proxy away, unless it is told not to."""
 
@@ -113,7 +113,7 @@ class Proxies:
         proxy = remote or UNIX
         name = self.header or X_FORWARDED_FOR
         text = str(environ.get(_KEYS[name]) or "")
-        software = str(environ.get("SERVER_SOFTWARE") or "")
+        software = _software(environ)
         if not text:
             removed = software == _REMOVING and name == X_FORWARDED_FOR
             problem = f"{software} removed {name}" if removed else f"the proxy sent no {name}"
@@ -133,6 +133,11 @@ class Proxies:
         if address is None:
             return self.unix
         return any(address.version == net.version and address in net for net in self.networks)
+
+
+def _software(environ: Mapping[str, Any]) -> str:
+    """What the server calls itself; uWSGI says it in a key of its own."""
+    return "uWSGI" if "uwsgi.version" in environ else str(environ.get("SERVER_SOFTWARE") or "")
 
 
 _KEYS: Final = {FORWARDED: "HTTP_FORWARDED", X_FORWARDED_FOR: "HTTP_X_FORWARDED_FOR"}

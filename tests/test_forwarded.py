@@ -129,15 +129,22 @@ def test_the_peers_of_a_unix_socket_can_be_proxies() -> None:
     assert str(Proxies.parse(["unix"]).locate(environ("203.0.113.1", "x")).address) == "203.0.113.1"
 
 
-@pytest.mark.parametrize("software", ["Granian", "WSGIServer/0.2 CPython/3.11.7"])
-def test_a_server_that_mixes_names_up_is_not_believed(software: str) -> None:
-    asked = environ("10.0.0.1", "203.0.113.9", SERVER_SOFTWARE=software)
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"SERVER_SOFTWARE": "Granian"},
+        {"SERVER_SOFTWARE": "WSGIServer/0.2 CPython/3.11.7"},
+        {"uwsgi.version": "2.0.30"},
+    ],
+)
+def test_a_server_that_mixes_names_up_is_not_believed(server: dict[str, str]) -> None:
+    asked = environ("10.0.0.1", "203.0.113.9", **server)
     assert PROXIES.locate(asked).address is None
     assert "cannot tell" in PROXIES.locate(asked).problem
     # Whoever names the header says that no other arrives; and Forwarded has no other spelling.
     named = Proxies.parse(["10.0.0.0/8"], "X-Forwarded-For")
     assert str(named.locate(asked).address) == "203.0.113.9"
-    other = environ("10.0.0.1", SERVER_SOFTWARE=software, HTTP_FORWARDED="for=203.0.113.9")
+    other = environ("10.0.0.1", HTTP_FORWARDED="for=203.0.113.9", **server)
     assert str(FORWARDED.locate(other).address) == "203.0.113.9"
 
 

@@ -1,5 +1,6 @@
 """``entitlements backup`` and ``entitlements restore``: copies of the store."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
+from entitlements_core.errors import NotFound
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +22,7 @@ __all__ = ["backup", "restore"]
 def backup(
     context: typer.Context,
     target: Annotated[
-        Path, typer.Argument(metavar="FILE|DIR", help="Where to; a file there is left alone.")
+        str, typer.Argument(metavar="FILE|DIR", help="Where to; a file there is left alone.")
     ],
     *,
     as_json: AsJson = False,
@@ -29,7 +31,10 @@ def backup(
 
     The key file is not in the copy: keep one apart, since neither opens anything alone.
     """
-    made = _backups(context).backup(target.expanduser())
+    path = Path(target).expanduser()
+    if target.endswith(os.sep) and not path.is_dir():
+        raise NotFound(f"{target} is not a directory.", "Make it first, or name a file.")
+    made = _backups(context).backup(path)
     document = {
         "backup": str(made.path),
         "size": made.size,
@@ -52,7 +57,7 @@ def restore(
 
     The store that was there is kept beside it. Tables of an earlier version are brought up to date.
     """
-    done = _backups(context).restore(source.expanduser())
+    done = _backups(context).restore(source.expanduser(), actor=session(context).actor)
     document = {
         "database": str(done.database),
         "restored": str(done.source),

@@ -11,9 +11,16 @@ from entitlements_core.errors import InvalidValue, KeyFileError, NotFound, Refus
 from entitlements_core.interfaces import Clock
 from entitlements_core.services import clock
 from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.operation import Operations
 from entitlements_core.services.settings import Settings
 from entitlements_core.store.address import Address
-from entitlements_core.store.copies import Copy, copied, publish, put_in_place
+from entitlements_core.store.copies import (
+    Copy,
+    brought_up_to_date,
+    copied,
+    publish,
+    put_in_place,
+)
 from entitlements_core.store.failures import DatabaseCorrupt, DatabaseMissing, DatabaseNewer
 from entitlements_core.store.versions import HEAD, KNOWN
 
@@ -108,13 +115,15 @@ class Backups:
             key_file=self._settings.key_file,
         )
 
-    def restore(self, source: Path) -> Restored:
+    def restore(self, source: Path, *, actor: str) -> Restored:
         """Put a copy of `source` in the store's place, once it was found sound.
 
-        The store that was there is kept beside it. Servers that run notice by themselves.
+        The store that was there is kept beside it. Servers that run notice by themselves. The audit
+        of the copy has a line about it.
 
         Args:
             source: a copy of this store, made with its key; of this version, or an earlier one.
+            actor: who asks.
 
         Raises:
             Refused: when the store is on PostgreSQL.
@@ -137,6 +146,13 @@ class Backups:
         with _sound(source, database.parent) as copy:
             before = _known_revision(copy, source)
             _require_key(copy, source, keyring)
+            with (
+                brought_up_to_date(copy) as store,
+                Operations(database=store, clock=self._clock).begin(actor) as operation,
+            ):
+                kept = str(aside) if database.exists() else None
+                after = {"file": str(source), "schema": before, "kept": kept}
+                operation.record("store.restored", "", after=after)
             there = put_in_place(copy, self._address, aside)
         return Restored(
             database=database,

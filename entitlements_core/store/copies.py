@@ -24,7 +24,7 @@ from entitlements_core.store.store_file import missing
 from entitlements_core.store.turnstile import Turnstile
 from entitlements_core.store.versions import KEY_QUESTION, REVISION_QUESTION
 
-__all__ = ["Copy", "copied", "publish", "put_in_place"]
+__all__ = ["Copy", "brought_up_to_date", "copied", "publish", "put_in_place"]
 
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a file, by its name."""
@@ -95,9 +95,8 @@ def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
 
     Raises:
         Conflict: when something is at `aside`.
-        StoreError: when the store stays locked, or a file cannot be moved or brought up to date.
+        StoreError: when the store stays locked, or a file cannot be moved.
     """
-    _bring_up_to_date(copy.path)
     if aside.exists():
         raise Conflict(f"{aside} is there already.", "Try again.")
     turnstile = Turnstile(Path(f"{address.path}.lock"))
@@ -159,12 +158,16 @@ def _word(connection: sqlite3.Connection, question: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _bring_up_to_date(path: Path) -> None:
-    database = Database(f"sqlite:///{quote(str(path.absolute()))}")
-    try:
+@contextmanager
+def brought_up_to_date(copy: Copy) -> Iterator[Database]:
+    """A copy as a store of this version; whatever is written to it then is in its one file.
+
+    Raises:
+        StoreError: when its tables cannot be brought up to date.
+    """
+    with closing(Database(f"sqlite:///{quote(str(copy.path.absolute()))}")) as database:
         database.upgrade()
-    finally:
-        database.close()
+        yield database
 
 
 @contextmanager

@@ -61,6 +61,12 @@ def test_there_and_back(cli: CommandLine, tmp_path: Path) -> None:
         cli
     )
     assert copy.exists()
+    # What happened since the backup is in the audit of the store that was kept.
+    [entry] = [one for one in cli.done("audit") if one["action"] == "store.restored"]
+    assert entry["after"]["kept"] == str(kept)
+    former = cli("audit", "--json", ENTITLEMENTS_DATABASE_URL=f"sqlite:///{kept}").json
+    assert former[0]["action"] == "token.created"
+    assert former[0]["token"] == lost
     shutil.move(kept, tmp_path / "kept.db")
     cli.done("restore", str(tmp_path / "kept.db"))
     assert "lost" in names(cli)
@@ -102,6 +108,8 @@ def test_a_file_that_is_there_is_left_alone(cli: CommandLine, tmp_path: Path) ->
     (tmp_path / "copy.db").write_text("mine")
     assert cli.refused("backup", str(tmp_path / "copy.db"))["code"] == "conflict"
     assert cli.refused("backup", str(tmp_path / "no" / "copy.db"))["code"] == "not_found"
+    assert cli.refused("backup", f"{tmp_path}/none/")["code"] == "not_found"
+    assert not (tmp_path / "none").exists()
     assert (tmp_path / "copy.db").read_text() == "mine"
     assert [one.name for one in tmp_path.glob(".copy-*")] == []
 

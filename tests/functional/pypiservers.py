@@ -55,6 +55,16 @@ APP: Final = (
 )
 
 
+UWSGI: Final = (
+    "--http",
+    "127.0.0.1:{port}",
+    "--threads",
+    "8",
+    "--die-on-term",
+    "--disable-logging",
+)
+
+
 def _run(server: str, gunicorn: str = "") -> Form:
     command = (str(BIN / "pypi-server-entitled"), *RUN, "--server", server, "{packages}")
     return Form(f"run-{server}{gunicorn.replace(' ', '')}", command, gunicorn)
@@ -75,6 +85,7 @@ FORMS: Final = (
     _gunicorn("-w", "2", "--threads", "4"),
     _gunicorn("-k", "gevent"),
     _gunicorn("-k", "gevent", "--preload", "-w", "2"),
+    Form("uwsgi", (str(BIN / "uwsgi"), *UWSGI, "--module", APP)),
     Form("paste", (str(BIN / "gunicorn"), "--paste", "{root}/paste.ini", "-b", "127.0.0.1:{port}")),
     Form("python-m", (sys.executable, "-m", "pypiserver_entitlements", *RUN, "{packages}")),
 )

@@ -40,6 +40,15 @@ WAITRESS: Final = ("waitress-serve", "--listen=127.0.0.1:{port}")
 TRUSTING: Final = ("--trusted-proxy=127.0.0.1", "--trusted-proxy-headers=x-forwarded-for")
 GUNICORN: Final = ("gunicorn", "--threads", "2", "-b", "127.0.0.1:{port}")
 GRANIAN: Final = ("granian", "--factory", "--port", "{port}", "--interface")
+UWSGI: Final = (
+    "uwsgi",
+    "--die-on-term",
+    "--threads",
+    "2",
+    "--http",
+    "127.0.0.1:{port}",
+    "--module",
+)
 UVICORN: Final = ("uvicorn", "--factory", "--port", "{port}")
 
 
@@ -67,6 +76,9 @@ CASES: Final = {
     "granian": Case((*GRANIAN, "wsgi", ENGINE), NAMED),
     "granian-rfc7239": Case((*GRANIAN, "wsgi", ENGINE), RFC_7239),
     "granian-untold": Case((*GRANIAN, "wsgi", ENGINE), PROXY, told=False),
+    "uwsgi": Case((*UWSGI, f"{ENGINE}()"), NAMED),
+    "uwsgi-rfc7239": Case((*UWSGI, f"{ENGINE}()"), RFC_7239),
+    "uwsgi-untold": Case((*UWSGI, f"{ENGINE}()"), PROXY, told=False),
     "flask-gunicorn": Case((*GUNICORN, f"{FLASK}()"), PROXY),
     "flask-waitress": Case((*WAITRESS, *TRUSTING, "--call", FLASK), PROXY),
     "flask-granian": Case((*GRANIAN, "wsgi", FLASK), NAMED),
@@ -234,7 +246,7 @@ def test_serve_says_what_granian_cannot_tell(vendor: Vendor) -> None:
     assert "ENTITLEMENTS_FORWARDED_HEADER" in ended.stderr
 
 
-@pytest.mark.parametrize("form", ["run-auto", "run-gevent", "run-gunicorn", "run-wsgiref"])
+@pytest.mark.parametrize("form", ["run-auto", "run-gevent", "run-gunicorn", "run-wsgiref", "uwsgi"])
 def test_pypiserver(form: str, vendor: Vendor) -> None:
     build_wheel(vendor.packages, "lab-foo", "1.0")
     issued = tokens(vendor.token)
@@ -243,7 +255,7 @@ def test_pypiserver(form: str, vendor: Vendor) -> None:
         pypiservers.serving(vendor, chosen, environment=PROXY) as server,
         nginx.running(vendor.root / "nginx", locations(server.url, drops=False)) as front,
     ):
-        check(front, issued, f"/packages/{WHEEL}", told=form != "run-wsgiref")
+        check(front, issued, f"/packages/{WHEEL}", told=form not in {"run-wsgiref", "uwsgi"})
 
 
 @pytest.mark.parametrize("told", [True, False])
