@@ -20,7 +20,6 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import Sender
 from entitlements_core.engine.index import Index
 from entitlements_core.forwarded import Proxies
-from entitlements_core.interfaces import UploadKey
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decide import Question, RequestContext
@@ -36,6 +35,7 @@ from entitlements_core.store.ledger import Entry, Ledger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import Repository
+from tests.file_times import FileTimes
 from tests.policy.query.facts import wheel
 
 __all__ = [
@@ -317,18 +317,3 @@ def open_site(
         reader.close()
         ledger.close()
         database.close()
-
-
-class FileTimes:
-    """Upload times without a store: those of the file system, whenever a file is seen."""
-
-    def revision(self) -> int:
-        return 0
-
-    def of(
-        self,
-        found: Mapping[UploadKey, datetime],
-        *,
-        complete: bool,
-    ) -> Mapping[UploadKey, datetime]:
-        return found

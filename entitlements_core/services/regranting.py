@@ -88,18 +88,20 @@ class Regranting:
             How many grants were bound.
         """
         with self._database.read() as unit:
-            tokens = unit.tokens.unbound()
+            found = unit.tokens.unbound()
         bound = 0
-        for token in tokens:
-            for grant in token.grants:
-                if grant.mark:
-                    continue
-                mark = self._binding.plugins.mark(grant.repository, token.user)
-                if mark == "" and grant.mark is None:
-                    mark = NOTHING
-                if mark:
-                    self.bind(token.identifier, grant.repository, mark, actor=actor)
-                    bound += 1
+        for grants in found:
+            mark = self._binding.plugins.mark(grants.repository, grants.user)
+            if mark == "" and grants.is_old:
+                mark = NOTHING
+            if not mark:
+                continue
+            # All at once: after an upgrade there are as many as the vendor has customers.
+            with self._operations.begin(actor) as operation:
+                count = operation.unit.tokens.bind(grants, mark)
+                after = {"grants": count, "user": grants.user, "mark": mark}
+                operation.record("repository.bound", grants.repository, after=after)
+                bound += count
         return bound
 
     def bind(self, identifier: str, repository: str, mark: str, *, actor: str) -> str | None:

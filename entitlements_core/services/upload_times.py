@@ -4,8 +4,7 @@ A customer may be entitled to what was released until a day. Copying a file agai
 restoring it from a backup is no release, and a build that writes old times into its files is one.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import closing
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.interfaces import Clock, UploadKey
 from entitlements_core.services.operation import Operations
-from entitlements_core.store.upload_reader import KnownUploads, UploadReader
+from entitlements_core.store.upload_register import KnownUploads, UploadRegister
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
@@ -31,21 +30,19 @@ class RecordedUploads:
 
     Attributes:
         repository: ``owner/slug``.
-        reader: of what is recorded.
-        open_database: the store for one recording; a connection of its own, whatever forks do.
+        register: where they are recorded.
         clock: tells when a file is first seen.
         records: record what is new.
     """
 
     repository: str
-    reader: UploadReader
-    open_database: Callable[[], "Database"]
+    register: UploadRegister
     clock: Clock
     records: bool = True
 
     def revision(self) -> Hashable:
         """See `interfaces.UploadTimes`."""
-        return self.reader.revision(self.repository)
+        return self.register.revision(self.repository)
 
     def of(
         self, found: Mapping[UploadKey, datetime], *, complete: bool
@@ -55,18 +52,14 @@ class RecordedUploads:
         Raises:
             EntitlementsError: when the store cannot be read or written.
         """
-        known = self.reader.known(self.repository, found)
+        known = self.register.known(self.repository, found)
         new = {upload: at for upload, at in found.items() if upload not in known.times}
         if not known.exists or not (new or (complete and not known.is_adopted)):
             return known.times
-        added = self._record(new, complete=complete) if self.records else self._foresee(known, new)
+        if not self.records:
+            return {**known.times, **self._foresee(known, new)}
+        added = self.register.record(self.repository, new, self.clock(), complete=complete)
         return {**known.times, **added}
-
-    def _record(
-        self, new: Mapping[UploadKey, datetime], *, complete: bool
-    ) -> Mapping[UploadKey, datetime]:
-        with closing(self.open_database()) as database, database.begin() as unit:
-            return unit.upload_times.record(self.repository, new, self.clock(), complete=complete)
 
     def _foresee(
         self, known: KnownUploads, new: Mapping[UploadKey, datetime]

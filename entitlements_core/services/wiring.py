@@ -26,7 +26,7 @@ from entitlements_core.store.address import Address
 from entitlements_core.store.ledger import Ledger, LedgerDriver
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
-from entitlements_core.store.upload_reader import UploadReader
+from entitlements_core.store.upload_register import UploadRegister
 from entitlements_core.store.versions import HEAD, require_current, stored_revision
 
 if TYPE_CHECKING:
@@ -135,7 +135,11 @@ class Core:
     @cached_property
     def database(self) -> Database:
         """The store, for administration. The request path does without it."""
-        return self._open_database()
+        from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
+
+        known = self.__dict__.get("keyring")
+        fingerprint = None if known is None else known.fingerprint
+        return Database(self.settings.url, key_fingerprint=fingerprint)
 
     @cached_property
     def gate(self) -> Gate:
@@ -297,16 +301,15 @@ class Core:
         """
         return RecordedUploads(
             repository=repository,
-            reader=self.upload_reader,
-            open_database=self._open_database,
+            register=self.upload_register,
             clock=self.clock,
             records=records,
         )
 
     @cached_property
-    def upload_reader(self) -> UploadReader:
-        """Reads recorded upload times."""
-        return UploadReader(self.settings.url, key_fingerprint=self.keyring.fingerprint)
+    def upload_register(self) -> UploadRegister:
+        """Upload times that servers record."""
+        return UploadRegister(self.settings.url, key_fingerprint=self.keyring.fingerprint)
 
     @cached_property
     def upload_times(self) -> UploadService:
@@ -322,7 +325,7 @@ class Core:
 
     def close(self) -> None:
         """Let go of the store's connections."""
-        for name in ("reader", "gate", "upload_reader"):
+        for name in ("reader", "gate", "upload_register"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
         if "database" in self.__dict__:
@@ -331,13 +334,6 @@ class Core:
     @cached_property
     def _parse(self) -> partial[PackageQuery]:
         return partial(PackageQuery.parse, extra_fields=tuple(self.plugins.query_fields()))
-
-    def _open_database(self) -> Database:
-        from entitlements_core.store.database import Database  # noqa: PLC0415 - see the module
-
-        known = self.__dict__.get("keyring")
-        fingerprint = None if known is None else known.fingerprint
-        return Database(self.settings.url, key_fingerprint=fingerprint)
 
     def _bind(self, identifier: str, repository: str, mark: str) -> str | None:
         return self.regranting.bind(identifier, repository, mark, actor="host")

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-__all__ = ["AuditEntry", "ClientRecord", "EulaRevision", "Page", "Repository", "UsageLine", "View"]
+__all__ = [
+    "AuditEntry",
+    "ClientRecord",
+    "EulaRevision",
+    "Page",
+    "Repository",
+    "UnboundGrants",
+    "UsageLine",
+    "View",
+]
 
 Item = TypeVar("Item")
 
@@ -53,6 +62,21 @@ class EulaRevision:
     sha256: str
     created_at: datetime
     created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnboundGrants:
+    """Grants of one repository that are bound to nothing yet.
+
+    Attributes:
+        repository: ``owner/slug``.
+        user: whose tokens they are of; empty for tokens that belong to no user.
+        is_old: from before grants were bound.
+    """
+
+    repository: str
+    user: str
+    is_old: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

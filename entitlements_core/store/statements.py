@@ -1,17 +1,19 @@
-"""Plain statements of the request path, and whether anything was committed since the last one."""
+"""Plain statements of servers, and whether anything was committed since the last one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from entitlements_core.errors import StoreError
+from entitlements_core.errors import EntitlementsError, StoreError
 from entitlements_core.store.connections import SqliteStack, keep_inherited, open_stack
 from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.store_file import Identity, StoreConnection
 
-__all__ = ["Heard", "Rows", "Statements"]
+__all__ = ["Heard", "Rows", "Statements", "Transaction"]
 
 Rows = list[tuple[Any, ...]]
 Heard = tuple[int, bytes]
@@ -63,6 +65,28 @@ class Statements:
         self._stack.give_back(connection)
         return rows
 
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction that writes, committed at the end of the block.
+
+        Raises:
+            StoreError: when the store cannot be written; nothing is, then.
+        """
+        connection = self._stack.take()
+        try:
+            with _begun(connection) as begun:
+                yield begun
+            if isinstance(self._stack, SqliteStack):
+                # What was written into a file that is gone is written nowhere.
+                self._stack.require(connection)
+        except EntitlementsError:
+            connection.close()
+            raise
+        except Exception as error:
+            connection.close()
+            raise StoreError(f"The store cannot be written: {error}.") from error
+        self._stack.give_back(connection)
+
     def listen(self) -> Heard | None:
         """A value that is another one after every commit; None where each answer must be asked for.
 
@@ -105,6 +129,49 @@ class Statements:
             keep_inherited(self._listening.keeper)
         self._listening = _Listening(os.getpid(), keeper.identity, signal, keeper)
         return self._listening
+
+
+class Transaction:
+    """A transaction that is under way.
+
+    Args:
+        connection: of either driver.
+        is_sqlite: whose transactions that write are alone.
+    """
+
+    def __init__(self, connection: Any, *, is_sqlite: bool) -> None:  # noqa: ANN401 - of either driver
+        self._connection = connection
+        self._is_sqlite = is_sqlite
+
+    def rows(self, statement: str, values: tuple[object, ...] = ()) -> Rows:
+        """The rows of a statement with ``?`` for its values."""
+        rows: Rows = self._connection.execute(self._written(statement), values).fetchall()
+        return rows
+
+    def locked(self, statement: str, values: tuple[object, ...] = ()) -> tuple[Any, ...] | None:
+        """The one row of a statement, which nobody else changes until the end; None for none."""
+        rows = self.rows(statement if self._is_sqlite else f"{statement} FOR UPDATE", values)
+        return rows[0] if rows else None
+
+    def run_many(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
+        """Run a statement that gives no rows, once for each of the values."""
+        if values:
+            self._connection.cursor().executemany(self._written(statement), values)
+
+    def _written(self, statement: str) -> str:
+        return statement if self._is_sqlite else statement.replace("?", "%s")
+
+
+@contextmanager
+def _begun(connection: Any) -> Iterator[Transaction]:  # noqa: ANN401 - of either driver
+    if not isinstance(connection, StoreConnection):
+        with connection.transaction():
+            yield Transaction(connection, is_sqlite=False)
+        return
+    # IMMEDIATE: a transaction that reads first and writes later could be refused.
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:  # commits, or takes back
+        yield Transaction(connection, is_sqlite=True)
 
 
 def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver

@@ -7,7 +7,7 @@ which the request path sees that something changed.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, case, delete, func, literal, type_coerce, update
+from sqlalchemy import BigInteger, and_, case, delete, func, literal, type_coerce, update
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import NotFound
@@ -19,12 +19,13 @@ from entitlements_core.store.loading import PLAIN_TERMS, load
 from entitlements_core.store.models import (
     ClientRow,
     GrantRow,
+    RepositoryRow,
     TagRow,
     TokenRow,
     UsageRow,
 )
 from entitlements_core.store.moments import to_micros
-from entitlements_core.store.records import ClientRecord
+from entitlements_core.store.records import ClientRecord, UnboundGrants
 from entitlements_core.store.repositories import Repositories
 
 __all__ = ["Tokens"]
@@ -188,17 +189,49 @@ class Tokens:
         )
         self.session.flush()
 
-    def unbound(self) -> tuple[Token, ...]:
-        """The tokens that are not deleted and have a grant that is not bound, oldest first."""
-        unmarked = select(GrantRow.token_id).where(
-            col(GrantRow.mark).is_(None) | (col(GrantRow.mark) == "")
-        )
+    def unbound(self) -> tuple[UnboundGrants, ...]:
+        """The grants of living tokens that are bound to nothing yet, those alike together."""
+        is_old = col(GrantRow.mark).is_(None)
         query = (
-            select(TokenRow)
-            .where(col(TokenRow.id).in_(unmarked), TokenRow.state != State.DELETED)
-            .order_by(col(TokenRow.id))
+            select(RepositoryRow.owner, RepositoryRow.slug, TokenRow.user, is_old)
+            .select_from(GrantRow)
+            .join(RepositoryRow, col(RepositoryRow.id) == GrantRow.repository_id)
+            .join(TokenRow, col(TokenRow.id) == GrantRow.token_id)
+            .where(
+                is_old | (col(GrantRow.mark) == ""),
+                TokenRow.state != State.DELETED,
+                col(RepositoryRow.removed_at).is_(None),
+            )
+            .distinct()
         )
-        return load(self.session, list(self.session.exec(query)))
+        return tuple(
+            UnboundGrants(repository=f"{owner}/{slug}", user=user, is_old=bool(old))
+            for owner, slug, user, old in self.session.exec(query)
+        )
+
+    def bind(self, grants: UnboundGrants, mark: str) -> int:
+        """Bind all of `grants`; gives how many there were.
+
+        Raises:
+            NotFound: when there is no such repository.
+        """
+        concerned = and_(
+            col(GrantRow.repository_id) == Repositories(self.session).row_id(grants.repository),
+            col(GrantRow.mark).is_(None) if grants.is_old else col(GrantRow.mark) == "",
+        )
+        living = and_(col(TokenRow.user) == grants.user, col(TokenRow.state) != State.DELETED)
+        connection = self.session.connection()
+        connection.execute(
+            update(TokenRow)
+            .where(living, col(TokenRow.id).in_(select(GrantRow.token_id).where(concerned)))
+            .values(revision=TokenRow.revision + 1)
+        )
+        bound = connection.execute(
+            update(GrantRow)
+            .where(concerned, col(GrantRow.token_id).in_(select(TokenRow.id).where(living)))
+            .values(mark=mark)
+        )
+        return int(bound.rowcount)
 
     def living(self) -> tuple[Token, ...]:
         """The tokens that are not deleted, oldest first."""

@@ -1,11 +1,8 @@
-"""When files came into repositories, as one transaction sees it."""
+"""When files came into repositories, as one transaction sees it; `UploadRegister` records it."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from entitlements_core.interfaces import UploadKey
@@ -14,57 +11,12 @@ from entitlements_core.store.repositories import Repositories
 
 __all__ = ["UploadTimeRows"]
 
-_FEW: Final = 500
-"""Up to so many names are asked for by name."""
-
 
 @dataclass(frozen=True, slots=True)
 class UploadTimeRows:
     """The upload times of files. A file is its name and its contents, and is never forgotten."""
 
     session: Session
-
-    def record(
-        self,
-        repository: str,
-        found: Mapping[UploadKey, datetime],
-        now: datetime,
-        *,
-        complete: bool,
-    ) -> dict[UploadKey, datetime]:
-        """Record the files that are new, and give the times of all; the first record counts.
-
-        A repository that was never looked at is adopted: what lies in it counts as uploaded when
-        it was last modified, `now` at the latest. Everything after that is uploaded `now`.
-
-        Args:
-            repository: ``owner/slug``.
-            found: the files, with their modification times.
-            now: aware, UTC.
-            complete: there are no others, so that from now on the repository is adopted.
-
-        Raises:
-            NotFound: when there is no such repository.
-        """
-        row = Repositories(self.session).row(repository)
-        known = self._known(row.id or 0, found)
-        new = {
-            upload: now if row.adopted_at is not None else min(modified, now)
-            for upload, modified in found.items()
-            if upload not in known
-        }
-        if new:
-            self.session.execute(
-                insert(UploadRow),
-                [
-                    {"repository_id": row.id, "filename": filename, "sha256": sha256, "at": at}
-                    for (filename, sha256), at in new.items()
-                ],
-            )
-        if complete and row.adopted_at is None:
-            row.adopted_at = now
-            self.session.add(row)
-        return {upload: known.get(upload) or new[upload] for upload in found}
 
     def of(self, repository: str, filename: str) -> dict[str, datetime]:
         """The upload times of all files that ever had a name, by their SHA-256; oldest first.
@@ -91,11 +43,3 @@ class UploadTimeRows:
         row.at = at
         self.session.add(row)
         repositories.touch(repository)
-
-    def _known(self, number: int, found: Collection[UploadKey]) -> dict[UploadKey, datetime]:
-        query = select(UploadRow.filename, UploadRow.sha256, UploadRow.at)
-        query = query.where(UploadRow.repository_id == number)
-        if len(found) <= _FEW:
-            query = query.where(col(UploadRow.filename).in_({filename for filename, _ in found}))
-        rows = self.session.exec(query)
-        return {(filename, sha256): at for filename, sha256, at in rows}

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from entitlements_core.engine.distributions import Unservable, requirements
 from entitlements_core.engine.reading import read_file
 from entitlements_core.engine.scan import NO_NOTES, Look
 from entitlements_core.engine.uploads import inspect_upload
-from entitlements_core.interfaces import UploadKey
+from tests.file_times import FileTimes
 
 
 def scanned(path: Path) -> str:
@@ -36,21 +36,6 @@ def uploaded(path: Path) -> str:
     return ""
 
 
-class _FileTimes:
-    """Upload times without a store, which would take memory of its own."""
-
-    def revision(self) -> int:
-        return 0
-
-    def of(
-        self,
-        found: Mapping[UploadKey, datetime],
-        *,
-        complete: bool,
-    ) -> Mapping[UploadKey, datetime]:
-        return found
-
-
 def listed(root: Path) -> Iterator[str]:
     """What a catalog says of a directory."""
     clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 - compared with the times of real files
@@ -59,7 +44,7 @@ def listed(root: Path) -> Iterator[str]:
         repository="acme/prod",
         cache=root / ".catalog.db",
         clock=clock,
-        uploads=_FileTimes(),
+        uploads=FileTimes(),
     )
     catalog.rescan()
     yield from sorted(catalog.snapshot.files)

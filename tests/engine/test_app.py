@@ -12,7 +12,8 @@ from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.policy.credential import State
-from tests.factories import NOW, REPOSITORY, FileTimes, Response, Site, open_site, rows
+from tests.factories import NOW, REPOSITORY, Response, Site, open_site, rows
+from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
 FOO = "foo-1.0-py3-none-any.whl"

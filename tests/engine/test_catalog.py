@@ -22,7 +22,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.catalog_cache import CatalogCache
 from entitlements_core.engine.scan import NO_NOTES, Look, modified_at
 from entitlements_core.policy.facts import FileKind
-from tests.factories import FileTimes
+from tests.file_times import FileTimes
 from tests.wheelhouse import age, build_sdist, build_wheel, core_metadata, truncate, yank
 
 Make = Callable[..., Catalog]

@@ -16,7 +16,7 @@ import pytest
 
 from entitlements_core.engine import watch
 from entitlements_core.engine.catalog import Catalog
-from tests.factories import FileTimes
+from tests.file_times import FileTimes
 from tests.wheelhouse import build_sdist, build_wheel, truncate, wheel_bytes, yank
 
 WHEEL = "lab_foo-1.0-py3-none-any.whl"

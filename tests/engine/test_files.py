@@ -20,7 +20,8 @@ from entitlements_core.engine.files import (
     plan,
 )
 from entitlements_core.http import ByteRange
-from tests.factories import NOW, REPOSITORY, FileTimes
+from tests.factories import NOW, REPOSITORY
+from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
 BIG = "big-1.0-py3-none-any.whl"

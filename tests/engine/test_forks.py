@@ -14,7 +14,7 @@ import pytest
 from entitlements_core.engine import forks
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.forks import keep_across_forks
-from tests.factories import FileTimes
+from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)

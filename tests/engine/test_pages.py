@@ -14,7 +14,8 @@ from entitlements_core.engine.pages import Pages, with_reason
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.view import View, view
 from entitlements_core.simple import MediaType, negotiate
-from tests.factories import NOW, REPOSITORY, FileTimes, credential
+from tests.factories import NOW, REPOSITORY, credential
+from tests.file_times import FileTimes
 from tests.wheelhouse import build_sdist, build_wheel, yank
 
 FOO = canonicalize_name("foo")

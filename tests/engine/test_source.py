@@ -9,7 +9,7 @@ import pytest
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.scan import Listing, Look
-from tests.factories import FileTimes
+from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
 NOW = datetime(2100, 1, 1, tzinfo=UTC)

@@ -23,7 +23,7 @@ from entitlements_core.policy.credential import Credential, Grant
 from entitlements_core.policy.view import view
 from entitlements_core.services.upload_times import RecordedUploads, UploadService
 from entitlements_core.store.database import Database
-from entitlements_core.store.upload_reader import UploadReader
+from entitlements_core.store.upload_register import UploadRegister
 from tests.factories import REPOSITORY, add_repository
 from tests.wheelhouse import wheel_bytes
 
@@ -45,18 +45,17 @@ class Place:
     folder: Path
     url: str
     now: datetime = START
-    opened: list[UploadReader] = field(default_factory=list)
+    opened: list[UploadRegister] = field(default_factory=list)
 
     @property
     def files(self) -> Path:
         return self.folder / "files"
 
     def uploads(self, repository: str = REPOSITORY, *, records: bool = True) -> RecordedUploads:
-        self.opened.append(UploadReader(self.url))
+        self.opened.append(UploadRegister(self.url))
         return RecordedUploads(
             repository=repository,
-            reader=self.opened[-1],
-            open_database=lambda: Database(self.url),
+            register=self.opened[-1],
             clock=lambda: self.now,
             records=records,
         )
@@ -268,7 +267,7 @@ def test_a_store_that_cannot_be_asked_for_changes_leaves_what_is_known(
         def fail(*_: object) -> None:
             raise StoreError("It is away.")
 
-        monkeypatch.setattr(UploadReader, "revision", fail)
+        monkeypatch.setattr(UploadRegister, "revision", fail)
         catalog.examine(())
         assert catalog.snapshot is shown
 

@@ -5,11 +5,9 @@ Two clients of one limit, a rule against one of them, and headers that a client 
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,13 +18,12 @@ import pytest
 from entitlements_core.services.issuing import Issued
 from tests.functional import devpis, nginx, pypiservers
 from tests.functional.devpi_vendor import INDEX, DevpiVendor
+from tests.functional.launching import BIN, launched
 from tests.functional.vendors import REPOSITORY, Vendor, clean_environment
-from tests.plugins.flask_static.conftest import wait
 from tests.wheelhouse import build_wheel
 
 pytestmark = pytest.mark.functional
 
-BIN: Final = Path(sys.executable).parent
 WHEEL: Final = "lab_foo-1.0-py3-none-any.whl"
 PROXY: Final = {"ENTITLEMENTS_TRUSTED_PROXIES": "127.0.0.1"}
 NAMED: Final = {**PROXY, "ENTITLEMENTS_FORWARDED_HEADER": "X-Forwarded-For"}
@@ -155,38 +152,6 @@ def tokens(issue: Callable[..., Issued]) -> dict[str, Issued]:
     }
 
 
-@contextmanager
-def started(command: tuple[str, ...], environment: dict[str, str], root: Path) -> Iterator[str]:
-    """A server that answers; its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [word.format(port=port) for word in command]
-    with (root / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [BIN / words[0], *words[1:]],
-            cwd=Path(__file__).parents[2],
-            env=clean_environment(**environment),
-            stdout=log,
-            stderr=log,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait(lambda: process.poll() is not None or is_ready(url))
-        assert process.poll() is None, (root / "server.log").read_text()
-        yield url
-    finally:
-        process.terminate()
-        process.wait(40)
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/+health", timeout=30).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_each_server_hands_over_what_its_proxy_says(name: str, vendor: Vendor) -> None:
     case = CASES[name]
@@ -202,7 +167,7 @@ def test_each_server_hands_over_what_its_proxy_says(name: str, vendor: Vendor) -
     # even if the proxy lets odd names through.
     drops = case.environment is NAMED
     with (
-        started(case.command, environment, vendor.root) as url,
+        launched(case.command, vendor.root, clean_environment(**environment)) as url,
         nginx.running(vendor.root / "nginx", locations(url, drops=drops)) as front,
     ):
         check(front, issued, f"/packages/{WHEEL}", told=case.told)

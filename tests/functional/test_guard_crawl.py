@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,13 +14,13 @@ import pytest
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 from tests.functional.guarded_apps import PREFIXES
+from tests.functional.launching import launched
 from tests.functional.spellings import RawConnection, spellings
-from tests.plugins.flask_static.conftest import HIDDEN, TOOL, issue, wait
+from tests.plugins.flask_static.conftest import HIDDEN, TOOL, issue
 from tests.wheelhouse import build_wheel
 
 pytestmark = pytest.mark.functional
 
-BIN: Final = Path(sys.executable).parent
 COUNT: Final = 5_000
 FILES: Final = {
     "/simple": f"secret-sauce/{HIDDEN}",
@@ -69,40 +66,14 @@ def tree(tmp_path: Path) -> Path:
 @contextmanager
 def running(server: str, tmp_path: Path, tree: Path) -> Iterator[int]:
     """A server of the apps; the port that it listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [part.format(port=port) for part in SERVERS[server]]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [BIN / command[0], *command[1:]],
-            cwd=Path(__file__).parents[2],
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
-                "ENTITLEMENTS_HOME": str(tmp_path / "home"),
-                "GUARDED_TREE": str(tree),
-            },
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait(lambda: process.poll() is not None or is_ready(port))
-        assert process.poll() is None, (tmp_path / "server.log").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(40)
-
-
-def is_ready(port: int) -> bool:
-    connection = RawConnection(port, {"Host": "lenient"})
-    try:
-        return connection.fetch("/+health")[0] == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "ENTITLEMENTS_HOME": str(tmp_path / "home"),
+        "GUARDED_TREE": str(tree),
+    }
+    with launched(SERVERS[server], tmp_path, environment, host="lenient") as url:
+        yield int(url.rpartition(":")[2])
 
 
 def crawl(port: int, host: str, paths: list[str], secret: str = "") -> list[tuple[str, int]]:

@@ -26,8 +26,9 @@ from devpi_entitlements import nginx as devpi_nginx
 from entitlements_core.services.redaction import redact
 from tests.functional import nginx
 from tests.functional.devpi_nginx import reserved_port
-from tests.functional.test_forwarded import ENGINE, FLASK, started
-from tests.functional.vendors import REPOSITORY, Client, Vendor
+from tests.functional.launching import launched
+from tests.functional.test_forwarded import ENGINE, FLASK
+from tests.functional.vendors import REPOSITORY, Client, Vendor, clean_environment
 from tests.plugins.flask_static.conftest import wait
 from tests.wheelhouse import build_wheel
 
@@ -238,7 +239,7 @@ def test_a_session_of_clients_leaves_no_secret_in_any_log(
         "ENTITLEMENTS_DIRECTORIES": str(vendor.packages),
     }
     root = vendor.root / "nginx"
-    with started(SERVERS[name], environment, vendor.root) as url:
+    with launched(SERVERS[name], vendor.root, clean_environment(**environment)) as url:
         proxied = f"location / {{ proxy_pass {url}; }}"
         with nginx.running(root, proxied, logs=recipe(root)) as front:
             host = front.removeprefix("http://")

@@ -106,11 +106,22 @@ class Vendor:
 
     @contextmanager
     def serving(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        packages: Path | None = None,
     ) -> Iterator[Running]:
-        """``entitlements serve`` over the folder, on a free port."""
+        """``entitlements serve`` over a folder, else the vendor's, on a free port."""
         command = [sys.executable, "-m", "entitlements_core.cli", "--home", str(self.home), "serve"]
-        command += [str(self.packages), "--repo", REPOSITORY, "--port", "0", "--json", *arguments]
+        command += [
+            str(packages or self.packages),
+            "--repo",
+            REPOSITORY,
+            "--port",
+            "0",
+            "--json",
+            *arguments,
+        ]
         log = self.root / "server.log"
         with log.open("a") as errors:
             process = subprocess.Popen(

@@ -226,6 +226,10 @@ def test_the_first_use_binds(product: Product, bound: Bound, host: Host) -> None
     product.execute("UPDATE grants SET mark = NULL")
     assert regranting.adopt(actor="start") == 3
     assert marks(bound, other) == ["-", "m1"]
+    entries = product.reports.audit(repository=BETA).items
+    [entry] = [one for one in entries if one.after.get("mark") == "-"]
+    assert (entry.action, entry.actor, entry.repository) == ("repository.bound", "start", BETA)
+    assert entry.after["grants"] == 1
     host.marks[BETA] = "b2"
     assert bound.binding.orphaned(bound.read(other)) == {BETA}
     assert regranting.adopt(actor="start") == 0

@@ -1,11 +1,13 @@
 """Upload times that are set by hand: found, changed, recorded."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.services.upload_times import Uploaded, UploadService
+from entitlements_core.store.upload_register import UploadRegister
 from tests.services.conftest import START, Product
 
 MAIN = "acme/main"
@@ -15,9 +17,9 @@ BEFORE = datetime(2025, 12, 31, tzinfo=UTC)
 
 
 def see(product: Product, *digests: str) -> None:
-    with product.database.begin() as unit:
+    with closing(UploadRegister(product.database.address.url)) as register:
         found = {(FILE, digest): START for digest in digests}
-        unit.upload_times.record(MAIN, found, START, complete=True)
+        register.record(MAIN, found, START, complete=True)
 
 
 def put(product: Product, at: datetime = BEFORE, sha256: str = "") -> Uploaded:

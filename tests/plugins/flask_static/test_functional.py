@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +12,10 @@ import pytest
 
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
-from tests.plugins.flask_static.conftest import LIBRARY, REPOSITORY, TOOL, counted, issue, wait
+from tests.functional.launching import BIN, launched
+from tests.plugins.flask_static.conftest import LIBRARY, REPOSITORY, TOOL, counted, issue
 
 pytestmark = pytest.mark.functional
-
-BIN = Path(sys.executable).parent
 
 SERVE = """
 from flask import Flask
@@ -97,33 +93,9 @@ def clean_environment(tmp_path: Path) -> dict[str, str]:
 def running(server: str, tmp_path: Path, source: str) -> Iterator[int]:
     """A server of the app; the port it listens on."""
     (tmp_path / "vendor_app.py").write_text(source)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [part.format(port=port) for part in SERVERS[server]]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [BIN / command[0], *command[1:]],
-            cwd=tmp_path,
-            env=clean_environment(tmp_path),
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait(lambda: process.poll() is not None or answers(port))
-        assert process.poll() is None, (tmp_path / "server.log").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(40)
-
-
-def answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/+health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    command, environment = SERVERS[server], clean_environment(tmp_path)
+    with launched(command, tmp_path, environment, directory=tmp_path) as url:
+        yield int(url.rpartition(":")[2])
 
 
 @contextmanager
