@@ -196,8 +196,7 @@ class Gate:
         if isinstance(guess, Deny):
             return guess if only_tokens else UNKNOWN
         try:
-            named = self._named(secret, now)
-            opened = self._still_bound(secret, named, now)
+            named, opened = self._opened(secret, now)
         except EntitlementsError as error:
             return self._cannot_look_up(error)
         self._guesses.settle(guess, client, known=bool(named), tells=only_tokens)
@@ -296,18 +295,16 @@ class Gate:
             found = self._plugins.find_credential(secret, request)
         return found
 
-    def _named(self, secret: str, now: datetime) -> tuple[str, ...]:
+    def _opened(self, secret: str, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The repositories that grants of a secret name, and those for which they were made."""
         if not secrets.may_exist(secret):
-            return ()
-        return self._reader.repositories(self._sealer.digest(secret), now)
-
-    def _still_bound(self, secret: str, names: tuple[str, ...], now: datetime) -> tuple[str, ...]:
-        """Those of the repositories for which the secret's grants were made."""
-        if self._mark_of is None:
-            return names
+            return (), ()
         digest = self._sealer.digest(secret)
-        found = [(name, self._reader.find(digest, name, now)) for name in names]
-        return tuple(name for name, one in found if one and self._is_bound(one, name))
+        named = self._reader.repositories(digest, now)
+        if self._mark_of is None:
+            return named, named
+        found = [(name, self._reader.find(digest, name, now)) for name in named]
+        return named, tuple(name for name, one in found if one and self._is_bound(one, name))
 
     def _is_bound(self, credential: Credential, repository: str) -> bool:
         """Whether the credential was made for the repository that has this name now.

@@ -154,6 +154,8 @@ class StoreFile:
         Raises:
             DatabaseReplaced, DatabaseMissing: when it does not.
         """
+        if self._has(identity):
+            return
         found = self.identity()
         if found[:2] != identity[:2]:
             raise DatabaseReplaced(
@@ -198,6 +200,19 @@ class StoreFile:
         """Take back the note of a log that is gone since nobody uses it."""
         if self._noted_log(identity) == identity[2:]:
             self._note(f"{identity[0]}:{identity[1]} {ABSENT} {ABSENT}\n")
+
+    def _has(self, identity: Identity) -> bool:
+        """Whether the path names these very files: `identity`, for every count that is made."""
+        try:
+            found = os.stat(self._text)  # noqa: PTH116 - see `identity`
+            return (
+                found.st_ino == identity[1]
+                and found.st_dev == identity[0]
+                and os.stat(self._log).st_ino == identity[2]  # noqa: PTH116 - the same
+                and os.stat(self._index).st_ino == identity[3]  # noqa: PTH116 - the same
+            )
+        except OSError:
+            return False
 
     def _require_file(self, identity: Identity) -> Identity:
         found = self.identity()
