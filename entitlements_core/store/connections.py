@@ -151,6 +151,9 @@ class SqliteStack(ConnectionStack):
         known, looked = self._seen
         if known is not None and now - looked < LOOK_AGAIN:
             return known
+        if known is not None and self.file.has(known):
+            self._seen = (known, now)
+            return known
         identity = self.file.identity()
         if identity != known:
             self._change(identity)

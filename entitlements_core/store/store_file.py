@@ -33,6 +33,10 @@ Identity = tuple[int, int, int, int]
 ABSENT: Final = 0
 STARTING: Final = 0.5
 """Seconds in which a process that opens the store has made the log and noted it."""
+TRUSTED: Final = 1.0
+"""Seconds for which the directory's time alone is believed."""
+YOUNG: Final = 50_000_000
+"""Nanoseconds; a clock tick is at most ten million."""
 _PAUSE: Final = 0.005
 _NOTE_BYTES: Final = 128
 
@@ -101,6 +105,9 @@ class StoreFile:
         self._text = str(path.absolute())
         self._log = f"{self._text}-wal"
         self._index = f"{self._text}-shm"
+        self._folder = os.path.dirname(self._text)  # noqa: PTH120 - as text
+        self._is_link = path.is_symlink()  # then another directory tells what becomes of the file
+        self._settled: tuple[Identity | None, tuple[int, int, int], float] = (None, (0, 0, 0), 0.0)
 
     def identity(self) -> Identity:
         """The files that the path names now.
@@ -128,6 +135,33 @@ class StoreFile:
         except OSError:
             return False
 
+    def has(self, identity: Identity) -> bool:
+        """Whether the path names these very files; cheap enough for every count that is made.
+
+        No file comes, goes or changes its name without a change of its directory's time. Where that
+        stays as it was when the files were looked at, they are not looked at again: each look lets
+        other threads go first. A time that is still young says nothing, since it is as coarse as
+        the system's clock tick.
+        """
+        try:
+            found = os.stat(self._folder)  # noqa: PTH116 - see __init__
+        except OSError:
+            return False
+        folder = (found.st_dev, found.st_ino, found.st_mtime_ns)
+        now = time.monotonic()
+        known, seen, looked = self._settled
+        if known == identity and seen == folder and now - looked < TRUSTED:
+            return True
+        try:
+            present = self.identity()
+        except StoreError:
+            return False
+        if present != identity or self._is_link:
+            return present == identity
+        if time.time_ns() - found.st_mtime_ns > YOUNG:  # noqa: TID251 - compared with a file's
+            self._settled = (identity, folder, now)
+        return True
+
     def is_at(self, identity: Identity) -> bool:
         """Whether the path names this file now, whatever its log is."""
         try:
@@ -154,7 +188,7 @@ class StoreFile:
         Raises:
             DatabaseReplaced, DatabaseMissing: when it does not.
         """
-        if self._has(identity):
+        if self.has(identity):
             return
         found = self.identity()
         if found[:2] != identity[:2]:
@@ -200,19 +234,6 @@ class StoreFile:
         """Take back the note of a log that is gone since nobody uses it."""
         if self._noted_log(identity) == identity[2:]:
             self._note(f"{identity[0]}:{identity[1]} {ABSENT} {ABSENT}\n")
-
-    def _has(self, identity: Identity) -> bool:
-        """Whether the path names these very files: `identity`, for every count that is made."""
-        try:
-            found = os.stat(self._text)  # noqa: PTH116 - see `identity`
-            return (
-                found.st_ino == identity[1]
-                and found.st_dev == identity[0]
-                and os.stat(self._log).st_ino == identity[2]  # noqa: PTH116 - the same
-                and os.stat(self._index).st_ino == identity[3]  # noqa: PTH116 - the same
-            )
-        except OSError:
-            return False
 
     def _require_file(self, identity: Identity) -> Identity:
         found = self.identity()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -28,6 +29,7 @@ from entitlements_core.store.ledger import Ledger, Receipt
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.signal import CommitSignal
+from entitlements_core.store.store_file import StoreFile
 from entitlements_core.store.versions import stored_revision
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry
 
@@ -575,3 +577,65 @@ def test_a_log_that_cannot_be_worked_off_is_said_once_a_minute(
     for _ in range(10):
         checkpoints._work("PASSIVE")
     assert caplog.text.count("could not be worked off") == 1
+
+
+def moved(path: Path) -> Callable[[], object]:
+    aside = path.with_name("aside")
+    path.rename(aside)
+    return lambda: aside.rename(path)
+
+
+def copied_over(path: Path) -> Callable[[], object]:
+    back, fresh = moved(path), path.with_name("fresh")
+    shutil.copy(path.with_name("aside"), fresh)
+    fresh.rename(path)
+
+    def undo() -> None:
+        path.unlink()
+        back()
+
+    return undo
+
+
+@pytest.mark.parametrize("change", [moved, copied_over])
+@pytest.mark.parametrize("end", ["", "-wal", "-shm"])
+def test_a_directory_that_did_not_change_holds_the_same_files(
+    tmp_path: Path, end: str, change: Callable[[Path], Callable[[], object]]
+) -> None:
+    for name in ("store.db", "store.db-wal", "store.db-shm"):
+        (tmp_path / name).write_text(name)
+    file = StoreFile(tmp_path / "store.db")
+    identity, look = file.identity(), StoreFile.identity
+
+    def looks(count: int) -> bool:
+        """Whether the files are there, and how many of three times they were looked at."""
+        with patch.object(StoreFile, "identity", autospec=True, side_effect=look) as looked:
+            found = [file.has(identity) for _ in range(3)]
+        assert looked.call_count == count
+        assert len(set(found)) == 1
+        return found[0]
+
+    assert looks(3)  # the directory changed just now
+    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
+    assert looks(1)
+    assert looks(0)
+    undo = change(tmp_path / f"store.db{end}")
+    assert not looks(3)
+    undo()
+    assert looks(3)
+    os.utime(tmp_path, (1_700_000_001, 1_700_000_001))
+    assert looks(1)
+
+
+def test_of_a_link_the_directory_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"store.db{end}").write_text(end)
+    target = (tmp_path / "store.db").rename(tmp_path / "elsewhere" / "store.db")
+    (tmp_path / "store.db").symlink_to(target)
+    file = StoreFile(tmp_path / "store.db")
+    identity = file.identity()
+    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
+    assert file.has(identity)
+    moved(target)
+    assert not file.has(identity)
