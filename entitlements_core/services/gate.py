@@ -133,7 +133,12 @@ class Gate:
         self._ipv6_prefix = ipv6_prefix
 
     def authenticate(
-        self, presented: Presented | None, request: RequestContext, now: datetime
+        self,
+        presented: Presented | None,
+        request: RequestContext,
+        now: datetime,
+        *,
+        settles: bool = True,
     ) -> Credential | Deny:
         """Whose request this is.
 
@@ -141,6 +146,8 @@ class Gate:
             presented: the secret of the request, or None.
             request: the repository decides which token a secret names.
             now: aware, UTC.
+            settles: False where an unknown secret is asked about again by `repositories`, which
+                then says whether it was a guess.
         """
         secret = _secret_of(presented)
         if isinstance(secret, Deny):
@@ -158,7 +165,8 @@ class Gate:
             found, orphaned = None, False
         except EntitlementsError as error:
             return self._cannot_look_up(error)
-        self._guesses.settle(guess, client, known=found is not None)
+        if settles or found is not None:
+            self._guesses.settle(guess, client, known=found is not None)
         if found is None or orphaned:
             return UNKNOWN
         if isinstance(found, Credential) and found.kind is CredentialKind.USER:

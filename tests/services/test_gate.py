@@ -289,6 +289,15 @@ def test_guesses_are_not_looked_up_and_whoever_knows_a_secret_is_let_through() -
     assert ask(presented("guess-number-9"), other, NOW) is UNKNOWN
 
 
+def test_who_asks_elsewhere_next_is_not_taken_for_a_guesser() -> None:
+    found = setup()
+    for number in range(9):
+        asked = presented(f"guess-number-{number}")
+        assert found.gate.authenticate(asked, CONTEXT, NOW, settles=False) is UNKNOWN
+    assert found.reader.asked == 9
+    assert found.misses == []
+
+
 def test_a_miss_is_noted_for_the_client_as_it_is_counted() -> None:
     found = setup(ipv6_prefix=48)
     found.gate.authenticate(presented(), CONTEXT, NOW)

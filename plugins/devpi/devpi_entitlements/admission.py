@@ -156,13 +156,7 @@ def see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
     known = visitor.known.get(repository)
     if known is not None:
         return known
-    opened = opened_by(site, visitor)
-    if not _asks_others(site):
-        if isinstance(opened, Deny):
-            return opened
-        if repository not in opened:
-            return UNKNOWN
-    credential = site.gate.authenticate(visitor.presented, visitor.context(repository), visitor.now)
+    credential = _authenticate(site, visitor, repository)
     if isinstance(credential, Deny):
         return credential
     visitor.identifier = credential.identifier
@@ -171,6 +165,23 @@ def see(site: Site, visitor: Visitor, repository: str) -> Seen | Deny:
         return view
     visitor.known[repository] = Seen(repository, credential, view)
     return visitor.known[repository]
+
+
+def _authenticate(site: Site, visitor: Visitor, repository: str) -> Credential | Deny:
+    """Who the visitor is in a repository; a secret that opens another one is not a guess here."""
+    context, alone = visitor.context(repository), not _asks_others(site)
+    if alone and visitor.opened is None:
+        # Mostly a token is sent to what it opens: then nobody needs to know what else it does.
+        found = site.gate.authenticate(visitor.presented, context, visitor.now, settles=False)
+        if found is not UNKNOWN:
+            return found
+    opened = opened_by(site, visitor)
+    if alone:
+        if isinstance(opened, Deny):
+            return opened
+        if repository not in opened:
+            return UNKNOWN
+    return site.gate.authenticate(visitor.presented, context, visitor.now)
 
 
 def _file(site: Site, seen: Seen, stage: Stage | None, path: str) -> Resource | Deny:

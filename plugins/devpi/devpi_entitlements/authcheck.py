@@ -59,7 +59,7 @@ def answer_authcheck(
     with site.reading() as model:
         stage = model.getstage(matched["index"])
         admitted = admit_file(site, visitor, stage, matched["path"])
-        passes_by = isinstance(admitted, Deny) and is_unconcerned(visitor, stage, admitted)
+        passes_by = isinstance(admitted, Deny) and is_unconcerned(site, visitor, stage, admitted)
     if passes_by:
         become_stranger(environ)
         return _challenging(handler(request))

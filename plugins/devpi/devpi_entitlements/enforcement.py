@@ -71,7 +71,7 @@ def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | No
         return True
     if denied is None:
         return True
-    if _is_stranger(request, visitor, door, denied):
+    if _is_stranger(site, request, visitor, door, denied):
         become_stranger(request.environ)
         return False
     head = request.method == "HEAD"
@@ -81,14 +81,16 @@ def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | No
     raise Answered(refusal(denied, visitor.presented, transfers=transfers, head=head))
 
 
-def _is_stranger(request: Request, visitor: Visitor, door: Door | None, denied: Deny) -> bool:
+def _is_stranger(
+    site: Site, request: Request, visitor: Visitor, door: Door | None, denied: Deny
+) -> bool:
     """Whether a token in a header has nothing to say about this address, which is open to all."""
     if door is Door.LOGIN:
         return visitor.presented.form is not Form.PATH
     if door not in {Door.PAGE, Door.FILE}:
         return False
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
-    return is_unconcerned(visitor, stage, denied)
+    return is_unconcerned(site, visitor, stage, denied)
 
 
 def is_manager(request: Request) -> bool:
@@ -99,11 +101,11 @@ def is_manager(request: Request) -> bool:
     return "devpi-client" in (request.user_agent or "")
 
 
-def is_unconcerned(visitor: Visitor, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
+def is_unconcerned(site: Site, visitor: Visitor, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
     """Whether a refused token has nothing to say about an index, which is open to all."""
     if stage is None or denied.reason not in UNCONCERNED:
         return False
-    return may_be_stranger(visitor, stage.name) and is_open(stage)
+    return is_open(stage) and may_be_stranger(site, visitor, stage.name)
 
 
 def become_stranger(environ: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def _page(
     if not isinstance(seen, Deny):
         visitor.seen = seen
         return _rendered(site, request, visitor, seen, project)
-    if may_be_stranger(visitor, index):
+    if may_be_stranger(site, visitor, index):
         return None
     return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
 
@@ -122,10 +122,11 @@ def _file(site: Site, request: Request, visitor: Visitor, index: str, path: str)
 
 def _seen(site: Site, visitor: Visitor, index: str) -> Iterator[Seen]:
     """The repositories in which a file may have been found, that of its address first."""
+    here = see(site, visitor, index)
+    if not isinstance(here, Deny):
+        yield here
     opened = opened_by(site, visitor)
-    if isinstance(opened, Deny):
-        return
-    for repository in sorted(opened, key=lambda name: name != index):
-        seen = see(site, visitor, repository)
-        if not isinstance(seen, Deny):
+    for repository in () if isinstance(opened, Deny) else opened:
+        seen = here if repository == index else see(site, visitor, repository)
+        if seen is not here and not isinstance(seen, Deny):
             yield seen

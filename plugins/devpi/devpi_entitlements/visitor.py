@@ -207,7 +207,7 @@ def opened_by(site: Site, visitor: Visitor) -> tuple[str, ...] | Deny:
     return visitor.opened
 
 
-def may_be_stranger(visitor: Visitor, repository: str) -> bool:
+def may_be_stranger(site: Site, visitor: Visitor, repository: str) -> bool:
     """Whether a visitor who is refused here can go on like anybody else.
 
     A netrc names a host, so clients send its token to all indexes there, also to open ones that it
@@ -215,4 +215,5 @@ def may_be_stranger(visitor: Visitor, repository: str) -> bool:
     """
     if visitor.presented.form is Form.PATH:
         return False
-    return isinstance(visitor.opened, Deny) or repository not in (visitor.opened or ())
+    opened = opened_by(site, visitor)
+    return isinstance(opened, Deny) or repository not in opened
