@@ -52,6 +52,20 @@ def test_an_index_is_a_repository_without_being_registered(shop: Shop) -> None:
     assert made["token"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/%ff", "/+t/{secret}/%ff/", "/acme/%ff/+simple/", "/acme/prod/+f/%fe/%ff.whl"]
+)
+def test_an_address_that_is_no_text_ends_in_no_traceback(shop: Shop, path: str) -> None:
+    secret = shop.vendor.secret("odd addresses")
+    target = path.format(secret=secret)
+    answer = shop.server.get(target)
+    assert (answer.status_code, answer.reason_phrase) == (400, "The address is not UTF-8")
+    assert "Traceback" not in shop.server.log
+    assert secret not in shop.server.log
+    # In another alphabet, an address is one like any other.
+    assert shop.server.get(f"/+t/{secret}/{INDEX}/+simple/%C3%A4/").status_code == 404
+
+
 def test_a_restriction_is_previewed_on_the_files_of_the_server(shop: Shop) -> None:
     listed = shop.run("package", "list", "--repo", INDEX)
     assert sorted(one["version"] for one in listed) == ["1.0", "2.0"]

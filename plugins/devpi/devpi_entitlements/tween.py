@@ -26,6 +26,13 @@ __all__ = ["tween_entitlements"]
 
 log: Final = logging.getLogger("entitlements.devpi")
 
+_NO_TEXT: Final = problem(
+    400,
+    "The address is not UTF-8",
+    "Ask for an address that a page links to.",
+    code="bad_address",
+)
+
 Request = Any
 Response = Any
 Handler = Callable[[Request], Response]
@@ -42,8 +49,11 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
 
     def entitlements(request: Request) -> Response:
         environ = request.environ
-        if environ.get("PATH_INFO") == AUTHCHECK:
+        asked = environ.get("PATH_INFO") or "/"
+        if asked == AUTHCHECK:
             return answer_authcheck(site, request, handler)
+        if not asked.isascii() and not _is_text(asked):
+            return response_of(_NO_TEXT)  # pyramid would end in a traceback
         with site.marks.serials.once():
             visitor, path = meet(site, environ)
             found = None if visitor is None else _recall(site, request, visitor, path)
@@ -55,6 +65,15 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
         return found if found is not None else _answer(site, request, handler, visitor)
 
     return entitlements
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path of WSGI, which holds a character for each byte, is UTF-8."""
+    try:
+        path.encode("latin-1").decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _recall(site: Site, request: Request, visitor: Visitor, path: str) -> Response | None:
