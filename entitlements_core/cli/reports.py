@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -178,7 +178,13 @@ def _entry(entry: "AuditEntry") -> dict[str, object]:
     }
 
 
+_SAYING: Final = frozenset({"store.restored", "repository.bound"})
+"""Of these, what came out is all that there is to say."""
+
+
 def _changes(entry: "AuditEntry") -> str:
+    if not entry.before and entry.action in _SAYING:
+        return ", ".join(f"{name}: {json.dumps(value)}" for name, value in entry.after.items())
     if not entry.before:
         return ""
     return ", ".join(

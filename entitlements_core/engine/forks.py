@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import weakref
 from contextlib import ExitStack
+from types import ModuleType
 from typing import Final
 
 from entitlements_core.engine.catalog import Catalog
+from entitlements_core.errors import ConfigurationError
 
 __all__ = ["keep_across_forks"]
+
+_TELLING: Final = ("lazy-apps", "lazy", "py-call-osafterfork")
+"""Options of uWSGI with which each worker loads the application, or Python hears of the fork."""
 
 log: Final = logging.getLogger("entitlements.engine")
 
@@ -20,7 +26,11 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
 
     A child would inherit locks of the threads that read, an import's among them, and nobody there
     to release them; and no thread of the parent's goes on in it.
+
+    Raises:
+        ConfigurationError: where uWSGI forks without a word to Python.
     """
+    _require_told(sys.modules.get("uwsgi"))
     known = weakref.ref(catalog)
     held = ExitStack()
 
@@ -36,6 +46,18 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
             _watch(present, polling=polling)
 
     os.register_at_fork(before=hold, after_in_parent=held.close, after_in_child=resume)
+
+
+def _require_told(uwsgi: ModuleType | None) -> None:
+    """Return unless this is a uWSGI whose workers would inherit the connections of its master."""
+    options = {} if uwsgi is None else uwsgi.opt
+    counts = (options.get(name, 1) for name in ("processes", "workers"))
+    forks = options.get("master") or any(int(count) > 1 for count in counts)
+    if forks and not any(options.get(name) for name in _TELLING):
+        raise ConfigurationError(
+            "uWSGI forks its workers after the application was loaded, and tells Python nothing.",
+            "Start it with --lazy-apps, or with --py-call-osafterfork.",
+        )
 
 
 def _watch(catalog: Catalog, *, polling: bool) -> None:

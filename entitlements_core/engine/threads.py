@@ -1,5 +1,6 @@
 """Threads that go on whatever a server does with its own."""
 
+import _thread
 import sys
 import threading
 from collections.abc import Callable
@@ -21,5 +22,8 @@ def start_thread(target: Callable[[], None], *, name: str) -> None:
     gevent: ModuleType | None = sys.modules.get(_GEVENT)
     if gevent is not None and gevent.is_module_patched("threading"):
         gevent.get_original("_thread", "start_new_thread")(target, ())
+    elif gevent is not None:
+        # It may still patch `threading`, which would then not find the thread in its books.
+        _thread.start_new_thread(target, ())
     else:
         threading.Thread(target=target, name=name, daemon=True).start()

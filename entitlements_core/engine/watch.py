@@ -28,6 +28,7 @@ _RESCAN_SECONDS: Final = 60.0
 """The system drops events when too many happen at once, and says nothing; so look again."""
 
 _RETRY_SECONDS: Final = 5.0
+_PAUSE: Final = 0.005
 _POLL_SECONDS: Final = 0.25
 _POLL_SHARE: Final = 9
 """Between two listings pass at least nine times the time that one takes."""
@@ -63,7 +64,7 @@ class Watcher:
         self._stopped = threading.Event()
         self._woken = threading.Event()
         self._asked: deque[str] = deque()
-        self._ended = threading.Event()
+        self._has_ended = False
         self._pid = os.getpid()
         # The only thread of a catalog, which looks for the first time as well. Under gevent a lock
         # that was held by a thread which has ended wakes nobody any more.
@@ -72,7 +73,7 @@ class Watcher:
     @property
     def is_running(self) -> bool:
         """Whether the thread runs in this process; a fork does not take it along."""
-        return self._pid == os.getpid() and not self._ended.is_set()
+        return self._pid == os.getpid() and not self._has_ended
 
     def touch(self, path: str) -> None:
         """Have a path looked at soon."""
@@ -83,14 +84,16 @@ class Watcher:
         """Stop, and wait for the thread to end."""
         self._stopped.set()
         self._woken.set()
-        if self.is_running:
-            self._ended.wait()
+        # Not by waiting for an event: where no greenlet could go on meanwhile, as at the end of a
+        # process, gevent takes that for an error.
+        while self.is_running:
+            time.sleep(_PAUSE)
 
     def _run_to_end(self) -> None:
         try:
             self._run()
         finally:
-            self._ended.set()
+            self._has_ended = True
 
     def _run(self) -> None:
         self._tell(self._watched.rescan)

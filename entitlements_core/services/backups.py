@@ -173,11 +173,14 @@ class Backups:
 @contextmanager
 def _sound(source: Path, folder: Path) -> Iterator[Copy]:
     """`copied`, of what somebody took for a backup."""
+    if not source.is_file():
+        found = "is a directory" if source.is_dir() else "is not there"
+        raise DatabaseMissing(f"{source} {found}.", "Name a file of `entitlements backup`.")
     with ExitStack() as stack:
         try:
             copy = stack.enter_context(copied(source, folder))
-        except (DatabaseMissing, DatabaseCorrupt) as error:
-            raise type(error)(error.problem, "Name another copy.") from None
+        except DatabaseCorrupt as error:
+            raise DatabaseCorrupt(error.problem, "Name another copy.") from None
         yield copy
 
 

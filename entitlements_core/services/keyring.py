@@ -59,8 +59,9 @@ class Keyring:
         except FileNotFoundError:
             raise KeyFileError(
                 f"The key file {path} is missing.",
-                "Restore it from your backup; without it no token of this store can be found."
-                " For a new store, run `entitlements init`.",
+                "Restore it from your backup: without it no token of its store can be found. Where"
+                " there is no store yet, `entitlements init` makes both; a home of its own"
+                " (ENTITLEMENTS_HOME) holds another store.",
             ) from None
         except (OSError, UnicodeDecodeError, binascii.Error) as error:
             raise _unreadable(path, type(error).__name__) from None

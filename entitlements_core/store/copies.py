@@ -102,6 +102,7 @@ def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
     turnstile = Turnstile(Path(f"{address.path}.lock"))
     try:
         with turnstile.passed(), _writers_waiting(address):
+            _work_off(address)
             there = address.path.exists()
             moves = [(f"{address.path}{end}", f"{aside}{end}") for end in ("", *BESIDE)]
             _move([*moves, (str(copy.path), str(address.path))])
@@ -187,6 +188,15 @@ def _writers_waiting(address: Address) -> Iterator[None]:
             if address.path.exists():
                 raise
         yield
+
+
+def _work_off(address: Address) -> None:
+    """Bring what is in the log into the file, while nobody adds to it.
+
+    Whoever ends this amid the moves then leaves a file that lacks nothing.
+    """
+    with contextlib.suppress(sqlite3.Error, StoreError), closing(address.connect_sqlite()) as own:
+        own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _move(moves: list[tuple[str, str]]) -> None:

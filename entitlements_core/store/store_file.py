@@ -106,7 +106,6 @@ class StoreFile:
         self._log = f"{self._text}-wal"
         self._index = f"{self._text}-shm"
         self._folder = os.path.dirname(self._text)  # noqa: PTH120 - as text
-        self._is_link = path.is_symlink()  # then another directory tells what becomes of the file
         self._settled: tuple[Identity | None, tuple[int, int, int], float] = (None, (0, 0, 0), 0.0)
 
     def identity(self) -> Identity:
@@ -138,16 +137,16 @@ class StoreFile:
     def has(self, identity: Identity) -> bool:
         """Whether the path names these very files; cheap enough for every count that is made.
 
-        No file comes, goes or changes its name without a change of its directory's time. Where that
-        stays as it was when the files were looked at, they are not looked at again: each look lets
-        other threads go first. A time that is still young says nothing, since it is as coarse as
-        the system's clock tick.
+        No file comes, goes or changes its name without a change of its directory, which has a time.
+        Where that stays as it was when the files were looked at, they are not looked at again: each
+        look lets other threads go first. A time that is still young says nothing, since it is as
+        coarse as the system's clock tick.
         """
         try:
             found = os.stat(self._folder)  # noqa: PTH116 - see __init__
         except OSError:
             return False
-        folder = (found.st_dev, found.st_ino, found.st_mtime_ns)
+        folder = (found.st_dev, found.st_ino, found.st_ctime_ns)  # which nobody can set
         now = time.monotonic()
         known, seen, looked = self._settled
         if known == identity and seen == folder and now - looked < TRUSTED:
@@ -156,9 +155,9 @@ class StoreFile:
             present = self.identity()
         except StoreError:
             return False
-        if present != identity or self._is_link:
-            return present == identity
-        if time.time_ns() - found.st_mtime_ns > YOUNG:  # noqa: TID251 - compared with a file's
+        if present != identity:
+            return False
+        if time.time_ns() - found.st_ctime_ns > YOUNG:  # noqa: TID251 - compared with a file's
             self._settled = (identity, folder, now)
         return True
 
@@ -208,10 +207,12 @@ class StoreFile:
         Raises:
             DatabaseReplaced: when the log beside it is that of another file, or is not the one
                 that somebody has in use.
+            StoreError: when the path is a symbolic link.
             DatabaseMissing: when there is no file.
             sqlite3.Error: when it cannot be opened.
         """
         identity = self.identity()
+        self._refuse_link()
         self._refuse_other_log(identity)
         self._refuse_lost_log(identity)
         connection = connect()
@@ -239,6 +240,15 @@ class StoreFile:
         found = self.identity()
         self.require((*identity[:2], *found[2:]))
         return found
+
+    def _refuse_link(self) -> None:
+        """Return unless the path is a link: SQLite keeps the log beside what it leads to."""
+        if self.path.is_symlink():
+            raise StoreError(
+                f"The database {self.path} is a symbolic link; its log lies beside"
+                f" {self.path.resolve()}.",
+                "Name that path in ENTITLEMENTS_DATABASE_URL, or link the whole directory.",
+            )
 
     def _refuse_other_log(self, identity: Identity) -> None:
         words = self._noted().partition("\n")[0].split()

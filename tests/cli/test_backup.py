@@ -86,6 +86,11 @@ def test_what_is_in_the_log_only_is_copied_and_kept(cli: CommandLine, tmp_path: 
     assert ("in the log, too",) in found
 
 
+def test_what_is_no_copy_is_told(cli: CommandLine, tmp_path: Path) -> None:
+    assert "is not there" in cli.refused("restore", str(tmp_path / "none.db"))["detail"]
+    assert "is a directory" in cli.refused("restore", str(tmp_path))["detail"]
+
+
 def test_a_directory_gets_a_file_named_after_the_moment(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "copies").mkdir()
     made = Path(cli.done("backup", str(tmp_path / "copies"))["backup"])

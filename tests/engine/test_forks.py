@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from entitlements_core.engine import forks
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.forks import keep_across_forks
+from entitlements_core.errors import ConfigurationError
 from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
@@ -77,3 +80,30 @@ def test_a_child_that_cannot_watch_says_so(
     forks._watch(catalog, polling=False)
 
     assert "changes of the directories are not seen" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({}, False),
+        ({"threads": b"8"}, False),
+        ({"workers": b"1"}, False),
+        ({"master": True}, True),
+        ({"workers": b"2"}, True),
+        ({"processes": b"4", "master": True}, True),
+        ({"master": True, "lazy-apps": True}, False),
+        ({"workers": b"2", "py-call-osafterfork": True}, False),
+    ],
+)
+def test_a_uwsgi_that_forks_without_a_word_is_refused(
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object],
+    refused: bool,  # noqa: FBT001 - a column
+) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
+    if not refused:
+        forks.keep_across_forks(catalog, polling=False)
+        return
+    with pytest.raises(ConfigurationError, match="--lazy-apps"):
+        forks.keep_across_forks(catalog, polling=False)

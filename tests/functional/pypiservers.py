@@ -85,7 +85,7 @@ FORMS: Final = (
     _gunicorn("-w", "2", "--threads", "4"),
     _gunicorn("-k", "gevent"),
     _gunicorn("-k", "gevent", "--preload", "-w", "2"),
-    Form("uwsgi", (str(BIN / "uwsgi"), *UWSGI, "--module", APP)),
+    Form("uwsgi", (str(BIN / "uwsgi"), *UWSGI, "--pythonpath", "{root}", "--module", "vendor_app")),
     Form("paste", (str(BIN / "gunicorn"), "--paste", "{root}/paste.ini", "-b", "127.0.0.1:{port}")),
     Form("python-m", (sys.executable, "-m", "pypiserver_entitlements", *RUN, "{packages}")),
 )
@@ -96,6 +96,13 @@ use = egg:index-entitlements#pypiserver
 root = {packages}
 password_file = {passwords}
 overwrite = true
+"""
+
+
+MODULE: Final = """
+from pypiserver_entitlements import app
+
+application = app(roots=["{packages}"], password_file="{passwords}", overwrite=True)
 """
 
 
@@ -207,6 +214,7 @@ def serving(
         "passwords": publishers(vendor),
     }
     (vendor.root / "paste.ini").write_text(PASTE.format(**names))
+    (vendor.root / "vendor_app.py").write_text(MODULE.format(**names))
     told = {
         "ENTITLEMENTS_HOME": str(vendor.home),
         "ENTITLEMENTS_REPO": REPOSITORY,

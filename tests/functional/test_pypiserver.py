@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -35,6 +36,7 @@ from tests.wheelhouse import build_wheel, wheel_bytes
 
 NOW: Final = datetime.now(UTC)  # noqa: TID251 - real servers have the real time
 WHEEL: Final = "lab_foo-1.0-py3-none-any.whl"
+DOCS: Final = Path(__file__).parents[2] / "docs" / "pypiserver.md"
 BY_NAME: Final = {form.name: form for form in FORMS}
 WAITRESS: Final = FORMS[0]
 PRELOADED: Final = BY_NAME["run-gunicorn-kgevent--preload"]
@@ -76,6 +78,24 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("server", ["uwsgi", "gunicorn --threads", "gunicorn -k gevent"])
+def test_what_is_printed_for_other_servers(vendor: Vendor, server: str) -> None:
+    build_wheel(vendor.packages, "lab-foo", "1.0")
+    secret = vendor.token("customer").secret or ""
+    [line] = re.findall(rf"^\$ ({server} .*)$", DOCS.read_text(), re.MULTILINE)
+    words = shlex.split(line.replace("/srv/packages", str(vendor.packages)))
+    words = [word.replace(":8080", "127.0.0.1:{port}") for word in words]
+
+    with serving(vendor, Form("printed", (str(BIN / words[0]), *words[1:]))) as running:
+        page = running.with_token(secret, "/simple/lab-foo/")
+        log = running.log
+    assert page.status == 200
+    assert WHEEL in page.text
+    said = log.read_text()
+    assert secret not in said
+    assert "Traceback" not in said
 
 
 GEVENT: Final = tuple(form for form in FORMS if "gevent" in form.name)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -19,7 +20,7 @@ import pytest
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import Credential, State
 from entitlements_core.policy.decision import Deny
-from entitlements_core.store import connections
+from entitlements_core.store import connections, store_file
 from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.copies import copied, put_in_place
@@ -597,6 +598,12 @@ def copied_over(path: Path) -> Callable[[], object]:
     return undo
 
 
+def grow_old(folder: Path) -> None:
+    """Return when the last change of a folder is no longer young."""
+    while time.time_ns() - folder.stat().st_ctime_ns <= store_file.YOUNG:  # noqa: TID251 - a real file
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("change", [moved, copied_over])
 @pytest.mark.parametrize("end", ["", "-wal", "-shm"])
 def test_a_directory_that_did_not_change_holds_the_same_files(
@@ -616,26 +623,39 @@ def test_a_directory_that_did_not_change_holds_the_same_files(
         return found[0]
 
     assert looks(3)  # the directory changed just now
-    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
+    grow_old(tmp_path)
     assert looks(1)
     assert looks(0)
+    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))  # a time that anybody can set says nothing
     undo = change(tmp_path / f"store.db{end}")
     assert not looks(3)
     undo()
     assert looks(3)
-    os.utime(tmp_path, (1_700_000_001, 1_700_000_001))
+    grow_old(tmp_path)
     assert looks(1)
 
 
-def test_of_a_link_the_directory_says_nothing(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
+def test_a_store_behind_a_link_is_not_used(store: Store, tmp_path: Path) -> None:
+    for use in store.uses.values():
+        use()
+    store.database.close()
+    store.reader.close()
+    store.ledger.close()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     for end in ("", "-wal", "-shm"):
-        (tmp_path / f"store.db{end}").write_text(end)
-    target = (tmp_path / "store.db").rename(tmp_path / "elsewhere" / "store.db")
-    (tmp_path / "store.db").symlink_to(target)
-    file = StoreFile(tmp_path / "store.db")
-    identity = file.identity()
-    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
-    assert file.has(identity)
-    moved(target)
-    assert not file.has(identity)
+        path = Path(f"{store.path}{end}")
+        if path.exists():
+            path.rename(elsewhere / path.name)
+    store.path.symlink_to(elsewhere / store.path.name)
+    for use in store.uses.values():
+        with pytest.raises(StoreError, match=r"is a symbolic link"):
+            use()
+    # One in a directory that is a link is where its log is.
+    (tmp_path / "linked").symlink_to(elsewhere)
+    with closing(
+        Database(url(tmp_path / "linked" / store.path.name), key_fingerprint=KEY)
+    ) as there:
+        there.require_current()
+        with there.begin() as unit:
+            assert unit.key_fingerprint() == KEY

@@ -50,9 +50,10 @@ def _of_open_name(term: Term, pattern: TextPattern, *, positive: bool) -> Iterat
     also += [f"lib{name}"] if open_start else []
     if also:
         verb = "opens" if positive else "shuts out"
-        yield (
-            f"{term.text} is not anchored and also {verb} {' and '.join(also)}; write name:^{name}$"
-        )
+        # No name ends with a separator: what does is meant to begin names.
+        end = "*" if name.endswith(("-", "_", ".")) else "$"
+        found = f"{term.text} is not anchored and also {verb} {' and '.join(also)}"
+        yield f"{found}; write name:^{name}{end}"
 
 
 def _plain(pattern: TextPattern) -> str:
