@@ -16,6 +16,15 @@ pytestmark = pytest.mark.functional
 OPEN = "acme/open"
 
 
+def leave_under_a_running_server(vendor: DevpiVendor) -> None:
+    refused = vendor.entitlements("devpi", "leave", "--yes")
+    assert refused.status == 1
+    assert "A devpi-server runs over" in refused.text
+    assert "stop it before" in vendor.entitlements("devpi", "leave", "--dry-run").text
+    told = vendor.entitlements("devpi", "leave", "--dry-run", "--json")
+    assert json.loads(told.text)["is_running"] is True
+
+
 def test_the_way_back(tmp_path: Path) -> None:
     vendor = DevpiVendor(tmp_path)
     wheel = build_wheel(tmp_path / "wheels", "lab-foo", "1.0")
@@ -26,13 +35,7 @@ def test_the_way_back(tmp_path: Path) -> None:
         assert server.get(f"/{INDEX}/+simple/lab-foo/").status_code == 401
         directory = server.directory
         # As long as it runs, nothing is opened under it.
-        refused = vendor.entitlements("devpi", "leave", "--yes")
-        assert refused.status == 1
-        assert "A devpi-server runs over" in refused.text
-        shown = vendor.entitlements("devpi", "leave", "--dry-run")
-        assert "stop it before" in shown.text
-        told = vendor.entitlements("devpi", "leave", "--dry-run", "--json")
-        assert json.loads(told.text)["is_running"] is True
+        leave_under_a_running_server(vendor)
         assert server.get(f"/{INDEX}/+simple/lab-foo/").status_code == 401
 
     # Installed and not configured, it does not start, and says what to do.
@@ -61,6 +64,11 @@ def test_the_way_back(tmp_path: Path) -> None:
     assert [(one["index"], one["was_closed"]) for one in indexes] == [(OPEN, False), (INDEX, True)]
     again = ended([*bare, "--json"], ENTITLEMENTS_HOME=lost)
     assert json.loads(again.text)["indexes"] == []
+    # A server that is started with the plugin now, or was only starting then, stays away.
+    home = ("--entitlements-home", str(vendor.home))
+    refused = ended([*launched, devpis.SERVER, "--serverdir", str(directory), "--port", "0", *home])
+    assert refused.status != 0
+    assert f"`entitlements devpi leave` opened {INDEX} to everybody" in refused.text
     # Without the home, the server's note names the directory.
     assert vendor.entitlements("devpi", "leave", "--dry-run").status == 0
     vendor.core.close()

@@ -48,7 +48,7 @@ def leave(  # noqa: PLR0913 - an option is an argument
     Without --serverdir, the server is meant that used the home of this store last.
     """
     from devpi_entitlements.leaving import keys_kept, opened, remove_keys  # noqa: PLC0415 - devpi
-    from devpi_entitlements.occupancy import occupied  # noqa: PLC0415 - see below
+    from devpi_entitlements.occupancy import LEFT, occupied  # noqa: PLC0415 - see below
     from entitlements_core.cli.output import emit  # noqa: PLC0415 - a fast start
 
     where, backend = _server(context, serverdir, storage)
@@ -62,6 +62,9 @@ def leave(  # noqa: PLR0913 - an option is an argument
             found = keys_kept(xom)
             if found and not dry_run:
                 _ask(found, skip=yes)
+                closed = [one.index for one in found if one.closed]
+                if closed:
+                    (where / LEFT).write_text("".join(f"{name}\n" for name in closed), "utf-8")
                 remove_keys(xom)
     document = {
         "serverdir": str(where),

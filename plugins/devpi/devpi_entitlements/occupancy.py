@@ -13,10 +13,15 @@ try:
 except ImportError:  # pragma: no cover - only where there is no flock
     fcntl = None  # type: ignore[assignment]  # then nothing tells, as before there was a lock
 
-__all__ = ["occupied", "occupy"]
+__all__ = ["LEFT", "occupied", "occupy"]
 
 NAME: Final = ".serverversion"
 """devpi-server writes it when the directory is made, and never replaces it while one runs."""
+
+
+LEFT: Final = ".entitlements-left"
+"""In a server directory: which indexes are open since `entitlements devpi leave`, one a line. A
+server that is just starting, or started with the plugin later, would serve them to everybody."""
 
 
 def occupy(serverdir: Path) -> int | None:

@@ -20,7 +20,7 @@ from devpi_entitlements.hooks import DevpiHooks
 from devpi_entitlements.host import HostHooks
 from devpi_entitlements.me import show_own_token
 from devpi_entitlements.note import leave_note
-from devpi_entitlements.occupancy import occupy
+from devpi_entitlements.occupancy import LEFT, occupy
 from devpi_entitlements.offline import HOST
 from devpi_entitlements.search import protect_search
 from devpi_entitlements.site import SITE, Site
@@ -56,6 +56,14 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
         occupancy = occupy(xom.config.server_path)
     except BlockingIOError:
         raise Fatal("entitlements: `entitlements devpi leave` is at work here") from None
+    left = xom.config.server_path / LEFT
+    if left.exists():
+        names = ", ".join(left.read_text("utf-8").split())
+        raise Fatal(
+            f"entitlements: `entitlements devpi leave` opened {names} to everybody. Take our"
+            f" settings away, or uninstall the plugin. To stay instead: remove {left}, start once"
+            " on a port that nobody reaches, and set acl_pkg_read of these indexes again."
+        )
     try:
         site = _open(configuration, xom)
     except EntitlementsError as error:
