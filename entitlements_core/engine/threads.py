@@ -7,9 +7,15 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Final
 
-__all__ = ["start_thread"]
+__all__ = ["are_greenlets", "start_thread"]
 
 _GEVENT: Final = "gevent.monkey"
+
+
+def are_greenlets() -> bool:
+    """Whether what calls itself a thread is a greenlet of gevent's by now."""
+    gevent: ModuleType | None = sys.modules.get(_GEVENT)
+    return gevent is not None and bool(gevent.is_module_patched("threading"))
 
 
 def start_thread(target: Callable[[], None], *, name: str) -> None:
@@ -20,7 +26,7 @@ def start_thread(target: Callable[[], None], *, name: str) -> None:
     for there.
     """
     gevent: ModuleType | None = sys.modules.get(_GEVENT)
-    if gevent is not None and gevent.is_module_patched("threading"):
+    if gevent is not None and are_greenlets():
         gevent.get_original("_thread", "start_new_thread")(target, ())
     elif gevent is not None:
         # It may still patch `threading`, which would then not find the thread in its books.

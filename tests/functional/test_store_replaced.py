@@ -65,7 +65,7 @@ def command(vendor: Vendor, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # on a busy machine a worker is asked late
     while time.monotonic() < deadline:
         if condition():
             return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from entitlements_core.engine.threads import are_greenlets
 from entitlements_core.forwarded import Proxies
 from pypiserver_entitlements.upstream import read_body
 from pypiserver_entitlements.visitors import Reader, Uploader, Visitor
@@ -44,6 +46,7 @@ class Passing:
     def __init__(self, app: WSGIApp, proxies: Proxies) -> None:
         self._app = app
         self._proxies = proxies
+        self._turn: threading.Lock | None = None
 
     def pass_on(
         self, visitor: Visitor, environ: Environ, start_response: StartResponse
@@ -60,7 +63,14 @@ class Passing:
         def start(status: str, headers: list[tuple[str, str]], *error: object) -> object:
             return start_response(status, _guarded(headers, shared=shared), *error)
 
-        return self._app(environ, start)
+        if not are_greenlets():
+            return self._app(environ, start)
+        # Loaded before gevent patched it, bottle keeps one request for all greenlets; and whatever
+        # is logged inside may let another one go on.
+        if self._turn is None:
+            self._turn = threading.Lock()
+        with self._turn:
+            return self._app(environ, start)
 
 
 def _disguise(environ: Environ, visitor: Uploader) -> None:
