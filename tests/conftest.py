@@ -75,3 +75,8 @@ def _migrate(url: str) -> None:
     database = Database(url)
     database.upgrade()
     database.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)

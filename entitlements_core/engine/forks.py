@@ -15,8 +15,9 @@ from entitlements_core.errors import ConfigurationError
 
 __all__ = ["keep_across_forks"]
 
-_TELLING: Final = ("lazy-apps", "lazy", "py-call-osafterfork")
-"""Options of uWSGI with which each worker loads the application, or Python hears of the fork."""
+_LOADING_LATE: Final = ("lazy-apps", "lazy")
+"""Options of uWSGI with which each worker loads the application for itself. With
+``--py-call-osafterfork`` Python hears of the fork, but a worker does not always end then."""
 
 log: Final = logging.getLogger("entitlements.engine")
 
@@ -53,10 +54,10 @@ def _require_told(uwsgi: ModuleType | None) -> None:
     options = {} if uwsgi is None else uwsgi.opt
     counts = (options.get(name, 1) for name in ("processes", "workers"))
     forks = options.get("master") or any(int(count) > 1 for count in counts)
-    if forks and not any(options.get(name) for name in _TELLING):
+    if forks and not any(options.get(name) for name in _LOADING_LATE):
         raise ConfigurationError(
             "uWSGI forks its workers after the application was loaded, and tells Python nothing.",
-            "Start it with --lazy-apps, or with --py-call-osafterfork.",
+            "Start it with --lazy-apps.",
         )
 
 

@@ -92,7 +92,8 @@ def test_a_child_that_cannot_watch_says_so(
         ({"workers": b"2"}, True),
         ({"processes": b"4", "master": True}, True),
         ({"master": True, "lazy-apps": True}, False),
-        ({"workers": b"2", "py-call-osafterfork": True}, False),
+        ({"workers": b"2", "lazy": True}, False),
+        ({"workers": b"2", "py-call-osafterfork": True}, True),
     ],
 )
 def test_a_uwsgi_that_forks_without_a_word_is_refused(

@@ -31,14 +31,15 @@ def environment(vendor: Vendor) -> dict[str, str]:
     )
 
 
-@pytest.mark.parametrize("told", ["--lazy-apps", "--py-call-osafterfork"])
-def test_workers_of_a_master_see_what_is_new(vendor: Vendor, told: str) -> None:
+def test_workers_of_a_master_see_what_is_new(vendor: Vendor) -> None:
     build_wheel(vendor.packages, "lab-foo", "1.0")
     token = vendor.token("customer")
     vendor.core.close()
     auth = ("token", token.secret or "")
 
-    with launched((*UWSGI, told, "--workers", "2", *APP), vendor.root, environment(vendor)) as url:
+    with launched(
+        (*UWSGI, "--lazy-apps", "--workers", "2", *APP), vendor.root, environment(vendor)
+    ) as url:
 
         def pages() -> list[httpx.Response]:
             page = f"{url}/simple/lab-foo/"
