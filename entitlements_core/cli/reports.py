@@ -183,10 +183,9 @@ _SAYING: Final = frozenset({"store.restored", "repository.bound"})
 
 
 def _changes(entry: "AuditEntry") -> str:
-    if not entry.before and entry.action in _SAYING:
-        return ", ".join(f"{name}: {json.dumps(value)}" for name, value in entry.after.items())
     if not entry.before:
-        return ""
+        said = entry.after if entry.action in _SAYING else {}
+        return ", ".join(f"{name}: {json.dumps(value)}" for name, value in said.items())
     return ", ".join(
         f"{name}: {json.dumps(entry.before.get(name))} → {json.dumps(value)}"
         for name, value in entry.after.items()

@@ -31,7 +31,7 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
     Raises:
         ConfigurationError: where uWSGI forks without a word to Python.
     """
-    _require_told(sys.modules.get("uwsgi"))
+    _refuse_early_loading(sys.modules.get("uwsgi"))
     known = weakref.ref(catalog)
     held = ExitStack()
 
@@ -49,7 +49,7 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
     os.register_at_fork(before=hold, after_in_parent=held.close, after_in_child=resume)
 
 
-def _require_told(uwsgi: ModuleType | None) -> None:
+def _refuse_early_loading(uwsgi: ModuleType | None) -> None:
     """Return unless this is a uWSGI whose workers would inherit the connections of its master."""
     options = {} if uwsgi is None else uwsgi.opt
     counts = (options.get(name, 1) for name in ("processes", "workers"))

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 LOCKDOWN: Final = "devpi-lockdown"
-"""The name of that plugin of devpi-server."""
+"""The plugin that asks everybody for a login, by its name as an entry point."""
 
 SWITCHES: Final = ("ENTITLEMENTS_HOME", "ENTITLEMENTS_DATABASE_URL")
 """Either of these in the environment configures the adapter as ``--entitlements-home`` does."""

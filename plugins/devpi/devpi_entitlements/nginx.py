@@ -17,8 +17,6 @@ __all__ = ["FOLDERS", "unguarded_configurations", "write_configurations"]
 
 DEFAULT_LOCATION: Final = "/+protected"
 
-"""The plugin that asks everybody for a login, by its name as an entry point."""
-
 DISTRIBUTION_LOGS: Final = "/var/log/nginx"
 """Where packaged builds of nginx write; others write below their own prefix."""
 
