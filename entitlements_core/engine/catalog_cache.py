@@ -17,7 +17,7 @@ from entitlements_core.errors import StoreError
 
 __all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("entitlements.engine")
 _T = TypeVar("_T")
 
 SCHEMA_VERSION: Final = 2

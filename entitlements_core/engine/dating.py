@@ -14,7 +14,7 @@ from entitlements_core.interfaces import UploadTimes
 
 __all__ = ["Dating"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("entitlements.engine")
 
 _ASK_SECONDS: Final = 0.5
 """The least time between two questions whether times were changed."""

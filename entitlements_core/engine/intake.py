@@ -19,7 +19,7 @@ from entitlements_core.engine.source import Source
 
 __all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("entitlements.engine")
 
 _YOUNG_SECONDS: Final = 0.3
 """A file changed more recently may still be written to: it is taken when a second look agrees."""

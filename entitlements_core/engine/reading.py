@@ -25,7 +25,7 @@ from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fr
 
 __all__ = ["Reading", "annotate", "read_all", "read_file"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("entitlements.engine")
 
 _THREADS = min(4, (os.cpu_count() or 1) + 1)
 """Hashing lets other threads run; beyond a few the disk is what waits."""

@@ -20,7 +20,7 @@ from entitlements_core.engine.threads import start_thread
 
 __all__ = ["Watched", "Watcher"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("entitlements.engine")
 
 _TICK_MS: Final = 100
 _GROUP_MS: Final = 50

@@ -24,7 +24,7 @@ __all__ = ["ChangeObserver", "Operation", "Operations", "recorded_facts", "requi
 ChangeObserver = Callable[[TokenChange], None]
 """Told of every change of a token after it was stored."""
 
-_LOG: Final = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger("entitlements.services")
 _LONGEST_ACTOR: Final = 255
 
 
