@@ -6,7 +6,6 @@ pipenv print) and a body of exactly ``application/problem+json`` (RFC 9457; what
 """
 
 import base64
-import binascii
 import json
 import re
 from dataclasses import dataclass
@@ -180,7 +179,8 @@ def read_authorization(header: str | None) -> Presented | None:
     """The secret of an ``Authorization`` header; None when there is none or it cannot be read.
 
     With Basic, the password is the secret whatever the user name says (``token``, ``__token__``);
-    with an empty password the user name is, so that ``https://SECRET@host/`` works.
+    with an empty password the user name is, so that ``https://SECRET@host/`` works. Only the secret
+    has to be UTF-8.
     """
     if not header or len(header) > MAX_AUTHORIZATION:
         return None
@@ -195,12 +195,19 @@ def read_authorization(header: str | None) -> Presented | None:
 
 def _read_basic(value: str) -> Presented | None:
     try:
-        text = base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        name, _, password = base64.b64decode(value, validate=True).partition(b":")
+        secret = (password or name).decode()
+    except ValueError:
         return None
-    username, _, password = text.partition(":")
-    secret = password or username
-    return Presented(secret, Form.BASIC, username if password else "") if secret else None
+    return Presented(secret, Form.BASIC, _user_name(name) if password else "") if secret else None
+
+
+def _user_name(name: bytes) -> str:
+    """A user name in UTF-8, as RFC 7617 asks for, or in ISO 8859-1, as pip and requests send it."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
 
 
 _HIDDEN_PAGE: Final = (

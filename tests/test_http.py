@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entitlements_core.http import (
@@ -74,6 +74,7 @@ def test_a_secret_is_read_from_the_header(
         basic(""),
         basic(":"),
         basic(b"\xff\xfe"),
+        basic(b"token:\xff\xfe"),
         "Basic dG9r\u00e9n",
         "Bearer",
         "Bearer ",
@@ -91,6 +92,18 @@ def test_any_header_is_read_or_not(text: str) -> None:
     for header in (text, f"Basic {text}", f"Bearer {text}"):
         found = read_authorization(header)
         assert found is None or found.secret
+
+
+@given(
+    username=st.binary(max_size=20).filter(lambda name: b":" not in name),
+    password=st.text(min_size=1, max_size=40),
+)
+@example(username="müller".encode("latin-1"), password="s3cret")
+def test_a_user_name_of_any_bytes_spoils_no_secret(username: bytes, password: str) -> None:
+    found = read_authorization(basic(username + b":" + password.encode()))
+    assert found is not None
+    assert found.secret == password
+    assert found.username in {username.decode("latin-1"), username.decode("utf-8", "replace")}
 
 
 @given(

@@ -37,7 +37,8 @@ def test_all_loggers_are_in_one_tree() -> None:
     strays = {
         module: names
         for module, names in asked.items()
-        if module not in FOREIGN and not all(str(name).startswith("entitlements.") for name in names)
+        if module not in FOREIGN
+        and not all(str(name).startswith("entitlements.") for name in names)
     }
     assert not strays
     assert set(FOREIGN) <= set(asked), "a module that is excused asks for no logger any more"

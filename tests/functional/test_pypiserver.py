@@ -6,12 +6,14 @@ import hashlib
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -122,7 +124,9 @@ def test_each_form_of_start_protects(vendor: Vendor, form: Form) -> None:
     uploads = writer(vendor, "name:^lab-foo$")
     new = build_wheel(vendor.root / "new", "lab-foo", "2.0")
 
-    with serving(vendor, form) as server:
+    large = b"x" * 3_000_000
+
+    with serving(vendor, form) as server, slow_stranger(server) as stranger_answer:
         listed = server.with_token(secret, "/simple/")
         by_path = server.request(f"/+t/{secret}/packages/{WHEEL}")
         hidden = server.with_token(secret, "/simple/lab-bar/")
@@ -133,6 +137,8 @@ def test_each_form_of_start_protects(vendor: Vendor, form: Form) -> None:
         refused = server.upload(("token", secret), new.name, new.read_bytes())
         taken = server.upload(("token", uploads), new.name, new.read_bytes())
         eventually(lambda: "2.0" in server.with_token(secret, "/simple/lab-foo/").text)
+        turned_away = server.upload(("token", "wrong"), new.name, large)
+        slow = None if form.name in BUFFERING else stranger_answer()
 
     assert "lab-foo" in listed.text
     assert "lab-bar" not in listed.text
@@ -143,11 +149,26 @@ def test_each_form_of_start_protects(vendor: Vendor, form: Form) -> None:
     assert (health.status, health.text) == (200, "Ok")
     assert (refused.status, refused.reason) == (403, "Entitlement is read-only")
     assert taken.status == 200, taken.text
+    assert (turned_away.status, turned_away.reason) == (401, "Unknown or revoked entitlement token")
+    assert slow is None or b" 401 " in slow
     log = server.log.read_text()
     sent = [secret, uploads, *(coded(*user) for user in (PUBLISHER, ("token", secret)))]
     assert not [word for word in sent if word in log]
     if form.name not in {"run-auto", "python-m", "uwsgi"}:  # they write no access log
         assert f"/+t/***/packages/{WHEEL}" in log
+
+
+BUFFERING: Final = {"run-auto", "python-m"}
+"""waitress asks the application when it has the whole body, which it waits for in no thread."""
+
+
+@contextmanager
+def slow_stranger(server: Server) -> Iterator[Callable[[], bytes]]:
+    """Somebody who announces a large upload and sends a little of it; gives the answer's line."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), SECONDS) as connection:
+        connection.sendall(head + b"Content-Length: 5000000\r\n\r\n" + b"x" * 1000)
+        yield connection.makefile("rb").readline
 
 
 def coded(user: str, password: str) -> str:
@@ -233,17 +254,38 @@ def test_twine_and_uv_publish_with_a_grant_and_not_beyond_it(vendor: Vendor) -> 
     assert [path.name for path in vendor.packages.iterdir()] == [WHEEL]
 
 
-def publish(server: Server, secret: str, path: Path) -> tuple[int, str]:
+@pytest.mark.parametrize("who", ["token", "publisher"])
+def test_twine_and_uv_say_that_a_file_exists(vendor: Vendor, who: str) -> None:
+    there = build_wheel(vendor.packages, "lab-foo", "1.0")
+    again = build_wheel(vendor.root / "new", "lab-foo", "1.0", padding=9)
+    secret = writer(vendor, None)
+    user = ("__token__", secret) if who == "token" else PUBLISHER
+    before = there.read_bytes()
+    keeping = tuple(word for word in WAITRESS.command if word != "--overwrite")
+
+    with serving(vendor, Form("keeps", keeping)) as server:
+        by_twine = twine(server, *user, again)
+        status, by_uv = publish(server, user[1], again, user=user[0])
+
+    assert "409" in by_twine.text
+    assert f"File already exists: {WHEEL}" in by_twine.text
+    assert status != 0
+    assert f"File already exists: {WHEEL}" in by_uv
+    assert ("--overwrite" in by_uv) == (who == "publisher")
+    assert there.read_bytes() == before
+
+
+def publish(server: Server, secret: str, path: Path, *, user: str = "__token__") -> tuple[int, str]:
     command = [str(BIN / "uv"), "publish", "--publish-url", f"{server.url}/"]
     ended = subprocess.run(
-        [*command, "-u", "__token__", "-p", secret, "--trusted-publishing", "never", str(path)],
+        [*command, "-u", user, "-p", secret, "--trusted-publishing", "never", str(path)],
         env=clean_environment(HOME=str(server.log.parent)),
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
     )
-    return ended.returncode, ended.stdout + ended.stderr
+    return ended.returncode, " ".join((ended.stdout + ended.stderr).split())
 
 
 def test_600_requests_at_once_under_gevent_see_each_their_own(vendor: Vendor) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.app import IndexApp, credentials
 from entitlements_core.http import Form, problem
 from entitlements_core.services.client_addresses import ClientAddresses
+from pypiserver_entitlements.bodies import Discarding, length_of
 from pypiserver_entitlements.passing import Environ, Passing, StartResponse, WSGIApp
 from pypiserver_entitlements.publishers import Publishers
 from pypiserver_entitlements.uploading import Uploads
@@ -20,11 +20,12 @@ __all__ = ["Front"]
 
 log: Final = logging.getLogger("entitlements.pypiserver")
 
-DISCARDED: Final = 16 * 1024 * 1024
-"""Bytes of a refused upload that are still read, inclusive."""
+SEARCHED: Final = 64 * 1024
+"""Bytes of what a stranger may send to search a public index, inclusive; pip sends one thousand."""
 
 _FAILED: Final = outgoing(problem(500, "Internal error", code="internal"))
 _NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
+_LONG: Final = outgoing(problem(413, "The search is too long", code="too_large"))
 
 
 class Front:
@@ -65,6 +66,7 @@ class Front:
         self._public = public
         self._addresses = addresses
         self._passing = Passing(app, addresses.proxies)
+        self._discarding = Discarding()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -78,7 +80,7 @@ class Front:
             log.exception("a request failed")
             visitor = _FAILED
         if visitor is None or isinstance(visitor, Outgoing):
-            _discard_body(environ, most=self._uploads.limit)
+            self._discarding.discard(environ, most=self._uploads.limit)
         if visitor is None:
             return self._engine(environ, start_response)
         if isinstance(visitor, Outgoing):
@@ -107,7 +109,8 @@ class Front:
             if publisher is not None:
                 return publisher
         if self._public and presented is None and _reads(method, path):
-            return Reader()
+            bounded = "HTTP_TRANSFER_ENCODING" not in environ and length_of(environ) <= SEARCHED
+            return Reader() if bounded else _LONG
         if method != "POST" or path != "/":
             return None
         return self._uploads.admit(
@@ -120,21 +123,6 @@ class Front:
 def _reads(method: str, path: str) -> bool:
     """Whether a request only reads; ``pip search`` asks by POST, and so do no others."""
     return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
-
-
-def _discard_body(environ: Environ, *, most: int) -> None:
-    """Read what nobody wants, if it is not too large: a refusal would be lost with the connection.
-
-    A server that closes while a client still sends resets the connection, and then the client shows
-    that instead of the reason.
-    """
-    length = environ.get("CONTENT_LENGTH") or ""
-    left = int(length) if length.isdecimal() else 0
-    if left > min(most, DISCARDED):
-        return
-    with suppress(OSError):
-        while left > 0 and (data := environ["wsgi.input"].read(min(left, 65536))):
-            left -= len(data)
 
 
 def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -6,10 +6,12 @@ import re
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, Final
 
 from entitlements_core.engine.threads import are_greenlets
 from entitlements_core.forwarded import Proxies
+from pypiserver_entitlements.bodies import SECONDS, read_within
 from pypiserver_entitlements.upstream import read_body
 from pypiserver_entitlements.visitors import Reader, Uploader, Visitor
 
@@ -57,8 +59,9 @@ class Passing:
             environ.pop(_SCHEME, None)
         if isinstance(visitor, Uploader):
             _disguise(environ, visitor)
-        read_body(environ)
         shared = isinstance(visitor, Reader)
+        with read_within(environ, SECONDS) if shared else nullcontext():
+            read_body(environ)
 
         def start(status: str, headers: list[tuple[str, str]], *error: object) -> object:
             return start_response(status, _guarded(headers, shared=shared), *error)

@@ -33,7 +33,7 @@ def protect(
 
     Args:
         app: pypiserver, with its routes.
-        config: that it was made of; its backend, password check and server are replaced.
+        config: that it was made of; its backend, password check, overwrite and server are replaced.
         options: ours; None reads them from the environment.
 
     Returns:
@@ -64,7 +64,11 @@ def protect(
     )
     setattr(app, SITE, site)
     config.auther = was_admitted
-    config.backend = GuardedBackend(config.backend, partial(index.catalog.touch))
+    config.backend = GuardedBackend(
+        config.backend, partial(index.catalog.touch), overwrite=config.overwrite
+    )
+    # The backend refuses by itself, with words that clients show and where nothing comes between.
+    config.overwrite = True
     return app
 
 

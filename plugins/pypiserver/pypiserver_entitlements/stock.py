@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
+from entitlements_core.http import problem
 from pypiserver_entitlements import upstream
 from pypiserver_entitlements.visitors import Publisher, Reader, Uploader, current_visitor
 
@@ -14,6 +15,9 @@ __all__ = ["GuardedBackend"]
 Package = Any
 """pypiserver's PkgFile, which has no types."""
 
+_INSTEAD: Final = "Upload another version, or ask the vendor to remove this one first."
+_OVERWRITE: Final = "Raise the version, remove the file, or start the server with --overwrite."
+
 
 class GuardedBackend(upstream.IBackend):  # type: ignore[misc] # pypiserver has no types
     """Stands before a backend, so that a way into pypiserver past the front leads nowhere.
@@ -21,11 +25,15 @@ class GuardedBackend(upstream.IBackend):  # type: ignore[misc] # pypiserver has 
     Args:
         wrapped: pypiserver's own, or a vendor's.
         changed: told the path of what was added or removed.
+        overwrite: whether an upload may replace a file.
     """
 
-    def __init__(self, wrapped: upstream.IBackend, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, wrapped: upstream.IBackend, changed: Callable[[str], None], *, overwrite: bool
+    ) -> None:
         self._wrapped = wrapped
         self._changed = changed
+        self._overwrite = overwrite
         self._is_file_backend = upstream.file_backend(wrapped)
 
     @property
@@ -63,11 +71,16 @@ class GuardedBackend(upstream.IBackend):  # type: ignore[misc] # pypiserver has 
         return bool(self._writable(filename).exists(filename))
 
     def add_package(self, filename: str, stream: IO[bytes]) -> None:
-        """Store an upload."""
+        """Store an upload, or refuse it where it would replace a file and may not."""
         backend = self._writable(filename)
         if self._is_file_backend:
-            upstream.add_whole(backend, filename, stream)
+            try:
+                upstream.add_whole(backend, filename, stream, replace=self._overwrite)
+            except FileExistsError:
+                raise _taken(filename) from None
             self._changed(str(Path(self.backend.roots[0]) / filename))
+        elif not self._overwrite and backend.exists(filename):
+            raise _taken(filename)
         else:
             backend.add_package(filename, stream)
             self._changed("")
@@ -92,3 +105,11 @@ class GuardedBackend(upstream.IBackend):  # type: ignore[misc] # pypiserver has 
         if not allowed:
             raise upstream.HTTPError(403, "This upload was not allowed.")
         return self._wrapped
+
+
+def _taken(filename: str) -> upstream.HTTPResponse:
+    """The refusal of an upload of what there is already, with words that clients show."""
+    remedy = _OVERWRITE if isinstance(current_visitor(), Publisher) else _INSTEAD
+    answer = problem(409, f"File already exists: {filename}", remedy, code="file_exists")
+    status = f"{answer.status} {answer.reason}"
+    return upstream.HTTPResponse(answer.body, status, headers=dict(answer.headers))

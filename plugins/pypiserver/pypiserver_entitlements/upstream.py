@@ -6,7 +6,6 @@ customer.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ __all__ = [
     "Form",
     "GeventServer",
     "HTTPError",
+    "HTTPResponse",
     "IBackend",
     "RunConfig",
     "Upload",
@@ -145,22 +145,48 @@ def roots_of(config: RunConfig) -> list[Path]:
     return [Path(root).expanduser().absolute() for root in config.roots]
 
 
-def add_whole(backend: IBackend, filename: str, stream: IO[bytes]) -> None:
+def add_whole(backend: IBackend, filename: str, stream: IO[bytes], *, replace: bool) -> None:
     """Store an upload in a file backend, so that nobody ever meets half of it.
 
     pypiserver writes into the file that is there. Whoever is downloading it would get the beginning
     of one file and the end of another.
+
+    Args:
+        backend: where to.
+        filename: without a directory.
+        stream: the contents.
+        replace: whether it may take the place of a file that is there.
+
+    Raises:
+        FileExistsError: when it may not, and there is one, however lately it came.
+        ValueError: when that is not the name of a file.
     """
     if Path(filename).name != filename:
         raise ValueError(f"{filename!r} is not the name of a file")
     plain = unwrapped(backend)
     root = Path(plain.roots[0])
+    if not replace and plain.exists(filename):  # in any of the directories
+        raise FileExistsError(filename)
     hidden = f".upload-{secrets.token_hex(8)}"  # neither pypiserver nor the catalog lists it
     try:
         plain.add_package(hidden, stream)
-        os.replace(root / hidden, root / filename)  # noqa: PTH105 - atomic, as its name says
-    except BaseException:
+        _move(root / hidden, root / filename, replace=replace)
+    finally:
         (root / hidden).unlink(missing_ok=True)
-        raise
     if isinstance(plain, CachingFileBackend):
         plain.cache_manager.invalidate_root_cache(root)
+
+
+def _move(source: Path, target: Path, *, replace: bool) -> None:
+    """Rename a file at once; a second link is what the kernel refuses where there is a file."""
+    if not replace:
+        try:
+            target.hardlink_to(source)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            if target.exists():
+                raise FileExistsError(target) from None
+        else:
+            return
+    source.replace(target)

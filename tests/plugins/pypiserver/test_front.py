@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +89,8 @@ def test_a_publisher_is_refused_what_pypiserver_refuses(shop: Shop) -> None:
     nothing = shop.publisher("/", method="POST", data={":action": "nothing"})
 
     assert (twice.status_code, nothing.status_code) == (409, 400)
+    assert twice.status == f"409 File already exists: {TOOL}"
+    assert "--overwrite" in twice.json["detail"]
 
 
 def test_a_publisher_removes_what_customers_then_do_not_see(shop: Shop) -> None:
@@ -199,6 +202,18 @@ def test_a_public_index_stays_public_and_tokens_keep_their_view(start: Start) ->
     assert shop.anonymous("/simple/", method="DELETE").status_code == 405
     writer = shop.issue(COVERED, access=Access.WRITE)
     assert shop.post(writer, upload()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [{"data": b"x" * 70_000}, {"headers": {"Transfer-Encoding": "chunked"}}]
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/RPC2"), ("GET", "/simple/")])
+def test_a_stranger_sends_little_to_a_public_index(
+    start: Start, method: str, path: str, sent: dict[str, Any]
+) -> None:
+    shop = start(entitlements_public=True)
+    assert shop.anonymous(path, method=method, **sent).status_code == 413
+    assert shop.anonymous("/simple/").status_code == 200
 
 
 def test_a_public_index_still_asks_for_the_passwords_it_asked_for(start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,8 +148,46 @@ def test_what_is_there_is_not_replaced(shop: Shop) -> None:
 
     answer = shop.post(writer, upload(wheel_bytes("acme-tool", "1.0", padding=9), TOOL))
 
-    assert answer.status_code == 409
+    assert answer.status == f"409 File already exists: {TOOL}"
+    assert answer.json["code"] == "file_exists"
+    assert "--overwrite" not in answer.json["detail"]  # a customer has no server to start
     assert (shop.root / TOOL).read_bytes() == before
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_uploads_at_once_one_is_taken(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def without(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", without)
+    writer = shop.issue(COVERED, **WRITE)
+    store = shop.config.backend.backend.add_package
+
+    def meanwhile(hidden: str, stream: object) -> None:
+        store(hidden, stream)
+        (shop.root / NEW).write_bytes(b"the other one's")
+
+    monkeypatch.setattr(shop.config.backend.backend, "add_package", meanwhile)
+
+    answer = shop.post(writer, upload())
+
+    assert answer.status == f"409 File already exists: {NEW}"
+    assert (shop.root / NEW).read_bytes() == b"the other one's"
+    assert list(shop.root.glob(".upload-*")) == []
+
+
+def test_without_links_an_upload_is_stored(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", without)
+
+    assert shop.post(shop.issue(COVERED, **WRITE), upload()).status_code == 200
+    assert (shop.root / NEW).exists()
+    assert list(shop.root.glob(".upload-*")) == []
 
 
 def test_with_overwrite_it_is_if_the_grant_covers_the_old_one_too(start: Start) -> None:
