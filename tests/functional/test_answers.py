@@ -143,13 +143,11 @@ def test_a_token_installs_a_project_and_its_dependency(
     assert (tmp_path / "lab_bar-1.0.dist-info").is_dir()
 
 
-@pytest.mark.parametrize("name", ["m%C3%BCller", "Jos%C3%A9%20%40home", "%E5%90%8D"])
+@pytest.mark.parametrize("name", ["m%C3%BCller", "Jos%C3%A9%20%40home"])
 def test_the_user_name_decides_nothing(
     shop: Shop, client: Client, tmp_path: Path, name: str
 ) -> None:
     url = shop.url("enabled", HEADER).replace("//token:", f"//{name}:")
-    if client.name != "uv" and name == "%E5%90%8D":
-        pytest.skip("pip sends names in ISO 8859-1, and cannot send this one")
 
     ended = client.install("lab-bar", url, tmp_path)
 

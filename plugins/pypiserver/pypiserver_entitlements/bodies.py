@@ -110,7 +110,7 @@ def _connection(environ: Environ) -> socket.socket | None:
     """A descriptor of our own for the client's connection; None where it cannot be found."""
     body, uwsgi = environ["wsgi.input"], sys.modules.get("uwsgi")
     # gunicorn's, or gevent's; wsgiref and Werkzeug give the connection's file itself.
-    known = environ.get("gunicorn.socket") or getattr(body, "rfile", body)
+    known: Any = environ.get("gunicorn.socket") or getattr(body, "rfile", body)
     try:
         descriptor: int = uwsgi.connection_fd() if uwsgi else known.fileno()
         if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):

@@ -149,8 +149,8 @@ def test_what_is_there_is_not_replaced(shop: Shop) -> None:
     answer = shop.post(writer, upload(wheel_bytes("acme-tool", "1.0", padding=9), TOOL))
 
     assert answer.status == f"409 File already exists: {TOOL}"
-    assert answer.json["code"] == "file_exists"
-    assert "--overwrite" not in answer.json["detail"]  # a customer has no server to start
+    assert '"code": "file_exists"' in answer.text
+    assert "--overwrite" not in answer.text  # a customer has no server to start
     assert (shop.root / TOOL).read_bytes() == before
 
 
