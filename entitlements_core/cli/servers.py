@@ -5,16 +5,19 @@ import logging.config
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.cli.listening import Options
-from entitlements_core.errors import ConfigurationError
+from entitlements_core.errors import ConfigurationError, EntitlementsError
 
 if TYPE_CHECKING:
+    from entitlements_core.engine.app import IndexApp
     from entitlements_core.services.settings import Settings
 
-__all__ = ["RUN", "environment", "require"]
+__all__ = ["RUN", "Notable", "environment", "require"]
 
 APPLICATION: Final = "entitlements_core.engine.serving:create_app"
 _INSTALL: Final = {
@@ -26,7 +29,10 @@ _ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(
 LOGGING: Final[Mapping[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "entitlements_core.services.redaction.RedactingFilter"}},
+    "filters": {
+        "redact": {"()": "entitlements_core.services.redaction.RedactingFilter"},
+        "notable": {"()": "entitlements_core.cli.servers.Notable"},
+    },
     "formatters": {
         "generic": {"format": "[%(levelname)s] %(message)s"},
         "access": {"format": "%(message)s"},
@@ -35,18 +41,30 @@ LOGGING: Final[Mapping[str, Any]] = {
         name: {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stderr",
-            "formatter": name,
-            "filters": ["redact"],
+            "formatter": form,
+            "filters": filters,
         }
-        for name in ("generic", "access")
+        for name, form, filters in (
+            ("generic", "generic", ["redact"]),
+            ("access", "access", ["redact"]),
+            ("server", "generic", ["redact", "notable"]),
+        )
     },
     "root": {"handlers": ["generic"], "level": "WARNING"},
     "loggers": {
-        "_granian": {"handlers": ["generic"], "level": "WARNING", "propagate": False},
+        "_granian": {"handlers": ["server"], "level": "INFO", "propagate": False},
         "granian.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
     },
 }
 """Everything goes to stderr, and through the filter that takes out secrets."""
+
+
+class Notable(logging.Filter):
+    """What an administrator wants to know of granian's doings: faults, and what it does at one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is written."""
+        return record.levelno >= logging.WARNING or record.getMessage().startswith("Respawning")
 
 
 def require(server: str) -> None:
@@ -61,6 +79,9 @@ def require(server: str) -> None:
 
 def run_granian(options: Options, settings: "Settings") -> None:
     """Serve with granian until a signal ends it.
+
+    A worker that ends by itself, or is killed, is started again and that is logged; one that ends
+    once more within five seconds ends the server, whose supervisor then knows of it.
 
     Raises:
         ConfigurationError: when a proxy shall say where requests come from in a header that granian
@@ -78,8 +99,6 @@ def run_granian(options: Options, settings: "Settings") -> None:
     from granian.log import LogLevels  # noqa: PLC0415 - an extra
     from granian.server import Server  # noqa: PLC0415 - an extra
 
-    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
-
     os.environ.update(environment(settings))
     # A fork would take over this process's threads half-way.
     multiprocessing.set_start_method("spawn", force=True)
@@ -93,12 +112,33 @@ def run_granian(options: Options, settings: "Settings") -> None:
         workers=options.workers,
         blocking_threads=options.threads,
         workers_kill_timeout=10,
-        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        log_level=LogLevels.info,
         log_dictconfig=dict(LOGGING),
         log_access=options.access_log,
         log_access_format=_ACCESS_FORMAT,
         # granian's own loader would look for the application in the working directory first.
-    ).serve(target_loader=create_app, wrap_loader=False)
+    ).serve(target_loader=_load, wrap_loader=False)
+
+
+def _load() -> "IndexApp":
+    """The application, in a worker; one that cannot be opened ends it with a sentence."""
+    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
+
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    try:
+        return create_app()
+    except EntitlementsError as error:
+        logging.getLogger("entitlements.cli").critical("the index cannot be opened: %s", error)
+        sys.exit(1)
+
+
+def _follow_parent() -> None:
+    """End this worker when the process that started it was killed: it would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run_waitress(options: Options, settings: "Settings") -> None:

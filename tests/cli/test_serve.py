@@ -1,5 +1,6 @@
 """``entitlements serve`` as a real process."""
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,6 @@ import psutil
 import pytest
 
 from entitlements_core.cli import listening, servers
-from entitlements_core.engine.serving import create_app
 from tests.cli.conftest import CommandLine
 
 ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
@@ -158,6 +158,72 @@ def test_ends_with_ctrl_c_and_logs_no_request_unasked(
         assert "+health" not in running.log.read_text()
 
 
+def eventually(running: Running, words: str) -> None:
+    """Wait until the server has logged something."""
+    deadline = time.monotonic() + 60
+    while words not in running.log.read_text():
+        assert time.monotonic() < deadline, running.log.read_text()
+        time.sleep(0.02)
+
+
+def workers(running: Running) -> list[psutil.Process]:
+    """The processes that answer, as the resource tracker does not."""
+    return [one for one in _children(running.process.pid) if "spawn_main" in str(one.cmdline())]
+
+
+@pytest.mark.functional
+def test_a_killed_worker_is_started_again(cli: CommandLine, packages: Path) -> None:
+    token = cli.token()["token"]
+    with serving(cli, packages, "--workers", "2") as running:
+        before = workers(running)
+        assert len(before) == 2
+        before[0].kill()
+        eventually(running, "Respawning worker")
+        deadline = time.monotonic() + 60
+        while len(now := [one for one in workers(running) if not is_zombie(one)]) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert before[1] in now
+        before[1].kill()  # so that the new one has to answer
+        while True:
+            with contextlib.suppress(OSError):
+                status, _, page = running.get("/simple/demo/", token)
+                break
+            assert time.monotonic() < deadline
+        assert status == 200
+        assert b"demo-1.0-py3-none-any.whl" in page
+        log = running.log.read_text()
+        assert log.count("Unexpected exit from worker-") == 2
+        assert "Spawning" not in log
+        assert running.stop() == 0
+
+
+@pytest.mark.functional
+def test_a_worker_that_ends_at_once_again_ends_the_server(cli: CommandLine, packages: Path) -> None:
+    with serving(cli, packages, "--workers", "1") as running:
+        (cli.home / "key").rename(cli.home / "lost-key")
+        workers(running)[0].kill()
+        assert running.process.wait(60) == 1
+        log = running.log.read_text()
+        assert "crash loop" in log
+        assert "key" in log
+        assert "Traceback" not in log
+
+
+@pytest.mark.functional
+def test_workers_end_with_the_server(cli: CommandLine, packages: Path) -> None:
+    with serving(cli, packages, "--workers", "2") as running:
+        left = _children(running.process.pid)
+        running.process.kill()
+        running.process.wait(30)
+        try:
+            assert survivors(left) == []
+        finally:
+            for one in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+
+
 def test_a_directory_that_the_environment_cannot_name(cli: CommandLine, packages: Path) -> None:
     odd = packages.rename(packages.with_name("a,b"))
     refused = cli.refused("serve", str(odd), "--repo", "acme/prod", "--port", "0")
@@ -243,8 +309,24 @@ def test_workers_read_their_settings_from_the_environment(
     monkeypatch.setattr("granian.server.Server", Stopped)
     monkeypatch.setattr("multiprocessing.set_start_method", lambda *_, **__: None)
     servers.run_granian(options, settings)
-    assert Stopped.given["target_loader"] is create_app
+    monkeypatch.setattr("entitlements_core.engine.serving.create_app", lambda: "the application")
+    assert Stopped.given["target_loader"]() == "the application"
     assert type(settings).load() == settings
+
+
+def test_what_a_worker_cannot_open_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ENTITLEMENTS_HOME", str(tmp_path / "key"))
+    (tmp_path / "key").write_text("a file where a directory should be")
+    monkeypatch.setenv("ENTITLEMENTS_REPOSITORY", "acme/prod")
+    monkeypatch.setenv("ENTITLEMENTS_DIRECTORIES", str(tmp_path))
+
+    with pytest.raises(SystemExit, match="1"):
+        servers._load()
+
+    assert "the index cannot be opened" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_readiness_is_not_waited_for_for_ever(
