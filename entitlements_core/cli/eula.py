@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from entitlements_core.cli.documents import instant
-from entitlements_core.cli.options import AsJson, RepositoryName, SlugPerm
+from entitlements_core.cli.options import MOST, AsJson, RepositoryName, SlugPerm
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from entitlements_core.services.eulas import EulaRevision
 
 __all__ = ["app"]
+
+_LONGEST: Final = 4_000_000
+"""Bytes that are read of a text; a licence has at most a million characters."""
 
 app = typer.Typer(help="Licences that have to be accepted.", no_args_is_help=True)
 
@@ -69,7 +72,7 @@ def show(
     repository: RepositoryName,
     *,
     number: Annotated[
-        int | None, typer.Option("--number", min=1, help="Default: the one in force.")
+        int | None, typer.Option("--number", min=1, max=MOST, help="Default: the one in force.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +89,9 @@ def accept(  # noqa: PLR0913 - one option for each fact
     slug_perm: SlugPerm,
     *,
     repo: OfRepository,
-    number: Annotated[int, typer.Option("--number", min=1, help="The revision that was read.")],
+    number: Annotated[
+        int, typer.Option("--number", min=1, max=MOST, help="The revision that was read.")
+    ],
     address: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The client's.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -110,13 +115,23 @@ def withdraw(
 
 def _read(file: Path) -> str:
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InvalidValue("content", f"{file} is not UTF-8.", "Save it as UTF-8.") from None
+        if str(file) == "-":
+            data = sys.stdin.buffer.read(_LONGEST + 1)
+        else:
+            with file.open("rb") as source:
+                data = source.read(_LONGEST + 1)
     except OSError as error:
         raise InvalidValue(
             "content", f"{file} cannot be read: {error.strerror}.", "Name a readable file."
         ) from None
+    if len(data) > _LONGEST:
+        raise InvalidValue(
+            "content", f"{file} has more than {_LONGEST} bytes.", "Name the text of a licence."
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidValue("content", f"{file} is not UTF-8.", "Save it as UTF-8.") from None
 
 
 def _document(found: "EulaRevision") -> dict[str, object]:

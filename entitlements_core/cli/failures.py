@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, Protocol, runtime_checkable
 import typer
 from typer.core import TyperGroup
 
+from entitlements_core.cli import streams
 from entitlements_core.cli.plugin_commands import added_commands
 from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
 
@@ -21,6 +22,9 @@ __all__ = ["Program"]
 REFUSED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+
+_SHOWN: Final = 200
+"""Characters of a file's name; the system refuses longer ones, and they say no more."""
 
 
 @runtime_checkable
@@ -75,17 +79,32 @@ class Program(TyperGroup):
 def _end(run: Callable[[], Any], words: Sequence[str]) -> NoReturn:
     """End the process with what a command comes to."""
     try:
+        streams.prepare()
         status = run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not flush it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        streams.silence(sys.stdout)
         sys.exit(REFUSED)
+    except OSError as error:
+        streams.silence(sys.stdout)  # it may be what is full
+        sys.exit(_say(error, words))
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the last place
-        sys.exit(_report(error, words))
+        sys.exit(_say(error, words))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(error: Exception, words: Sequence[str]) -> int:
+    """Report an error as far as stderr can be written; gives the exit status."""
+    try:
+        status = _report(error, words)
+        sys.stderr.flush()
+    except OSError:
+        streams.silence(sys.stderr)
+        return REFUSED
+    return status
 
 
 def _report(error: Exception, words: Sequence[str]) -> int:
@@ -94,11 +113,38 @@ def _report(error: Exception, words: Sequence[str]) -> int:
     if isinstance(error, EntitlementsError):
         _print_json(_document(error)) if as_json else _print_refusal(error)
         return REFUSED
+    if isinstance(error, OSError):
+        return _report_plain(_of_system(error), "system", as_json=as_json)
+    if isinstance(error, UnicodeEncodeError):
+        # Words and paths with bytes that Python could not decode, PEP 383: nothing is named so.
+        return _report_plain(f"{_shown(error.object)} is not UTF-8.", "invalid", as_json=as_json)
     if isinstance(error, _UsageProblem):
         message = error.format_message()
         _print_json({"detail": message, "code": "usage"}) if as_json else _print_usage(error)
         return error.exit_code
     return _report_defect(error, words, as_json=as_json)
+
+
+def _report_plain(problem: str, code: str, *, as_json: bool) -> int:
+    _print_json({"detail": problem, "code": code}) if as_json else _print_lines(problem, "")
+    return REFUSED
+
+
+def _of_system(error: OSError) -> str:
+    """What the operating system refuses is no defect of ours, wherever it was met."""
+    names = (error.filename, error.filename2)
+    about = [_shown(os.fsdecode(name)) for name in names if isinstance(name, str | bytes)]
+    # A write does not say of what it was: the output, most likely.
+    what = " and ".join(about) or "The output, or a file"
+    return f"{what}: {error.strerror or str(error) or type(error).__name__}."
+
+
+def _shown(text: str) -> str:
+    """A name as it can be printed, whatever it holds, however long it is."""
+    from entitlements_core.services.redaction import redact  # noqa: PLC0415 - rarely needed
+
+    printable = redact(text).encode("utf-8", "backslashreplace").decode()
+    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}…"
 
 
 def _report_defect(error: Exception, words: Sequence[str], *, as_json: bool) -> int:

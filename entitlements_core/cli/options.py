@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 __all__ = [
+    "MOST",
     "AsJson",
     "Directories",
     "InRepository",
@@ -19,6 +20,8 @@ __all__ = [
     "Yes",
 ]
 
+MOST: Final = 1_000_000_000
+"""Pages and lines that can be asked for; databases count to 2**63."""
 TIME: Final = "ISO 8601 with a zone, or a date, which is 00:00 UTC of that day."
 
 AsJson = Annotated[
@@ -39,7 +42,8 @@ ShowSecret = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Page = Annotated[
-    int | None, typer.Option("--page", min=1, help="Only this page; left out, everything.")
+    int | None,
+    typer.Option("--page", min=1, max=MOST, help="Only this page; left out, everything."),
 ]
 PageSize = Annotated[int, typer.Option("--page-size", min=1, max=500, help="Lines of a page.")]
 Since = Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from entitlements_core.cli.documents import instant, readable_bytes
-from entitlements_core.cli.options import AsJson, InRepository, PageSize, Since, Until
+from entitlements_core.cli.options import MOST, AsJson, InRepository, PageSize, Since, Until
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
@@ -47,7 +47,7 @@ def usage(  # noqa: PLR0913 - one option for each choice
     since: Since = None,
     until: Until = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="At most so many lines.")
+        int | None, typer.Option("--limit", min=1, max=MOST, help="At most so many lines.")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
@@ -95,7 +95,9 @@ def audit(  # noqa: PLR0913 - one option for each filter
     actor: Annotated[str, typer.Option("--actor", help="Only what they did.")] = "",
     since: Since = None,
     until: Until = None,
-    page: Annotated[int, typer.Option("--page", min=1, help="Which page of the list.")] = 1,
+    page: Annotated[
+        int, typer.Option("--page", min=1, max=MOST, help="Which page of the list.")
+    ] = 1,
     page_size: PageSize = 100,
     as_json: AsJson = False,
 ) -> None:

@@ -13,6 +13,8 @@ __all__ = ["read_address", "read_duration", "read_metadata", "read_secret", "rea
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
+_LONGEST_LINE: Final = 1024
+"""Characters of a line on stdin; a secret has at most 48."""
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -97,7 +99,7 @@ def read_metadata(text: str) -> dict[str, object]:
 
 def read_secret(text: str) -> str:
     """The secret that was given; ``-`` stands for the first line of stdin."""
-    return sys.stdin.readline().rstrip("\r\n") if text == "-" else text
+    return sys.stdin.readline(_LONGEST_LINE).rstrip("\r\n") if text == "-" else text
 
 
 def _kind(value: object) -> str:
