@@ -17,7 +17,7 @@ class Initialized:
     Attributes:
         database: without its password.
         schema: the revision of its tables.
-        made: what was not there before, of ``home key database``; ``schema`` when only the tables
+        made: what this call made, of ``home key database``; ``schema`` when only the tables
             were brought up to date.
     """
 
@@ -36,43 +36,30 @@ def initialize(settings: Settings) -> Initialized:
         KeyFileError: when the store exists and its key does not.
         StoreError: when the store cannot be made.
     """
-    made = [name for name in ("home", "key") if not _path(settings, name).exists()]
-    _make_home(settings.home)
+    home = ("home",) if _make_home(settings.home) else ()
     core = Core(settings)
     try:
-        before = _schema(core)
-        core.create()
+        made = (*home, *core.create())
         core.database.bind_key(core.keyring.fingerprint)
-        after = core.database.current()
-        if before != after:
-            made.append("database" if before is None else "schema")
         return Initialized(
             home=settings.home,
             key_file=settings.key_file,
             database=str(core.address),
-            schema=after,
-            made=tuple(made),
+            schema=core.database.current(),
+            made=made,
         )
     finally:
         core.close()
 
 
-def _path(settings: Settings, name: str) -> Path:
-    return settings.home if name == "home" else settings.key_file
-
-
-def _make_home(home: Path) -> None:
+def _make_home(home: Path) -> bool:
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True)
     except OSError as error:
+        if home.is_dir():
+            return False
         raise ConfigurationError(
             f"The home {home} cannot be made: {error.strerror}.",
             "Choose a directory that may be written to with --home or ENTITLEMENTS_HOME.",
         ) from None
-
-
-def _schema(core: Core) -> str | None:
-    address = core.address
-    if address.is_sqlite and not address.path.exists():
-        return None
-    return core.database.current()
+    return True

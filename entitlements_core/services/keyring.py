@@ -7,7 +7,6 @@ the authenticated encryption of sealed secrets.
 
 import base64
 import binascii
-import contextlib
 import hmac
 import os
 import secrets
@@ -71,10 +70,20 @@ class Keyring:
 
     @classmethod
     def create(cls, path: Path) -> "Keyring":
-        """Make a key file with mode 0600, or load the one that another process made first.
+        """Make a key file as `make` does, or load the one that another process made first.
 
         Raises:
             KeyFileError: when it cannot be written, or an existing one cannot be read.
+        """
+        cls.make(path)
+        return cls.load(path)
+
+    @staticmethod
+    def make(path: Path) -> bool:
+        """Make a key file with mode 0600; gives whether it was this call that made it.
+
+        Raises:
+            KeyFileError: when it cannot be written.
         """
         text = f"{_HEADER}:{base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
         try:
@@ -86,8 +95,7 @@ class Keyring:
                     file.write(text)
                     file.flush()
                     os.fsync(file.fileno())
-                with contextlib.suppress(FileExistsError):
-                    os.link(name, path)
+                return _linked(name, path)
             finally:
                 Path(name).unlink()
         except OSError as error:
@@ -95,7 +103,6 @@ class Keyring:
                 f"The key file {path} cannot be written: {error.strerror}.",
                 "Choose a directory that the server may write to.",
             ) from None
-        return cls.load(path)
 
     def digest(self, secret: str) -> bytes:
         """The look-up key of `secret`: HMAC-SHA256, 32 bytes."""
@@ -119,6 +126,14 @@ class Keyring:
                 "A sealed secret cannot be opened with this key.",
                 "Restore the key file that belongs to this store.",
             ) from None
+
+
+def _linked(name: str, path: Path) -> bool:
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

@@ -113,19 +113,25 @@ class Core:
             core.database.bind_key(core.keyring.fingerprint)
         return core
 
-    def create(self) -> None:
+    def create(self) -> tuple[str, ...]:
         """Make the key and the store where there are none; bring the schema up to date.
+
+        Returns:
+            What this call made, of ``key database``; ``schema`` when only the tables were brought
+            up to date. Another process may make one or the other at the same time.
 
         Raises:
             KeyFileError: when the store exists and its key does not.
             StoreError: when the store cannot be made.
         """
+        made = []
         revision = self._revision()
-        if revision is None:
-            Keyring.create(self.settings.key_file)
+        if revision is None and Keyring.make(self.settings.key_file):
+            made.append("key")
         _ = self.keyring.fingerprint  # a store without its key is left alone
-        if revision != HEAD:
-            self.database.upgrade()
+        if revision != HEAD and (before := self.database.upgrade()) != HEAD:
+            made.append("database" if before is None else "schema")
+        return tuple(made)
 
     @cached_property
     def keyring(self) -> Keyring:

@@ -69,15 +69,18 @@ class Database:
             yield Unit(session)
             session.rollback()
 
-    def upgrade(self) -> None:
+    def upgrade(self) -> str | None:
         """Make the schema, or bring it up to date. Safe when several processes start at once.
+
+        Returns:
+            The revision that was there before; None when there was no schema.
 
         Raises:
             DatabaseNewer: when a later version of this code made it.
             StoreError: as `begin` does.
         """
         with self._translated():
-            migrate.upgrade(self.address, self._engines[1])
+            return migrate.upgrade(self.address, self._engines[1])
 
     def current(self) -> str | None:
         """The revision of the schema; None when it was never made.
@@ -120,7 +123,8 @@ class Database:
             raise KeyFileError(
                 f"The database {self.address} was made with key {known[:8]}…,"
                 f" but the key file holds {fingerprint[:8]}….",
-                "Restore the key file that belongs to this database from your backup.",
+                "All nodes of a store have the same key file: copy that of the node which made"
+                " it, or restore it from your backup.",
             )
 
     def close(self) -> None:

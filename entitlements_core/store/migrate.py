@@ -19,11 +19,14 @@ __all__ = ["differences", "known_revisions", "upgrade"]
 _POLL_SECONDS: Final = 0.02
 
 
-def upgrade(address: Address, writer: Engine) -> None:
+def upgrade(address: Address, writer: Engine) -> str | None:
     """Bring the schema at `address` to `HEAD` in one transaction.
 
     Of several processes that start at once, one works and the others wait for it, then find nothing
     left to do.
+
+    Returns:
+        The revision that was there: `HEAD` when nothing was left to do, None for no schema.
 
     Raises:
         DatabaseNewer: when the schema is unknown to this code.
@@ -37,10 +40,11 @@ def upgrade(address: Address, writer: Engine) -> None:
     with writer.begin() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision == HEAD:
-            return
+            return revision
         if revision is not None and revision not in KNOWN:
             judge(revision, address)
         command.upgrade(_config(connection), HEAD)
+        return revision
 
 
 def differences(engine: Engine) -> tuple[str, ...]:

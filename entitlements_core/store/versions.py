@@ -49,10 +49,14 @@ def judge(revision: str | None, address: Address) -> None:
     """Compare a stored revision with `HEAD`; raises as `require_current` does."""
     if revision == HEAD:
         return
-    if revision is None or revision in KNOWN:
+    if revision is None:
         raise DatabaseOlder(
-            f"The database {address} has "
-            + ("no schema yet." if revision is None else f"schema {revision}, not {HEAD}."),
+            f"The database {address} is empty: it has no schema yet.",
+            "Make it the store with `entitlements init`, or bring back a copy of one.",
+        )
+    if revision in KNOWN:
+        raise DatabaseOlder(
+            f"The database {address} has schema {revision}, not {HEAD}.",
             "Stop all servers, make a backup, and run `entitlements db upgrade`.",
         )
     raise DatabaseNewer(

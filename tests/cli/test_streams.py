@@ -15,12 +15,12 @@ ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
 
 
 def run(
-    cli: CommandLine, *words: str | bytes, shell: str = "", **environment: str
+    cli: CommandLine, *words: str | bytes, redirected: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the installed command, its streams redirected as a shell does."""
     command: list[str | bytes] = [ENTITLEMENTS, "--home", str(cli.home), *words]
-    if shell:
-        command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
+    if redirected:
+        command = ["sh", "-c", f'"$@" {redirected}', "sh", *command]
     return subprocess.run(
         command,
         env=os.environ | environment,
@@ -35,7 +35,7 @@ def run(
 
 @pytest.mark.parametrize("words", [("repo", "list"), ("repo", "list", "--json"), ("--version",)])
 def test_a_full_output_is_said(cli: CommandLine, words: tuple[str, ...]) -> None:
-    ran = run(cli, *words, shell=">/dev/full")
+    ran = run(cli, *words, redirected=">/dev/full")
     assert ran.returncode == 1
     assert "No space left on device" in ran.stderr
     assert "should not happen" not in ran.stderr
@@ -46,16 +46,16 @@ def test_a_full_output_is_said(cli: CommandLine, words: tuple[str, ...]) -> None
 
 def test_nothing_is_done_whose_result_could_be_told_to_nobody(cli: CommandLine) -> None:
     create = ("token", "create", "--repo", "acme/prod", "--name", "Lost")
-    ran = run(cli, *create, shell=">&-")
+    ran = run(cli, *create, redirected=">&-")
     assert (ran.returncode, ran.stderr) == (1, "Error: Standard output: It is closed.\n")
     assert "Lost" not in [token["name"] for token in cli.done("token", "list")]
 
 
 def test_without_stderr_the_status_tells(cli: CommandLine) -> None:
     for shell in ("2>&-", "2>/dev/full"):
-        ran = run(cli, "token", "show", "nobody", shell=shell)
+        ran = run(cli, "token", "show", "nobody", redirected=shell)
         assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "")
-        assert run(cli, "repo", "list", shell=shell).returncode == 0
+        assert run(cli, "repo", "list", redirected=shell).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_without_stderr_the_status_tells(cli: CommandLine) -> None:
     ],
 )
 def test_without_stdin_there_is_nothing_to_read(cli: CommandLine, words: tuple[str, ...]) -> None:
-    ran = run(cli, *words, "--json", shell="<&-")
+    ran = run(cli, *words, "--json", redirected="<&-")
     assert ran.returncode == 1
     assert json.loads(ran.stderr)["code"] == "invalid"
 
@@ -77,7 +77,7 @@ def test_what_is_read_is_bounded(cli: CommandLine) -> None:
         ("eula", "add", "acme/prod", "-"),
         ("token", "create", "--repo", "acme/prod", "--name", "X", "--secret", "-"),
     ):
-        ran = run(cli, *words, "--json", shell="</dev/zero")
+        ran = run(cli, *words, "--json", redirected="</dev/zero")
         assert ran.returncode == 1, words
         assert json.loads(ran.stderr)["code"] == "invalid"
 
