@@ -10,7 +10,8 @@ help:
 	@echo "make demo [KEEP=1]  run the main job end to end; KEEP=1 leaves the server running"
 	@echo "make test           run every test, with the coverage gate"
 	@echo "make check          lint, types, import contracts"
-	@echo "make bench          measure against the bare servers and print ratios"
+	@echo "make bench          measure against the bare servers; BENCH='pages files' only these parts,"
+	@echo "                    BENCH_SECONDS=1 a trial run of all in some minutes"
 	@echo "make docs           build the documentation into site/"
 
 $(STAMP): pyproject.toml

@@ -19,14 +19,13 @@ from typing import Final
 import psutil
 
 from benchmarks import devpi_site, workload
-from benchmarks.load import SECONDS, closed_loop
+from benchmarks.load import ROUNDS, SECONDS, closed_loop, times
 from tests.functional import devpis
 from tests.functional.devpi_nginx import fronted, generated, reserved_port
 
 __all__ = ["Site", "Target", "alternated", "rows"]
 
 CONNECTIONS: Final = 4
-ROUNDS: Final = 3
 OPTIONS: Final = ("--enable-core-metadata", "--requests-only")
 PIP: Final = (
     "User-Agent: pip/26.0",
@@ -208,7 +207,7 @@ def _sent_by_nginx(made: Site) -> Iterator[Row]:
             yield (
                 f"devpi: file of {size}, sent by nginx: processor time of devpi-server",
                 "a tenth of bare devpi",
-                f"**1/{plain / cost:.1f}** ({cost:.2f} to {plain:.2f} ms a file)",
+                f"**1/{times(plain, cost):.1f}** ({cost:.2f} to {plain:.2f} ms a file)",
             )
 
 
@@ -218,7 +217,8 @@ def _cost(server: devpis.Devpi, target: Target) -> float:
     before = process.cpu_times()
     requests = target.rate() * SECONDS
     after = process.cpu_times()
-    return 1000 * (after.user + after.system - before.user - before.system) / requests
+    spent = after.user + after.system - before.user - before.system
+    return 1000 * times(spent, requests)
 
 
 def alternated(ours: Measure, bare: Measure, before: Callable[[], object] | None = None) -> str:
@@ -231,7 +231,7 @@ def alternated(ours: Measure, bare: Measure, before: Callable[[], object] | None
         found = first(), second()
         pairs.append(found if turn % 2 else found[::-1])
     measured = pairs[1:]
-    ratio = statistics.median(mine / theirs for mine, theirs in measured)
+    ratio = statistics.median(times(mine, theirs) for mine, theirs in measured)
     mine, theirs = (statistics.median(values) for values in zip(*measured, strict=True))
     digits = 1 if theirs < 10 else 0
     return f"**{ratio:.2f}x** ({mine:,.{digits}f} to {theirs:,.{digits}f} /s)"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import workload
+from benchmarks.load import SHORT
 from entitlements_core.policy.token import TokenGrant
 from tests.functional import devpis
 from tests.wheelhouse import wheel_bytes
@@ -25,7 +26,7 @@ MIRRORED: Final = "acme/mirrored"
 
 USER: Final = "acme"
 PASSWORD: Final = "123"  # noqa: S105 - of a server on loopback
-PROJECTS: Final = 300
+PROJECTS: Final = 5 if SHORT else 300
 """How many projects of 30 versions are there to be asked for once."""
 
 QUERY: Final = "name:^proj$ OR name:^big$ OR name:^files$ OR name:^many"
@@ -102,10 +103,10 @@ def _files() -> Iterator[tuple[str, str, int]]:
         yield "proj", f"1.{number}", 0
         for project in range(PROJECTS):
             yield f"many-{project:04}", f"1.{number}", 0
-    for number in range(2_000):
+    for number in range(workload.FILES):
         yield "big", f"1.{number}", 0
     yield "files", "1.0", 100_000
-    yield "files", "2.0", 20_000_000
+    yield "files", "2.0", workload.PADDING
 
 
 def _store(stage: Any, name: str, version: str, padding: int) -> None:  # noqa: ANN401 - of devpi-server

@@ -17,20 +17,21 @@ from pathlib import Path
 from typing import Final, Self
 
 from benchmarks import workload
-from benchmarks.load import await_port, free_port, running
+from benchmarks.load import ROUNDS, SECONDS, await_port, free_port, running, times
 from entitlements_core.policy.token import TokenGrant
 from tests.wheelhouse import build_wheel
 
 __all__ = ["rows"]
 
 Row = tuple[str, str, str]
-SIZES: Final = (10, 1_000, 10_000)
+SIZES: Final = (10, workload.PROJECTS // 10, workload.PROJECTS)
 TOKENS: Final = 1_000
-GOALS: Final[dict[int, dict[str, float | None]]] = {
-    10: {"page": 1.5, "list": 1.5, "file": 1.5},
-    1_000: {"page": 20, "list": 20, "file": 20},
-    10_000: {"page": 300, "list": None, "file": 100},
-}
+GOALS: Final[tuple[dict[str, float | None], ...]] = (
+    {"page": 1.5, "list": 1.5, "file": 1.5},
+    {"page": 20, "list": 20, "file": 20},
+    {"page": 300, "list": None, "file": 100},
+)
+"""For each of the sizes."""
 WHEEL: Final = "files-1.0-py3-none-any.whl"
 PATHS: Final = {
     "page": ("project page", "/simple/files/"),
@@ -84,7 +85,7 @@ def compared(tokens: int) -> Iterator[Row]:
     """Pages, lists and files for each number of files; all servers are waitress."""
     workload.core(TOKENS).close()
     total, secrets = everything(), workload.secrets(TOKENS)
-    for count in SIZES:
+    for count, goals in zip(SIZES, GOALS, strict=True):
         folder = packages(count)
         with ExitStack() as stack:
             ours = stack.enter_context(Entitled(folder))
@@ -95,16 +96,16 @@ def compared(tokens: int) -> Iterator[Row]:
                 paths = [f"/+t/{secret}{path}" for secret in asked]
                 rounds = [
                     (rate(ours.port, paths), rate(simple.port, [path]), rate(cached.port, [path]))
-                    for _ in range(3 if count < SIZES[-1] else 1)
+                    for _ in range(ROUNDS if count < SIZES[-1] else 1)
                 ]
-                yield row(f"{count:,} files: {label}", GOALS[count][what], rounds)
+                yield row(f"{count:,} files: {label}", goals[what], rounds)
 
 
 def row(what: str, goal: float | None, rounds: list[tuple[float, float, float]]) -> Row:
     """One line of the table: the medians, and the medians of the ratios of each round."""
     mine, plain, kept = (statistics.median(rates) for rates in zip(*rounds, strict=True))
-    ratio = statistics.median(one / other for one, other, _ in rounds)
-    to_cached = statistics.median(one / other for one, _, other in rounds)
+    ratio = statistics.median(times(one, other) for one, other, _ in rounds)
+    to_cached = statistics.median(times(one, other) for one, _, other in rounds)
     reached = f"**{ratio:,.1f}x** ({mine:,.0f} to {plain:,.1f} /s);"
     reached += f" {to_cached:,.1f}x cached-dir ({kept:,.1f} /s)"
     return f"pypiserver, {what}", "" if goal is None else f">= {goal}x simple-dir", reached
@@ -113,11 +114,11 @@ def row(what: str, goal: float | None, rounds: list[tuple[float, float, float]])
 def start(tokens: int) -> Iterator[Row]:
     """What entitlements add to a start: the store opened, 10,000 known files looked at."""
     workload.core(TOKENS).close()
-    folder = packages(10_000)
+    folder = packages(SIZES[-1])
     times = [_started(folder) for _ in range(4)]
     first, known = times[0], sorted(times[1:])[1]
     yield (
-        "pypiserver, 10,000 files: added to the start, files known",
+        f"pypiserver, {SIZES[-1]:,} files: added to the start, files known",
         "< 0.5 s",
         f"**{known:.2f} s** (the run before: {first:.2f} s)",
     )
@@ -194,7 +195,7 @@ class Bare(_Server):
 def rate(port: int, paths: list[str]) -> float:
     """Requests per second that 4 connections get answered, over 4 seconds or 20 if it is slow."""
     once(port, paths[0])
-    seconds = 20 if once(port, paths[0]) > 0.05 else 4
+    seconds = 5 * SECONDS if once(port, paths[0]) > 0.05 else SECONDS
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("make bench needs wrk; on Debian: apt-get install wrk")

@@ -1,6 +1,7 @@
 """``make bench``: what entitlements cost, as ratios against the bare server in the same run.
 
-``make bench BENCH="pages files"`` runs only the named parts.
+``make bench BENCH="pages files"`` runs only the named parts. ``make bench BENCH_SECONDS=1`` runs
+in a few minutes, on little data: that shows that they run, and its numbers say nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from packaging.utils import canonicalize_name
 
 from benchmarks import workload
 from benchmarks.load import (
+    ROUNDS,
+    SECONDS,
+    SHORT,
     alternating,
     closed_loop,
     granian,
@@ -31,6 +35,7 @@ from benchmarks.load import (
     open_loop,
     percentile,
     processor_seconds,
+    times,
 )
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.pages import Pages
@@ -45,7 +50,6 @@ from entitlements_core.services.wiring import Core
 from entitlements_core.simple import MediaType
 from entitlements_core.store.ledger import Entry, Ledger, LedgerDriver, Receipt
 
-TOKENS: Final = 1_000_000
 OURS: Final = "entitlements_core.engine.serving:create_app"
 Row = tuple[str, str, str]
 """What was measured, the goal, what was reached."""
@@ -55,10 +59,12 @@ def main() -> None:
     """Run the parts that are named, or all, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts; default: all")
-    parser.add_argument("--tokens", type=int, default=TOKENS, help="tokens in the store")
+    parser.add_argument("--tokens", type=int, default=workload.TOKENS, help="tokens in the store")
     arguments = parser.parse_args()
     print(f"| measured ({arguments.tokens:,} tokens in the store) | goal | reached |")
     print("|---|---|---|")
+    if SHORT:
+        print("| **a trial run on little data: the numbers mean nothing** | | |")
     for name in arguments.parts or PARTS:
         for what, goal, reached in PARTS[name](arguments.tokens):
             print(f"| {what} | {goal} | {reached} |", flush=True)
@@ -183,7 +189,9 @@ def sequence(tokens: int) -> Iterator[Row]:
             )
             sides.append((stack.enter_context(server), home / stage.secrets.name))
         for paths, what in ((PIP, "pip's sequence page, metadata, file"), ((SMALL,), "file")):
-            spent = [[spent_on(port, paths, known) for port, known in sides] for _ in range(6)][1:]
+            spent = [
+                [spent_on(port, paths, known) for port, known in sides] for _ in range(2 * ROUNDS)
+            ][1:]
             middle = [statistics.median(values) * 1e6 for values in zip(*spent, strict=True)]
             reached = f"**{middle[0]:.0f} us**"
             if baseline:
@@ -218,7 +226,7 @@ def waits(port: int, paths: list[str]) -> tuple[float, float]:
 
     waited()
     rounds: list[tuple[float, float]] = []
-    for _ in range(3):
+    for _ in range(ROUNDS):
         alone = waited()
         with guessing(port, "/simple/proj/", 64):
             rounds.append((alone, waited()))
@@ -247,7 +255,7 @@ def cold(tokens: int) -> Iterator[Row]:
 
 def gate(tokens: int) -> Iterator[Row]:
     """From a secret to a decision, with few and with many tokens, and after every commit."""
-    for count in (1_000, tokens):
+    for count in sorted({1_000, tokens}):
         core = workload.core(count)
         found = [Presented(secret, Form.BASIC) for secret in workload.secrets(count)]
         times = [timed(partial(decided, core, item)) for item in found]
@@ -277,7 +285,7 @@ def authorize(tokens: int) -> Iterator[Row]:
     with granian(OURS, stage.environment) as port:
         headers = [f"X-Original-URI: {original}", "X-Original-Method: GET"]
         closed_loop(port, "/+auth", None, headers)
-        rates = [closed_loop(port, "/+auth", None, headers) for _ in range(3)]
+        rates = [closed_loop(port, "/+auth", None, headers) for _ in range(ROUNDS)]
     rate = statistics.median(item.per_second for item in rates)
     yield "decision endpoint (auth_request)", "> 10,000 /s", f"**{rate:,.0f} /s**"
 
@@ -297,8 +305,8 @@ def metering_postgres(tokens: int) -> Iterator[Row]:
     """The same on PostgreSQL, which waits for the disk."""
     from benchmarks.postgres import filled_ledger  # noqa: PLC0415 - only here
 
-    with filled_ledger(5_000) as driver:
-        yield reservations("PostgreSQL, fsync on", "> 3,500 /s", driver, 5_000)
+    with filled_ledger(workload.DISTINCT) as driver:
+        yield reservations("PostgreSQL, fsync on", "> 3,500 /s", driver, workload.DISTINCT)
 
 
 def reservations(label: str, goal: str, driver: LedgerDriver, tokens: int) -> Row:
@@ -320,7 +328,7 @@ def reservations(label: str, goal: str, driver: LedgerDriver, tokens: int) -> Ro
         time.sleep(1)
         latencies.clear()
         begun = time.perf_counter()
-        time.sleep(5)
+        time.sleep(SECONDS + 1)
         reached = len(latencies) / (time.perf_counter() - begun)
         stop.set()
         for item in running:
@@ -362,8 +370,9 @@ def scanning(tokens: int) -> Iterator[Row]:
         path.unlink()
     first = timed(lambda: catalog(folder, cache).close())
     again = statistics.median(timed(lambda: catalog(folder, cache).close()) for _ in range(5))
-    yield "catalog of 10,000 files: first scan", "shows progress", f"{first:.1f} s"
-    yield "catalog of 10,000 files: start from its cache", "< 0.5 s", f"**{again:.2f} s**"
+    files = f"{workload.PROJECTS:,} files"
+    yield f"catalog of {files}: first scan", "shows progress", f"{first:.1f} s"
+    yield f"catalog of {files}: start from its cache", "< 0.5 s", f"**{again:.2f} s**"
     opened = catalog(folder, cache)
     for query in ("name:^project-0*", "size:>100 AND NOT tag:beta"):
         restriction = PackageQuery.parse(query)
@@ -375,7 +384,11 @@ def scanning(tokens: int) -> Iterator[Row]:
         later = [timed(partial(listed, served, known, seen)) for _ in range(30)]
         reached = f"**{statistics.median(later) * 1e3:.1f} ms**"
         reached += f" (first list ever: {first * 1e3:.1f} ms)"
-        yield f"list of 10,000 projects, after a change, `{query}`", "< 5 ms", reached
+        yield (
+            f"list of {workload.PROJECTS:,} projects, after a change, `{query}`",
+            "< 5 ms",
+            reached,
+        )
     opened.close()
 
 
@@ -386,7 +399,7 @@ def listed(served: SimpleNamespace, known: Pages, seen: View) -> None:
 
 
 def memory(tokens: int) -> Iterator[Row]:
-    """Resident memory of a server process with 10,000 files and many tokens, after use."""
+    """Resident memory of a server process with many files and tokens, after use."""
     import psutil  # noqa: PLC0415 - only here
 
     stage = Stage(tokens)
@@ -396,7 +409,8 @@ def memory(tokens: int) -> Iterator[Row]:
             closed_loop(port, path, stage.secrets)
         own = psutil.Process(os.getpid())
         sizes = [child.memory_info().rss for child in own.children(recursive=True)]
-    yield "memory of a server process, 10,000 files", "< 150 MB", f"**{max(sizes) / 1e6:.0f} MB**"
+    files = f"{workload.PROJECTS:,} files"
+    yield f"memory of a server process, {files}", "< 150 MB", f"**{max(sizes) / 1e6:.0f} MB**"
 
 
 def latency(tokens: int) -> Iterator[Row]:
@@ -414,9 +428,9 @@ def latency(tokens: int) -> Iterator[Row]:
                 percentile(open_loop(ours, paths, rate), 0.99),
                 percentile(open_loop(bare, ["/simple/proj/"], rate), 0.99),
             )
-            for _ in range(3)
+            for _ in range(ROUNDS)
         ]
-    ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+    ratio = statistics.median(times(mine, theirs) for mine, theirs in pairs)
     mine, theirs = (statistics.median(values) for values in zip(*pairs, strict=True))
     yield (
         f"open loop, page at {rate:,.0f} /s: p99",
@@ -440,9 +454,9 @@ def htpasswd(tokens: int) -> Iterator[Row]:
                 closed_loop(ours, "/simple/proj/", stage.secrets).per_second,
                 closed_loop(port, "/proj.html", None, [header]).per_second,
             )
-            for _ in range(3)
+            for _ in range(ROUNDS)
         ]
-    ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+    ratio = statistics.median(times(mine, theirs) for mine, theirs in pairs)
     mine, theirs = (statistics.median(values) for values in zip(*pairs, strict=True))
     yield (
         "serve: page of 30 versions against nginx with htpasswd (apr1)",

@@ -17,13 +17,22 @@ from entitlements_core.services.wiring import Core
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.load import SHORT  # noqa: E402 - found from here on
 from tests.wheelhouse import build_wheel  # noqa: E402 - the tests' builder of real wheels
 
-WORK: Final = ROOT / ".cache" / "bench"
+WORK: Final = ROOT / ".cache" / ("bench-short" if SHORT else "bench")
 REPOSITORY: Final = "acme/prod"
 QUERY: Final = "name:^proj$ OR name:^big$ OR name:^files$"
-DISTINCT: Final = 5_000
+DISTINCT: Final = 50 if SHORT else 5_000
 """How many different tokens the load uses."""
+TOKENS: Final = 1_000 if SHORT else 1_000_000
+"""How many there are in the store."""
+FILES: Final = 50 if SHORT else 2_000
+"""Of the largest project."""
+PROJECTS: Final = 100 if SHORT else 10_000
+"""Of the largest index."""
+PADDING: Final = 2_000_000 if SHORT else 20_000_000
+"""Bytes of the largest file."""
 
 SMALL: Final = "files-1.0-py3-none-any.whl"
 LARGE: Final = "files-2.0-py3-none-any.whl"
@@ -35,14 +44,14 @@ def packages() -> Path:
     if not (folder / LARGE).exists():
         for number in range(30):
             build_wheel(folder, "proj", f"1.{number}")
-        for number in range(2_000):
+        for number in range(FILES):
             build_wheel(folder, "big", f"1.{number}")
         build_wheel(folder, "files", "1.0", padding=100_000)
-        build_wheel(folder, "files", "2.0", padding=20_000_000)
+        build_wheel(folder, "files", "2.0", padding=PADDING)
     return folder
 
 
-def many_projects(count: int = 10_000) -> Path:
+def many_projects(count: int = PROJECTS) -> Path:
     """A folder of `count` projects of one file each."""
     folder = WORK / f"projects-{count}"
     if not (folder / "done").exists():

@@ -15,6 +15,7 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from devpi_server import auth as devpi_auth
     from devpi_server import config as devpi_config
 
 NAME: Final = "entitlements"
@@ -44,6 +45,8 @@ def _with_ours(*, load_entrypoints: bool = True) -> Any:  # noqa: ANN401 - plugg
 
 
 devpi_config.get_pluginmanager = _with_ours  # before anybody takes it from there
+# Passwords made hard to guess are half of what the tests take, and no part of what they test.
+devpi_auth.pwd_context.update(argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
 
 
 def pytest_configure() -> None:
