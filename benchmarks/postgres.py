@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg
+from contextlib import closing, contextmanager
 
 from entitlements_core.services.clock import now
+from entitlements_core.store import postgres
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.moments import to_micros
@@ -35,7 +34,7 @@ def filled_ledger(tokens: int) -> Iterator[PostgresLedger]:
         url = server.create("bench", "template0")
         database = Database(url)
         database.upgrade()
-        with psycopg.connect(database.address.conninfo, autocommit=True) as connection:
+        with closing(postgres.connect(database.address)) as connection:
             connection.execute(b"ALTER SYSTEM SET fsync = on")
             connection.execute(b"ALTER SYSTEM SET synchronous_commit = on")
             connection.execute("SELECT pg_reload_conf()")

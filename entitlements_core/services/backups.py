@@ -22,6 +22,7 @@ from entitlements_core.store.copies import (
     put_in_place,
 )
 from entitlements_core.store.failures import DatabaseCorrupt, DatabaseMissing, DatabaseNewer
+from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.versions import HEAD, KNOWN
 
 __all__ = ["Backup", "Backups", "Restored"]
@@ -77,7 +78,7 @@ class Backups:
 
     def __init__(self, settings: Settings, *, clock: Clock = clock.now) -> None:
         self._settings = settings
-        self._address = Address.parse(settings.url)
+        self._address = Address.parse(settings.url, timeouts=WORK)
         self._clock = clock
 
     def backup(self, target: Path) -> Backup:

@@ -21,6 +21,7 @@ from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
+from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 
 __all__ = ["Finding", "Health", "Patient", "examine"]
@@ -305,7 +306,7 @@ def _host(patient: Patient) -> str:
 
 @contextmanager
 def _store(patient: Patient) -> Iterator[Database]:
-    database = Database(patient.settings.url)
+    database = Database(Address.parse(patient.settings.url, timeouts=patient.settings.timeouts))
     try:
         yield database
     finally:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
+from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 
 __all__ = ["Schema"]
@@ -56,7 +57,7 @@ class Schema:
 
     @contextmanager
     def _open(self) -> Iterator[Database]:
-        database = Database(self._settings.url)
+        database = Database(Address.parse(self._settings.url, timeouts=self._settings.timeouts))
         try:
             yield database
         finally:

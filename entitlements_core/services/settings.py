@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entitlements_core.errors import ConfigurationError, InvalidValue
 from entitlements_core.forwarded import FORWARDED, X_FORWARDED_FOR, Proxies
+from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
 __all__ = ["Settings"]
 
@@ -42,6 +43,11 @@ class Settings(BaseSettings):
         accel_redirect: nginx's internal locations of the directories, in their order; files are
             then sent by nginx.
         sendfile: files are sent by a server that understands ``X-Sendfile``.
+        connect_timeout: seconds until a PostgreSQL server has let us in.
+        answer_timeout: seconds that a request waits for PostgreSQL, once it is let in. Commands,
+            and what servers do in the background, take as long as they take.
+        lock_timeout: seconds that a count waits for a lock of the database that somebody holds.
+        keepalive: seconds of silence until TCP asks whether the database's host is still there.
         watch: how changes in the directories are noticed: being told, or by looking.
     """
 
@@ -64,6 +70,10 @@ class Settings(BaseSettings):
     eula_url: str = ""
     accel_redirect: Words = ()
     sendfile: bool = False
+    connect_timeout: float = Field(default=REQUESTS.connect, gt=0, le=600)
+    answer_timeout: float = Field(default=5.0, gt=0, le=600)
+    lock_timeout: float = Field(default=REQUESTS.lock, gt=0, le=600)
+    keepalive: float = Field(default=REQUESTS.keepalive, gt=0, le=7200)
     watch: Literal["events", "polling"] = "events"
 
     @classmethod
@@ -123,6 +133,16 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The store's URL."""
         return self.database_url or f"sqlite:///{self.home / 'entitlements.db'}"
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long requests wait for the database."""
+        return Timeouts(
+            connect=self.connect_timeout,
+            answer=self.answer_timeout,
+            lock=self.lock_timeout,
+            keepalive=self.keepalive,
+        )
 
     @property
     def catalog_file(self) -> Path:

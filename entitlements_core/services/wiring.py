@@ -6,11 +6,10 @@ loads what only an administrator needs.
 
 from __future__ import annotations
 
-import importlib.util
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from entitlements_core.errors import ConfigurationError
 from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.query import PackageQuery
@@ -70,12 +69,7 @@ class Core:
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
         self.plugins.opened(settings.home)
-        self.address = Address.parse(settings.url)
-        if not self.address.is_sqlite and importlib.util.find_spec("psycopg") is None:
-            raise ConfigurationError(
-                "The store is on PostgreSQL, whose driver is not installed.",
-                "Run: pip install 'index-entitlements[postgres]'",
-            )
+        self.address = Address.parse(settings.url, timeouts=settings.timeouts)
 
     @classmethod
     def open(
@@ -145,7 +139,7 @@ class Core:
 
         known = self.__dict__.get("keyring")
         fingerprint = None if known is None else known.fingerprint
-        return Database(self.settings.url, key_fingerprint=fingerprint)
+        return Database(self.address, key_fingerprint=fingerprint)
 
     @cached_property
     def gate(self) -> Gate:
@@ -173,7 +167,7 @@ class Core:
     def reader(self) -> CredentialReader:
         """Finds credentials."""
         return CredentialReader(
-            self.settings.url,
+            self.address,
             parse=self.parse_query,
             eula_url=self.settings.eula_url,
             key_fingerprint=self.keyring.fingerprint,
@@ -315,7 +309,11 @@ class Core:
     @cached_property
     def upload_register(self) -> UploadRegister:
         """Upload times that servers record."""
-        return UploadRegister(self.settings.url, key_fingerprint=self.keyring.fingerprint)
+        # Asked by the threads of catalogs, which have time: a large repository has many files.
+        return UploadRegister(
+            replace(self.address, timeouts=self.settings.timeouts.for_work()),
+            key_fingerprint=self.keyring.fingerprint,
+        )
 
     @cached_property
     def upload_times(self) -> UploadService:
@@ -345,15 +343,16 @@ class Core:
         return self.regranting.bind(identifier, repository, mark, actor="host")
 
     def _ledger_driver(self) -> LedgerDriver:
-        url = self.settings.url
         if not self.address.is_sqlite:
             from entitlements_core.store.ledger_postgres import (  # noqa: PLC0415 - an optional extra
                 PostgresLedger,
             )
 
-            return PostgresLedger(url)
+            return PostgresLedger(self.address)
         synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
-        return SqliteLedger(url, synchronous=synchronous, key_fingerprint=self.keyring.fingerprint)
+        return SqliteLedger(
+            self.address, synchronous=synchronous, key_fingerprint=self.keyring.fingerprint
+        )
 
     def _revision(self) -> str | None:
         if self.address.is_sqlite and not self.address.path.exists():

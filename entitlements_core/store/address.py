@@ -2,16 +2,18 @@
 
 import contextlib
 import os
-import sqlite3
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import unquote
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.store import sqlite
+from entitlements_core.store.hosts import PostgresPlace
 from entitlements_core.store.store_file import StoreConnection, StoreFile
+from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
 __all__ = ["Address"]
 
@@ -24,8 +26,6 @@ _SPELLINGS: Final = {
     "postgresql": POSTGRES,
     "postgresql+psycopg": POSTGRES,
 }
-LOCK_TIMEOUT_MS: Final = 5_000
-"""How long a connection waits for another one's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,29 @@ class Address:
     Attributes:
         scheme: ``sqlite`` or ``postgresql+psycopg``.
         rest: the URL after the scheme.
-        lock_timeout_ms: how long to wait for a lock, in milliseconds.
+        timeouts: how long the database is waited for.
     """
 
     scheme: str
     rest: str
-    lock_timeout_ms: int = LOCK_TIMEOUT_MS
+    timeouts: Timeouts = REQUESTS
 
     @classmethod
-    def parse(cls, url: str, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> "Address":
+    def of(cls, place: "str | Address") -> "Address":
+        """An address, or that of a URL with the timeouts of requests; raises as `parse` does."""
+        return place if isinstance(place, Address) else cls.parse(place)
+
+    @classmethod
+    def parse(cls, url: str, *, timeouts: Timeouts = REQUESTS) -> "Address":
         """Read ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``.
 
+        Args:
+            url: of the database.
+            timeouts: how long it is waited for.
+
         Raises:
-            ConfigurationError: when it is neither; a database in memory is shared with nobody. Also
-                when the driver is not installed.
+            ConfigurationError: when it is neither, or a host or port of it cannot be read; a
+                database in memory is shared with nobody. Also when the driver is not installed.
         """
         scheme, separator, rest = url.partition("://")
         known = _SPELLINGS.get(scheme)
@@ -62,14 +71,12 @@ class Address:
                 "The store is on PostgreSQL, and its driver psycopg is not installed.",
                 "Run: pip install 'index-entitlements[postgres]'",
             )
-        return cls(known, rest, lock_timeout_ms)
+        if known != SQLITE:
+            PostgresPlace.parse(rest)
+        return cls(known, rest, timeouts)
 
     def __str__(self) -> str:
-        if self.is_sqlite:
-            return str(self.path)
-        parts = urlsplit(f"//{self.rest}")
-        login, separator, host = parts.netloc.rpartition("@")
-        return f"postgresql://{login.partition(':')[0]}{separator}{host}{parts.path}"
+        return str(self.path if self.is_sqlite else self.place)
 
     def __repr__(self) -> str:
         return f"Address({str(self)!r})"
@@ -91,13 +98,13 @@ class Address:
 
     @property
     def url(self) -> str:
-        """What SQLAlchemy takes."""
+        """The whole of it, with the password."""
         return f"{self.scheme}://{self.rest}"
 
     @property
-    def conninfo(self) -> str:
-        """What libpq takes."""
-        return f"postgresql://{self.rest}"
+    def place(self) -> PostgresPlace:
+        """The servers of a PostgreSQL database."""
+        return PostgresPlace.parse(self.rest)
 
     def connect_sqlite(self, *, writable: bool = True) -> StoreConnection:
         """A connection in autocommit mode; never makes the file.
@@ -106,7 +113,14 @@ class Address:
             DatabaseMissing, DatabaseReplaced: as `StoreFile.open` does.
             sqlite3.Error: when it cannot be opened.
         """
-        connection = self.file.open(lambda: self._connect("rw" if writable else "ro"))
+        connection = self.file.open(
+            lambda: sqlite.connect(
+                self.path,
+                StoreConnection,
+                timeout=self.timeouts.lock,
+                mode="rw" if writable else "ro",
+            )
+        )
         # NORMAL loses no committed change when a process dies, only when the machine does.
         connection.create_function("unicode_lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -129,23 +143,6 @@ class Address:
                 os.link(name, self.path)
         finally:
             Path(name).unlink()
-
-    def _connect(self, mode: str) -> StoreConnection:
-        return sqlite3.connect(
-            f"file:{quote(str(self.path.absolute()))}?mode={mode}",
-            uri=True,
-            timeout=self.lock_timeout_ms / 1000,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=StoreConnection,
-        )
-
-    @property
-    def postgres_options(self) -> dict[str, str]:
-        """Query parameters of a PostgreSQL address, with the lock timeout among its options."""
-        given = dict(parse_qsl(urlsplit(f"//{self.rest}").query))
-        lock = f"-c lock_timeout={self.lock_timeout_ms}"
-        return {"options": f"{given.get('options', '')} {lock}".strip()}
 
 
 def _lower(text: str | None) -> str | None:

@@ -4,34 +4,26 @@ The request path speaks to the driver itself: the same look-up through SQLAlchem
 objects costs ten times as much.
 """
 
-import contextlib
 import logging
-import os
 import sqlite3
 import threading
 import time
-import weakref
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, Protocol
-from urllib.parse import quote
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store.address import Address
-from entitlements_core.store.failures import unreachable
+from entitlements_core.store.failures import DatabaseLocked, failure_of
+from entitlements_core.store.stack import ConnectionStack, keep_inherited
 from entitlements_core.store.store_file import Identity, StoreConnection
 from entitlements_core.store.versions import require_usable
+
+if TYPE_CHECKING:
+    from entitlements_core.store.postgres_stack import PostgresStack
 
 __all__ = ["ConnectionStack", "SqliteStack", "keep_inherited", "open_sqlite", "open_stack"]
 
 log: Final = logging.getLogger("entitlements.store")
-
-BUSY_TIMEOUT: Final = 10.0
-"""Seconds that a statement waits for another process's transaction."""
-POSTGRES_OPTIONS: Final = f"-c lock_timeout={BUSY_TIMEOUT * 1000:.0f} -c synchronous_commit=on"
-"""What was answered is on the disk, whatever the server's default; what is locked is an error."""
-
 
 SMALL_CACHE: Final = 2048
 
@@ -39,77 +31,6 @@ LOOK_AGAIN: Final = 0.002
 """Seconds for which a look at the path of a SQLite store is good. Looking lets other threads go
 first, which costs a request for a page a third more; nobody replaces a file and changes the new one
 in less."""
-
-
-class Connection(Protocol):
-    """What the two drivers have in common; statements differ."""
-
-    def close(self) -> None:
-        """Let go."""
-        ...
-
-
-class ConnectionStack:
-    """Idle connections, the last one used first.
-
-    A stack and not one per thread: under greenlets, threads are as many as requests. After a fork
-    the child begins with an empty stack, since no connection may be used by two processes.
-    """
-
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        self.connect = connect
-        self._idle: deque[Any] = deque()
-        stack = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _forget(stack()))
-
-    @contextmanager
-    def borrow(self) -> Iterator[Any]:
-        """A connection for the length of the block; one that failed is closed, not reused."""
-        connection = self.take()
-        try:
-            yield connection
-        except BaseException:
-            with contextlib.suppress(Exception):
-                connection.close()
-            raise
-        self.give_back(connection)
-
-    def take(self) -> Any:  # noqa: ANN401 - of either driver
-        """A connection, to be given back or closed."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self.connect()
-
-    def give_back(self, connection: Any) -> None:  # noqa: ANN401 - of either driver
-        """Keep a sound connection for the next one."""
-        self._idle.append(connection)
-
-    def close(self) -> None:
-        """Close what is idle."""
-        with contextlib.suppress(IndexError):
-            while True:
-                self._idle.pop().close()
-
-    def forget(self) -> None:
-        """Leave the connections to the process they belong to."""
-        keep_inherited(self._idle)
-        self._idle = deque()
-
-
-_inherited: Final[list[object]] = []
-"""Connections of a parent process, kept from the garbage collector, which would close them."""
-
-
-def keep_inherited(connections: object) -> None:
-    """Leave connections to the parent process that they belong to."""
-    # Not closed: closing would speak to the server, or drop locks, on the parent's behalf.
-    _inherited.append(connections)
-
-
-def _forget(stack: ConnectionStack | None) -> None:
-    if stack is not None:
-        stack.forget()
 
 
 class SqliteStack(ConnectionStack):
@@ -239,25 +160,29 @@ class SqliteStack(ConnectionStack):
 
 
 def open_stack(
-    url: str,
+    place: str | Address,
     *,
     synchronous: str = "FULL",
     cache_kib: int = SMALL_CACHE,
     key_fingerprint: str | None = None,
-) -> ConnectionStack:
-    """The raw connections to the store at `url`.
+) -> "SqliteStack | PostgresStack":
+    """The raw connections to the store at `place`.
 
     Args:
-        url: an SQLAlchemy URL.
+        place: an address, or a URL with the timeouts of requests.
         synchronous: of SQLite: FULL keeps every commit through a power cut, NORMAL only through
             the end of the process.
         cache_kib: memory that each SQLite connection may keep pages in, KiB. Behind it, the
             operating system keeps them for all.
         key_fingerprint: as for `SqliteStack`.
     """
-    address = Address.parse(url)
+    address = Address.of(place)
     if not address.is_sqlite:
-        return ConnectionStack(lambda: _connect_postgres(address))
+        from entitlements_core.store.postgres_stack import (  # noqa: PLC0415 - an optional extra
+            PostgresStack,
+        )
+
+        return PostgresStack(address)
     return open_sqlite(
         address, synchronous=synchronous, cache_kib=cache_kib, key_fingerprint=key_fingerprint
     )
@@ -277,40 +202,16 @@ def open_sqlite(
 
 
 def _connect_sqlite(address: Address, synchronous: str, cache_kib: int) -> StoreConnection:
-    def connect() -> StoreConnection:
-        # mode=rw: a missing store is an error here, never a new and empty one.
-        return sqlite3.connect(
-            f"file:{quote(str(address.path.absolute()))}?mode=rw",
-            uri=True,
-            timeout=BUSY_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=StoreConnection,
-        )
-
     try:
-        connection = address.file.open(connect)
+        connection = address.connect_sqlite()
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
     except sqlite3.Error as error:
+        failure = failure_of(error, str(address))
+        if isinstance(failure, DatabaseLocked):
+            raise failure from error
         # A file that is no database is only found out by the first statement.
         raise StoreError(f"The store {address} cannot be opened: {error}.") from error
     return connection
-
-
-def _connect_postgres(address: Address) -> Any:  # noqa: ANN401 - psycopg is an optional extra
-    import psycopg  # noqa: PLC0415 - an optional extra
-
-    options = f"{address.postgres_options['options']} {POSTGRES_OPTIONS}"  # the last word counts
-    try:
-        return psycopg.connect(
-            address.conninfo,
-            autocommit=True,
-            prepare_threshold=1,
-            connect_timeout=int(BUSY_TIMEOUT),
-            options=options,
-        )
-    except psycopg.Error as error:
-        raise unreachable(str(address)) from error

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from entitlements_core.errors import Conflict, StoreError
+from entitlements_core.store import sqlite
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 from entitlements_core.store.failures import (
@@ -21,6 +22,7 @@ from entitlements_core.store.failures import (
     failure_of,
 )
 from entitlements_core.store.store_file import missing
+from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.turnstile import Turnstile
 from entitlements_core.store.versions import KEY_QUESTION, REVISION_QUESTION
 
@@ -119,11 +121,10 @@ def _fill(copy: Path, source: Path) -> None:
         raise missing(str(source))
     # Where no log is beside it, none is looked for, and none made: a copy may be on any medium.
     alone = not any(Path(f"{source}{end}").exists() for end in BESIDE)
-    place = f"file:{quote(str(source.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
     try:
         with (
-            closing(sqlite3.connect(place, uri=True)) as origin,
-            closing(sqlite3.connect(copy, isolation_level=None)) as target,
+            closing(_opened(source, mode="ro", immutable=alone)) as origin,
+            closing(_opened(copy)) as target,
         ):
             origin.backup(target)
             # One file that needs no log beside it.
@@ -136,9 +137,15 @@ def _fill(copy: Path, source: Path) -> None:
         raise _unwritten(copy.parent, error) from None
 
 
+def _opened(path: Path, *, mode: str = "rw", immutable: bool = False) -> sqlite3.Connection:
+    return sqlite.connect(
+        path, sqlite3.Connection, timeout=WORK.lock, mode=mode, immutable=immutable
+    )
+
+
 def _examined(copy: Path, source: Path) -> Copy:
     try:
-        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        with closing(_opened(copy)) as connection:
             damage = [line for (line,) in connection.execute("PRAGMA integrity_check(3)")]
             strays = connection.execute("PRAGMA foreign_key_check").fetchall()
             if damage != ["ok"] or strays:

@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cached_property
+from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -11,36 +13,43 @@ from sqlmodel import Session
 
 from entitlements_core.errors import Conflict, EntitlementsError, KeyFileError, StoreError
 from entitlements_core.store import migrate, versions
-from entitlements_core.store.address import LOCK_TIMEOUT_MS, Address
+from entitlements_core.store.address import Address
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
 from entitlements_core.store.store_file import Identity, StoreConnection
+from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.unit import Unit
 
 __all__ = ["Database"]
+
+LOCK_TIMEOUT_MS: Final = round(WORK.lock * 1000)
 
 
 class Database:
     """One SQLite file or PostgreSQL database. Connections are opened on first use.
 
     Args:
-        url: ``sqlite:////path/to.db`` or ``postgresql://user@host/name``.
+        place: its address, or ``sqlite:////path/to.db`` or ``postgresql://user@host/name``. Work
+            here takes as long as it takes.
         lock_timeout_ms: how long to wait for another process's lock, in milliseconds.
         key_fingerprint: which key the store belongs to. A file that takes the place of a SQLite
             store is used if it is one of this schema and key; None asks for no key.
 
     Raises:
-        ConfigurationError: when `url` is neither.
+        ConfigurationError: when `place` is neither.
     """
 
     def __init__(
         self,
-        url: str,
+        place: str | Address,
         *,
         lock_timeout_ms: int = LOCK_TIMEOUT_MS,
         key_fingerprint: str | None = None,
     ) -> None:
-        self.address = Address.parse(url, lock_timeout_ms=lock_timeout_ms)
+        address = Address.of(place)
+        self.address = replace(
+            address, timeouts=address.timeouts.for_work(lock=lock_timeout_ms / 1000)
+        )
         self._key_fingerprint = key_fingerprint
         self._opened: Identity | None = None
 

@@ -40,9 +40,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres(address: Address) -> Engine:
+    from entitlements_core.store import postgres  # noqa: PLC0415 - an optional extra
+
     engine = create_engine(
-        address.url,
-        connect_args=address.postgres_options,
+        "postgresql+psycopg://",
+        creator=lambda: postgres.connect(address, in_blocks=True),
         pool_pre_ping=True,
         hide_parameters=True,
     )

@@ -7,8 +7,10 @@ so that the cost of a commit is divided among them. The first to arrive does the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,10 +28,12 @@ from entitlements_core.policy.metering import (
     reserve,
     rolled,
 )
+from entitlements_core.store.failures import DatabaseLocked
 
 __all__ = [
     "Account",
     "Book",
+    "Contended",
     "Entry",
     "FileKey",
     "Ledger",
@@ -40,6 +44,11 @@ __all__ = [
 
 BATCH: Final = 256
 """The most answers that share a transaction."""
+SHARED: Final = 1.0
+"""Seconds for which requests wait together. After that, the one that asks waits on alone: a server
+has few threads, and pages and other tokens' files need them."""
+FORGIVEN: Final = 2.0
+"""Seconds after a failure from which on requests wait together again."""
 
 TransferKey = tuple[int, int, str, str]
 """Token, repository, file name, client."""
@@ -47,6 +56,12 @@ ClientKey = tuple[int, str]
 """Token, client."""
 FileKey = tuple[int, int, str]
 """Token, repository, file name: a `TransferKey` without its client."""
+
+
+class Contended(StoreError):
+    """Another process holds the counters of one token; those of others are free."""
+
+    code = "store_locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +224,13 @@ class Book:
 class LedgerDriver(Protocol):
     """How a database keeps the book."""
 
-    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+    def commit(
+        self, entries: Sequence[Entry], *, waits: bool = False
+    ) -> list[Receipt | Deny | StoreError]:
         """Post all entries in one durable transaction; one outcome for each, in order.
 
-        An outcome is an error where only that entry is at fault.
+        An outcome is an error where only that entry is at fault: `Contended` where somebody else
+        holds the counters of its token, unless it `waits` for them.
 
         Raises:
             StoreError: when nothing was stored.
@@ -235,13 +253,51 @@ class LedgerDriver(Protocol):
 class _Slot:
     """A waiting request; `ready` is released when its outcome is there, or for it to lead."""
 
-    __slots__ = ("entry", "outcome", "ready")
+    __slots__ = ("entry", "is_left", "outcome", "ready")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.outcome: Receipt | Deny | StoreError | None = None
+        self.is_left = False
+        """Nobody waits for the outcome any more."""
         self.ready = threading.Lock()
         self.ready.acquire()
+
+
+class _Lane:
+    """Requests that share transactions, one after the other.
+
+    Attributes:
+        token_id: whose counters somebody else holds; None for all other tokens.
+        waiting: those whose turn has not come.
+        is_led: one of them is at work.
+        since: when the first attempt began of which none has succeeded (monotonic), or None.
+        failed_at: when the last one failed.
+    """
+
+    __slots__ = ("failed_at", "is_led", "since", "token_id", "waiting")
+
+    def __init__(self, token_id: int | None = None) -> None:
+        self.token_id = token_id
+        self.waiting: list[_Slot] = []
+        self.is_led = False
+        self.since: float | None = None
+        self.failed_at = 0.0
+
+    def patience(self, now: float) -> float:
+        """Seconds for which it makes sense to wait for somebody else's attempt; 0 is none."""
+        return SHARED if self.since is None else max(0.0, self.since + SHARED - now)
+
+    def begin(self, now: float) -> None:
+        """Somebody makes an attempt."""
+        if self.since is None or 0.0 < self.failed_at < now - FORGIVEN:
+            self.since, self.failed_at = now, 0.0
+
+    def end(self, now: float, *, succeeded: bool) -> None:
+        """The attempt has ended."""
+        if succeeded:
+            self.since = None
+        self.failed_at = 0.0 if succeeded else now
 
 
 class Ledger:
@@ -250,8 +306,6 @@ class Ledger:
     Args:
         driver: of the database.
     """
-
-    _led: bool
 
     def __init__(self, driver: LedgerDriver) -> None:
         self._driver = driver
@@ -265,18 +319,12 @@ class Ledger:
         Raises:
             StoreError: when the counters cannot be kept; the answer must then not be sent.
         """
-        slot = _Slot(entry)
-        with self._mutex:
-            self._waiting.append(slot)
-            leads, self._led = not self._led, True
-        if not leads:
-            self._wait(slot)
-        if slot.outcome is None:
-            self._lead()
-        outcome = slot.outcome
+        outcome = self._pass(entry, apart=False)
+        if isinstance(outcome, Contended):
+            outcome = self._pass(entry, apart=True)
         if isinstance(outcome, Receipt | Deny):
             return outcome
-        raise outcome or StoreError("The counters could not be kept.")
+        raise outcome
 
     def cancel(self, receipt: Receipt) -> None:
         """Take back a reservation of which not one byte was sent, after a fault of ours.
@@ -293,34 +341,73 @@ class Ledger:
     def _begin_anew(self) -> None:
         """Nobody waits: at the start, and in a forked child, where the parent's threads are not."""
         self._mutex = threading.Lock()
-        self._waiting: list[_Slot] = []
-        self._led = False
+        self._lane = _Lane()
+        self._apart: dict[int, _Lane] = {}
+        """Of tokens whose counters somebody else holds."""
 
-    def _wait(self, slot: _Slot) -> None:
+    def _pass(self, entry: Entry, *, apart: bool) -> Receipt | Deny | StoreError:
+        """The outcome of an entry, in the lane of its token if it has one or is to be `apart`."""
+        slot = _Slot(entry)
+        with self._mutex:
+            lane = self._apart.get(entry.token_id, self._lane)
+            if apart and lane is self._lane:
+                lane = self._apart[entry.token_id] = _Lane(entry.token_id)
+            now = time.monotonic()
+            if lane.is_led and lane.patience(now) <= 0:
+                raise _in_vain()
+            lane.waiting.append(slot)
+            leads, lane.is_led = not lane.is_led, True
+            if leads:
+                lane.begin(now)
+        if not leads:
+            self._wait(lane, slot)
+        if slot.outcome is None:
+            self._lead(lane)
+        return slot.outcome or StoreError("The counters could not be kept.")
+
+    def _wait(self, lane: _Lane, slot: _Slot) -> None:
         try:
-            slot.ready.acquire()
+            while not slot.ready.acquire(timeout=lane.patience(time.monotonic()) + _TICK):
+                self._require_patience(lane, slot)
         except BaseException:
-            # A greenlet's timeout, a signal: who is gone can neither be served nor lead.
+            # Also a greenlet's timeout, a signal: who is gone can neither be served nor lead.
             with self._mutex:
-                if slot in self._waiting:
-                    self._waiting.remove(slot)
+                slot.is_left = True
+                if slot in lane.waiting:
+                    lane.waiting.remove(slot)
                     if not slot.ready.locked():
-                        self._appoint()
+                        self._appoint(lane)
             raise
 
-    def _appoint(self) -> None:
-        """Let the first that waits lead, the mutex being held."""
-        self._led = bool(self._waiting)
-        if self._waiting:
-            self._waiting[0].ready.release()
+    def _require_patience(self, lane: _Lane, slot: _Slot) -> None:
+        """Return while it makes sense to wait on."""
+        with self._mutex:
+            if slot.outcome is None and lane.patience(time.monotonic()) <= 0:
+                raise _in_vain()
 
-    def _lead(self) -> None:
+    def _appoint(self, lane: _Lane) -> None:
+        """Let the first that waits lead, the mutex being held."""
+        lane.is_led = bool(lane.waiting)
+        if lane.waiting:
+            lane.begin(time.monotonic())
+            lane.waiting[0].ready.release()
+        elif lane.token_id is not None and lane.since is None:
+            self._apart.pop(lane.token_id, None)
+
+    def _lead(self, lane: _Lane) -> None:
         """Commit the waiting requests, then hand the lead to the first that came meanwhile."""
         with self._mutex:
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            batch, lane.waiting = lane.waiting[:BATCH], lane.waiting[BATCH:]
         outcomes: Sequence[Receipt | Deny | StoreError | None] = ()
+        succeeded = False
         try:
-            outcomes = self._driver.commit([slot.entry for slot in batch])
+            entries = [slot.entry for slot in batch]
+            outcomes = (
+                self._driver.commit(entries)
+                if lane.token_id is None
+                else self._driver.commit(entries, waits=True)
+            )
+            succeeded = True
         except StoreError as error:
             outcomes = [error] * len(batch)
         finally:
@@ -328,16 +415,41 @@ class Ledger:
             # without an outcome is a refusal.
             if len(outcomes) != len(batch):
                 outcomes = [None] * len(batch)
+            self._hand_over(lane, batch, outcomes, succeeded=succeeded)
+
+    def _hand_over(
+        self,
+        lane: _Lane,
+        batch: list[_Slot],
+        outcomes: Sequence[Receipt | Deny | StoreError | None],
+        *,
+        succeeded: bool,
+    ) -> None:
+        left = []
+        with self._mutex:
             for slot, outcome in zip(batch, outcomes, strict=True):
                 slot.outcome = outcome or StoreError("The counters could not be kept.")
-            self._hand_over(batch)
-
-    def _hand_over(self, batch: list[_Slot]) -> None:
-        with self._mutex:
-            self._appoint()
+                if slot.is_left and isinstance(outcome, Receipt):
+                    left.append(outcome)
+            lane.end(time.monotonic(), succeeded=succeeded)
+            self._appoint(lane)
         for slot in batch:
             if slot.ready.locked():
                 slot.ready.release()
+        for receipt in left:
+            # Otherwise the count stays, on the safe side.
+            with contextlib.suppress(StoreError):
+                self._driver.cancel(receipt)
+
+
+_TICK: Final = 0.001
+
+
+def _in_vain() -> DatabaseLocked:
+    return DatabaseLocked(
+        "The counters are held by another program, or the database does not answer.",
+        "Stop what holds it, or try again.",
+    )
 
 
 def _after_fork(ledger: Ledger | None) -> None:

@@ -1,28 +1,31 @@
 """The counters on PostgreSQL: two round trips for a batch, however many answers it holds."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
-
-import psycopg
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
-from entitlements_core.store.connections import open_stack
-from entitlements_core.store.failures import failure_of, unreachable
-from entitlements_core.store.ledger import Book, Entry, Receipt
+from entitlements_core.store.ledger import Book, Contended, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
+from entitlements_core.store.postgres import BoundConnection
+from entitlements_core.store.postgres_stack import PostgresStack
 
 __all__ = ["PostgresLedger"]
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
-# Every process locks in this order, so that none waits for one that waits for it. The rules are
-# read by a statement of their own: it sees what was committed while this one waited.
-_LOCK: Final = "SELECT 1 FROM usage WHERE token_id = ANY(%s::bigint[]) ORDER BY token_id FOR UPDATE"
+# A batch waits for nobody, and whoever waits holds nothing: none waits for one that waits for it.
+# With the token's own row, which the record of a download refers to, nothing is left to wait for.
+_LOCK_FREE: Final = (
+    "SELECT u.token_id FROM usage u JOIN tokens t ON t.id = u.token_id"
+    " WHERE u.token_id = ANY(%s::bigint[]) ORDER BY u.token_id"
+    " FOR UPDATE OF u SKIP LOCKED FOR KEY SHARE OF t SKIP LOCKED"
+)
+# The rules are read by a statement of their own: it sees what was committed during a wait.
+_LOCK: Final = (
+    "SELECT token_id FROM usage WHERE token_id = ANY(%s::bigint[]) ORDER BY token_id FOR UPDATE"
+)
 _ACCOUNTS: Final = (
     f"SELECT u.token_id, {ACCOUNT_COLUMNS} FROM usage u JOIN tokens t ON t.id = u.token_id"  # noqa: S608 - only constants are put together
     " WHERE u.token_id = ANY(%s::bigint[])"
@@ -95,26 +98,25 @@ class PostgresLedger:
     """Keeps the book in the PostgreSQL database of `url`.
 
     Args:
-        url: an SQLAlchemy URL.
+        place: the database's address, or a URL with the timeouts of requests.
     """
 
-    def __init__(self, url: str) -> None:
-        self._stack = open_stack(url)
-        self._database = str(Address.parse(url))
+    def __init__(self, place: str | Address) -> None:
+        self._stack = PostgresStack(Address.of(place))
 
-    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+    def commit(
+        self, entries: Sequence[Entry], *, waits: bool = False
+    ) -> list[Receipt | Deny | StoreError]:
         """See `LedgerDriver.commit`."""
-        with self._connection() as connection:
-            book, unreadable = _open_book(connection, entries)
-            outcomes = [_post(book, entry, unreadable) for entry in entries]
+        with self._stack.begun(lambda one: _open_book(one, entries, waits=waits)) as begun:
+            connection, (book, faults) = begun
+            outcomes = [_post(book, entry, faults) for entry in entries]
             _close_book(connection, book)
         return outcomes
 
     def cancel(self, receipt: Receipt) -> None:
         """See `LedgerDriver.cancel`."""
-        with self._connection() as connection:
-            connection.execute("BEGIN")
-            connection.execute(_LOCK, ([receipt.entry.token_id],))
+        with self._stack.begun(lambda one: _lock(one, receipt.entry.token_id)) as (connection, _):
             take_back(
                 lambda statement, values: connection.execute(
                     statement.replace("?", "%s").encode(), values
@@ -127,41 +129,35 @@ class PostgresLedger:
         """Let go of the connections."""
         self._stack.close()
 
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        """A connection for one transaction; after a failure none is used again."""
-        try:
-            # The borrowed one is closed, which ends its transaction.
-            with self._stack.borrow() as connection:
-                yield connection
-        except psycopg.Error as error:
-            # Where the server was restarted, the idle connections are dead as well.
-            self._stack.close()
-            if error.sqlstate is None:
-                raise unreachable(self._database) from error
-            raise failure_of(error, self._database) from error
+
+def _lock(connection: BoundConnection, token_id: int) -> None:
+    connection.execute("BEGIN")
+    connection.execute(_LOCK, ([token_id],))
 
 
 def _open_book(
-    connection: Connection, entries: Sequence[Entry]
+    connection: BoundConnection, entries: Sequence[Entry], *, waits: bool
 ) -> tuple[Book, dict[int, StoreError]]:
-    """What a batch touches, its counters locked; and the tokens whose rules cannot be read."""
+    """What a batch touches, its counters locked; and the tokens that cannot be counted, and why."""
     tokens = sorted({entry.token_id for entry in entries})
     with connection.pipeline():
         connection.execute("BEGIN")
-        connection.execute(_LOCK, (tokens,))
+        locked = connection.execute(_LOCK if waits else _LOCK_FREE, (tokens,))
         accounts = connection.execute(_ACCOUNTS, (tokens,))
         past = connection.execute(_PAST, _columns(_places(entries), 6))
+    free = {token_id for (token_id,) in locked.fetchall()}
     book = Book()
-    unreadable = {}
+    faults: dict[int, StoreError] = {}
     for token_id, *row in accounts.fetchall():
         try:
             book.accounts[token_id] = account_of(row)
         except StoreError as error:
-            unreadable[token_id] = error
+            faults[token_id] = error
+        if token_id not in free:
+            faults[token_id] = Contended("Another process holds the counters of the token.")
     for place in past.fetchall():
         _read_past(book, place)
-    return book, unreadable
+    return book, faults
 
 
 def _places(entries: Sequence[Entry]) -> list[tuple[object, ...]]:
@@ -188,16 +184,14 @@ def _read_past(book: Book, row: tuple[Any, ...]) -> None:
     )
 
 
-def _post(
-    book: Book, entry: Entry, unreadable: dict[int, StoreError]
-) -> Receipt | Deny | StoreError:
+def _post(book: Book, entry: Entry, faults: dict[int, StoreError]) -> Receipt | Deny | StoreError:
     try:
-        return unreadable.get(entry.token_id) or book.post(entry)
+        return faults.get(entry.token_id) or book.post(entry)
     except StoreError as error:
         return error
 
 
-def _close_book(connection: Connection, book: Book) -> None:
+def _close_book(connection: BoundConnection, book: Book) -> None:
     """Write back what changed, and commit."""
     with connection.pipeline():
         for statement, rows, width in (

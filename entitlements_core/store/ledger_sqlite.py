@@ -1,6 +1,8 @@
 """The counters on SQLite: one writer at a time, across threads and processes."""
 
+import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.connections import open_sqlite
+from entitlements_core.store.failures import DatabaseLocked, failure_of
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
@@ -22,6 +25,10 @@ __all__ = ["SqliteLedger"]
 
 WRITER_CACHE: Final = 16 * 1024
 """KiB; the counters of the busiest tokens stay in memory."""
+
+SHORTEST_PAUSE: Final = 0.000_2
+LONGEST_PAUSE: Final = 0.005
+"""Seconds between two attempts to begin, while another program holds the store's lock."""
 
 _LOAD: Final = f"""
     SELECT {ACCOUNT_COLUMNS}, r.id,
@@ -78,16 +85,21 @@ class SqliteLedger:
     transaction's length. SQLite's own pauses are a hundred times as long, and late ones starve.
 
     Args:
-        url: an SQLAlchemy URL.
+        place: the store's address, or a URL with the timeouts of requests.
         synchronous: FULL or NORMAL, as for `open_stack`.
         key_fingerprint: as for `open_stack`.
     """
 
     def __init__(
-        self, url: str, *, synchronous: str = "NORMAL", key_fingerprint: str | None = None
+        self,
+        place: str | Address,
+        *,
+        synchronous: str = "NORMAL",
+        key_fingerprint: str | None = None,
     ) -> None:
-        address = Address.parse(url)
+        address = Address.of(place)
         database = address.path
+        self._address = address
         self._stack = open_sqlite(
             address,
             synchronous=synchronous,
@@ -97,8 +109,13 @@ class SqliteLedger:
         self._turnstile = Turnstile(Path(f"{database}.lock"))
         self._checkpoints = Checkpoints(database, self._stack.connect)
 
-    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
-        """See `LedgerDriver.commit`."""
+    def commit(
+        self,
+        entries: Sequence[Entry],
+        *,
+        waits: bool = True,  # noqa: ARG002 - see below
+    ) -> list[Receipt | Deny | StoreError]:
+        """See `LedgerDriver.commit`; one lock is all that there is, so it is waited for."""
         with self._transaction() as connection:
             book = Book()
             outcomes: list[Receipt | Deny | StoreError] = []
@@ -123,21 +140,59 @@ class SqliteLedger:
 
     @contextmanager
     def _transaction(self) -> Iterator[StoreConnection]:
+        patience = self._address.timeouts.lock
+        deadline = time.monotonic() + patience
         try:
-            with self._turnstile.passed(), self._stack.borrow() as connection:
-                # IMMEDIATE: a transaction that reads first and writes later could be refused.
-                connection.execute("BEGIN IMMEDIATE")
+            with self._turnstile.passed(within=patience / 2):
+                connection = self._begun(deadline)
                 try:
                     yield connection
+                    connection.execute("COMMIT")
+                    # What was counted in a file that is gone counts nowhere.
+                    self._stack.require(connection)
+                    self._checkpoints.after_commit(connection.identity)
                 except BaseException:
-                    connection.execute("ROLLBACK")
+                    with contextlib.suppress(sqlite3.Error):
+                        connection.close()  # which takes back what was not committed
                     raise
-                connection.execute("COMMIT")
-                # What was counted in a file that is gone counts nowhere.
-                self._stack.require(connection)
-                self._checkpoints.after_commit(connection.identity)
+                self._stack.give_back(connection)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The counters cannot be kept: {error}.") from error
+
+    def _begun(self, deadline: float) -> StoreConnection:
+        """A connection that holds the store's lock.
+
+        Raises:
+            StoreError: when another process holds it until `deadline` (monotonic seconds).
+        """
+        pause = SHORTEST_PAUSE
+        while True:
+            try:
+                connection: StoreConnection = self._stack.take()
+                try:
+                    if connection.is_patient:
+                        # SQLite's own waiting would hold every greenlet of a process.
+                        connection.execute("PRAGMA busy_timeout = 0")
+                        connection.is_patient = False
+                    # IMMEDIATE: one that reads first and writes later could be refused.
+                    connection.execute("BEGIN IMMEDIATE")
+                except BaseException as error:
+                    if not _is_locked(error):
+                        connection.close()
+                        raise
+                    self._stack.give_back(connection)
+                    raise failure_of(error, str(self._address)) from error
+            except DatabaseLocked:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                return connection
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def _is_locked(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:

@@ -92,7 +92,7 @@ def _prepare_sqlite(address: Address) -> None:
 
 def _switch_to_wal(address: Address) -> None:
     """The switch needs the file for itself and, unlike a transaction, does not wait for it."""
-    deadline = time.monotonic() + address.lock_timeout_ms / 1000
+    deadline = time.monotonic() + address.timeouts.lock
     connection = address.connect_sqlite()
     try:
         # Counting touches a few bytes here and there, and every touched page is written: smaller

@@ -26,6 +26,7 @@ from entitlements_core.policy.metering import Account
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.query import PackageQuery
+from entitlements_core.store.address import Address
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.remembered import CAPACITY, Remembered
@@ -109,7 +110,7 @@ class CredentialReader:
     """Finds credentials in the store at an SQLAlchemy URL.
 
     Args:
-        url: of the store.
+        place: of the store: its address, or a URL with the timeouts of requests.
         parse: reads a restriction; the default knows only the fields that need no plugin.
         eula_url: where a licence revision is accepted, with ``{identifier}`` in it, or empty.
         key_fingerprint: of the key whose store it is; a file of another key that takes the store's
@@ -118,13 +119,13 @@ class CredentialReader:
 
     def __init__(
         self,
-        url: str,
+        place: str | Address,
         *,
         parse: Parse = PackageQuery.parse,
         eula_url: str = "",
         key_fingerprint: str | None = None,
     ) -> None:
-        self._statements = Statements(url, key_fingerprint=key_fingerprint)
+        self._statements = Statements(place, key_fingerprint=key_fingerprint)
         self._known = Remembered[tuple[bytes, str], Opened]()
         self._places = Remembered[bytes, Places]()
         self._tags = Remembered[str, VendorTags]()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entitlements_core.errors import EntitlementsError, StoreError
+from entitlements_core.store.address import Address
 from entitlements_core.store.connections import SqliteStack, keep_inherited, open_stack
 from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.store_file import Identity, StoreConnection
@@ -34,12 +35,12 @@ class Statements:
     """Reads from the store at an SQLAlchemy URL; may be shared by threads, and by forks.
 
     Args:
-        url: of the store.
+        place: of the store, as for `open_stack`.
         key_fingerprint: as for `open_stack`.
     """
 
-    def __init__(self, url: str, *, key_fingerprint: str | None = None) -> None:
-        self._stack = open_stack(url, key_fingerprint=key_fingerprint)
+    def __init__(self, place: str | Address, *, key_fingerprint: str | None = None) -> None:
+        self._stack = open_stack(place, key_fingerprint=key_fingerprint)
         self._listening = _Listening()
 
     @property
@@ -53,16 +54,17 @@ class Statements:
         Raises:
             StoreError: when the store cannot be read.
         """
-        if not isinstance(self._stack, SqliteStack):
-            statement = statement.replace("?", "%s")
-        connection = self._stack.take()
+        stack = self._stack
+        if not isinstance(stack, SqliteStack):
+            written = statement.replace("?", "%s").encode()
+            return stack.ask(lambda connection: connection.execute(written, values).fetchall())
+        connection = stack.take()
         try:
             rows = _fetch(connection, statement, values)
         except StoreError:
-            # Where the server was restarted, the idle connections are dead as well.
-            self._stack.close()
+            stack.close()
             raise
-        self._stack.give_back(connection)
+        stack.give_back(connection)
         return rows
 
     @contextmanager
@@ -72,20 +74,27 @@ class Statements:
         Raises:
             StoreError: when the store cannot be written; nothing is, then.
         """
-        connection = self._stack.take()
+        stack = self._stack
+        if not isinstance(stack, SqliteStack):
+            with stack.begun(lambda connection: connection.execute("BEGIN")) as (connection, _):
+                yield Transaction(connection, is_sqlite=False)
+                connection.execute("COMMIT")
+            return
+        opened = stack.take()
         try:
-            with _begun(connection) as begun:
-                yield begun
-            if isinstance(self._stack, SqliteStack):
-                # What was written into a file that is gone is written nowhere.
-                self._stack.require(connection)
+            # IMMEDIATE: a transaction that reads first and writes later could be refused.
+            opened.execute("BEGIN IMMEDIATE")
+            with opened:  # commits, or takes back
+                yield Transaction(opened, is_sqlite=True)
+            # What was written into a file that is gone is written nowhere.
+            stack.require(opened)
         except EntitlementsError:
-            connection.close()
+            opened.close()
             raise
         except Exception as error:
-            connection.close()
+            opened.close()
             raise StoreError(f"The store cannot be written: {error}.") from error
-        self._stack.give_back(connection)
+        stack.give_back(opened)
 
     def listen(self) -> Heard | None:
         """A value that is another one after every commit; None where each answer must be asked for.
@@ -150,7 +159,8 @@ class Transaction:
 
     def locked(self, statement: str, values: tuple[object, ...] = ()) -> tuple[Any, ...] | None:
         """The one row of a statement, which nobody else changes until the end; None for none."""
-        rows = self.rows(statement if self._is_sqlite else f"{statement} FOR UPDATE", values)
+        # NO KEY: whoever counts only needs the row to stay there.
+        rows = self.rows(statement if self._is_sqlite else f"{statement} FOR NO KEY UPDATE", values)
         return rows[0] if rows else None
 
     def run_many(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
@@ -160,18 +170,6 @@ class Transaction:
 
     def _written(self, statement: str) -> str:
         return statement if self._is_sqlite else statement.replace("?", "%s")
-
-
-@contextmanager
-def _begun(connection: Any) -> Iterator[Transaction]:  # noqa: ANN401 - of either driver
-    if not isinstance(connection, StoreConnection):
-        with connection.transaction():
-            yield Transaction(connection, is_sqlite=False)
-        return
-    # IMMEDIATE: a transaction that reads first and writes later could be refused.
-    connection.execute("BEGIN IMMEDIATE")
-    with connection:  # commits, or takes back
-        yield Transaction(connection, is_sqlite=True)
 
 
 def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver

@@ -20,9 +20,9 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from entitlements_core.errors import StoreError
+from entitlements_core.store import sqlite
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced, failure_of
 
 __all__ = ["Identity", "StoreConnection", "StoreFile", "missing"]
@@ -47,6 +47,8 @@ class StoreConnection(sqlite3.Connection):
     file: "StoreFile | None" = None
     identity: Identity = (0, 0, ABSENT, ABSENT)
     process: int = 0
+    is_patient: bool = True
+    """SQLite itself waits for locks."""
     is_kept: bool = False
     """Another log is in use by now, so that this one must never be merged."""
 
@@ -283,9 +285,10 @@ class StoreFile:
 
     def _is_in_use(self) -> bool:
         """Whether anybody, in this process or another, has the file open."""
-        place = f"file:{quote(self._text)}?mode=rw"
         try:
-            with contextlib.closing(sqlite3.connect(place, uri=True, timeout=0)) as connection:
+            with contextlib.closing(
+                sqlite.connect(self._text, sqlite3.Connection, timeout=0)
+            ) as connection:
                 # The lock comes before the log is looked for.
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
                 connection.execute("SELECT 1 FROM sqlite_schema").fetchone()

@@ -17,6 +17,8 @@ __all__ = ["Turnstile"]
 
 PATIENCE: Final = 5.0
 """Seconds after which a process goes on without its turn."""
+BRIEFLY: Final = 0.05
+"""Seconds for which one waits that went on without its turn the last time."""
 SHORTEST_PAUSE: Final = 0.000_05
 LONGEST_PAUSE: Final = 0.000_3
 """Seconds between two looks at the lock file; a transaction takes about as long."""
@@ -32,15 +34,21 @@ class Turnstile:
         self._path = path
         self._descriptor: int | None = None
         self._owner = 0
+        self._was_passed_by = False
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Hold the lock for the length of the block."""
+    def passed(self, *, within: float = PATIENCE) -> Iterator[None]:
+        """Hold the lock for the length of the block, or go on without it `within` so many seconds.
+
+        Whoever holds it then is stopped, perhaps; it is not waited for as long a second time.
+        """
         if fcntl is None:  # pragma: no cover - only where there is no flock
             yield
             return
         descriptor = self._open()
-        taken = _take(descriptor)
+        patience = min(within, PATIENCE)
+        taken = _take(descriptor, min(patience, BRIEFLY) if self._was_passed_by else patience)
+        self._was_passed_by = not taken
         try:
             yield
         finally:
@@ -62,9 +70,9 @@ class Turnstile:
         return self._descriptor
 
 
-def _take(descriptor: int) -> bool:
+def _take(descriptor: int, patience: float) -> bool:
     """Take the lock; False when its holder does not let go, stopped perhaps, and SQLite decides."""
-    pause, deadline = SHORTEST_PAUSE, time.monotonic() + PATIENCE
+    pause, deadline = SHORTEST_PAUSE, time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from entitlements_core.interfaces import UploadKey
+from entitlements_core.store.address import Address
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.statements import Rows, Statements
 
@@ -53,12 +54,12 @@ class UploadRegister:
     A file is its name and its contents, and is never forgotten.
 
     Args:
-        url: of the store.
+        place: of the store: its address, or a URL with the timeouts of requests.
         key_fingerprint: which key the store belongs to.
     """
 
-    def __init__(self, url: str, *, key_fingerprint: str | None = None) -> None:
-        self._statements = Statements(url, key_fingerprint=key_fingerprint)
+    def __init__(self, place: str | Address, *, key_fingerprint: str | None = None) -> None:
+        self._statements = Statements(place, key_fingerprint=key_fingerprint)
 
     def revision(self, repository: str) -> Hashable:
         """Another value after a time was set by hand, and after other changes of the repository.

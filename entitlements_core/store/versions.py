@@ -13,8 +13,8 @@ from entitlements_core.store.failures import (
     DatabaseOlder,
     DatabaseReplaced,
     failure_of,
-    unreachable,
 )
+from entitlements_core.store.timeouts import REQUESTS
 
 __all__ = [
     "HEAD",
@@ -118,16 +118,14 @@ def _ask_sqlite(address: Address) -> str | None:
 def _ask_postgres(address: Address) -> str | None:
     import psycopg  # noqa: PLC0415 - only where PostgreSQL is used
 
+    from entitlements_core.store import postgres  # noqa: PLC0415 - see above
+
     try:
-        connection = psycopg.connect(address.conninfo, autocommit=True)
-    except psycopg.Error as error:
-        failure = failure_of(error, str(address))
-        raise (failure if failure.code != "store" else unreachable(str(address))) from None
-    try:
-        with closing(connection):
+        with closing(postgres.connect(address)) as connection:
+            connection.bound(address.timeouts.answer or REQUESTS.answer)
             row = connection.execute(REVISION_QUESTION).fetchone()
     except psycopg.Error as error:
-        _raise_unless_older(failure_of(error, str(address)))
+        _raise_unless_older(postgres.failure(error, address))
         return None
     return None if row is None else str(row[0])
 

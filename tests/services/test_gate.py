@@ -95,7 +95,12 @@ class MemoryDriver:
     entries: list[Entry] = field(default_factory=list)
     closed: bool = False
 
-    def commit(self, entries: Any) -> list[Receipt | Deny | StoreError]:  # noqa: ANN401 - a sequence of entries
+    def commit(
+        self,
+        entries: Any,  # noqa: ANN401 - a sequence of entries
+        *,
+        waits: bool = False,
+    ) -> list[Receipt | Deny | StoreError]:
         if self.failure is not None:
             raise self.failure
         self.entries += entries

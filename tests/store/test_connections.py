@@ -137,7 +137,7 @@ def test_postgres_keeps_what_it_acknowledged(postgres: Server, postgres_template
             connection.execute(f"SHOW {name}").fetchone()[0]
             for name in ("synchronous_commit", "lock_timeout", "work_mem")
         ]
-    assert shown == ["on", "10s", "5MB"]
+    assert shown == ["on", "3s", "5MB"]
     stack.close()
     postgres.drop("connections_settings")
 

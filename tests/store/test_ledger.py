@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,12 +22,14 @@ from hypothesis import strategies as st
 
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.store import connections, turnstile
+from entitlements_core.store import ledger as ledgers
+from entitlements_core.store import ledger_postgres, turnstile
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
+from entitlements_core.store.timeouts import Timeouts
 from tests.factories import NOW, add_repository, add_token, edit_token, entry, rows
 from tests.postgres import Server, _options, _run, running_server
 
@@ -745,12 +748,12 @@ def test_a_forked_child_counts_on_its_own(ledger: Ledger, database: Database) ->
     token = add_token(database)
     ledger.reserve(entry(token))
     # As if a thread of the parent were at it just now.
-    ledger._led = True
+    ledger._lane.is_led = True
     fork = multiprocessing.get_context("fork")
     child = fork.Process(target=ledger.reserve, args=(entry(token, filename="child.whl"),))
     child.start()
     child.join(60)
-    ledger._led = False
+    ledger._lane.is_led = False
 
     assert child.exitcode == 0
     ledger.reserve(entry(token, filename="parent.whl"))
@@ -856,12 +859,9 @@ def sqlite_store(tmp_path: Path, sqlite_template: Path) -> tuple[str, int]:
     return f"sqlite:///{path}", token
 
 
-def test_a_locked_sqlite_store_is_an_error(
-    sqlite_store: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_sqlite_store_is_an_error(sqlite_store: tuple[str, int]) -> None:
     url, token = sqlite_store
-    monkeypatch.setattr(connections, "BUSY_TIMEOUT", 0.05)
-    ledger = Ledger(SqliteLedger(url))
+    ledger = Ledger(SqliteLedger(Address.parse(url, timeouts=Timeouts(lock=0.05))))
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")
@@ -916,15 +916,12 @@ def test_a_sqlite_store_that_is_none_is_an_error(tmp_path: Path, content: bytes 
     ledger.close()
 
 
-def test_a_locked_postgres_store_is_an_error(
-    postgres: Server, postgres_template: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_postgres_store_is_an_error(postgres: Server, postgres_template: str) -> None:
     url = postgres.create("ledger_locked", postgres_template)
     database = Database(url)
     add_repository(database)
     token = add_token(database)
-    monkeypatch.setattr(connections, "POSTGRES_OPTIONS", "-c lock_timeout=50")
-    ledger = Ledger(PostgresLedger(url))
+    ledger = Ledger(PostgresLedger(Address.parse(url, timeouts=Timeouts(lock=0.05))))
     with database.begin() as unit:
         unit.tokens.zero_usage("abcdefghijkl", at=NOW)
         with pytest.raises(StoreError, match="locked"):
@@ -948,7 +945,7 @@ def test_a_read_only_postgres_store_is_an_error(postgres: Server, postgres_templ
 
 
 @pytest.mark.parametrize(
-    ("database", "problem"), [("nowhere", "cannot be reached"), ("template1", "lacks a table")]
+    ("database", "problem"), [("nowhere", "does not exist"), ("template1", "lacks a table")]
 )
 def test_a_postgres_store_that_is_none_is_an_error(
     postgres: Server, database: str, problem: str
@@ -960,7 +957,14 @@ def test_a_postgres_store_that_is_none_is_an_error(
     ledger.close()
 
 
-def test_a_lost_postgres_connection_is_an_error_once(
+def terminate(postgres: Server, database: str) -> None:
+    """End every connection to a database from the server's side."""
+    postgres.execute(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"  # noqa: S608 - the test's own
+    )
+
+
+def test_connections_that_died_idle_are_replaced_unnoticed(
     postgres: Server, postgres_template: str
 ) -> None:
     url = postgres.create("ledger_lost", postgres_template)
@@ -974,21 +978,20 @@ def test_a_lost_postgres_connection_is_an_error_once(
     for connection in idle:
         stack.give_back(connection)
     database.close()
-    postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger_lost'"
-    )
-
-    with pytest.raises(StoreError):
-        ledger.reserve(entry(token))
+    terminate(postgres, "ledger_lost")
 
     assert outcome(ledger.reserve(entry(token))) == "granted"
+
+    assert all(connection.closed for connection in idle)
+    terminate(postgres, "ledger_lost")
+    assert outcome(ledger.reserve(entry(token, filename="second.whl"))) == "granted"
     ledger.close()
-    assert counters(database) == (1, 1, 1000)
+    assert counters(database) == (2, 1, 2000)
     database.close()
     postgres.drop("ledger_lost")
 
 
-def test_a_lost_postgres_connection_while_cancelling_is_an_error(
+def test_a_connection_that_died_idle_takes_a_receipt_back_once(
     postgres: Server, postgres_template: str
 ) -> None:
     url = postgres.create("ledger_cancel", postgres_template)
@@ -997,18 +1000,51 @@ def test_a_lost_postgres_connection_while_cancelling_is_an_error(
     ledger = Ledger(PostgresLedger(url))
     receipt = reserved(ledger, entry(add_token(database)))
     database.close()
-    postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger_cancel'"
-    )
+    terminate(postgres, "ledger_cancel")
 
-    with pytest.raises(StoreError):
-        ledger.cancel(receipt)
     ledger.cancel(receipt)
 
     assert counters(database) == (0, 0, 0)
     ledger.close()
     database.close()
     postgres.drop("ledger_cancel")
+
+
+@pytest.mark.parametrize("phase", ["begun", "saved"])
+def test_what_may_have_been_committed_is_never_done_again(
+    postgres: Server, postgres_template: str, phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is ended by the server between the two halves of a transaction."""
+    url = postgres.create("ledger_doubt", postgres_template)
+    database = Database(url)
+    add_repository(database)
+    token = add_token(database)
+    ledger = Ledger(PostgresLedger(url))
+    outcome(ledger.reserve(entry(token, filename="first.whl")))
+    database.close()
+    close_book = ledger_postgres._close_book
+    if phase == "saved":
+
+        def commit_and_die(connection: Any, book: Any) -> None:  # noqa: ANN401 - as the original
+            close_book(connection, book)
+            terminate(postgres, "ledger_doubt")
+            connection.execute("SELECT 1")
+
+        monkeypatch.setattr(ledger_postgres, "_close_book", commit_and_die)
+    else:
+
+        def die(connection: Any, book: Any) -> None:  # noqa: ANN401 - as the original
+            terminate(postgres, "ledger_doubt")
+            close_book(connection, book)
+
+        monkeypatch.setattr(ledger_postgres, "_close_book", die)
+
+    with pytest.raises(StoreError):
+        ledger.reserve(entry(token))
+    ledger.close()
+    assert counters(database)[0] == (2 if phase == "saved" else 1)
+    database.close()
+    postgres.drop("ledger_doubt")
 
 
 # The combining lock, without a database.
@@ -1022,7 +1058,10 @@ class Scripted:
         self.batches: list[int] = []
         self.closed = False
 
-    def commit(self, entries: Sequence[Entry]) -> list[Receipt | Deny | StoreError]:
+    def commit(
+        self, entries: Sequence[Entry], *, waits: bool = False
+    ) -> list[Receipt | Deny | StoreError]:
+        assert not waits
         self.batches.append(len(entries))
         found: list[Receipt | Deny | StoreError] = self.answer(entries)
         return found
@@ -1063,7 +1102,7 @@ def after_all_wait(
     seen = threading.Event()
 
     def answering(entries: Sequence[Entry]) -> Any:  # noqa: ANN401 - whatever the test wants
-        while not seen.is_set() and len(ledger_of[0]._waiting) < size - 1:
+        while not seen.is_set() and len(ledger_of[0]._lane.waiting) < size - 1:
             seen.wait(0.001)
         seen.set()
         return answer(entries)
@@ -1072,10 +1111,11 @@ def after_all_wait(
 
 
 def crowded(size: int, answer: Callable[[Sequence[Entry]], Any]) -> tuple[list[str], list[int]]:
-    ledgers: list[Ledger] = []
-    driver = Scripted(after_all_wait(ledgers, size, answer))
-    ledgers.append(Ledger(driver))
-    return crowd(ledgers[0], size), driver.batches
+    made: list[Ledger] = []
+    driver = Scripted(after_all_wait(made, size, answer))
+    made.append(Ledger(driver))
+    with mock.patch.object(ledgers, "SHARED", 60.0):  # however slow the machine is
+        return crowd(made[0], size), driver.batches
 
 
 def test_those_who_wait_share_the_next_transaction() -> None:
@@ -1140,7 +1180,8 @@ def test_one_who_is_killed_while_waiting_holds_up_nobody() -> None:
             self.entered = threading.Event()
             self.handed = threading.Event()
 
-        def acquire(self) -> None:
+        def acquire(self, timeout: float) -> bool:
+            assert timeout > 0
             self.entered.set()
             self.handed.wait(20)
             raise Killed
@@ -1155,23 +1196,24 @@ def test_one_who_is_killed_while_waiting_holds_up_nobody() -> None:
     gone, next_one = _Slot(entry(1)), _Slot(entry(2))
     lock = Impatient()
     gone.ready = lock  # type: ignore[assignment]  # the part of a lock that is used
-    assert ledger._led is False
-    ledger._waiting = [gone, next_one]
+    lane = ledger._lane
+    assert lane.is_led is False
+    lane.waiting = [gone, next_one]
     with ledger._mutex:
-        ledger._appoint()
+        ledger._appoint(lane)
 
     with pytest.raises(Killed):
-        ledger._wait(gone)
+        ledger._wait(lane, gone)
 
-    assert ledger._waiting == [next_one]
+    assert lane.waiting == [next_one]
     assert not next_one.ready.locked()
 
-    ledger._waiting = [gone]
+    lane.waiting = [gone]
     lock.handed.clear()
     lock.handed.set()
     with pytest.raises(Killed):
-        ledger._wait(gone)
-    assert ledger._led is False
+        ledger._wait(lane, gone)
+    assert lane.is_led is False
 
 
 def test_closing_and_cancelling_go_to_the_driver() -> None:

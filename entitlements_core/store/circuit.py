@@ -1,0 +1,80 @@
+"""After a database was silent, nobody waits for it again at once: one asks, the others are told.
+
+Nothing that was read before is used meanwhile. Whoever is turned away is refused.
+"""
+
+import os
+import time
+import weakref
+from typing import Final
+
+__all__ = ["Circuit", "circuit_of"]
+
+REST: Final = 1.0
+"""Seconds after a silence until one request tries again."""
+ATTEMPT: Final = 10.0
+"""Seconds after which an attempt that nobody heard of again is given up, and another one made."""
+
+
+class Circuit:
+    """What the requests of a process know of one database server. Threads may share it.
+
+    It takes no lock: two attempts at once do no harm, and a lock would survive a fork.
+    """
+
+    def __init__(self) -> None:
+        self._retry_at: float | None = None
+        self._broken_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server was silent the last time."""
+        return self._retry_at is not None
+
+    def admit(self) -> bool | None:
+        """Whether the caller may ask: True; False for one who has to try it out first; None for no.
+
+        Whoever has to try calls `mend` or `break_off` then.
+        """
+        retry_at = self._retry_at
+        if retry_at is None:
+            return True
+        now = time.monotonic()
+        if now < retry_at:
+            return None
+        self._retry_at = now + ATTEMPT
+        return False
+
+    def break_off(self) -> None:
+        """The server was silent for longer than anybody waits."""
+        self._broken_at = time.monotonic()
+        self._retry_at = self._broken_at + REST
+
+    def mend(self) -> None:
+        """The server answers."""
+        self._retry_at = None
+
+    def broke_since(self, moment: float) -> bool:
+        """Whether others gave up after `moment` (monotonic), so that waiting on is in vain."""
+        return self._retry_at is not None and self._broken_at > moment
+
+
+_circuits: Final[weakref.WeakValueDictionary[str, Circuit]] = weakref.WeakValueDictionary()
+
+
+def circuit_of(server: str) -> Circuit:
+    """The circuit that all connections of this process to `server` share."""
+    found = _circuits.get(server)
+    if found is None:
+        found = Circuit()
+        found = _circuits.setdefault(server, found)
+    return found
+
+
+def _forget() -> None:
+    """A forked child asks for itself."""
+    for circuit in list(_circuits.values()):
+        circuit.mend()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,158 @@
+"""The one place where connections to PostgreSQL are opened, with one set of options.
+
+A server that was stopped, or whose host is gone, keeps none of its own time limits. So each
+connection has a deadline on this side as well, which is looked at while it waits. What works for
+long has no deadline: there, a new connection shows from time to time that the server still answers.
+"""
+
+import math
+import time
+from collections.abc import Generator
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg import errors
+
+from entitlements_core.errors import StoreError
+from entitlements_core.store.address import Address
+from entitlements_core.store.circuit import Circuit
+from entitlements_core.store.failures import failure_of, unreachable
+
+__all__ = ["BoundConnection", "Silent", "connect", "failure", "is_dead"]
+
+LOOK: Final = 10.0
+"""Seconds of silence after which work that has time asks whether the server is there."""
+_SERVER_FIRST: Final = 0.9
+"""Of the deadline: when a server that is well ends a statement by itself, and says so."""
+_GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
+"""The server ends, starts, or is no longer the one that is written to; nothing was committed."""
+
+Value = TypeVar("Value")
+
+
+class Silent(psycopg.OperationalError):
+    """The server did not answer until the deadline. The connection is closed by then."""
+
+
+class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose waiting ends.
+
+    Attributes:
+        deadline: when waiting ends, in monotonic seconds; None where there is no such moment.
+        began: when the present use began, likewise.
+        circuit: tells that others gave up waiting for the same server since then.
+        address: where else to ask whether the server is there.
+    """
+
+    deadline: float | None = None
+    began: float = 0.0
+    circuit: Circuit | None = None
+    address: Address | None = None
+
+    def bound(self, seconds: float | None) -> None:
+        """Begin a use that ends after `seconds`; None for one that takes as long as it takes."""
+        self.began = time.monotonic()
+        self.deadline = None if seconds is None else self.began + seconds
+
+    def require_time(self) -> None:
+        """Return while it makes sense to wait on; for every loop that waits for the server.
+
+        Raises:
+            Silent: when the deadline has passed, or others found the server silent meanwhile.
+        """
+        now = time.monotonic()
+        if self.deadline is None:
+            if now - self.began >= LOOK:
+                self._look()
+        elif now >= self.deadline:
+            raise Silent(f"no answer within {now - self.began:.1f} seconds")
+        elif self.circuit is not None and self.circuit.broke_since(self.began):
+            raise Silent("no answer to other requests either")
+
+    def wait(self, gen: Generator[Any, Any, Value], *args: Any, **words: Any) -> Value:  # noqa: ANN401 - as psycopg's, of any version
+        """As psycopg's own, until the deadline."""
+        try:
+            found: Value = super().wait(self._within(gen), *args, **words)
+        except Silent:
+            self.pgconn.finish()  # what it may still say belongs to nobody
+            raise
+        return found
+
+    def _within(self, gen: Generator[Any, Any, Value]) -> Generator[Any, Any, Value]:
+        """`gen`, looking at the time whenever nothing came for a tenth of a second."""
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready:
+                    self.require_time()
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            found: Value = end.value
+            return found
+
+    def _look(self) -> None:
+        """Return when the server lets somebody in, or says that it does not."""
+        self.began = time.monotonic()
+        if self.address is None:
+            return
+        try:
+            connect(self.address).close()
+        except errors.ConnectionTimeout as error:
+            raise Silent("no answer, and none to a new connection") from error
+        except psycopg.Error:
+            return  # it refused; so it is there, or ends this connection, too
+
+
+def connect(address: Address, *, in_blocks: bool = False) -> BoundConnection:
+    """A connection to the server of `address` that may be written to.
+
+    Args:
+        address: of a PostgreSQL database; its timeouts hold.
+        in_blocks: statements are transactions until they are committed, as SQLAlchemy wants it.
+
+    Raises:
+        psycopg.Error: when none lets us in.
+    """
+    timeouts = address.timeouts
+    place = address.place
+    connection = BoundConnection.connect(
+        **{  # type: ignore[arg-type] # libpq takes text and numbers by its own names
+            "connect_timeout": max(2, math.ceil(timeouts.connect / max(1, len(place.hosts)))),
+            "keepalives_idle": math.ceil(timeouts.keepalive),
+            "keepalives_interval": max(1, math.ceil(timeouts.keepalive / 3)),
+            "keepalives_count": 3,
+            "tcp_user_timeout": round(1000 * (timeouts.answer or 2 * timeouts.keepalive)),
+            **place.parameters(),
+            "options": _session(address, place.options.get("options", "")),
+        },
+        autocommit=not in_blocks,
+        prepare_threshold=5 if in_blocks else 1,
+    )
+    connection.address = address
+    connection.bound(timeouts.answer)
+    return connection
+
+
+def _session(address: Address, given: str) -> str:
+    """The settings of a session; the last word counts."""
+    timeouts = address.timeouts
+    # What was answered is on the disk, whatever the server's default.
+    words = [given, f"-c lock_timeout={timeouts.lock_ms}", "-c synchronous_commit=on"]
+    if timeouts.answer is not None:
+        limit = max(1, round(timeouts.answer * 1000 * _SERVER_FIRST))
+        words.append(f"-c statement_timeout={limit}")
+        # A node that was stopped amid a transaction lets go of its locks.
+        words.append(f"-c idle_in_transaction_session_timeout={limit}")
+    return " ".join(word for word in words if word)
+
+
+def is_dead(connection: BoundConnection, error: psycopg.Error) -> bool:
+    """Whether a connection had been lost before its first statement, so that another one helps."""
+    return not isinstance(error, Silent) and (connection.closed or error.sqlstate in _GONE)
+
+
+def failure(error: psycopg.Error, address: Address) -> StoreError:
+    """The error to raise for one of psycopg's; a server that answers says a code with it."""
+    found = failure_of(error, str(address))
+    return unreachable(str(address)) if error.sqlstate is None and found.code == "store" else found

@@ -1,0 +1,41 @@
+"""The one place where files of SQLite are opened, with one set of options."""
+
+import sqlite3
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+__all__ = ["connect"]
+
+Link = TypeVar("Link", bound=sqlite3.Connection)
+
+
+def connect(
+    path: Path | str,
+    factory: type[Link],
+    *,
+    timeout: float,
+    mode: str = "rw",
+    immutable: bool = False,
+) -> Link:
+    """A connection in autocommit mode, which threads may hand on to each other.
+
+    Args:
+        path: of the file.
+        factory: the class of the connection.
+        timeout: seconds for which a statement waits for another one's lock.
+        mode: ``ro``, ``rw``, or ``rwc``, which makes a file that is missing.
+        immutable: nobody writes to the file, so nothing is looked for or made beside it.
+
+    Raises:
+        sqlite3.Error: when it cannot be opened.
+    """
+    place = f"file:{quote(str(Path(path).absolute()))}?mode={mode}"
+    return sqlite3.connect(
+        f"{place}&immutable=1" if immutable else place,
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
