@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
+from entitlements_core.engine.health import HEALTH_PATHS, health
 from entitlements_core.engine.index import Index
 from entitlements_core.forwarded import Proxies
 from entitlements_core.http import (
@@ -19,6 +19,7 @@ from entitlements_core.http import (
     split_token_path,
 )
 from entitlements_core.policy.network import Address
+from entitlements_core.services.readiness import Ailment
 
 __all__ = ["IndexApp", "StartResponse"]
 
@@ -28,7 +29,6 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., object]
 ReadAddress = Callable[[Environ], Address | None]
 
-HEALTH: Final = "/+health"
 AUTHORIZE: Final = "/+auth"
 
 
@@ -43,9 +43,17 @@ class IndexApp:
     Args:
         mounts: prefix (empty, or ``/owner/slug``) to index. The longest prefix that fits is asked.
         address: reads where the request of an environment comes from.
+        ailment: tells what is wrong with the store, see `Readiness`.
     """
 
-    def __init__(self, mounts: Mapping[str, Index], *, address: ReadAddress = peer_address) -> None:
+    def __init__(
+        self,
+        mounts: Mapping[str, Index],
+        *,
+        address: ReadAddress = peer_address,
+        ailment: Callable[[], Ailment | None] = lambda: None,
+    ) -> None:
+        self._ailment = ailment
         self._mounts = tuple(sorted(mounts.items(), key=lambda item: -len(item[0])))
         self._address = address
 
@@ -62,9 +70,9 @@ class IndexApp:
     def respond(self, environ: Environ) -> Outgoing:
         """The response to the request of a WSGI environment."""
         path: str = environ.get("PATH_INFO") or "/"
-        if path == HEALTH:
-            ready = all(index.is_ready for _, index in self._mounts)
-            return _HEALTHY if ready else _STARTING
+        if path in HEALTH_PATHS:
+            built = all(index.is_ready for _, index in self._mounts)
+            return health(path, is_built=built, ailment=self._ailment)
         if path == AUTHORIZE:
             return self._authorize(environ)
         presented, path = credentials(environ, path)
@@ -112,18 +120,6 @@ def _is_plain(original: str, path: str) -> bool:
     return "#" not in original and {"", ".", ".."}.isdisjoint(path.split("/")[1:])
 
 
-def _health(status: str, word: str) -> Outgoing:
-    body = json.dumps({"status": word}).encode()
-    headers = (
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-    )
-    return Outgoing(status, headers, [body])
-
-
-_HEALTHY: Final = _health("200 OK", "ok")
-_STARTING: Final = _health("503 Starting", "starting")
 _NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
 
 

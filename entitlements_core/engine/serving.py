@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> IndexApp:
             f"Add it with `entitlements repo add {settings.repository}`.",
         )
     index = open_index(core, settings.repository, settings.directories)
-    return IndexApp({"": index}, address=core.addresses.of)
+    return IndexApp({"": index}, address=core.addresses.of, ailment=core.readiness.ailment)
 
 
 def open_index(  # noqa: PLR0913 - hosts differ in one or the other

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from entitlements_core.errors import KeyFileError
 from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.query import PackageQuery
@@ -18,6 +19,7 @@ from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.gate import Gate, MarkOf
 from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.readiness import Readiness
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.services.upload_times import RecordedUploads, UploadService
@@ -172,6 +174,11 @@ class Core:
             eula_url=self.settings.eula_url,
             key_fingerprint=self.keyring.fingerprint,
         )
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether the store answers."""
+        return Readiness(self._require_store)
 
     def parse_query(self, text: str) -> PackageQuery:
         """A restriction in the language with the plugins' fields.
@@ -338,6 +345,10 @@ class Core:
     @cached_property
     def _parse(self) -> partial[PackageQuery]:
         return partial(PackageQuery.parse, extra_fields=tuple(self.plugins.query_fields()))
+
+    def _require_store(self) -> None:
+        if self.reader.key_fingerprint() != self.keyring.fingerprint:
+            raise KeyFileError("The store was made with another key.", "Restore the key file.")
 
     def _bind(self, identifier: str, repository: str, mark: str) -> str | None:
         return self.regranting.bind(identifier, repository, mark, actor="host")

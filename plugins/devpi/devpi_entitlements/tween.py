@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from devpi_entitlements.answers import private, refusal, response_of
+from devpi_entitlements.answers import plain, private, refusal, response_of
 from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
 from devpi_entitlements.delivery import deliver
 from devpi_entitlements.recall import recall
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.users import SHIELDED
 from devpi_entitlements.visitor import VISITOR, Visitor, meet, opened_by
+from entitlements_core.engine.health import HEALTH_PATHS, health
 from entitlements_core.http import Form, problem
 from entitlements_core.policy.decision import Deny
 
@@ -52,6 +53,8 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
         asked = environ.get("PATH_INFO") or "/"
         if asked == AUTHCHECK:
             return answer_authcheck(site, request, handler)
+        if asked in HEALTH_PATHS:
+            return _health(site, request, asked)
         if not asked.isascii() and not _is_text(asked):
             return response_of(_NO_TEXT)  # pyramid would end in a traceback
         with site.marks.serials.once():
@@ -65,6 +68,13 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
         return found if found is not None else _answer(site, request, handler, visitor)
 
     return entitlements
+
+
+def _health(site: Site, request: Request, path: str) -> Response:
+    """What monitoring asks; devpi's own database is not among it, see ``/+status``."""
+    found = health(path, is_built=True, ailment=site.core.readiness.ailment)
+    body = [] if request.method == "HEAD" else found.body
+    return plain(found.status, found.headers, body)
 
 
 def _is_text(path: str) -> bool:

@@ -56,6 +56,10 @@ class Options(TypedDict, total=False):
     eula_url: str
     accel_redirect: Sequence[str] | str
     sendfile: bool
+    connect_timeout: float
+    answer_timeout: float
+    lock_timeout: float
+    keepalive: float
     watch: Literal["events", "polling"]
 
 

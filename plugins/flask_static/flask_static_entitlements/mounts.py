@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from entitlements_core.engine.health import HEALTH_PATHS
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.http import is_plain_path
 
 __all__ = ["Guarded", "Mount", "Routes"]
 
-SERVICES: Final = frozenset({"/+health", "/+auth"})
+SERVICES: Final = HEALTH_PATHS | {"/+auth"}
 """What the engine answers beside the repositories."""
 
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")

@@ -91,7 +91,7 @@ class OpenSite:
             for mount in mounts
             for prefix in mount.protect or (mount.prefix,)
         }
-        self.app = IndexApp(prefixes, address=core.addresses.of)
+        self.app = IndexApp(prefixes, address=core.addresses.of, ailment=core.readiness.ailment)
 
 
 def _require(core: Core, repository: str, *, create: bool) -> None:

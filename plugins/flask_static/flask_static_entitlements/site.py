@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.files import Sender
+from entitlements_core.engine.health import LIVE, health
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from entitlements_core.http import (
     Form,
@@ -20,6 +21,7 @@ from entitlements_core.http import (
 from entitlements_core.services.wiring import Core
 from flask_static_entitlements.checkpoint import Checkpoint, nowhere
 from flask_static_entitlements.configuration import Configuration
+from flask_static_entitlements.mounts import Guarded
 from flask_static_entitlements.opening import OpenSite
 from flask_static_entitlements.passage import Passage
 
@@ -116,14 +118,9 @@ class Site:
         if not served and guarded is None:
             return None
         try:
-            opened = self._opened()
             if guarded is None:
-                return opened.app.respond(environ)
-            if guarded.mount is None:
-                return nowhere(environ)
-            request = self.incoming(environ, path, presented(environ, tokened))
-            guard = opened.guards[guarded.mount.repository]
-            return guard.answer(request, plain=guarded.plain)
+                return self._serve(environ, path)
+            return self._guard(environ, path, tokened, guarded)
         except EntitlementsError as error:
             log.error("the index is not set up: %s", error)  # noqa: TRY400 - expected kind
             return outgoing(problem(503, "The index is not set up", code=error.code))
@@ -147,6 +144,21 @@ class Site:
             opened, self._open = self._open, None
         if opened is not None:
             opened.close()
+
+    def _serve(self, environ: Environ, path: str) -> Outgoing:
+        if path == LIVE:  # whatever the store is like
+            return health(path, is_built=False, ailment=lambda: None)
+        return self._opened().app.respond(environ)
+
+    def _guard(
+        self, environ: Environ, path: str, tokened: TokenPath | None, guarded: Guarded
+    ) -> Outgoing | Passage:
+        opened = self._opened()
+        if guarded.mount is None:
+            return nowhere(environ)
+        request = self.incoming(environ, path, presented(environ, tokened))
+        guard = opened.guards[guarded.mount.repository]
+        return guard.answer(request, plain=guarded.plain)
 
     def _opened(self) -> OpenSite:
         opened = self._open

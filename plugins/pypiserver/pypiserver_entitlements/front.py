@@ -8,6 +8,7 @@ from typing import Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.app import IndexApp, credentials
+from entitlements_core.engine.health import HEALTH_PATHS
 from entitlements_core.http import Form, problem
 from entitlements_core.services.client_addresses import ClientAddresses
 from pypiserver_entitlements.bodies import Discarding, length_of
@@ -72,6 +73,8 @@ class Front:
         """Answer one request (PEP 3333)."""
         if not self._enter(environ):
             return _send(_NOWHERE, environ, start_response)
+        if environ["PATH_INFO"] in HEALTH_PATHS and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+            return self._engine(environ, start_response)
         if environ["PATH_INFO"] == self._health:
             return self._app(environ, start_response)
         try:

@@ -51,7 +51,9 @@ class Site:
             self.core.close()
             raise
         hooks.index = self.index
-        self.engine = IndexApp({"": self.index}, address=self.core.addresses.of)
+        self.engine = IndexApp(
+            {"": self.index}, address=self.core.addresses.of, ailment=self.core.readiness.ailment
+        )
 
     def close(self) -> None:
         """Let go of the store and the catalog."""
