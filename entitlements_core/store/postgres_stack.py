@@ -4,9 +4,9 @@ One that died is replaced unnoticed; a server that is silent is left alone for a
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import psycopg
@@ -22,8 +22,6 @@ __all__ = ["PostgresStack"]
 
 PROBE: Final = 1.0
 """Seconds for the one question that finds out whether a silent server answers again."""
-_SLOW: Final = 1.0
-"""Seconds; a server that refuses does it faster than one that is silent."""
 
 Value = TypeVar("Value")
 
@@ -88,22 +86,27 @@ class PostgresStack(ConnectionStack):
         try:
             connection, is_new = self._take()
             try:
-                return connection, self._done(connection, work)
+                return connection, work(connection)
             except psycopg.Error as error:
-                if is_new or not postgres.is_dead(connection, error):
+                was_dead = self._lose(connection, error)
+                if is_new or not was_dead:
                     raise
+            except BaseException:
+                connection.close()
+                raise
             connection = self._connect()
-            return connection, self._done(connection, work)
+            return connection, self._again(connection, work)
         except psycopg.Error as error:
             raise postgres.failure(error, self._address) from error
 
-    def _done(self, connection: BoundConnection, work: Callable[[BoundConnection], Value]) -> Value:
+    def _again(
+        self, connection: BoundConnection, work: Callable[[BoundConnection], Value]
+    ) -> Value:
         try:
             return work(connection)
-        except psycopg.Error as error:
-            self._lose(connection, error)
-            raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, psycopg.Error):
+                self._lose(connection, error)
             connection.close()
             raise
 
@@ -124,38 +127,30 @@ class PostgresStack(ConnectionStack):
         return connection, False
 
     def _connect(self) -> BoundConnection:
-        began = time.monotonic()
-        try:
-            connection = postgres.connect(self._address)
-        except psycopg.Error:
-            if time.monotonic() - began >= _SLOW:
-                self._circuit.break_off()
-            raise
-        connection.circuit = self._circuit
-        return connection
+        return postgres.reach(self._address)
 
     def _probe(self) -> BoundConnection:
         """A new connection to a server that was silent, when it answers again."""
         self.close()
+        patience = replace(self._address.timeouts, connect=PROBE)
+        connection = postgres.reach(replace(self._address, timeouts=patience))
+        connection.bound(PROBE)
         try:
-            connection = self._connect()
-            connection.bound(PROBE)
             connection.execute("SELECT 1")
         except BaseException:
             self._circuit.break_off()
+            connection.close()
             raise
-        self._circuit.mend()
         connection.bound(self._address.timeouts.answer)
         return connection
 
-    def _lose(self, connection: BoundConnection, error: psycopg.Error) -> None:
-        """Close a connection that failed, and the idle ones where they are no better."""
-        was_lost = (
-            connection.closed or error.sqlstate is None or postgres.is_dead(connection, error)
-        )
+    def _lose(self, connection: BoundConnection, error: psycopg.Error) -> bool:
+        """Close a connection that failed; whether it was dead, as the idle ones are then."""
+        was_dead = postgres.is_dead(connection, error)
         with contextlib.suppress(Exception):
             connection.close()
         if isinstance(error, Silent):
             self._circuit.break_off()
-        if was_lost:
+        if was_dead or error.sqlstate is None:
             self.close()
+        return was_dead
