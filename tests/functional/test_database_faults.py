@@ -41,12 +41,19 @@ def own_postgres() -> Iterator[Server]:
         yield server
 
 
-def shop(tmp_path: Path, url: str) -> Vendor:
-    """A vendor of twenty files whose store is at `url`."""
-    vendor = Vendor(tmp_path, {"database_url": url})
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Callable[[str], Vendor]]:
+    """Makes a vendor of twenty files whose store is at a URL."""
+    vendor = Vendor(tmp_path)
     for number in range(20):
         build_wheel(vendor.packages, "demo", f"1.{number}")
-    return vendor
+
+    def opened(url: str) -> Vendor:
+        vendor.settings["database_url"] = url
+        return vendor
+
+    yield opened
+    vendor.core.close()
 
 
 @contextmanager
@@ -54,6 +61,9 @@ def node(vendor: Vendor, *arguments: str, **settings: str) -> Iterator[Running]:
     environment = {"ENTITLEMENTS_DATABASE_URL": vendor.settings.get("database_url", "")} | settings
     with vendor.serving("--workers", "1", *arguments, environment=environment) as running:
         yield running
+
+
+Shop = Callable[[str], Vendor]
 
 
 @dataclass
@@ -86,10 +96,8 @@ def counted(vendor: Vendor, issued: Issued) -> int:
 
 
 @pytest.mark.parametrize("server", ["granian", "waitress"])
-def test_a_silent_database_holds_nobody_up(
-    tmp_path: Path, own_postgres: Server, server: str
-) -> None:
-    vendor = shop(tmp_path, own_postgres.create("shop"))
+def test_a_silent_database_holds_nobody_up(shop: Shop, own_postgres: Server, server: str) -> None:
+    vendor = shop(own_postgres.create("shop"))
     issued = vendor.token("customer")
     settings = {"ENTITLEMENTS_CONNECT_TIMEOUT": "2", "ENTITLEMENTS_ANSWER_TIMEOUT": "2"}
     with node(vendor, "--server", server, **settings) as running:
@@ -125,8 +133,8 @@ def test_a_silent_database_holds_nobody_up(
     assert 6 <= counted(vendor, issued) <= 6 + 4
 
 
-def test_a_database_that_was_restarted_is_not_noticed(tmp_path: Path, own_postgres: Server) -> None:
-    vendor = shop(tmp_path, own_postgres.create("shop"))
+def test_a_database_that_was_restarted_is_not_noticed(shop: Shop, own_postgres: Server) -> None:
+    vendor = shop(own_postgres.create("shop"))
     issued = vendor.token("customer")
     with node(vendor) as running:
         asked = Asked(running, issued)
@@ -159,11 +167,11 @@ def hosts_behind(primary: Server, standby: Server) -> str:
 
 @pytest.mark.parametrize("spelled", [hosts_first, hosts_behind])
 def test_a_promoted_standby_is_gone_on_with(
-    tmp_path: Path, own_postgres: Server, spelled: Callable[[Server, Server], str]
+    shop: Shop, own_postgres: Server, spelled: Callable[[Server, Server], str]
 ) -> None:
     own_postgres.create("shop")
     with running_standby(own_postgres) as standby:
-        vendor = shop(tmp_path, spelled(own_postgres, standby))
+        vendor = shop(spelled(own_postgres, standby))
         issued = vendor.token("customer")
         with node(vendor) as running:
             asked = Asked(running, issued)
@@ -210,9 +218,9 @@ def command(vendor: Vendor, *words: str) -> subprocess.CompletedProcess[str]:
     ids=lambda words: " ".join(words[:2]),
 )
 def test_no_command_waits_for_a_server_that_never_speaks(
-    tmp_path: Path, own_postgres: Server, words: list[str]
+    shop: Shop, own_postgres: Server, words: list[str]
 ) -> None:
-    vendor = shop(tmp_path, own_postgres.create("shop"))
+    vendor = shop(own_postgres.create("shop"))
     vendor.token("customer")
     vendor.core.close()
     with socket.create_server(("127.0.0.1", 0)) as mute:
@@ -228,8 +236,8 @@ def test_no_command_waits_for_a_server_that_never_speaks(
     assert "hunter2" not in ended.stdout + ended.stderr
 
 
-def test_a_locked_row_holds_up_its_own_token_only(tmp_path: Path, own_postgres: Server) -> None:
-    vendor = shop(tmp_path, own_postgres.create("shop"))
+def test_a_locked_row_holds_up_its_own_token_only(shop: Shop, own_postgres: Server) -> None:
+    vendor = shop(own_postgres.create("shop"))
     held, free = vendor.token("held"), vendor.token("free")
     with node(vendor) as running:
         assert Asked(running, held)(file(0)) == Asked(running, free)(file(0)) == 200
