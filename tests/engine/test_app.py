@@ -12,6 +12,7 @@ from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.policy.credential import State
+from entitlements_core.services.readiness import Ailment
 from tests.factories import NOW, REPOSITORY, Response, Site, open_site, rows
 from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
@@ -98,6 +99,27 @@ def test_health_needs_no_token(site: Site, method: str) -> None:
     assert response.body == (b'{"status": "ok"}' if method == "GET" else b"")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_readiness_is_apart_from_life(site: Site, method: str) -> None:
+    ailments = [Ailment("store_locked", "The store is locked."), None]
+    [(_, index)] = site.app._mounts
+    asked = replace(site, app=IndexApp({"": index}, ailment=ailments.pop))
+    assert asked.get("/+health/ready", method=method).status == "200 OK"
+    ill = asked.get("/+health/ready", method=method)
+    assert ill.status == "503 Not ready"
+    assert (ill.headers["Retry-After"], ill.headers["Cache-Control"]) == ("1", "no-store")
+    if method == "GET":
+        assert json.loads(ill.body) == {
+            "status": "unavailable",
+            "code": "store_locked",
+            "reason": "The store is locked.",
+        }
+    for path in ("/+health", "/+health/live"):  # neither asks the store
+        assert asked.get(path, method=method).status == "200 OK"
+    for path in ("/+health/", "/+health/other", "/+healthy"):
+        assert asked.get(path, method=method).code in {401, 404}
+
+
 def test_before_the_catalog_is_built_nothing_is_said_of_it(site: Site, tmp_path: Path) -> None:
     site.token()
     [(_, index)] = site.app._mounts
@@ -122,6 +144,8 @@ def test_before_the_catalog_is_built_nothing_is_said_of_it(site: Site, tmp_path:
         ),
     )
     assert starting.get("/+health").status == "503 Starting"
+    assert starting.get("/+health/ready").status == "503 Starting"
+    assert starting.get("/+health/live").status == "200 OK"
     for path in ("/simple/", f"/packages/{FOO}", "/simple/missing/"):
         response = starting.get(path, SECRET)
         assert response.status == "503 The index is being built"

@@ -20,6 +20,7 @@ from devpi_entitlements.configuration import read_configuration
 from devpi_entitlements.site import SITE
 from entitlements_core.services.redaction import RedactingFilter
 from entitlements_core.services.wiring import Core
+from tests.health import check_health
 from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 
@@ -322,3 +323,12 @@ def test_an_application_can_be_made_anew(make_devpi_app: MakeDevpiApp) -> None:
 def test_no_thread_is_started_where_devpi_starts_none(make_devpi_app: MakeDevpiApp) -> None:
     threads = make_devpi_app("--requests-only").xom.thread_pool._objects
     assert not [one for one in threads if type(one).__module__.startswith("devpi_entitlements")]
+
+
+def test_health_needs_no_credentials_and_no_store(devpi: DevpiApp) -> None:
+    def ask(path: str) -> tuple[int, dict[str, Any]]:
+        answer = devpi.get(path)
+        return answer.status_code, answer.json
+
+    check_health(devpi.core.settings.home, ask)
+    assert devpi.request("HEAD", "/+health/live").body == b""

@@ -4,6 +4,7 @@ import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask, Response, send_from_directory
@@ -24,6 +25,7 @@ from flask_static_entitlements import (
     entitlement_allowed,
     entitlement_refused,
 )
+from tests.health import check_health
 from tests.plugins.flask_static.conftest import (
     HIDDEN,
     LIBRARY,
@@ -374,3 +376,16 @@ def test_names_are_imported_when_they_are_used() -> None:
         assert getattr(flask_static_entitlements, name) is not None
     with pytest.raises(AttributeError):
         _ = flask_static_entitlements.nothing
+
+
+@pytest.mark.parametrize("kind", ["served", "guarded"])
+def test_health_needs_no_credentials_and_no_store(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    app: Served = request.getfixturevalue(kind)
+
+    def ask(path: str) -> tuple[int, dict[str, Any]]:
+        answer = app.client("").get(path)
+        return answer.status_code, answer.get_json()
+
+    check_health(app.core.settings.home, ask)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from entitlements_core.policy.credential import Access
+from tests.health import check_health
 from tests.plugins.pypiserver.conftest import (
     COVERED,
     HIDDEN,
@@ -250,3 +251,15 @@ def test_a_refused_body_is_read_so_that_the_refusal_arrives(shop: Shop) -> None:
             assert body.read() == left
     broken = {"CONTENT_LENGTH": "5", "wsgi.input": Broken()}
     assert shop.open("/", None, method="POST", environ_overrides=broken).status_code >= 401
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_health_needs_no_credentials_and_no_store(start: Start, home: Path, public: bool) -> None:  # noqa: FBT001 - a case
+    shop = start(entitlements_public=public)
+
+    def ask(path: str) -> tuple[int, dict[str, Any]]:
+        answer = shop.anonymous(path)
+        return answer.status_code, answer.get_json()
+
+    check_health(home, ask)
+    assert shop.anonymous("/+health/live", method="HEAD").data == b""
