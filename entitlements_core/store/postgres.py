@@ -5,7 +5,9 @@ connection has a deadline on this side as well, which is looked at while it wait
 long has no deadline: there, a new connection shows from time to time that the server still answers.
 """
 
+import contextlib
 import math
+import select
 import time
 from collections.abc import Generator
 from typing import Any, Final, TypeVar
@@ -26,6 +28,12 @@ _SLOW: Final = 1.0
 """Seconds; a server that refuses does it faster than one that is silent."""
 _SERVER_FIRST: Final = 0.9
 """Of the deadline: when a server that is well ends a statement by itself, and says so."""
+_FAREWELL: Final = 2.0
+"""Seconds for which a server is told that a statement was interrupted."""
+_TICK: Final = 100
+"""Milliseconds of silence between two looks at the time."""
+_EVENTS: Final = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
+"""What to wait for, by psycopg's word for it."""
 _GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
 """The server ends, starts, or is no longer the one that is written to; nothing was committed."""
 
@@ -71,27 +79,41 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         elif self.circuit is not None and self.circuit.broke_since(self.began):
             raise Silent("no answer to other requests either")
 
-    def wait(self, gen: Generator[Any, Any, Value], *args: Any, **words: Any) -> Value:  # noqa: ANN401 - as psycopg's, of any version
-        """As psycopg's own, until the deadline."""
+    def wait(self, gen: Generator[Any, Any, Value], *_: Any, **__: Any) -> Value:  # noqa: ANN401 - as psycopg's, of any version
+        """As psycopg's own, until the deadline; its own in C asks nobody on the way."""
+        if self.deadline is None:
+            self.began = time.monotonic()
         try:
-            found: Value = super().wait(self._within(gen), *args, **words)
+            return self._wait(gen)
         except Silent:
             self.pgconn.finish()  # what it may still say belongs to nobody
             raise
-        return found
+        except (KeyboardInterrupt, SystemExit):
+            with contextlib.suppress(psycopg.Error):
+                self.cancel_safe(timeout=_FAREWELL)
+            self.pgconn.finish()
+            raise
 
-    def _within(self, gen: Generator[Any, Any, Value]) -> Generator[Any, Any, Value]:
-        """`gen`, looking at the time whenever nothing came for a tenth of a second."""
+    def _wait(self, gen: Generator[Any, Any, Value]) -> Value:
         try:
             wanted = next(gen)
+            poll = select.poll()  # gevent puts its own in its place
+            poll.register(self.pgconn.socket, _EVENTS[wanted])
             while True:
-                ready = yield wanted
-                if not ready:
+                found = poll.poll(_TICK)
+                if found:
+                    event = found[0][1]
+                    ready = bool(event & ~select.POLLOUT) + 2 * bool(event & ~select.POLLIN)
+                else:
                     self.require_time()
-                wanted = gen.send(ready)
+                    ready = 0
+                now_wanted = gen.send(ready)
+                if now_wanted != wanted:
+                    wanted = now_wanted
+                    poll.modify(self.pgconn.socket, _EVENTS[wanted])
         except StopIteration as end:
-            found: Value = end.value
-            return found
+            value: Value = end.value
+            return value
 
     def _look(self) -> None:
         """Return when the server lets somebody in, or says that it does not."""
@@ -119,11 +141,13 @@ def connect(address: Address, *, in_blocks: bool = False) -> BoundConnection:
     circuit = circuit_of(str(address))
     if circuit.is_open and circuit.admit() is None:
         raise Silent("no answer a moment ago")
-    return reach(address, in_blocks=in_blocks)
+    connection = reach(address, in_blocks=in_blocks)
+    circuit.mend()
+    return connection
 
 
 def reach(address: Address, *, in_blocks: bool = False) -> BoundConnection:
-    """As `connect`, whatever happened a moment ago; others are told what comes of it."""
+    """As `connect`, whatever happened a moment ago; others are told when it was in vain."""
     circuit, began = circuit_of(str(address)), time.monotonic()
     try:
         connection = _open(address, in_blocks=in_blocks)
@@ -131,7 +155,6 @@ def reach(address: Address, *, in_blocks: bool = False) -> BoundConnection:
         if circuit.is_open or time.monotonic() - began >= _SLOW:
             circuit.break_off()
         raise
-    circuit.mend()
     connection.circuit, connection.address = circuit, address
     connection.bound(address.timeouts.answer)
     return connection

@@ -141,6 +141,7 @@ class PostgresStack(ConnectionStack):
             self._circuit.break_off()
             connection.close()
             raise
+        self._circuit.mend()
         connection.bound(self._address.timeouts.answer)
         return connection
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from entitlements_core.errors import EntitlementsError, StoreError
@@ -56,8 +57,9 @@ class Statements:
         """
         stack = self._stack
         if not isinstance(stack, SqliteStack):
-            written = statement.replace("?", "%s").encode()
-            return stack.ask(lambda connection: connection.execute(written, values).fetchall())
+            return stack.ask(
+                lambda connection: connection.execute(_written(statement), values).fetchall()
+            )
         connection = stack.take()
         try:
             rows = _fetch(connection, statement, values)
@@ -170,6 +172,12 @@ class Transaction:
 
     def _written(self, statement: str) -> str:
         return statement if self._is_sqlite else statement.replace("?", "%s")
+
+
+@lru_cache(maxsize=64)
+def _written(statement: str) -> bytes:
+    """A statement as psycopg wants it."""
+    return statement.replace("?", "%s").encode()
 
 
 def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver
