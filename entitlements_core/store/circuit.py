@@ -22,24 +22,20 @@ class Circuit:
     """
 
     def __init__(self) -> None:
-        self._retry_at: float | None = None
+        self.is_open = False
+        """The server was silent the last time; every request looks at this."""
+        self._retry_at = 0.0
         self._broken_at = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the server was silent the last time."""
-        return self._retry_at is not None
 
     def admit(self) -> bool | None:
         """Whether the caller may ask: True; False for one who has to try it out first; None for no.
 
         Whoever has to try calls `mend` or `break_off` then.
         """
-        retry_at = self._retry_at
-        if retry_at is None:
+        if not self.is_open:
             return True
         now = time.monotonic()
-        if now < retry_at:
+        if now < self._retry_at:
             return None
         self._retry_at = now + ATTEMPT
         return False
@@ -48,14 +44,15 @@ class Circuit:
         """The server was silent for longer than anybody waits."""
         self._broken_at = time.monotonic()
         self._retry_at = self._broken_at + REST
+        self.is_open = True
 
     def mend(self) -> None:
         """The server answers."""
-        self._retry_at = None
+        self.is_open = False
 
     def broke_since(self, moment: float) -> bool:
         """Whether others gave up after `moment` (monotonic), so that waiting on is in vain."""
-        return self._retry_at is not None and self._broken_at > moment
+        return self.is_open and self._broken_at > moment
 
 
 _circuits: Final[dict[str, Circuit]] = {}

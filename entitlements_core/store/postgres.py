@@ -32,6 +32,8 @@ _FAREWELL: Final = 2.0
 """Seconds for which a server is told that a statement was interrupted."""
 _TICK: Final = 100
 """Milliseconds of silence between two looks at the time."""
+_READY: Final = {select.POLLIN: 1, select.POLLOUT: 2}
+"""psycopg's word for what may be done; at everything else it looks by itself."""
 _EVENTS: Final = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
 """What to wait for, by psycopg's word for it."""
 _GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
@@ -58,6 +60,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
     began: float = 0.0
     circuit: Circuit | None = None
     address: Address | None = None
+    _polled: tuple[int, Any] = (0, None)
 
     def bound(self, seconds: float | None) -> None:
         """Begin a use that ends after `seconds`; None for one that takes as long as it takes."""
@@ -97,23 +100,32 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
     def _wait(self, gen: Generator[Any, Any, Value]) -> Value:
         try:
             wanted = next(gen)
-            poll = select.poll()  # gevent puts its own in its place
-            poll.register(self.pgconn.socket, _EVENTS[wanted])
+            poll = self._poller(wanted)
             while True:
                 found = poll.poll(_TICK)
                 if found:
                     event = found[0][1]
-                    ready = bool(event & ~select.POLLOUT) + 2 * bool(event & ~select.POLLIN)
+                    ready = _READY.get(event, 3)
                 else:
                     self.require_time()
                     ready = 0
                 now_wanted = gen.send(ready)
                 if now_wanted != wanted:
                     wanted = now_wanted
-                    poll.modify(self.pgconn.socket, _EVENTS[wanted])
+                    poll = self._poller(wanted)
         except StopIteration as end:
             value: Value = end.value
             return value
+
+    def _poller(self, wanted: int) -> Any:  # noqa: ANN401 - of `select`, or of gevent
+        """What waits for the socket, made once: its number stays while the connection is open."""
+        known, poll = self._polled
+        if known != wanted:
+            if poll is None:
+                poll = select.poll()  # gevent puts its own in its place
+            poll.register(self.pgconn.socket, _EVENTS[wanted])
+            self._polled = (wanted, poll)
+        return poll
 
     def _look(self) -> None:
         """Return when the server lets somebody in, or says that it does not."""

@@ -210,3 +210,27 @@ def test_options_of_the_address_win(postgres: Server) -> None:
         assert (given["tcp_user_timeout"], given["keepalives_interval"]) == ("5000", "2")
         [(shown,)] = connection.execute("SHOW application_name").fetchall()
         assert shown == "shop"
+
+
+def test_an_interrupted_statement_is_ended_on_the_server_too(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = stack_of(postgres, Timeouts())
+    waits, seen = BoundConnection.require_time, []
+
+    def interrupted(self: BoundConnection) -> None:
+        waits(self)
+        seen.append(self)
+        raise KeyboardInterrupt  # as Ctrl-C is noticed while nothing comes
+
+    monkeypatch.setattr(BoundConnection, "require_time", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stack.ask(lambda connection: connection.execute(b"SELECT pg_sleep(30), 'interrupted'"))
+    assert seen[0].closed
+    monkeypatch.undo()
+    running = b"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30), ''interr%'"
+    deadline = time.monotonic() + 10
+    while stack.ask(lambda one: one.execute(running).fetchall()) != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    stack.close()
