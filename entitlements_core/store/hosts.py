@@ -81,9 +81,12 @@ class PostgresPlace:
 
     def parameters(self) -> dict[str, str]:
         """What libpq takes, by its names; of several servers, only the one that may be written."""
+        # A list of nothing but commas is libpq's default, as no list is.
+        hosts = ",".join(host for host, _ in self.hosts)
+        ports = ",".join(port for _, port in self.hosts)
         found = {
-            "host": ",".join(host for host, _ in self.hosts),
-            "port": ",".join(port for _, port in self.hosts),
+            "host": hosts if hosts.strip(",") else "",
+            "port": ports if ports.strip(",") else "",
             "user": self.user,
             "password": self.password,
             "dbname": self.database,
@@ -91,7 +94,7 @@ class PostgresPlace:
         if len(self.hosts) > 1:
             # The others follow it, and may lag behind.
             found["target_session_attrs"] = "read-write"
-        named = {name: value for name, value in found.items() if value.strip(",")}
+        named = {name: value for name, value in found.items() if value}
         return named | self.options
 
 

@@ -48,6 +48,11 @@ READ_WRITE = {"target_session_attrs": "read-write"}
             "postgresql://a:7,b:7/d",
             {"host": "a,b", "port": "7,7", "dbname": "d"} | READ_WRITE,
         ),
+        (
+            "u:,@h/,",
+            "postgresql://u@h/,",
+            {"host": "h", "user": "u", "password": ",", "dbname": ","},
+        ),
         ("/d?port=7", "postgresql://:7/d", {"port": "7", "dbname": "d"}),
         (
             "a,b/d?target_session_attrs=any",
