@@ -7,6 +7,7 @@ from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.address import Address
+from entitlements_core.store.exchange import exchange
 from entitlements_core.store.ledger import Book, Contended, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
@@ -19,16 +20,16 @@ __all__ = ["PostgresLedger"]
 # With the token's own row, which the record of a download refers to, nothing is left to wait for.
 _LOCK_FREE: Final = (
     "SELECT u.token_id FROM usage u JOIN tokens t ON t.id = u.token_id"
-    " WHERE u.token_id = ANY(%s::bigint[]) ORDER BY u.token_id"
+    " WHERE u.token_id = ANY(?::bigint[]) ORDER BY u.token_id"
     " FOR UPDATE OF u SKIP LOCKED FOR KEY SHARE OF t SKIP LOCKED"
 )
 # The rules are read by a statement of their own: it sees what was committed during a wait.
 _LOCK: Final = (
-    "SELECT token_id FROM usage WHERE token_id = ANY(%s::bigint[]) ORDER BY token_id FOR UPDATE"
+    "SELECT token_id FROM usage WHERE token_id = ANY(?::bigint[]) ORDER BY token_id FOR UPDATE"
 )
 _ACCOUNTS: Final = (
     f"SELECT u.token_id, {ACCOUNT_COLUMNS} FROM usage u JOIN tokens t ON t.id = u.token_id"  # noqa: S608 - only constants are put together
-    " WHERE u.token_id = ANY(%s::bigint[])"
+    " WHERE u.token_id = ANY(?::bigint[])"
 )
 _PAST: Final = """
     SELECT k.token_id, k.owner || '/' || k.slug, r.id, k.filename, k.client,
@@ -40,21 +41,21 @@ _PAST: Final = """
             AND p.repository_id = r.id AND p.filename = k.filename AND p.client = k.client),
            (SELECT CAST(sum(p.collected) AS bigint) FROM partial_downloads p
             WHERE p.token_id = k.token_id AND p.repository_id = r.id AND p.filename = k.filename)
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    FROM unnest(?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[])
          AS k(token_id, owner, slug, filename, client, latest)
     JOIN repositories r ON r.owner = k.owner AND r.slug = k.slug
 """
 _SAVE_USAGE: Final = """
     UPDATE usage u SET since = n.since, downloads = n.downloads, clients = n.clients,
                        bandwidth = n.bandwidth, last_used_at = n.used
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
          AS n(token_id, since, downloads, clients, bandwidth, used)
     WHERE u.token_id = n.token_id
 """
 _SAVE_CLIENTS: Final = """
     INSERT INTO clients (token_id, client, since, first_seen_at, last_seen_at)
     SELECT token_id, client, since, now, now
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[])
+    FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::bigint[])
          AS n(token_id, client, since, now)
     ON CONFLICT (token_id, client)
     DO UPDATE SET since = excluded.since, last_seen_at = excluded.last_seen_at
@@ -62,32 +63,32 @@ _SAVE_CLIENTS: Final = """
 _SAVE_DOWNLOADS: Final = """
     INSERT INTO downloads (token_id, repository_id, filename, client, at, project, version,
                            user_agent, bandwidth, requests)
-    SELECT *, 1 FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[],
-                            %s::text[], %s::text[], %s::text[], %s::bigint[])
+    SELECT *, 1 FROM unnest(?::bigint[], ?::int[], ?::text[], ?::text[], ?::bigint[],
+                            ?::text[], ?::text[], ?::text[], ?::bigint[])
 """
 _SAVE_RIDERS: Final = """
     UPDATE downloads d SET requests = d.requests + n.requests, bandwidth = d.bandwidth + n.length
-    FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::int[],
-                %s::bigint[]) AS n(token_id, repository_id, filename, client, at, requests, length)
+    FROM unnest(?::bigint[], ?::int[], ?::text[], ?::text[], ?::bigint[], ?::int[],
+                ?::bigint[]) AS n(token_id, repository_id, filename, client, at, requests, length)
     WHERE d.token_id = n.token_id AND d.filename = n.filename AND d.client = n.client
       AND d.at = n.at AND d.repository_id = n.repository_id
 """
 _SAVE_COLLECTED: Final = """
     INSERT INTO partial_downloads (token_id, repository_id, filename, client, collected, since)
-    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[],
-                         %s::bigint[])
+    SELECT * FROM unnest(?::bigint[], ?::int[], ?::text[], ?::text[], ?::bigint[],
+                         ?::bigint[])
     ON CONFLICT (token_id, repository_id, filename, client)
     DO UPDATE SET collected = excluded.collected, since = excluded.since
 """
 _EMPTY: Final = """
     DELETE FROM partial_downloads p
-    USING unnest(%s::bigint[], %s::int[], %s::text[]) AS n(token_id, repository_id, filename)
+    USING unnest(?::bigint[], ?::int[], ?::text[]) AS n(token_id, repository_id, filename)
     WHERE p.token_id = n.token_id AND p.repository_id = n.repository_id
       AND p.filename = n.filename
 """
 _DROP_COLLECTED: Final = """
     DELETE FROM partial_downloads p
-    USING unnest(%s::bigint[], %s::int[], %s::text[], %s::text[])
+    USING unnest(?::bigint[], ?::int[], ?::text[], ?::text[])
           AS n(token_id, repository_id, filename, client)
     WHERE p.token_id = n.token_id AND p.repository_id = n.repository_id
       AND p.filename = n.filename AND p.client = n.client
@@ -131,8 +132,7 @@ class PostgresLedger:
 
 
 def _lock(connection: BoundConnection, token_id: int) -> None:
-    connection.execute("BEGIN")
-    connection.execute(_LOCK, ([token_id],))
+    exchange(connection, ("BEGIN", ()), (_LOCK, ([token_id],)))
 
 
 def _open_book(
@@ -140,22 +140,24 @@ def _open_book(
 ) -> tuple[Book, dict[int, StoreError]]:
     """What a batch touches, its counters locked; and the tokens that cannot be counted, and why."""
     tokens = sorted({entry.token_id for entry in entries})
-    with connection.pipeline():
-        connection.execute("BEGIN")
-        locked = connection.execute(_LOCK if waits else _LOCK_FREE, (tokens,))
-        accounts = connection.execute(_ACCOUNTS, (tokens,))
-        past = connection.execute(_PAST, _columns(_places(entries), 6))
-    free = {token_id for (token_id,) in locked.fetchall()}
+    _, locked, accounts, past = exchange(
+        connection,
+        ("BEGIN", ()),
+        (_LOCK if waits else _LOCK_FREE, (tokens,)),
+        (_ACCOUNTS, (tokens,)),
+        (_PAST, _columns(_places(entries), 6)),
+    )
+    free = {token_id for (token_id,) in locked}
     book = Book()
     faults: dict[int, StoreError] = {}
-    for token_id, *row in accounts.fetchall():
+    for token_id, *row in accounts:
         try:
             book.accounts[token_id] = account_of(row)
         except StoreError as error:
             faults[token_id] = error
         if token_id not in free:
             faults[token_id] = Contended("Another process holds the counters of the token.")
-    for place in past.fetchall():
+    for place in past:
         _read_past(book, place)
     return book, faults
 
@@ -193,19 +195,17 @@ def _post(book: Book, entry: Entry, faults: dict[int, StoreError]) -> Receipt | 
 
 def _close_book(connection: BoundConnection, book: Book) -> None:
     """Write back what changed, and commit."""
-    with connection.pipeline():
-        for statement, rows, width in (
-            (_SAVE_USAGE, _usage_rows(book), 6),
-            (_SAVE_CLIENTS, _client_rows(book), 4),
-            (_SAVE_DOWNLOADS, _download_rows(book), 9),
-            (_SAVE_RIDERS, _rider_rows(book), 7),
-            (_EMPTY, list(book.emptied), 3),
-            (_SAVE_COLLECTED, _collected_rows(book), 6),
-            (_DROP_COLLECTED, [key for key, (size, _) in book.collected.items() if not size], 4),
-        ):
-            if rows:
-                connection.execute(statement, _columns(rows, width))
-        connection.execute("COMMIT")
+    changes = (
+        (_SAVE_USAGE, _usage_rows(book), 6),
+        (_SAVE_CLIENTS, _client_rows(book), 4),
+        (_SAVE_DOWNLOADS, _download_rows(book), 9),
+        (_SAVE_RIDERS, _rider_rows(book), 7),
+        (_EMPTY, list(book.emptied), 3),
+        (_SAVE_COLLECTED, _collected_rows(book), 6),
+        (_DROP_COLLECTED, [key for key, (size, _) in book.collected.items() if not size], 4),
+    )
+    questions = [(statement, _columns(rows, width)) for statement, rows, width in changes if rows]
+    exchange(connection, *questions, ("COMMIT", ()))
 
 
 def _usage_rows(book: Book) -> list[tuple[object, ...]]:

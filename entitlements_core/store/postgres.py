@@ -54,12 +54,14 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         began: when the present use began, likewise.
         circuit: tells that others gave up waiting for the same server since then.
         address: where else to ask whether the server is there.
+        prepared: the statements that `exchange` has prepared, and their names on the server.
     """
 
     deadline: float | None = None
     began: float = 0.0
     circuit: Circuit | None = None
     address: Address | None = None
+    prepared: dict[str, bytes]
     _polled: tuple[int, Any] = (0, None)
 
     def bound(self, seconds: float | None) -> None:
@@ -168,6 +170,7 @@ def reach(address: Address, *, in_blocks: bool = False) -> BoundConnection:
             circuit.break_off()
         raise
     connection.circuit, connection.address = circuit, address
+    connection.prepared = {}
     connection.bound(address.timeouts.answer)
     return connection
 
@@ -183,6 +186,7 @@ def _open(address: Address, *, in_blocks: bool) -> BoundConnection:
             "keepalives_count": 3,
             "tcp_user_timeout": round(1000 * (timeouts.answer or 2 * timeouts.keepalive)),
             **place.parameters(),
+            "client_encoding": "UTF8",
             "options": _session(address, place.options.get("options", "")),
         },
         autocommit=not in_blocks,

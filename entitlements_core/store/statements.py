@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from entitlements_core.errors import EntitlementsError, StoreError
 from entitlements_core.store.address import Address
 from entitlements_core.store.connections import SqliteStack, keep_inherited, open_stack
+from entitlements_core.store.exchange import exchange
 from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.store_file import Identity, StoreConnection
 
@@ -57,9 +57,7 @@ class Statements:
         """
         stack = self._stack
         if not isinstance(stack, SqliteStack):
-            return stack.ask(
-                lambda connection: connection.execute(_written(statement), values).fetchall()
-            )
+            return stack.ask(lambda connection: exchange(connection, (statement, values))[0])
         connection = stack.take()
         try:
             rows = _fetch(connection, statement, values)
@@ -172,12 +170,6 @@ class Transaction:
 
     def _written(self, statement: str) -> str:
         return statement if self._is_sqlite else statement.replace("?", "%s")
-
-
-@lru_cache(maxsize=64)
-def _written(statement: str) -> bytes:
-    """A statement as psycopg wants it."""
-    return statement.replace("?", "%s").encode()
 
 
 def _fetch(connection: Any, statement: str, values: tuple[object, ...]) -> Rows:  # noqa: ANN401 - of either driver
