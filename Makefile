@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench docs format clean
+.PHONY: help demo test test-lowest check bench docs format clean
 help:
 	@echo "make demo [KEEP=1]  run the main job end to end; KEEP=1 leaves the server running"
 	@echo "make test           run every test, with the coverage gate"
+	@echo "make test-lowest    run every test with the oldest versions that pyproject.toml allows"
 	@echo "make check          lint, types, import contracts"
 	@echo "make bench          measure against the bare servers; BENCH='pages files' only these parts,"
 	@echo "                    BENCH_SECONDS=1 a trial run of all in some minutes"
@@ -25,6 +26,18 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python tests/run.py
+
+# Of what is named in pyproject.toml the oldest, of everything below it the newest.
+LOWEST := .venv-lowest
+$(LOWEST)/.installed: pyproject.toml $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	VIRTUAL_ENV=$(LOWEST) $(BIN)/uv pip install --quiet --resolution lowest-direct --editable '.[all]' --group dev
+	VIRTUAL_ENV=$(LOWEST) $(BIN)/uv pip install --quiet pip
+	@touch $@
+
+test-lowest: $(LOWEST)/.installed
+	$(BIN)/uv pip freeze --quiet --python $(LOWEST)
+	$(LOWEST)/bin/python tests/run.py $(TESTS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -43,4 +56,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) site .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) site .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

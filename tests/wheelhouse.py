@@ -57,14 +57,16 @@ def wheel_bytes(
     dist_info: Iterable[str] | None = None,
     metadata: bytes | None = None,
     padding: int = 0,
+    folder: str | None = None,
 ) -> bytes:
     """A pure wheel that pip installs: one module named after the project.
 
     `dist_info` are the stems of the ``.dist-info`` directories that get METADATA (by default one),
     `metadata` is METADATA in place of what the other arguments say, `padding` bytes that do not
-    compress are added to the archive. For the rest see `core_metadata`.
+    compress are added to the archive. `folder` is the stem of the one ``.dist-info`` directory,
+    where it is not spelled as it should be. For the rest see `core_metadata`.
     """
-    stem = f"{name.replace('-', '_')}-{version}"
+    stem = f"{name.replace('-', '_')}-{version}" if folder is None else folder
     if metadata is None:
         metadata = core_metadata(
             name,
@@ -106,6 +108,7 @@ def build_wheel(
     dist_info: Iterable[str] | None = None,
     metadata: bytes | None = None,
     padding: int = 0,
+    folder: str | None = None,
     filename: str | None = None,
     tag: str = "py3-none-any",
     settled: bool = True,
@@ -125,6 +128,7 @@ def build_wheel(
         dist_info=dist_info,
         metadata=metadata,
         padding=padding,
+        folder=folder,
     )
     stem = name.replace("-", "_")
     return _write(directory, filename or f"{stem}-{version}-{tag}.whl", data, settled=settled)

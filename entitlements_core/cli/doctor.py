@@ -1,6 +1,5 @@
 """``entitlements doctor``: is everything as it should be?"""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -69,6 +68,8 @@ def doctor(
 
 def _catalog(run: Session, repository: str, directories: list[Path]) -> dict[str, Any]:
     """What a look at the directories finds; what keeps us from looking is found elsewhere."""
+    from entitlements_core.engine.scan import modified_at  # noqa: PLC0415 - a fast start
+
     repository = repository or run.settings.repository
     named = [*directories, *map(Path, run.settings.directories)]
     if not repository or not named:
@@ -78,7 +79,7 @@ def _catalog(run: Session, repository: str, directories: list[Path]) -> dict[str
             times = [file.mtime_ns for file in catalog.snapshot.files.values()]
     except EntitlementsError as error:
         return {"problems": ((str(named[0]), error.problem, error.remedy),)}
-    newest = datetime.fromtimestamp(max(times) / 1e9, UTC) if times else None
+    newest = modified_at(max(times)) if times else None
     problems = tuple((one.path, one.reason, one.remedy) for one in report.problems)
     return {"problems": problems, "newest": newest}
 

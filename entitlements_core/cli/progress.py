@@ -12,6 +12,9 @@ __all__ = ["build", "note_problems"]
 
 def build(catalog: "Catalog") -> "ScanReport":
     """Look at all files of a catalog; those that were read before are known from its cache."""
+    console = stderr()
+    if not console.is_terminal:
+        return catalog.refresh()
     from rich.progress import (  # noqa: PLC0415 - a fast start
         BarColumn,
         MofNCompleteColumn,
@@ -20,14 +23,13 @@ def build(catalog: "Catalog") -> "ScanReport":
         TimeRemainingColumn,
     )
 
-    console = stderr()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task("Reading distributions", total=None)
         return catalog.refresh(lambda done, wanted: bar.update(task, completed=done, total=wanted))
 

@@ -14,10 +14,22 @@ from typing import Final
 from entitlements_core.engine.catalog_cache import CatalogCache
 from entitlements_core.engine.collecting import uncollected
 from entitlements_core.engine.dating import Dating
-from entitlements_core.engine.distributions import Unservable, identify
+from entitlements_core.engine.distributions import (
+    METADATA_LIMIT,
+    Unservable,
+    faults_of_one_file,
+    identify,
+)
 from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
 from entitlements_core.engine.inventory import Inventory
-from entitlements_core.engine.scan import Problem, distribution_of, is_passed_over, parents
+from entitlements_core.engine.reading import open_file
+from entitlements_core.engine.scan import (
+    Look,
+    Problem,
+    distribution_of,
+    is_passed_over,
+    parents,
+)
 from entitlements_core.engine.snapshot import EMPTY, CatalogFile, Snapshot
 from entitlements_core.engine.source import Directories, Source
 from entitlements_core.engine.watch import Watcher
@@ -65,6 +77,7 @@ class Catalog:
         clock: tells the time, aware.
         uploads: remembers when the files came into the repository.
         source: says which files are in the roots; None is the file system.
+        metadata_limit: bytes that the core metadata of a file may have, inclusive.
 
     Raises:
         StoreError: the cache cannot be made or opened.
@@ -79,12 +92,21 @@ class Catalog:
         clock: Callable[[], datetime],
         uploads: UploadTimes,
         source: Source | None = None,
+        metadata_limit: int = METADATA_LIMIT,
     ) -> None:
         self._roots = tuple(os.path.abspath(root) for root in roots)  # noqa: PTH100 - keeps links
         self._cache = CatalogCache(cache)
         self._inventory = Inventory(self._roots, repository)
         self._source = source or Directories()
-        self._intake = Intake(self._roots, self._inventory, self._cache, clock, self._source)
+        self._limit = metadata_limit
+        self._intake = Intake(
+            self._roots,
+            self._inventory,
+            self._cache,
+            clock,
+            self._source,
+            metadata_limit=metadata_limit,
+        )
         self._dating = Dating(self._inventory, uploads)
         self._snapshot = EMPTY
         self._is_built = False
@@ -151,12 +173,12 @@ class Catalog:
         if file.metadata_sha256 is None:
             return None
         found = self._cache.metadata(file.metadata_sha256)
-        return _metadata_on_disk(file) if found is None else found
+        return _metadata_on_disk(file, self._limit) if found is None else found
 
     @staticmethod
     def verify(file: CatalogFile, found: os.stat_result) -> bool:
         """Whether the file on disk still is the one that was read; if not, `touch` its path."""
-        return (found.st_size, found.st_mtime_ns) == (file.size, file.mtime_ns)
+        return Look.of(found) == file.look
 
     def touch(self, path: str) -> None:
         """Have an absolute path looked at: soon where the catalog is watched, else at once."""
@@ -243,11 +265,11 @@ def _is_covered(scope: Scope, scopes: set[Scope]) -> bool:
     return any((root, above) in scopes for above in parents(where))
 
 
-def _metadata_on_disk(file: CatalogFile) -> bytes | None:
+def _metadata_on_disk(file: CatalogFile, limit: int) -> bytes | None:
     """For a cache that lost them; only those that were announced are of use."""
     try:
-        with Path(file.path).open("rb") as archive:
-            found = wheel_metadata(archive, identify(file.facts.filename))
+        with faults_of_one_file(), os.fdopen(open_file(file.path), "rb") as archive:
+            found = wheel_metadata(archive, identify(file.facts.filename), limit)
     except (OSError, Unservable):
         return None
     return found if hashlib.sha256(found).hexdigest() == file.metadata_sha256 else None

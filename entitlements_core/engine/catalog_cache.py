@@ -13,14 +13,16 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from entitlements_core.engine.scan import Look, shown
 from entitlements_core.errors import StoreError
+from entitlements_core.services.home import make_private
 
 __all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
 
 _log = logging.getLogger("entitlements.engine")
 _T = TypeVar("_T")
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raise it with any change of the tables, of what is read from an archive, or of the fragments."""
 
 _BUSY_SECONDS: Final = 15.0
@@ -34,8 +36,11 @@ class Row(NamedTuple):
 
     Attributes:
         path: relative to its root.
-        size, mtime_ns: of the file that was read; the row holds for exactly these.
+        size, mtime_ns, inode, ctime_ns: of the file that was read, see `scan.Look`; the row holds
+            for exactly these.
         problem, remedy: why it is not served.
+        bound: where that is the size of its core metadata, how many bytes were read at most: with
+            another bound it may be another matter.
         python_tags, platform_tags: separated by blanks, None for an sdist.
         sha256, metadata_sha256: lower-case hexadecimal; the latter None without core metadata.
         requires_dist: see `distributions.Description`.
@@ -47,8 +52,11 @@ class Row(NamedTuple):
     path: str
     size: int
     mtime_ns: int
+    inode: int = 0
+    ctime_ns: int = 0
     problem: str | None = None
     remedy: str = ""
+    bound: int | None = None
     name: str = ""
     version: str = ""
     python_tags: str | None = None
@@ -64,6 +72,10 @@ class Row(NamedTuple):
     html: bytes = b""
     json: bytes = b""
 
+    def is_of(self, look: Look) -> bool:
+        """Whether it is what was read of this very file."""
+        return self[1:5] == look
+
 
 _COLUMNS: Final = ", ".join(Row._fields)
 _SHARED: Final = slice(Row._fields.index("name"), Row._fields.index("sha256"))
@@ -71,7 +83,7 @@ _SHARED: Final = slice(Row._fields.index("name"), Row._fields.index("sha256"))
 
 _MARKS: Final = ", ".join("?" for _ in Row._fields)
 _TABLES: Final = f"""
-    CREATE TABLE IF NOT EXISTS file (root TEXT NOT NULL, {_COLUMNS}, PRIMARY KEY (root, path));
+    CREATE TABLE IF NOT EXISTS file (root BLOB NOT NULL, {_COLUMNS}, PRIMARY KEY (root, path));
     CREATE TABLE IF NOT EXISTS metadata (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL);
     PRAGMA user_version = {SCHEMA_VERSION};
 """
@@ -81,7 +93,7 @@ class CatalogCache:
     """Rows by root and path, and core metadata by their hash. Safe to use from several threads.
 
     Nothing but the opening raises: a cache that fails later is logged, and then answers as if it
-    knew nothing.
+    knew nothing. A row that SQLite cannot hold is left out, and no other with it.
 
     Args:
         path: of the SQLite file; its directory must exist and be writable.
@@ -100,7 +112,8 @@ class CatalogCache:
 
         def work(link: sqlite3.Connection) -> dict[str, Row]:
             share: dict[str | None, str | None] = {}
-            found = (_shared(values, share) for values in link.execute(query, (root,)))
+            rows = link.execute(query, (os.fsencode(root),))
+            found = (_shared(values, share) for values in rows)
             return {row.path: row for row in found}
 
         return self._attempt(work, {})
@@ -110,7 +123,7 @@ class CatalogCache:
         query = f"SELECT {_COLUMNS} FROM file WHERE root = ? AND path = ?"  # noqa: S608 - constants
 
         def work(link: sqlite3.Connection) -> Row | None:
-            found = link.execute(query, (root, path)).fetchone()
+            found = link.execute(query, (os.fsencode(root), path)).fetchone()
             return None if found is None else Row._make(found)
 
         return self._attempt(work, None)
@@ -122,7 +135,8 @@ class CatalogCache:
         def work(link: sqlite3.Connection) -> None:
             with _transaction(link):
                 link.executemany("INSERT OR IGNORE INTO metadata VALUES (?, ?)", metadata.items())
-                link.executemany(insert, ((root, *row) for row in rows))
+                storable = (row for row in rows if _is_storable(row))
+                link.executemany(insert, ((os.fsencode(root), *row) for row in storable))
 
         self._attempt(work, None)
 
@@ -131,7 +145,7 @@ class CatalogCache:
 
         def work(link: sqlite3.Connection) -> None:
             with _transaction(link):
-                gone = ((root, path) for path in paths)
+                gone = ((os.fsencode(root), path) for path in paths)
                 link.executemany("DELETE FROM file WHERE root = ? AND path = ?", gone)
                 link.execute(
                     "DELETE FROM metadata WHERE sha256 NOT IN "
@@ -161,9 +175,9 @@ class CatalogCache:
             with _alone(self._path):
                 writer = _made(self._path, suspect=suspect)
                 reader = _connected(self._path)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(
-                f"The catalog cache {self._path} cannot be opened: {error}.",
+                f"The catalog cache {shown(self._path)} cannot be opened: {error}.",
                 "Give a path in an existing directory that this process may write to.",
             ) from error
         self._pid = os.getpid()
@@ -181,11 +195,28 @@ class CatalogCache:
             with lock:
                 return work(link)
         except sqlite3.Error as error:
-            _log.warning("The catalog cache %s failed: %s", self._path, error)
+            _log.warning("The catalog cache %s failed: %s", shown(self._path), error)
             if _is_damage(error):
                 self.close()
                 self._open(suspect=True)
             return otherwise
+        except (ValueError, TypeError, OverflowError) as error:  # asked for what it cannot hold
+            _log.warning("The catalog cache %s failed: %s", shown(self._path), error)
+            return otherwise
+
+
+def _is_storable(row: Row) -> bool:
+    """Whether SQLite holds all of it: texts as UTF-8, whole numbers in 64 bits."""
+    try:
+        for value in row:
+            if isinstance(value, str):
+                value.encode()
+            elif isinstance(value, int):
+                value.to_bytes(8, signed=True)
+    except (UnicodeEncodeError, OverflowError) as error:
+        _log.warning("What was read of %s is not kept: %s", shown(row.path), error)
+        return False
+    return True
 
 
 def _shared(values: tuple[Any, ...], share: dict[str | None, str | None]) -> Row:
@@ -197,7 +228,7 @@ def _shared(values: tuple[Any, ...], share: dict[str | None, str | None]) -> Row
 
 def _connected(path: str) -> sqlite3.Connection:
     link = sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        os.fsencode(path), timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     link.execute("PRAGMA synchronous = NORMAL")
     return link
@@ -205,13 +236,17 @@ def _connected(path: str) -> sqlite3.Connection:
 
 def _made(path: str, *, suspect: bool) -> sqlite3.Connection:
     """A connection to a sound cache of this version; the caller is `_alone`."""
+    for suffix in ("", "-wal", "-shm"):  # SQLite gives the others the mode of the first
+        if not suffix or os.path.exists(path + suffix):  # noqa: PTH110 - see `_set_aside`
+            make_private(Path(path + suffix))
     try:
         return _sound(path, suspect=suspect)
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise
-        _log.warning("The catalog cache %s is damaged (%s) and is made anew", path, error)
+        _log.warning("The catalog cache %s is damaged (%s) and is made anew", shown(path), error)
         _set_aside(path)
+        make_private(Path(path))
         return _sound(path, suspect=False)
 
 
@@ -242,7 +277,8 @@ def _require(sound: bool, verdict: str) -> None:  # noqa: FBT001 - reads as an a
 
 def _is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is to blame, rather than a lock, a full disk, its mode or a closed link."""
-    return type(error) is sqlite3.DatabaseError or "no such" in str(error)
+    said = str(error)
+    return type(error) is sqlite3.DatabaseError or "no such" in said or "Could not decode" in said
 
 
 def _set_aside(path: str) -> None:
@@ -259,7 +295,9 @@ def _alone(path: str) -> Iterator[None]:
 
     The lock is an empty SQLite file, which works the same on every system.
     """
-    with closing(sqlite3.connect(f"{path}.lock", timeout=60, isolation_level=None)) as mutex:
+    make_private(Path(f"{path}.lock"))
+    lock = os.fsencode(f"{path}.lock")
+    with closing(sqlite3.connect(lock, timeout=60, isolation_level=None)) as mutex:
         mutex.execute("BEGIN EXCLUSIVE")
         yield
 

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["FIELDS", "Fields", "read_fields"]
+__all__ = ["FIELDS", "Fields", "is_announceable", "read_fields"]
 
 FIELDS: Final = frozenset(
     {
@@ -36,6 +36,21 @@ def read_fields(metadata: bytes) -> Fields:
         if name in FIELDS:
             fields.setdefault(name, []).append(value.rstrip("\r\n"))
     return {name: values for name, values in fields.items() if all(map(_is_text, values))}
+
+
+def is_announceable(metadata: bytes) -> bool:
+    """Whether they are served apart from their file (PEP 658), as UTF-8 they all have to be.
+
+    pip ends in a traceback over others that an index announces. In the file itself it finds the
+    same, and says so in a sentence; uv's newest takes the file. Nothing else was found that an
+    installer can read there and not here: a NUL, a version of the format that is none or is left
+    out, an invalid requirement, parentheses without end lead to the same in both.
+    """
+    try:
+        metadata.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _headers(metadata: bytes) -> Iterator[tuple[str, str]]:

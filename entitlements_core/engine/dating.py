@@ -52,16 +52,23 @@ class Dating:
             return False  # as nobody is let in now, the times that are known can wait
 
     def settle(self, *, complete: bool) -> None:
-        """Ask for the times that are wanted. Never raises.
+        """Ask for the times that are wanted. Raises nothing that has to do with them.
 
         Args:
             complete: everything that is there is in the inventory.
         """
         try:
             self._settle(complete=complete)
-        except EntitlementsError as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged; one odd time must not keep back all files
             if not self._failed:
-                _log.warning("The upload times of new files are not known yet: %s", error)
+                unforeseen = not isinstance(error, EntitlementsError)
+                _log.warning(
+                    "The upload times of new files are not known yet: %s",
+                    error,
+                    exc_info=unforeseen,
+                )
             self._failed = True
         else:
             self._failed = False

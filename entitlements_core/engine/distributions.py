@@ -1,6 +1,9 @@
 """What the name of a distribution file says, and whether its core metadata agree with it."""
 
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,11 +28,15 @@ __all__ = [
     "SUFFIXES",
     "Description",
     "Identity",
+    "TooLarge",
     "Unservable",
     "describe",
+    "faults_of_one_file",
     "identify",
     "requirements",
 ]
+
+_log = logging.getLogger("entitlements.engine")
 
 SUFFIXES = (".whl", ".tar.gz", ".zip")
 """Of the files that can be served."""
@@ -38,7 +45,7 @@ LEGACY_SUFFIXES = (".egg", ".tgz", ".tar.bz2", ".tar.xz", ".tar.Z", ".exe", ".ms
 """Of files that an index once took and that today's installers refuse."""
 
 METADATA_LIMIT = 2 * 1024 * 1024
-"""Bytes of core metadata, inclusive; more is a mistake or a zip bomb."""
+"""Bytes of core metadata, inclusive, where no other bound is set; more is a mistake or a bomb."""
 
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 """PEP 508. Checked here because the sdist parser of `packaging` does not."""
@@ -82,6 +89,43 @@ class Unservable(EntitlementsError):
     def misbuilt(cls, problem: str) -> "Unservable":
         """The archive is whole, and its contents are not those of a distribution."""
         return cls(problem, _REBUILD)
+
+
+class TooLarge(Unservable):
+    """Core metadata that are longer than those that are read.
+
+    Attributes:
+        limit: bytes, inclusive, that they pass.
+    """
+
+    def __init__(self, name: str, limit: int, size: int | None = None) -> None:
+        said = f" It has {size}." if size is not None else ""
+        least = f"{size} or more" if size is not None else "more"
+        super().__init__(
+            f"{name} has more than {limit} bytes.{said}",
+            "Shorten the description in it, such as a README or a list of changes, and build the"
+            f" file again; or set ENTITLEMENTS_METADATA_LIMIT to {least}.",
+        )
+        self.limit = limit
+
+
+@contextmanager
+def faults_of_one_file() -> Iterator[None]:
+    """Make whatever is raised while one file is looked into a fault of that file.
+
+    Files are read with libraries, and each has errors of its own that no file should bring out.
+    What says nothing of the file goes on: that memory is short, or that somebody ends the program.
+
+    Raises:
+        Unservable: in place of any error but these and an `OSError`.
+    """
+    try:
+        yield
+    except (Unservable, OSError, MemoryError):
+        raise
+    except Exception as error:
+        _log.warning("A file cannot be read", exc_info=True)
+        raise Unservable.misbuilt(f"It cannot be read: {error!r:.200}.") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +180,7 @@ def describe(metadata: bytes, identity: Identity, *, source: str) -> Description
     """Read core metadata, leniently but for the name and the version.
 
     Args:
-        metadata: at most `METADATA_LIMIT` bytes.
+        metadata: whatever was found.
         identity: what the file name says.
         source: ``METADATA`` or ``PKG-INFO``, for the message.
 

@@ -1,5 +1,6 @@
 """Distribution files on the wire: conditions, ranges, and the ways a body is sent."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from urllib.parse import quote
 
 from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.reading import open_file
+from entitlements_core.engine.scan import Look
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 
@@ -26,6 +29,11 @@ CHUNK: Final = 256 * 1024
 """Bytes read at a time; a file up to this size is sent in one piece."""
 
 CONTENT_TYPE: Final = "application/octet-stream"
+
+
+REHASHED: Final = 64 * 1024 * 1024
+"""Bytes up to which a file is hashed anew for a request, where only that can tell what it is: a
+tenth of a second."""
 
 
 class StoredFile(Protocol):
@@ -205,7 +213,9 @@ def open_current(
     """Open a file, if what is on the disk still is what the catalog knows; None if not.
 
     A file that was changed in place is looked at again, and what is answered until then is that it
-    is not there: a hash that does not fit would look like an attack to the client.
+    is not there: a hash that does not fit would look like an attack to the client. Where size and
+    modification time still fit, it mostly is the same file with another mode, owner or hard link,
+    or brought back from a backup; so one that is not large is hashed at once.
 
     Args:
         catalog: knows what the file was like.
@@ -217,15 +227,29 @@ def open_current(
     if data is not None and _is_current(catalog, file):
         return OpenFile(file, -1, etag, data)
     try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_file(file.path)
     except OSError:
         catalog.touch(file.path)
         return None
     if not catalog.verify(file, os.fstat(descriptor)):
-        os.close(descriptor)
         catalog.touch(file.path)
-        return None
+        if not _has_same_contents(file, descriptor):
+            os.close(descriptor)
+            return None
     return OpenFile(file, descriptor, etag, None, bodies, sha256)
+
+
+def _has_same_contents(file: CatalogFile, descriptor: int) -> bool:
+    look = Look.of(os.fstat(descriptor))
+    if (look.size, look.mtime_ns) != (file.size, file.mtime_ns) or file.size > REHASHED:
+        return False
+    digest = hashlib.sha256()
+    for position in range(0, file.size, CHUNK):
+        try:
+            digest.update(os.pread(descriptor, CHUNK, position))
+        except OSError:
+            return False
+    return digest.hexdigest() == file.facts.sha256
 
 
 def _is_current(catalog: Catalog, file: CatalogFile) -> bool:

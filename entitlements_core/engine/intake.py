@@ -11,10 +11,15 @@ from typing import Final
 
 from entitlements_core.engine.catalog_cache import CatalogCache, Row
 from entitlements_core.engine.collecting import uncollected
-from entitlements_core.engine.distributions import SUFFIXES
+from entitlements_core.engine.distributions import (
+    METADATA_LIMIT,
+    SUFFIXES,
+    Unservable,
+    faults_of_one_file,
+)
 from entitlements_core.engine.inventory import Inventory
-from entitlements_core.engine.reading import Reading, annotate, read_all
-from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes
+from entitlements_core.engine.reading import Reading, annotate, read_all, refused
+from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes, Problem, shown, told
 from entitlements_core.engine.source import Source
 
 __all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
@@ -72,21 +77,25 @@ class Intake:
         cache: is asked before a file is read, and told afterwards.
         clock: tells the time, aware.
         source: says what is in the roots.
+        metadata_limit: bytes that the core metadata of a file may have, inclusive.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         roots: Sequence[str],
         inventory: Inventory,
         cache: CatalogCache,
         clock: Callable[[], datetime],
         source: Source,
+        *,
+        metadata_limit: int = METADATA_LIMIT,
     ) -> None:
         self._roots = roots
         self._inventory = inventory
         self._cache = cache
         self._clock = clock
         self._source = source
+        self._limit = metadata_limit
         self._first_looks: dict[Scope, tuple[Look, float]] = {}
         self._missing: set[int] = set()
         self._loaded: set[int] = set()
@@ -119,14 +128,27 @@ class Intake:
         """Take in what needs no reading; the rest is returned."""
         base = self._roots[root]
         is_tree = self._is_tree(root, where)
-        source = self._source
-        listing = source.list_tree(base, where) if is_tree else source.list_file(base, where)
+        listing = self._ask(base, where, is_tree=is_tree)
         self._tell_missing(root, listing, whole=not where)
         self._inventory.note_problems(root, where, listing)
         known = self._inventory.below(root, where) if is_tree else [where]
         gone = [path for path in known if path not in listing.files]
         tally.removed += self._withdraw(root, gone, available=listing.available)
         return self._sort_out(root, listing, tally, whole=not where)
+
+    def _ask(self, base: str, where: str, *, is_tree: bool) -> Listing:
+        """What the source lists; where it fails, nothing is there, and the others are looked at."""
+        try:
+            if is_tree:
+                return self._source.list_tree(base, where)
+            return self._source.list_file(base, where)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged whole
+            path = shown(f"{base.rstrip('/')}/{where}")
+            _log.exception("%s cannot be listed", path)
+            problem = Problem(path, f"It cannot be listed: {told(error)}.", "See the log.")
+            return Listing(available=False, problems=[problem])
 
     def _is_tree(self, root: int, where: str) -> bool:
         if not where or os.path.isdir(f"{self._roots[root]}/{where}"):  # noqa: PTH112 - hot
@@ -137,11 +159,12 @@ class Intake:
         if not listing.available and root not in self._missing:
             self._missing.add(root)
             _log.warning(
-                "%s cannot be read; its files are withdrawn until it is back", self._roots[root]
+                "%s cannot be read; its files are withdrawn until it is back",
+                shown(self._roots[root]),
             )
         elif listing.available and whole and root in self._missing:
             self._missing.discard(root)
-            _log.warning("%s is back", self._roots[root])
+            _log.warning("%s is back", shown(self._roots[root]))
 
     def _withdraw(self, root: int, gone: Iterable[str], *, available: bool) -> int:
         dropped = [path for path in gone if self._drop(root, path)]
@@ -175,12 +198,19 @@ class Intake:
 
     def _keep(self, root: int, row: Row | None, look: Look, notes: Mapping[str, Notes]) -> bool:
         """Whether the row still is of the file; if so it is taken over, with its present notes."""
-        if row is None or (row.size, row.mtime_ns) != (look.size, look.mtime_ns):
+        if row is None or not row.is_of(look):
+            return False
+        if row.bound is not None and row.bound != self._limit:
             return False
         said = notes.get(row.path, NO_NOTES)
         if row.problem is None and (row.yanked, row.provenance) != (said.yanked, said.provenance):
-            row = annotate(row, said)
-            self._cache.store(self._roots[root], [row], {})
+            try:
+                with faults_of_one_file():
+                    row = annotate(row, said)
+            except (Unservable, OSError) as error:
+                row = refused(row.path, look, Unservable.misbuilt(str(error))).row
+            else:
+                self._cache.store(self._roots[root], [row], {})
         if self._inventory.row(root, row.path) is not row:
             self._first_looks.pop((root, row.path), None)
             self._inventory.put(root, row)
@@ -220,7 +250,7 @@ class Intake:
     def _read(self, root: int, batch: dict[str, tuple[str, Look, Notes]]) -> Iterator[int]:
         """Read files; yields 1 as each is done. The cache knows them before anybody else does."""
         readings: list[Reading] = []
-        for path, reading in read_all(batch):
+        for path, reading in read_all(batch, self._limit):
             if reading is None:
                 relative, look, _ = batch[path]
                 self._inventory.drop(root, relative)

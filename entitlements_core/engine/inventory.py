@@ -1,5 +1,6 @@
 """The rows a catalog knows, and the snapshots made of them: only what changed is made again."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -7,11 +8,20 @@ from types import MappingProxyType
 from packaging.utils import NormalizedName
 
 from entitlements_core.engine.catalog_cache import Row
-from entitlements_core.engine.scan import Listing, Problem, distribution_of, modified_at
+from entitlements_core.engine.scan import (
+    Listing,
+    Problem,
+    distribution_of,
+    modified_at,
+    shown,
+    told,
+)
 from entitlements_core.engine.snapshot import EMPTY, Place, Project, Snapshot, build_project
 from entitlements_core.interfaces import UploadKey
 
 __all__ = ["Inventory"]
+
+_log = logging.getLogger("entitlements.engine")
 
 
 class Inventory:
@@ -32,6 +42,8 @@ class Inventory:
         self._undated: dict[tuple[int, str], UploadKey] = {}
         self._snapshot = EMPTY
         self._broken: dict[tuple[int, str], Problem] = {}
+        self._remarks: dict[tuple[int, str], Problem] = {}
+        self._odd: dict[NormalizedName, list[Problem]] = {}
         self._shadowed: dict[NormalizedName, list[Problem]] = {}
         self._listed: list[dict[str, Problem]] = [{} for _ in roots]
 
@@ -52,8 +64,10 @@ class Inventory:
         key = root, row.path
         if row.problem is not None:
             path = Place(root, self._roots[root], row).path
-            self._broken[key] = Problem(path, row.problem, row.remedy)
+            self._broken[key] = Problem(shown(path), row.problem, row.remedy)
             return
+        if row.metadata_sha256 is None and row.python_tags is not None:
+            self._remarks[key] = _unannounced(Place(root, self._roots[root], row))
         name = NormalizedName(row.name)
         self._members.setdefault(name, set()).add(key)
         self._changed.add(name)
@@ -68,6 +82,7 @@ class Inventory:
             return False
         key = root, path
         self._undated.pop(key, None)
+        self._remarks.pop(key, None)
         if self._broken.pop(key, None) is None:
             name = NormalizedName(row.name)
             self._members[name].discard(key)
@@ -116,9 +131,10 @@ class Inventory:
 
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is not served, or not as it was meant, by path."""
-        shadowed = (problem for found in self._shadowed.values() for problem in found)
+        by_project = (*self._shadowed.values(), *self._odd.values())
+        grouped = (problem for found in by_project for problem in found)
         listed = (problem for found in self._listed for problem in found.values())
-        return tuple(sorted((*self._broken.values(), *shadowed, *listed)))
+        return tuple(sorted((*self._broken.values(), *self._remarks.values(), *grouped, *listed)))
 
     def publish(self) -> Snapshot:
         """The present state; the same object as before where nothing changed."""
@@ -144,6 +160,7 @@ class Inventory:
 
     def _project(self, name: NormalizedName) -> Project | None:
         self._shadowed.pop(name, None)
+        self._odd.pop(name, None)
         places = []
         for root, path in self._members[name]:
             row = self._rows[root][path]
@@ -151,9 +168,34 @@ class Inventory:
         if not places:
             del self._members[name]
             return None
-        project, left_out = build_project(name, places, self._repository)
+        try:
+            project, left_out = build_project(name, places, self._repository)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged whole, once it is known which file it is
+            return self._without(name, places, error)
         if left_out:
             self._shadowed[name] = [_shadow(loser, winner) for loser, winner in left_out]
+        return project
+
+    def _without(
+        self, name: NormalizedName, places: Sequence[Place], error: Exception
+    ) -> Project | None:
+        """The project of those files that it can be made of; the others are problems."""
+        _log.error("Files of %s are left out", name, exc_info=error)
+        sound: list[Place] = []
+        project = None
+        for place in sorted(places, key=lambda place: (place.index, place.row.path)):
+            try:
+                project, _ = build_project(name, [*sound, place], self._repository)
+            except MemoryError:
+                raise
+            except Exception as fault:  # noqa: BLE001 - as above; one odd file is left out
+                reason = f"It cannot be listed: {told(fault)}."
+                remedy = "Build it again with a current build tool, or report this as a bug."
+                self._odd.setdefault(name, []).append(Problem(shown(place.path), reason, remedy))
+            else:
+                sound.append(place)
         return project
 
 
@@ -165,9 +207,17 @@ def _about(path: str, base: str) -> bool:
     return distribution_of(path) == base or path.startswith(base + "/")
 
 
+def _unannounced(place: Place) -> Problem:
+    return Problem(
+        shown(place.path),
+        "Its METADATA is not UTF-8, so the file is served without it. pip does not install it.",
+        "Build it again with a current build tool.",
+    )
+
+
 def _shadow(loser: Place, winner: Place) -> Problem:
     return Problem(
-        loser.path,
-        f"The same file name is served from {winner.path}.",
+        shown(loser.path),
+        f"The same file name is served from {shown(winner.path)}.",
         "Remove one of the two; an index cannot have two files of one name.",
     )

@@ -1,31 +1,31 @@
 """From a file on disk to its row: the hash, the core metadata, the page fragments."""
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path
 
 from entitlements_core.engine.catalog_cache import Row
+from entitlements_core.engine.core_metadata import is_announceable
 from entitlements_core.engine.distributions import (
+    METADATA_LIMIT,
     Description,
     Identity,
+    TooLarge,
     Unservable,
     describe,
+    faults_of_one_file,
     identify,
 )
-from entitlements_core.engine.scan import Look, Notes
+from entitlements_core.engine.scan import Look, Notes, shown
 from entitlements_core.engine.sdists import sdist_pkg_info
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.policy.facts import FileKind
 from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fragment
 
-__all__ = ["Reading", "annotate", "read_all", "read_file"]
-
-_log = logging.getLogger("entitlements.engine")
+__all__ = ["Reading", "annotate", "open_file", "read_all", "read_file", "refused"]
 
 _THREADS = min(4, (os.cpu_count() or 1) + 1)
 """Hashing lets other threads run; beyond a few the disk is what waits."""
@@ -37,42 +37,72 @@ class Reading:
 
     Attributes:
         row: of the file.
-        metadata: of a wheel that can be served, else None.
+        metadata: to serve beside a wheel, else None.
     """
 
     row: Row
     metadata: bytes | None = None
 
 
-def read_file(path: str, relative: str, look: Look, notes: Notes) -> Reading | None:
-    """Read one file; None when it is no longer the file that was looked at, or gone."""
+def open_file(path: str) -> int:
+    """A descriptor of a file; a pipe that took its place is no reason to wait.
+
+    Raises:
+        OSError: when it cannot be opened.
+    """
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+
+
+def read_file(
+    path: str, relative: str, look: Look, notes: Notes, limit: int = METADATA_LIMIT
+) -> Reading | None:
+    """Read one file; None when it is no longer the file that was looked at, or gone.
+
+    Whatever is wrong with it is told of this file alone. Only what says nothing of it is raised:
+    that memory is short, or that the program is ended.
+
+    Args:
+        path: absolute.
+        relative: the same below its root.
+        look: what the file system said of it.
+        notes: that lie beside it.
+        limit: bytes that its core metadata may have, inclusive.
+    """
     try:
-        with Path(path).open("rb") as archive:
-            reading = _read(archive, relative, look, notes)
+        with faults_of_one_file(), os.fdopen(open_file(path), "rb") as archive:
+            if not _still(archive, look):
+                return None
+            reading = _read(archive, relative, look, notes, limit)
             return reading if _still(archive, look) else None
     except FileNotFoundError:
         return None
     except OSError as error:
         problem = f"It cannot be read: {error.strerror}."
-        return _refused(relative, look, Unservable(problem, "Check its mode and its owner."))
-    except Exception as error:  # noqa: BLE001 - one odd file must not keep back all others
-        _log.exception("%s cannot be read", path)
-        return _refused(relative, look, Unservable.misbuilt(f"It cannot be read: {error!r}."))
+        return refused(relative, look, Unservable(problem, "Check its mode and its owner."))
+    except Unservable as error:
+        return refused(relative, look, error)
+
+
+def refused(relative: str, look: Look, error: Unservable) -> Reading:
+    """What is kept of a file that is not served."""
+    row = Row(relative, *look, problem=shown(error.problem), remedy=error.remedy)
+    return Reading(row._replace(bound=error.limit) if isinstance(error, TooLarge) else row)
 
 
 def read_all(
-    wanted: Mapping[str, tuple[str, Look, Notes]],
+    wanted: Mapping[str, tuple[str, Look, Notes]], limit: int = METADATA_LIMIT
 ) -> Iterator[tuple[str, Reading | None]]:
     """Read files, several at a time, and yield them in the order they are done.
 
     Args:
         wanted: absolute path -> relative path, look and notes.
+        limit: bytes that core metadata may have, inclusive.
     """
     if len(wanted) == 1:
-        yield from ((path, read_file(path, *what)) for path, what in wanted.items())
+        yield from ((path, read_file(path, *what, limit)) for path, what in wanted.items())
         return
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog-read") as pool:
-        tasks = {pool.submit(read_file, path, *what): path for path, what in wanted.items()}
+        tasks = {pool.submit(read_file, path, *what, limit): path for path, what in wanted.items()}
         yield from ((tasks[task], task.result()) for task in as_completed(tasks))
 
 
@@ -93,32 +123,29 @@ def annotate(row: Row, notes: Notes) -> Row:
     return row._replace(html=html_fragment(entry), json=json_fragment(entry))
 
 
-def _read(archive: BufferedReader, relative: str, look: Look, notes: Notes) -> Reading:
+def _read(archive: BufferedReader, relative: str, look: Look, notes: Notes, limit: int) -> Reading:
     filename = relative.rpartition("/")[2]
-    try:
-        identity = identify(filename)
-        row, metadata = _contents(archive, filename, identity)
-    except Unservable as error:
-        return _refused(relative, look, error)
-    row = row._replace(path=relative, size=look.size, mtime_ns=look.mtime_ns)
+    row, metadata = _contents(archive, filename, identify(filename), limit)
+    row = row._replace(path=relative, **look._asdict())
     return Reading(annotate(row, notes), metadata)
 
 
 def _contents(
-    archive: BufferedReader, filename: str, identity: Identity
+    archive: BufferedReader, filename: str, identity: Identity, limit: int
 ) -> tuple[Row, bytes | None]:
     """The row without what the file system says, and the core metadata to serve."""
     row = Row("", 0, 0, name=identity.name, version=str(identity.version))
     served = None
     if identity.kind is FileKind.WHEEL:
-        served = wheel_metadata(archive, identity)
-        row = _described(row, describe(served, identity, source="METADATA"))._replace(
+        found = wheel_metadata(archive, identity, limit)
+        served = found if is_announceable(found) else None
+        row = _described(row, describe(found, identity, source="METADATA"))._replace(
             python_tags=" ".join(sorted(identity.python_tags)),
             platform_tags=" ".join(sorted(identity.platform_tags)),
-            metadata_sha256=hashlib.sha256(served).hexdigest(),
+            metadata_sha256=None if served is None else hashlib.sha256(served).hexdigest(),
         )
-    elif (found := sdist_pkg_info(archive, filename)) is not None:
-        row = _described(row, describe(found, identity, source="PKG-INFO"))
+    elif (info := sdist_pkg_info(archive, filename, limit)) is not None:
+        row = _described(row, describe(info, identity, source="PKG-INFO"))
     archive.seek(0)
     return row._replace(sha256=hashlib.file_digest(archive, "sha256").hexdigest()), served
 
@@ -132,12 +159,5 @@ def _described(row: Row, said: Description) -> Row:
     )
 
 
-def _refused(relative: str, look: Look, error: Unservable) -> Reading:
-    return Reading(
-        Row(relative, look.size, look.mtime_ns, problem=error.problem, remedy=error.remedy)
-    )
-
-
 def _still(archive: BufferedReader, look: Look) -> bool:
-    found = os.fstat(archive.fileno())
-    return (found.st_size, found.st_mtime_ns) == (look.size, look.mtime_ns)
+    return Look.of(os.fstat(archive.fileno())) == look

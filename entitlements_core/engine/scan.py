@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from entitlements_core.engine.distributions import LEGACY_SUFFIXES, SUFFIXES
 
@@ -26,6 +27,8 @@ __all__ = [
     "list_tree",
     "modified_at",
     "parents",
+    "shown",
+    "told",
 ]
 
 _UNFINISHED = (
@@ -47,6 +50,16 @@ _NOTE_LIMIT = 4096
 """Bytes read of a note; a reason is a sentence, a URL a line."""
 _URL = re.compile(r"https?://[!-~]+")
 
+_MOST: Final = 2**63 - 1
+"""Whole numbers that SQLite keeps have 64 bits; nanoseconds leave them in 1677 and in 2262."""
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+_NAMED: Final = SUFFIXES + LEGACY_SUFFIXES
+
+_ABSENT: Final = (FileNotFoundError, NotADirectoryError)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -63,12 +76,37 @@ class Problem:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A file as the file system shows it: size in bytes, mtime in nanoseconds since the epoch."""
+class Look(NamedTuple):
+    """A file as the file system shows it, which tells it from any other that was at its path.
+
+    Two of them are equal only if nobody wrote to the file in between: what takes its place has
+    another inode, and whoever writes into it and sets its times back changes `ctime_ns`. A file
+    system that numbers its files anew, or another mode, makes two of one file; it is then read
+    again. The device is left out, since many file systems are another one after each mount.
+
+    Attributes:
+        size: in bytes.
+        mtime_ns: when the contents were written, as anybody may set it; nanoseconds since the
+            epoch, held to 64 bits.
+        inode: the number within the file system, as a signed number of 64 bits.
+        ctime_ns: when anything of the file was changed last, which no program can set; as
+            `mtime_ns`.
+    """
 
     size: int
     mtime_ns: int
+    inode: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Look":
+        """What `os.stat` tells, whatever it tells, in numbers that can be stored."""
+        size, mtime, ctime = found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        inode = found.st_ino
+        if not (-_MOST <= mtime <= _MOST and -_MOST <= ctime <= _MOST and inode <= _MOST):
+            mtime, ctime = _held(mtime), _held(ctime)
+            inode = inode if inode <= _MOST else inode - (1 << 64)
+        return cls._make((size, mtime, inode, ctime))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +141,28 @@ class Listing:
     notes: dict[str, Notes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
+    def take(self, path: str, relative: str, found: os.stat_result) -> None:
+        """Add what lies at an absolute path, if it is a plain file whose name can be told."""
+        if not _is_text(relative):
+            self.problems.append(
+                Problem(shown(path), "The name is not UTF-8.", "Give the file a plain ASCII name.")
+            )
+        elif stat.S_ISREG(found.st_mode):
+            self.files[relative] = Look.of(found)
+
+    def leave_out(self, path: str, error: Exception) -> None:
+        """Say of a file or directory why it is left out; one that is gone needs no word."""
+        if not isinstance(error, _ABSENT):
+            self.problems.append(_unreadable(path, error))
+
 
 def is_passed_over(relative: str) -> bool:
     """Whether a path, relative to its root, is hidden or unfinished, or below such a directory."""
-    return any(part.startswith(".") or part.endswith(_UNFINISHED) for part in relative.split("/"))
+    return any(map(_is_hidden, relative.split("/")))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.endswith(_UNFINISHED)
 
 
 def distribution_of(relative: str) -> str:
@@ -118,11 +174,15 @@ def distribution_of(relative: str) -> str:
 
 
 def modified_at(mtime_ns: int) -> datetime:
-    """Nanoseconds since the epoch as an aware time, UTC; the epoch where no year can hold it."""
+    """Nanoseconds since the epoch as an aware time, UTC.
+
+    What no year can hold becomes the first or the last moment that one can. A time in the far
+    future must not pass for one long ago: somebody may be entitled to all that was there then.
+    """
     try:
         return datetime.fromtimestamp(mtime_ns // 1000 / 1_000_000, UTC)
     except (OverflowError, OSError, ValueError):
-        return datetime.fromtimestamp(0, UTC)
+        return _LAST if mtime_ns > 0 else _FIRST
 
 
 def list_tree(root: str, below: str = "") -> Listing:
@@ -132,14 +192,14 @@ def list_tree(root: str, below: str = "") -> Listing:
         real_root = os.path.realpath(root, strict=True)
         entries = _entries(_joined(root, below))
     except OSError as error:
-        if not below:
+        if below:
+            listing.leave_out(_joined(root, below), error)
+        else:
             listing.available = False
             listing.problems.append(_unreadable(root, error))
         return listing
     if _is_own_place(root, below, real_root):
-        noted: set[str] = set()
-        _descend(listing, root, real_root, below, entries, noted)
-        _read_notes(listing, root, real_root, noted)
+        _read_notes(listing, root, real_root, _descend(listing, root, real_root, below, entries))
     return listing
 
 
@@ -147,14 +207,18 @@ def list_file(root: str, relative: str) -> Listing:
     """List one file that may be a distribution, with its notes; empty when it is not there."""
     listing = Listing()
     directory, _, name = relative.rpartition("/")
+    if not name.endswith(_NAMED):
+        return listing
     try:
         real_root = os.path.realpath(root, strict=True)
         found = os.lstat(_joined(root, relative))
-    except OSError:
-        return listing
-    if name.endswith(SUFFIXES + LEGACY_SUFFIXES) and _is_own_place(root, directory, real_root):
-        _add(listing, root, real_root, relative, is_link=stat.S_ISLNK(found.st_mode))
-        _read_notes(listing, root, real_root, [relative])
+        if _is_own_place(root, directory, real_root):
+            _add(listing, root, real_root, relative, is_link=stat.S_ISLNK(found.st_mode))
+            _read_notes(listing, root, real_root, [relative])
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in `_descend`
+        listing.leave_out(_joined(root, relative), error)
     return listing
 
 
@@ -163,39 +227,43 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
         return list(found)
 
 
-def _descend(  # noqa: PLR0913, PLR0917 - the parts of one walk; an object for them would say less
+def _descend(
     listing: Listing,
     root: str,
     real_root: str,
     below: str,
-    entries: Iterable[os.DirEntry[str]],
-    noted: set[str],
-) -> None:
-    for entry in entries:
-        if is_passed_over(entry.name):
-            continue
-        relative = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            try:
-                inner = _entries(entry.path)
-            except OSError as error:
-                listing.problems.append(_unreadable(entry.path, error))
+    entries: list[os.DirEntry[str]],
+) -> set[str]:
+    """Take in a directory and all below it; gives the files that notes were found for.
+
+    Not by calling itself: a path can have more parts than Python lets calls be nested.
+    """
+    noted: set[str] = set()
+    waiting = [(below, entries)]
+    while waiting:
+        directory, inside = waiting.pop()
+        for entry in inside:
+            if _is_hidden(entry.name):
                 continue
-            _descend(listing, root, real_root, relative, inner, noted)
-            continue
-        if entry.name.endswith(SUFFIXES + LEGACY_SUFFIXES) or entry.is_symlink():
-            _add(listing, root, real_root, relative, is_link=entry.is_symlink())
-        if entry.name.endswith(_NOTES):
-            noted.add(distribution_of(relative))
+            relative = f"{directory}/{entry.name}" if directory else entry.name
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((relative, _entries(entry.path)))
+                    continue
+                if entry.name.endswith(_NAMED) or entry.is_symlink():
+                    _add(listing, root, real_root, relative, is_link=entry.is_symlink())
+                if entry.name.endswith(_NOTES):
+                    noted.add(distribution_of(relative))
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one odd entry must not keep back all others
+                listing.leave_out(entry.path, error)
+    return noted
 
 
 def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link: bool) -> None:
     path = _joined(root, relative)
-    if not _is_text(relative):
-        listing.problems.append(
-            Problem(_shown(path), "The name is not UTF-8.", "Give the file a plain ASCII name.")
-        )
-    elif is_link and not _inside(os.path.realpath(path), real_root):
+    if is_link and _is_text(relative) and not _inside(os.path.realpath(path), real_root):
         listing.problems.append(
             Problem(
                 path,
@@ -203,21 +271,17 @@ def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link:
                 "Copy the files, or serve the directory it points to as one of its own.",
             )
         )
-    elif relative.endswith(SUFFIXES + LEGACY_SUFFIXES):
-        try:
-            found = os.stat(path)  # noqa: PTH116 - called once per file, a Path costs more
-        except OSError:  # gone since, or a link to nowhere
-            return
-        if stat.S_ISREG(found.st_mode):
-            listing.files[relative] = Look(found.st_size, found.st_mtime_ns)
+    elif relative.endswith(_NAMED):
+        listing.take(path, relative, os.stat(path))  # noqa: PTH116 - for every file, a Path costs more
 
 
 def _read_notes(listing: Listing, root: str, real_root: str, noted: Iterable[str]) -> None:
     for relative in noted:
-        yanked = _note(root, real_root, relative + _YANKED)
-        provenance = _note(root, real_root, relative + _PROVENANCE)
+        # The name alone says that it is yanked.
+        yanked = _note(listing, root, real_root, relative + _YANKED, unread="")
+        provenance = _note(listing, root, real_root, relative + _PROVENANCE, unread=None)
         if provenance is not None and not _URL.fullmatch(provenance):
-            path = _shown(_joined(root, relative + _PROVENANCE))
+            path = shown(_joined(root, relative + _PROVENANCE))
             listing.problems.append(
                 Problem(
                     path,
@@ -230,17 +294,26 @@ def _read_notes(listing: Listing, root: str, real_root: str, noted: Iterable[str
             listing.notes[relative] = Notes(yanked, provenance)
 
 
-def _note(root: str, real_root: str, relative: str) -> str | None:
-    path = os.path.realpath(_joined(root, relative))
+def _note(
+    listing: Listing, root: str, real_root: str, relative: str, *, unread: str | None
+) -> str | None:
+    """What a note says, None where there is none, `unread` where it is there and cannot be read."""
+    path = _joined(root, relative)
     try:
+        real_path = os.path.realpath(path)
         # a pipe must not hold up the scan
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        descriptor = os.open(real_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as note:
+            if not (stat.S_ISREG(os.fstat(descriptor).st_mode) and _inside(real_path, real_root)):
+                return None
+            return note.read(_NOTE_LIMIT).decode("utf-8", "replace").strip()
+    except _ABSENT:
         return None
-    with os.fdopen(descriptor, "rb") as note:
-        if not (stat.S_ISREG(os.fstat(descriptor).st_mode) and _inside(path, real_root)):
-            return None
-        return note.read(_NOTE_LIMIT).decode("utf-8", "replace").strip()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in `_descend`
+        listing.leave_out(path, error)
+        return unread
 
 
 def _is_own_place(root: str, directory: str, real_root: str) -> bool:
@@ -257,6 +330,8 @@ def _joined(root: str, relative: str) -> str:
 
 
 def _is_text(name: str) -> bool:
+    if name.isascii():
+        return True
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:  # bytes of the file system that Python kept as lone surrogates
@@ -264,14 +339,26 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _shown(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def _held(nanoseconds: int) -> int:
+    return max(-_MOST, min(nanoseconds, _MOST))
 
 
-def _unreadable(path: str, error: OSError) -> Problem:
-    return Problem(
-        _shown(path), f"It cannot be read: {error.strerror}.", "Check that it exists and its mode."
-    )
+def shown(path: str) -> str:
+    """A path, or any text, with what is not UTF-8 in it as escapes: for messages and logs."""
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # surrogates that stand for no byte, as JSON may bring them
+        return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _unreadable(path: str, error: Exception) -> Problem:
+    reason = f"It cannot be read: {told(error)}."
+    return Problem(shown(path), reason, "Check that it exists and its mode.")
+
+
+def told(error: Exception) -> str:
+    """What an error says, for a message: what the system says, or which error it is."""
+    return str(error.strerror) if isinstance(error, OSError) else shown(f"{error!r:.200}")
 
 
 def parents(relative: str) -> Iterator[str]:

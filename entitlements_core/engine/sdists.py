@@ -5,8 +5,8 @@ import re
 import zlib
 from typing import IO
 
-from entitlements_core.engine.distributions import METADATA_LIMIT, Unservable
-from entitlements_core.engine.tars import Damaged, Excessive, Unpacked, find_file
+from entitlements_core.engine.distributions import METADATA_LIMIT, TooLarge, Unservable
+from entitlements_core.engine.tars import Damaged, Excessive, TooLong, Unpacked, find_file
 from entitlements_core.engine.zips import find_member, read_member
 
 __all__ = ["UNPACKED_LIMIT", "sdist_pkg_info"]
@@ -23,35 +23,41 @@ _PKG_INFO = re.compile(r"(?:\./)?[^/]+/PKG-INFO")
 _PKG_INFO_BYTES = re.compile(_PKG_INFO.pattern.encode())
 
 
-def sdist_pkg_info(archive: IO[bytes], filename: str) -> bytes | None:
-    """The PKG-INFO of an sdist, None where it has none; at most `METADATA_LIMIT` bytes.
+def sdist_pkg_info(archive: IO[bytes], filename: str, limit: int = METADATA_LIMIT) -> bytes | None:
+    """The PKG-INFO of an sdist, None where it has none.
 
     A ``.tar.gz`` is read to its end: half a file must not pass for a whole one.
 
     Args:
         archive: seekable; read from its start.
         filename: says which kind it is.
+        limit: bytes that PKG-INFO may have, inclusive.
 
     Raises:
+        TooLarge: PKG-INFO has more.
         Unservable: the archive is truncated or damaged, or too large.
     """
-    return _from_zip(archive) if filename.endswith(".zip") else _from_tar(archive)
+    if filename.endswith(".zip"):
+        return _from_zip(archive, limit)
+    return _from_tar(archive, limit)
 
 
-def _from_zip(archive: IO[bytes]) -> bytes | None:
+def _from_zip(archive: IO[bytes], limit: int) -> bytes | None:
     found = find_member(archive, _PKG_INFO_BYTES.fullmatch)
-    return read_member(archive, found) if found.count else None
+    return read_member(archive, found, limit) if found.count else None
 
 
-def _from_tar(archive: IO[bytes]) -> bytes | None:
+def _from_tar(archive: IO[bytes], limit: int) -> bytes | None:
     size = archive.seek(0, io.SEEK_END)
     archive.seek(0)
     unpacked = Unpacked(archive, min(UNPACKED_LIMIT, _UNPACKED_LEAST + _UNPACKED_RATIO * size))
     try:
-        found = find_file(unpacked, _PKG_INFO.fullmatch, METADATA_LIMIT)
+        found = find_file(unpacked, _PKG_INFO.fullmatch, limit)
         unpacked.drain()
     except (Damaged, zlib.error, OSError) as error:
         raise Unservable.incomplete(f"It is not a complete .tar.gz archive: {error}.") from error
+    except TooLong as error:
+        raise TooLarge(error.name, limit, error.size) from error
     except Excessive as error:
         raise Unservable.misbuilt(str(error)) from error
     return found

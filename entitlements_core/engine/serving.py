@@ -131,6 +131,7 @@ def open_catalog(
         clock=core.clock,
         uploads=core.uploads_of(repository, records=records),
         source=source,
+        metadata_limit=core.settings.metadata_limit,
     )
 
 

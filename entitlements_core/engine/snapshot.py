@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from entitlements_core.engine.catalog_cache import Row
 from entitlements_core.engine.distributions import requirements
+from entitlements_core.engine.scan import Look
 from entitlements_core.policy.facts import FileFacts, FileKind
 from entitlements_core.simple import html_name, json_name, json_uploaded
 
@@ -56,7 +57,7 @@ class CatalogFile:
         root: absolute path of its root.
         root_index: of the root in the order given to the catalog, from 0.
         relative: its path below the root, with ``/``, as for ``X-Accel-Redirect`` (not encoded).
-        mtime_ns: the modification time it was read at, nanoseconds since the epoch.
+        mtime_ns, inode, ctime_ns: of the file that was read, see `scan.Look`.
         metadata_sha256: of its core metadata, None where none are served (sdists).
         html, undated_json: its part of a project page, see `simple.fragments`; the latter without
             the upload time.
@@ -67,6 +68,8 @@ class CatalogFile:
     root_index: int
     relative: str
     mtime_ns: int
+    inode: int
+    ctime_ns: int
     metadata_sha256: str | None
     html: bytes
     undated_json: bytes
@@ -86,6 +89,11 @@ class CatalogFile:
     def size(self) -> int:
         """In bytes."""
         return self.facts.size
+
+    @property
+    def look(self) -> Look:
+        """The file as the file system showed it when it was read."""
+        return Look(self.facts.size, self.mtime_ns, self.inode, self.ctime_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +214,8 @@ def _file(name: NormalizedName, place: Place, latest: Version, repository: str) 
         root_index=place.index,
         relative=row.path,
         mtime_ns=row.mtime_ns,
+        inode=row.inode,
+        ctime_ns=row.ctime_ns,
         metadata_sha256=row.metadata_sha256,
         html=row.html,
         undated_json=row.json,

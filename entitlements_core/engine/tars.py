@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Final
 
-__all__ = ["Damaged", "Excessive", "Unpacked", "find_file"]
+__all__ = ["Damaged", "Excessive", "TooLong", "Unpacked", "find_file"]
 
 HEADERS: Final = 100_000
 """Headers that are looked at before the wanted file, inclusive."""
@@ -45,6 +45,20 @@ class Damaged(Exception):
 
 class Excessive(Exception):
     """Which bound it passes, in a sentence."""
+
+
+class TooLong(Exception):
+    """The file that is looked for is larger than may be.
+
+    Attributes:
+        name: of the file, printable.
+        size: that its header states.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(name, size)
+        self.name = name
+        self.size = size
 
 
 class Unpacked:
@@ -101,7 +115,8 @@ def find_file(unpacked: Unpacked, wanted: Callable[[str], object], limit: int) -
 
     Raises:
         Damaged: the archive ends early or is none.
-        Excessive: the file or what comes before it is too large.
+        TooLong: the file has more.
+        Excessive: what comes before it is too large.
     """
     name, size, left = None, None, EXTENSIONS_LIMIT
     for number in range(HEADERS):
@@ -125,7 +140,7 @@ def find_file(unpacked: Unpacked, wanted: Callable[[str], object], limit: int) -
             name = size = None
             if header.type in _FILES and wanted(path):
                 if length > limit:
-                    raise Excessive(f"{path[:200]} has more than {limit} bytes.")
+                    raise TooLong(_printable(path), length)
                 return _contents(unpacked, length)
             if header.type not in _EMPTY:
                 _skip_contents(unpacked, length)
@@ -183,6 +198,10 @@ def _records(data: bytes, name: str | None, size: int | None) -> tuple[str | Non
                 raise Damaged("a PAX record in it is damaged")
             size = int(value)
     return name, size
+
+
+def _printable(path: str) -> str:
+    return path[:200].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _text(data: bytes) -> str:

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import IO, Final
 
 from entitlements_core.engine.distributions import (
+    METADATA_LIMIT,
     Description,
     Identity,
     Unservable,
     describe,
+    faults_of_one_file,
     identify,
     requirements,
 )
@@ -28,7 +30,12 @@ _CHUNK: Final = 1 << 20
 
 
 def inspect_upload(
-    filename: str, archive: IO[bytes], *, repository: str, now: datetime
+    filename: str,
+    archive: IO[bytes],
+    *,
+    repository: str,
+    now: datetime,
+    metadata_limit: int = METADATA_LIMIT,
 ) -> FileFacts:
     """Facts of a file that somebody wants to upload, as its name and the metadata inside say.
 
@@ -40,21 +47,25 @@ def inspect_upload(
         archive: the contents, seekable.
         repository: ``owner/slug``.
         now: aware, UTC; when the file counts as uploaded.
+        metadata_limit: bytes that its METADATA or PKG-INFO may have, inclusive.
 
     Raises:
         Unservable: the name is not that of a wheel or sdist, the archive is not whole, or its
-            METADATA or PKG-INFO are missing, unreadable or of another name or version.
+            METADATA or PKG-INFO are missing, too large, unreadable or of another name or version.
     """
     try:
-        return _inspect(filename, archive, repository, now)
+        with faults_of_one_file():
+            return _inspect(filename, archive, repository, now, metadata_limit)
     finally:
         archive.seek(0)
 
 
-def _inspect(filename: str, archive: IO[bytes], repository: str, now: datetime) -> FileFacts:
+def _inspect(
+    filename: str, archive: IO[bytes], repository: str, now: datetime, limit: int
+) -> FileFacts:
     identity = identify(filename)
     archive.seek(0)
-    said = _description(filename, archive, identity)
+    said = _description(filename, archive, identity, limit)
     return FileFacts(
         filename=filename,
         name=identity.name,
@@ -73,10 +84,10 @@ def _inspect(filename: str, archive: IO[bytes], repository: str, now: datetime) 
     )
 
 
-def _description(filename: str, archive: IO[bytes], identity: Identity) -> Description:
+def _description(filename: str, archive: IO[bytes], identity: Identity, limit: int) -> Description:
     if identity.kind is FileKind.WHEEL:
-        return describe(wheel_metadata(archive, identity), identity, source="METADATA")
-    found = sdist_pkg_info(archive, filename)
+        return describe(wheel_metadata(archive, identity, limit), identity, source="METADATA")
+    found = sdist_pkg_info(archive, filename, limit)
     if found is None:
         # The catalog serves old sdists without it. Nobody uploads one today, and what it is for
         # could not be checked.

@@ -1,33 +1,60 @@
 """The core metadata inside a wheel (PEP 427): the one file of it that an index serves."""
 
-import re
-from typing import IO
+from typing import IO, Final
 
-from entitlements_core.engine.distributions import Identity, Unservable, same_release
+from packaging.utils import canonicalize_name
+
+from entitlements_core.engine.distributions import METADATA_LIMIT, Identity, Unservable
 from entitlements_core.engine.zips import find_member, read_member
 
 __all__ = ["wheel_metadata"]
 
-_METADATA = re.compile(rb"[^/]+\.dist-info/METADATA")
+_SUFFIX: Final = b".dist-info"
+_METADATA: Final = b"METADATA"
+_SHOWN: Final = 200
 
 
-def wheel_metadata(archive: IO[bytes], identity: Identity) -> bytes:
-    """The METADATA file of a wheel, at most `METADATA_LIMIT` bytes.
+def wheel_metadata(archive: IO[bytes], identity: Identity, limit: int = METADATA_LIMIT) -> bytes:
+    """The METADATA file of a wheel.
+
+    The folder is chosen as installers choose it: there is one whose name ends in ``.dist-info`` at
+    the top of the archive, and its normalised name begins with that of the project (in pip,
+    ``wheel_dist_info_dir`` of ``pip/_internal/utils/wheel.py``; in uv, ``find_archive_dist_info``
+    of its crate ``uv-metadata``, after pip's; `installer` takes it from RECORD's place, by the same
+    suffix). Nothing else can be asked of its name: build tools have written ``+`` as ``_``, kept a
+    dash of the project's name, left out the local version, or used another case. Which release it
+    is says METADATA, see `distributions.describe`.
+
+    Args:
+        archive: seekable.
+        identity: what the file name says.
+        limit: bytes that METADATA may have, inclusive.
 
     Raises:
-        Unservable: the archive is damaged, or does not hold exactly one top-level
-            ``*.dist-info/METADATA`` in a directory named after the file.
+        TooLarge: METADATA has more.
+        Unservable: the archive is damaged, or has no such folder with one METADATA in it.
     """
-    found = find_member(archive, _METADATA.fullmatch)
+    folders: set[bytes] = set()
+
+    def is_metadata(path: bytes) -> bool:
+        folder, _, name = path.partition(b"/")
+        if not folder.endswith(_SUFFIX):
+            return False
+        if len(folders) < 2:  # noqa: PLR2004 - it is not counted by how many they are too many
+            folders.add(folder)
+        return name == _METADATA
+
+    found = find_member(archive, is_metadata)
     if found.count != 1:
         raise Unservable.misbuilt(
             f"The wheel has {found.count} files *.dist-info/METADATA, not one."
         )
+    if len(folders) != 1:
+        raise Unservable.misbuilt("The wheel has more than one folder *.dist-info.")
     path = found.name.decode("utf-8", "backslashreplace")
-    name, _, version = path.removesuffix(".dist-info/METADATA").partition("-")
-    if not same_release(name, version, identity):
+    if not canonicalize_name(path).startswith(identity.name):
         raise Unservable.misbuilt(
-            f"The wheel holds {path[:200]!r}, its file name says "
+            f"The wheel holds {path[:_SHOWN]!r}, its file name says "
             f"'{identity.name} {identity.version}'."
         )
-    return read_member(archive, found)
+    return read_member(archive, found, limit)

@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final, NamedTuple
 
-from entitlements_core.engine.distributions import METADATA_LIMIT, Unservable
+from entitlements_core.engine.distributions import TooLarge, Unservable
 
 __all__ = ["DIRECTORY_LIMIT", "Found", "find_member", "read_member"]
 
 DIRECTORY_LIMIT: Final = 32 * 1024 * 1024
 """Bytes of a central directory, inclusive: some 250,000 files."""
-
-_PACKED_LIMIT: Final = METADATA_LIMIT + METADATA_LIMIT // 1000 + 1024
-"""Bytes that a member of `METADATA_LIMIT` bytes can have packed: deflate adds 5 to a block."""
 
 _STORED: Final = 0
 _DEFLATED: Final = 8
@@ -76,6 +73,11 @@ class _Entry(NamedTuple):
     unpacked: int
     offset: int
 
+    @property
+    def shown(self) -> str:
+        """The name, for a message."""
+        return self.name.decode("utf-8", "backslashreplace")[:200]
+
 
 def find_member(archive: IO[bytes], wanted: Callable[[bytes], object]) -> Found:
     """Look through the names of a zip archive.
@@ -98,18 +100,24 @@ def find_member(archive: IO[bytes], wanted: Callable[[bytes], object]) -> Found:
     return Found(count, first.name, first) if first else Found(0)
 
 
-def read_member(archive: IO[bytes], found: Found) -> bytes:
-    """Unpack the first member that was found, at most `METADATA_LIMIT` bytes.
+def read_member(archive: IO[bytes], found: Found, limit: int) -> bytes:
+    """Unpack the first member that was found.
+
+    Args:
+        archive: in which it was found.
+        found: by `find_member`.
+        limit: bytes that it may have, inclusive.
 
     Raises:
-        Unservable: it is larger, damaged, or packed as installers do not write it.
+        TooLarge: it has more.
+        Unservable: it is damaged, or packed as installers do not write it.
         ValueError: none was found.
     """
     entry = found.entry
     if entry is None:
         raise ValueError("No member was found.")
     try:
-        return _unpacked(entry, _packed(archive, entry))
+        return _unpacked(entry, _packed(archive, entry, limit), limit)
     except (_Damaged, struct.error, OSError, zlib.error) as error:
         raise _incomplete(error) from error
 
@@ -202,10 +210,12 @@ def _zip64(extra: bytes, *numbers: int) -> list[int]:
     return list(numbers)
 
 
-def _packed(archive: IO[bytes], entry: _Entry) -> bytes:
-    shown = entry.name.decode("utf-8", "backslashreplace")[:200]
-    if entry.unpacked > METADATA_LIMIT or entry.packed > _PACKED_LIMIT:
-        raise _too_large(shown)
+def _packed(archive: IO[bytes], entry: _Entry, limit: int) -> bytes:
+    shown = entry.shown
+    if entry.unpacked > limit:
+        raise TooLarge(shown, limit, entry.unpacked)
+    if entry.packed > limit + limit // 1000 + 1024:  # deflate adds 5 bytes to a block
+        raise TooLarge(shown, limit)
     if entry.method not in {_STORED, _DEFLATED}:
         raise Unservable.misbuilt(
             f"{shown} is packed by the method {entry.method}, not stored or deflated."
@@ -220,22 +230,18 @@ def _packed(archive: IO[bytes], entry: _Entry) -> bytes:
     return archive.read(entry.packed)
 
 
-def _unpacked(entry: _Entry, packed: bytes) -> bytes:
+def _unpacked(entry: _Entry, packed: bytes, limit: int) -> bytes:
     if entry.method == _DEFLATED:
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        data = inflate.decompress(packed, METADATA_LIMIT + 1)
-        if len(data) > METADATA_LIMIT:
-            raise _too_large(entry.name.decode("utf-8", "backslashreplace")[:200])
+        data = inflate.decompress(packed, limit + 1)
+        if len(data) > limit:
+            raise TooLarge(entry.shown, limit)
         whole = inflate.eof
     else:
         data, whole = packed, True
     if not whole or len(data) != entry.unpacked or zlib.crc32(data) != entry.crc:
         raise _Damaged("a file in it is damaged")
     return data
-
-
-def _too_large(name: str) -> Unservable:
-    return Unservable.misbuilt(f"{name} has more than {METADATA_LIMIT} bytes.")
 
 
 def _incomplete(error: Exception) -> Unservable:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from entitlements_core.forwarded import Hop, Proxies
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.network import Address
+from entitlements_core.services.home import write_private
 from entitlements_core.services.seldom import Seldom
 
 __all__ = ["ClientAddresses", "silent_proxies"]
@@ -52,9 +53,7 @@ class ClientAddresses:
             notes = _read(self._note)
             spoken = "silent" if hop.silent else "spoke"
             notes.setdefault(hop.proxy, {})[spoken] = self._clock().isoformat()
-            fresh = self._note.with_suffix(".new")
-            fresh.write_text(json.dumps(notes), "utf-8")
-            fresh.replace(self._note)
+            write_private(self._note, json.dumps(notes))
         except OSError as error:
             log.info("%s cannot be written: %s", self._note, error)
 

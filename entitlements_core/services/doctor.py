@@ -1,8 +1,8 @@
 """Use case: look over a server's configuration, key, store and clock, and say what to mend."""
 
+import logging
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services import clock
 from entitlements_core.services.client_addresses import silent_proxies
+from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.settings import Settings
@@ -26,7 +27,8 @@ from entitlements_core.store.database import Database
 
 __all__ = ["Finding", "Health", "Patient", "examine"]
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+log: Final = logging.getLogger("entitlements.doctor")
+
 _TOLERANCE: Final = timedelta(minutes=5)
 _LITTLE_SPACE: Final = 100_000_000
 _SHOWN: Final = 10
@@ -75,6 +77,11 @@ def examine(patient: Patient) -> tuple[Finding, ...]:
             if error.problem not in causes:
                 found.append(_error(name, error.problem, error.remedy))
             causes.add(error.problem)
+        except MemoryError:
+            raise
+        except Exception as error:
+            log.exception("the check of %s failed", name)
+            found.append(_error(name, f"The check failed: {error!r}.", "See the log."))
     return tuple(found)
 
 
@@ -84,11 +91,18 @@ def check_home(patient: Patient) -> Iterator[Finding]:
     if not home.is_dir():
         yield _error("home", f"{home} is not there.", _NO_HOME)
         return
-    mode = stat.S_IMODE(home.stat().st_mode)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         yield _error("home", f"{home} may not be written to.", "Give it to the server's user.")
-    elif mode & _OTHERS:
-        yield _warning("home", f"Others may enter {home} ({mode:o}).", f"Run: chmod 700 {home}")
+        return
+    open_files = [path for path in own_files(home) if path.name != "key" and others_may(path)]
+    for path in open_files:
+        detail = f"Others may use {path} ({others_may(path):o})."
+        yield _warning("home", detail, f"Run: chmod 600 {path}")
+    if mode := others_may(home):
+        remedy = f"Use a directory of its own (ENTITLEMENTS_HOME), or run: chmod 700 {home}"
+        yield _warning("home", f"Others may enter {home} ({mode:o}).", remedy)
+    elif open_files:
+        return
     elif shutil.disk_usage(home).free < _LITTLE_SPACE:
         yield _warning("home", f"Little space is left for {home}.", "Free some.")
     else:
@@ -99,8 +113,7 @@ def check_key(patient: Patient) -> Iterator[Finding]:
     """The key can be read by the server and by nobody else."""
     path = patient.settings.key_file
     Keyring.load(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & _OTHERS:
+    if mode := others_may(path):
         yield _error("key", f"Others may read {path} ({mode:o}).", f"Run: chmod 600 {path}")
     else:
         yield _ok("key", f"{path} is a key that only its owner may read.")

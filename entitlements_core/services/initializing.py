@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.services.home import make_home
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 
@@ -54,12 +55,9 @@ def initialize(settings: Settings) -> Initialized:
 
 def _make_home(home: Path) -> bool:
     try:
-        home.mkdir(mode=0o700, parents=True)
+        return make_home(home)
     except OSError as error:
-        if home.is_dir():
-            return False
         raise ConfigurationError(
             f"The home {home} cannot be made: {error.strerror}.",
             "Choose a directory that may be written to with --home or ENTITLEMENTS_HOME.",
         ) from None
-    return True

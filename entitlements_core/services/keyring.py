@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from entitlements_core.errors import KeyFileError
 from entitlements_core.policy.secret import RANDOM_BYTES, from_random_bytes
+from entitlements_core.services.home import make_home
 
 __all__ = ["Keyring", "new_secret"]
 
@@ -87,11 +88,12 @@ class Keyring:
         """
         text = f"{_HEADER}:{base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_home(path.parent)
             # A finished file under another name, then linked: nobody ever reads half a key.
             descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".key-")
             try:
                 with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    os.fchmod(descriptor, 0o600)  # even where a umask takes more
                     file.write(text)
                     file.flush()
                     os.fsync(file.fileno())

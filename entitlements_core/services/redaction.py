@@ -50,6 +50,11 @@ def redact(text: str) -> str:
     )
 
 
+def _printable(text: str) -> str:
+    """With escapes for what no encoding has; a line of a log that cannot be written is lost."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 class RedactingFilter(logging.Filter):
     """Rewrites a record so that neither its message nor its traceback shows a secret."""
 
@@ -57,15 +62,15 @@ class RedactingFilter(logging.Filter):
         """Let every record pass, redacted."""
         # Access logs are formatted from the arguments, so they stay where they can.
         record.args = _redacted_arguments(record.args)
-        message = redact(_message(record))
+        message = redact(_printable(_message(record)))
         if not _says(record, message):
             record.msg, record.args = message, None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = redact(record.exc_text)
+            record.exc_text = redact(_printable(record.exc_text))
         if record.stack_info:
-            record.stack_info = redact(record.stack_info)
+            record.stack_info = redact(_printable(record.stack_info))
         return True
 
 

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
         lock_timeout: seconds that a count waits for a lock of the database that somebody holds.
         keepalive: seconds of silence until TCP asks whether the database's host is still there.
         watch: how changes in the directories are noticed: being told, or by looking.
+        metadata_limit: bytes that the core metadata of a file may have; a file with more is left
+            out. Reading one takes memory and time in proportion.
     """
 
     model_config = SettingsConfigDict(
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     lock_timeout: float = Field(default=REQUESTS.lock, gt=0, le=600)
     keepalive: float = Field(default=REQUESTS.keepalive, gt=0, le=7200)
     watch: Literal["events", "polling"] = "events"
+    metadata_limit: int = Field(default=2 * 1024 * 1024, ge=64 * 1024, le=64 * 1024 * 1024)
 
     @classmethod
     def load(cls, **given: object) -> Settings:

@@ -18,6 +18,7 @@ from entitlements_core.services import clock
 from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.gate import Gate, MarkOf
+from entitlements_core.services.home import protect_home
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.readiness import Readiness
 from entitlements_core.services.settings import Settings
@@ -120,6 +121,7 @@ class Core:
             KeyFileError: when the store exists and its key does not.
             StoreError: when the store cannot be made.
         """
+        protect_home(self.settings.home)
         made = []
         revision = self._revision()
         if revision is None and Keyring.make(self.settings.key_file):

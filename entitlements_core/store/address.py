@@ -137,6 +137,7 @@ class Address:
         # Under another name first: a descriptor of a database that may be open in this process is
         # never closed, see `store_file`.
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".new-")
+        os.fchmod(descriptor, 0o600)  # even where a umask takes more
         os.close(descriptor)
         try:
             with contextlib.suppress(FileExistsError):

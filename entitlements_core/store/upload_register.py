@@ -1,6 +1,7 @@
 """When files came into repositories, read and recorded without SQLAlchemy, for servers."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+import logging
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,6 +12,8 @@ from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.statements import Rows, Statements
 
 __all__ = ["KnownUploads", "UploadRegister"]
+
+_log = logging.getLogger("entitlements.store")
 
 _FEW: Final = 50
 """Up to so many files are asked for one by one, more all at once."""
@@ -121,7 +124,7 @@ class UploadRegister:
             if complete and adopted is None:
                 transaction.run_many(_ADOPT, [(to_micros(now), number)])
             times = _times(transaction.rows, (owner, slug), found)
-        return {upload: times[upload] for upload in found}
+        return {upload: times[upload] for upload in found if upload in times}
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -137,4 +140,13 @@ def _times(
         rows = ask(_ALL, repository)
     else:
         rows = [row for file in files for row in ask(_ONE, (*repository, *file))]
-    return {(filename, sha256): from_micros(at) for filename, sha256, at in rows}
+    return dict(_readable(rows))
+
+
+def _readable(rows: Rows) -> Iterator[tuple[UploadKey, datetime]]:
+    """The times that are times; of another row nothing is known, and nothing opens for it."""
+    for filename, sha256, at in rows:
+        try:
+            yield (filename, sha256), from_micros(at)
+        except (ArithmeticError, ValueError, TypeError):
+            _log.warning("The upload time of %s in the store is none: %r", filename, at)

@@ -18,9 +18,7 @@ from tests.file_times import FileTimes
 
 def scanned(path: Path) -> str:
     """Why the scan leaves a file out, empty when it does not."""
-    found = path.stat()
-    look = Look(found.st_size, found.st_mtime_ns)
-    reading = read_file(str(path), path.name, look, NO_NOTES)
+    reading = read_file(str(path), path.name, Look.of(path.stat()), NO_NOTES)
     assert reading is not None
     requirements(reading.row.requires_dist)
     return reading.row.problem or ""

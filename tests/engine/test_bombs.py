@@ -341,4 +341,4 @@ def test_a_number_that_is_nowhere_is_damage() -> None:
 
 def test_only_what_was_found_is_read() -> None:
     with pytest.raises(ValueError, match="No member"):
-        read_member(io.BytesIO(), Found(0))
+        read_member(io.BytesIO(), Found(0), 1)

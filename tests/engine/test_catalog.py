@@ -442,7 +442,7 @@ def test_any_header_is_stored_and_served(value: bytes, header: str) -> None:
     with TemporaryDirectory() as directory, closing(CatalogCache(Path(directory) / "db")) as cache:
         metadata = b"Name: lab-foo\nVersion: 1.0\n" + header.encode() + b": " + value
         path = build_wheel(Path(directory), "lab-foo", "1.0", metadata=metadata + b"\n\n")
-        look = Look(path.stat().st_size, path.stat().st_mtime_ns)
+        look = Look.of(path.stat())
         found = reading.read_file(str(path), path.name, look, NO_NOTES)
         assert found is not None
         cache.store("/root", [found.row], {})

@@ -288,3 +288,22 @@ def test_one_of_two_roots_may_be_missing_at_first(tmp_path: Path, root: Path) ->
     build_sdist(late, "more", "1.0")
     wait_until(lambda: len(catalog.snapshot.files) == 3)
     catalog.close()
+
+
+def test_odd_names_and_times_do_not_keep_back_what_comes_after(
+    catalog: Catalog, root: Path
+) -> None:
+    odd = os.fsencode(root) + b"/caf\xe9"
+    os.mkdir(odd)  # noqa: PTH102 - bytes
+    for name in (b"/caf\xe9-1.0.tar.gz", b"/lab_odd-1.0-py3-none-any.whl"):
+        with open(odd + name, "wb") as file:  # noqa: PTH123 - bytes
+            file.write(b"no archive")
+    late = build_wheel(root, "late", "1.0")
+    os.utime(late, ns=(2**63, 2**63))
+    build_wheel(root, "lab-foo", "1.0")
+    expected = {WHEEL, late.name, "first-1.0.tar.gz"}
+    wait_until(lambda: set(catalog.snapshot.files) == expected)
+    wait_until(lambda: len(catalog.problems) == 2)
+    shutil.rmtree(odd)
+    wait_until(lambda: not catalog.problems)
+    assert set(catalog.snapshot.files) == expected

@@ -177,6 +177,8 @@ def test_a_directory_that_cannot_be_read_is_reported(
     assert [problem.path for problem in found.problems] == [str(root / "sub/deep")]
 
 
-def test_times_that_no_calendar_has_become_the_epoch() -> None:
+def test_times_that_no_calendar_has_become_the_nearest_that_it_has() -> None:
     assert modified_at(1_767_323_045_000_678_999) == datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
-    assert modified_at(2**80) == modified_at(0) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert modified_at(0) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert modified_at(2**80) == datetime.max.replace(tzinfo=UTC)
+    assert modified_at(-(2**80)) == datetime.min.replace(tzinfo=UTC)

@@ -29,7 +29,7 @@ class Shelf:
             found = path.stat()
             relative = str(path.relative_to(root))
             if relative.startswith(below):
-                listing.files[relative] = Look(found.st_size, found.st_mtime_ns)
+                listing.files[relative] = Look.of(found)
         return listing
 
     def list_file(self, root: str, relative: str) -> Listing:

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entitlements_core.engine import sdists
-from entitlements_core.engine.distributions import METADATA_LIMIT, Unservable, identify
+from entitlements_core.engine.distributions import (
+    METADATA_LIMIT,
+    TooLarge,
+    Unservable,
+    identify,
+)
 from entitlements_core.engine.sdists import sdist_pkg_info
 from entitlements_core.engine.wheels import wheel_metadata
 from tests.wheelhouse import core_metadata, sdist_bytes, wheel_bytes
@@ -82,7 +87,6 @@ def encrypted(data: bytes) -> bytes:
             zipped(**{"x/lab_foo-1.0.dist-info/METADATA": b""}), "has 0 files", id="not top level"
         ),
         pytest.param(wheel_bytes("lab-bar", "1.0"), "holds 'lab_bar-1.0.dist-info", id="name"),
-        pytest.param(wheel_bytes("lab-foo", "1.1"), "holds 'lab_foo-1.1.dist-info", id="version"),
         pytest.param(
             wheel_bytes("lab-foo", "1.0", metadata=b"x" * (METADATA_LIMIT + 1)),
             "more than 2097152 bytes",
@@ -98,6 +102,60 @@ def test_a_broken_wheel_is_refused(data: bytes, problem: str) -> None:
 def test_metadata_of_exactly_the_limit_are_taken() -> None:
     data = wheel_bytes("lab-foo", "1.0", metadata=b"x" * METADATA_LIMIT)
     assert len(metadata_of(data)) == METADATA_LIMIT
+
+
+@pytest.mark.parametrize("limit", [0, 99, METADATA_LIMIT * 2])
+def test_the_bound_is_the_callers_and_the_advice_says_what_helps(limit: int) -> None:
+    wheel = io.BytesIO(wheel_bytes("lab-foo", "1.0", metadata=b"x" * (limit + 1)))
+    sdist = io.BytesIO(sdist_bytes("lab-foo", "1.0", pkg_info=b"x" * (limit + 1)))
+    with pytest.raises(TooLarge, match=f"more than {limit} bytes") as of_wheel:
+        wheel_metadata(wheel, LAB, limit)
+    with pytest.raises(TooLarge, match=f"more than {limit} bytes") as of_sdist:
+        sdist_pkg_info(sdist, "lab_foo-1.0.tar.gz", limit)
+    for refused in (of_wheel.value, of_sdist.value):
+        assert refused.limit == limit
+        assert f"ENTITLEMENTS_METADATA_LIMIT to {limit + 1} or more" in refused.remedy
+    assert len(wheel_metadata(wheel, LAB, limit + 1)) == limit + 1
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param("lab-foo-1.0", id="a dash kept"),
+        pytest.param("Lab.Foo-1.0", id="as the project is written"),
+        pytest.param("LAB__FOO-1.0", id="upper case"),
+        pytest.param("lab_foo-1.0_local.1", id="the plus as an underscore"),
+        pytest.param("lab_foo-1.0.0", id="another spelling of the version"),
+        pytest.param("lab_foo", id="no version"),
+        pytest.param("lab_foo-1.0-py3-none-any", id="the whole file name"),
+    ],
+)
+def test_the_folder_is_chosen_as_installers_choose_it(folder: str) -> None:
+    data = wheel_bytes("lab-foo", "1.0", folder=folder)
+    assert metadata_of(data) == core_metadata("lab-foo", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        ("labfoo-1.0", "holds 'labfoo"),
+        ("lab foo-1.0", "holds 'lab foo"),
+        ("foo-1.0", "holds 'foo"),
+        ("", "holds '.dist-info"),
+    ],
+)
+def test_a_folder_of_another_project_is_refused(folder: str, problem: str) -> None:
+    with pytest.raises(Unservable, match=problem):
+        metadata_of(wheel_bytes("lab-foo", "1.0", folder=folder))
+
+
+def test_a_second_folder_is_one_too_many_whatever_is_in_it() -> None:
+    member = core_metadata("lab-foo", "1.0")
+    for other in ("lab_bar-1.0.dist-info/WHEEL", "x.dist-info"):
+        with pytest.raises(Unservable, match="more than one folder"):
+            metadata_of(zipped(**{"lab_foo-1.0.dist-info/METADATA": member, other: b""}))
+    deeper = {"lab_foo-1.0.dist-info/METADATA": member, "a/lab_foo-1.0.dist-info/METADATA": b""}
+    assert metadata_of(zipped(**deeper)) == member
 
 
 @settings(max_examples=200, deadline=None)

@@ -221,3 +221,28 @@ def test_a_host_without_directories_is_told_of_none(
     assert not {"directories", "catalog"} & {one.check for one in examine(patient)}
     named = replace(patient, directories=(tmp_path / "gone",))
     assert ill(named)["directories"].health is Health.ERROR
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ValueError("odd"), KeyError()])
+def test_a_check_that_fails_is_an_error_and_the_others_are_made(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    found = examine(patient)
+    assert {one.check for one in found} == set(doctor.CHECKS)
+    assert [one.check for one in found if one.health is not Health.OK] == ["home"]
+    assert repr(error) in found[0].detail
+
+
+def test_a_check_that_has_no_memory_says_nothing_of_the_server(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    with pytest.raises(MemoryError):
+        examine(patient)

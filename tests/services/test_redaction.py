@@ -236,3 +236,17 @@ def test_arguments_of_any_mapping_are_masked() -> None:
     record.args = MappingProxyType({"u": CUSTOM})
     RedactingFilter().filter(record)
     assert record.getMessage() == "***"
+
+
+def test_what_no_encoding_has_is_escaped(output: Output) -> None:
+    """A line that a handler cannot write is lost, and with it whatever it was to say."""
+    logger, _, stream = output
+    logger.warning("caf\udce9 of %s, %s", "\ud800", "naïve")
+    try:
+        int("\udcff")
+    except ValueError:
+        logger.exception("it failed", stack_info=True)
+    text = stream.getvalue()
+    text.encode()
+    assert text.startswith("caf\\udce9 of \\ud800, naïve\n")
+    assert "ValueError: invalid literal" in text

@@ -119,3 +119,19 @@ def test_what_cannot_be_recorded_whole_is_not_recorded(
     known = register.known(REPOSITORY, [upload(1)])
     assert (known.is_adopted, known.times) == (False, {})
     assert record(register, {upload(1): NOW}) == {upload(1): NOW}
+
+
+@pytest.mark.parametrize("count", [1, MANY])
+def test_a_time_that_is_none_leaves_out_its_file(
+    store: Database, register: UploadRegister, count: int
+) -> None:
+    found = {upload(number): NOW - number * DAY for number in range(count + 1)}
+    record(register, found)
+    filename, _ = odd = upload(0)
+    with store.begin() as unit:
+        unit.session.connection().exec_driver_sql(
+            f"UPDATE uploads SET at = 9223372036854775807 WHERE filename = '{filename}'"  # noqa: S608 - a number
+        )
+    del found[odd]
+    assert register.known(REPOSITORY, [odd, *found]).times == found
+    assert record(register, {odd: NOW, **found}) == found

@@ -126,6 +126,8 @@ def _admit_in(
     if isinstance(decision, Deny) or entry is None or not entry.meta:
         return decision if isinstance(decision, Deny) else NOT_FOUND
     exists = entry.file_exists()
+    if is_metadata and exists and not site.knowledge.announces(site.xom, path):
+        return NOT_FOUND
     if isinstance(resource, DistributionFile) and exists:
         sized = DistributionFile(replace(resource.facts, size=entry.file_size()))
         question = replace(question, resource=sized)

@@ -24,6 +24,7 @@ from devpi_entitlements.routes import Door, door_of
 from devpi_entitlements.sending import reserve
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import AdmittedFile, Visitor
+from entitlements_core.engine.core_metadata import is_announceable
 from entitlements_core.http import FILE_HEADERS, Headers, etag_matches, phrase, problem
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
@@ -132,7 +133,7 @@ def _metadata_of(
             arrived.write(chunk)
         _close(response)
         found = get_core_metadata(arrived, entry.project, entry.version, basename=entry.basename)
-    if found is None:
+    if found is None or not is_announceable(found):
         return refusal(NOT_FOUND, visitor.presented, transfers=True, head=head)
     headers = (
         ("Content-Type", "application/octet-stream"),

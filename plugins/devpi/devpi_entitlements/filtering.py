@@ -56,6 +56,12 @@ class Window:
         known = self.known(project, link, latest)
         return known is not None and self._view.shows(known.facts)
 
+    def announces(self, link: Link) -> bool:
+        """Whether the core metadata of a wheel that is shown may be announced."""
+        if not self._stage.xom.config.args.enable_core_metadata:
+            return True  # devpi announces none at all
+        return self._knowledge.announces(self._stage, link.path)
+
     def known(self, project: NormalizedName, link: Link, latest: Latest) -> Known | None:
         """The facts of a file; None where one that is asked for is not known, which hides it."""
         known = self._knowledge.of_link(self._stage, project, link, self._needs, latest)
@@ -154,6 +160,8 @@ class EntitledCustomizer(Delegating):
             link = Link(found.href, found.require_python, found.yanked or None)
             named = link.path.endswith(f"/{found.key}")
             keeps = named and self._window.shows(name, link, latest) and shown(found)
+            if keeps and found.core_metadata and not self._window.announces(link):
+                found.core_metadata = False  # devpi renders this very object
             self.shown += keeps
             yield keeps
 

@@ -6,6 +6,7 @@ A page and a download ask the same functions, so they cannot disagree. What devp
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from devpi_server.model import UpstreamError
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from devpi_entitlements.announcing import Announcing
 from devpi_entitlements.arrivals import Arrivals
 from devpi_entitlements.customizers import Delegating, OneByOne
 from entitlements_core.engine.distributions import Unservable, identify, requirements
@@ -35,10 +37,23 @@ __all__ = [
     "stated",
 ]
 
+log: Final = logging.getLogger("entitlements.devpi")
+
 LATEST: Final = frozenset({"latest"})
 
 REMEMBERED: Final = 65536
 """Of how many links it is remembered what they say; about 1 KB each."""
+
+ODD_DATA: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    OSError,
+)
+"""What reading odd data of one file raises. A database that is out of reach concerns all files."""
 
 Stage = Any
 Latest = Callable[[], Version | None]
@@ -85,6 +100,7 @@ class Knowledge:
         self._listed: LRUCache[tuple[str, str], tuple[int, Mapping[str, Link]]] = LRUCache(1024)
         self._lock = threading.Lock()
         self._arrivals = Arrivals()
+        self._announcing = Announcing()
 
     def of_link(
         self,
@@ -109,7 +125,15 @@ class Knowledge:
             return None
         if not needs:
             return Known(facts)
-        return _complete(stage, facts, link, needs, latest, self._arrivals)
+        try:
+            return _complete(stage, facts, link, needs, latest, self._arrivals)
+        except ODD_DATA:
+            log.warning("%s is hidden: what devpi has of it is odd", link.path, exc_info=True)
+            return None
+
+    def announces(self, stage: Stage, path: str) -> bool:
+        """Whether the core metadata of a wheel may be announced, see `Announcing`."""
+        return self._announcing.of(stage.filestore, path)
 
     def listed(self, stage: Stage, project: NormalizedName, path: str) -> Link | None:
         """The link with which `stage` itself (not its bases) lists a file; None if it does not.

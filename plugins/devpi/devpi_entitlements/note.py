@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from devpi_entitlements.configuration import is_locked_down, storage_of
+from entitlements_core.services.home import make_home, write_private
 
 __all__ = ["Note", "leave_note", "read_note"]
 
@@ -47,11 +48,9 @@ def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-serv
         lockdown=is_locked_down(config),
     )
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        path = home / NAME
-        path.touch(mode=0o600)
-        path.chmod(0o600)  # the storage of PostgreSQL is named with its password
-        path.write_text(json.dumps(asdict(note), indent=2) + "\n", encoding="utf-8")
+        make_home(home)
+        # The storage of PostgreSQL is named with its password.
+        write_private(home / NAME, json.dumps(asdict(note), indent=2) + "\n")
     except OSError as error:
         log.warning("commands will not find this server: %s", error)
 

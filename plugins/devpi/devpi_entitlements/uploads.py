@@ -48,7 +48,7 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
     visitor.identifier = credential.identifier
     if site.xom.is_replica():
         return None
-    facts = _inspected(request.POST, stage.name, visitor)
+    facts = _inspected(site, request.POST, stage.name, visitor)
     if not isinstance(facts, FileFacts):
         return facts
     resource = DistributionFile(facts)
@@ -119,7 +119,12 @@ def _denied(denied: Deny, visitor: Visitor) -> Response:
     )
 
 
-def _inspected(form: Any, repository: str, visitor: Visitor) -> FileFacts | Response:  # noqa: ANN401 - of webob
+def _inspected(
+    site: Site,
+    form: Any,  # noqa: ANN401 - of webob
+    repository: str,
+    visitor: Visitor,
+) -> FileFacts | Response:
     if form.get(":action") != "file_upload":
         return _bad("Only files can be uploaded with a token", "Use twine upload.")
     content = form.get("content")
@@ -132,7 +137,13 @@ def _inspected(form: Any, repository: str, visitor: Visitor) -> FileFacts | Resp
         )
         if not stated:
             return _bad("The form and the file name are of different releases", "Use twine upload.")
-        return inspect_upload(filename, archive, repository=repository, now=visitor.now)
+        return inspect_upload(
+            filename,
+            archive,
+            repository=repository,
+            now=visitor.now,
+            metadata_limit=site.core.settings.metadata_limit,
+        )
     except Unservable as error:
         return _bad(error.problem, error.remedy)
 

@@ -61,6 +61,7 @@ class Options(TypedDict, total=False):
     lock_timeout: float
     keepalive: float
     watch: Literal["events", "polling"]
+    metadata_limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import stat
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from entitlements_core.engine.scan import Listing, Look, Problem
+from entitlements_core.engine.scan import Listing, Problem, shown, told
 from pypiserver_entitlements.upstream import IBackend
 
 __all__ = ["ROOT", "BackendSource"]
@@ -45,34 +45,39 @@ class BackendSource:
     def _list(self, wanted: Callable[[str], bool]) -> Listing:
         listing = Listing()
         try:
-            for path in self._paths():
-                if wanted(_relative(path)):
-                    _add(listing, path)
+            for package in self._backend.get_all_packages():
+                _add(listing, package, wanted)
+        except MemoryError:
+            raise
         except Exception as error:
             # A vendor's own code may raise anything. Its files are withdrawn until it answers.
             log.exception("the backend could not say which packages there are")
-            problem = Problem(ROOT, f"The backend failed: {error!r}.", "See the log.")
+            problem = Problem(ROOT, f"The backend failed: {told(error)}.", "See the log.")
             return Listing(available=False, problems=[problem])
         return listing
 
-    def _paths(self) -> Iterator[Path]:
-        for package in self._backend.get_all_packages():
-            if package.fn is not None:
-                yield Path(package.fn).absolute()
-            elif package.root is not None and package.relfn is not None:
-                yield Path(package.root, package.relfn).absolute()
 
-
-def _add(listing: Listing, path: Path) -> None:
+def _add(listing: Listing, package: Any, wanted: Callable[[str], bool]) -> None:  # noqa: ANN401 - a vendor's
+    """Take in one package; whatever is odd about it concerns no other."""
+    named: object = package
     try:
-        found = path.stat()
-    except OSError as error:
-        reason = f"The backend names it, and it cannot be read: {error.strerror}."
-        listing.problems.append(Problem(str(path), reason))
-        return
-    if stat.S_ISREG(found.st_mode):
-        listing.files[_relative(path)] = Look(found.st_size, found.st_mtime_ns)
+        path = _path(package)
+        if path is None:
+            return
+        named = path
+        relative = path.lstrip(ROOT)
+        if wanted(relative):
+            listing.take(path, relative, os.stat(path))  # noqa: PTH116 - a string, as it is listed
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - told, by its path
+        reason = f"The backend names it, and it cannot be read: {told(error)}."
+        listing.problems.append(Problem(shown(f"{named!s:.1000}"), reason))
 
 
-def _relative(path: Path) -> str:
-    return str(path).lstrip(ROOT)
+def _path(package: Any) -> str | None:  # noqa: ANN401 - a vendor's
+    if package.fn is not None:
+        return str(Path(package.fn).absolute())
+    if package.root is not None and package.relfn is not None:
+        return str(Path(package.root, package.relfn).absolute())
+    return None

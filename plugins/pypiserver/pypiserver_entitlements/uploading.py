@@ -36,18 +36,26 @@ class Uploads:
         gate: decides.
         clock: tells the time.
         limit: bytes of a request, inclusive.
+        metadata_limit: bytes that the core metadata of a file may have, inclusive.
 
     Attributes:
         limit: see above.
     """
 
     def __init__(
-        self, index: Index, gate: Gate, clock: Callable[[], datetime], *, limit: int
+        self,
+        index: Index,
+        gate: Gate,
+        clock: Callable[[], datetime],
+        *,
+        limit: int,
+        metadata_limit: int,
     ) -> None:
         self._index = index
         self._gate = gate
         self._clock = clock
         self.limit = limit
+        self._metadata_limit = metadata_limit
 
     def admit(self, request: Incoming) -> Uploader | Outgoing:
         """Leave to pass an upload on to pypiserver, or the whole answer instead.
@@ -87,7 +95,11 @@ class Uploads:
             return upload
         try:
             facts = inspect_upload(
-                upload.filename, upload.file, repository=self._index.repository, now=asks.now
+                upload.filename,
+                upload.file,
+                repository=self._index.repository,
+                now=asks.now,
+                metadata_limit=self._metadata_limit,
             )
         except Unservable as error:
             return _problem(400, error.problem, error.remedy, error.code)

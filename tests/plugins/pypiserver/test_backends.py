@@ -130,6 +130,27 @@ def test_a_name_without_a_file_is_a_problem_and_not_a_failure(
     assert TOOL in shop.get("/simple/acme-tool/").text
 
 
+def test_an_odd_package_is_a_problem_and_not_a_failure(start: Start, directory: Path) -> None:
+    class Odd(Vault):
+        def get_all_packages(self) -> Iterable[Any]:
+            yield PkgFile("acme_tool", "9.0", "/with\0nul/acme_tool-9.0.tar.gz")
+            yield PkgFile("acme_tool", "9.1", 7)
+            yield PkgFile("acme_tool", "9.2", None, b"bytes", "acme_tool-9.2.tar.gz")
+            yield PkgFile("acme_tool", "9.3", str(directory / "caf\udce9-1.0.tar.gz"))
+            yield None
+            yield from super().get_all_packages()
+
+    (directory / "caf\udce9-1.0.tar.gz").write_bytes(b"x")
+
+    shop = start(backend=lambda config: Odd(config, directory))
+
+    problems = shop.site.index.catalog.problems
+    assert len(problems) == 5
+    for problem in problems:
+        (problem.path + problem.reason).encode()
+    assert TOOL in shop.get("/simple/acme-tool/").text
+
+
 def test_part_of_a_listing_is_asked_for_by_path(vault: Shop, directory: Path) -> None:
     source = BackendSource(vault.config.backend.backend)
     inside = str(directory).lstrip("/")

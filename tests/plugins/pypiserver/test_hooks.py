@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from tests.plugins.pypiserver.conftest import REPOSITORY, Shop, Start
 
 
 def test_the_core_knows_the_host_and_its_files(shop: Shop) -> None:
     plugins = shop.core.plugins
 
-    assert plugins.host() == "pypiserver 2.4.2"
+    assert plugins.host() == f"pypiserver {version('pypiserver')}"
     assert plugins.repositories() == (REPOSITORY,)
     assert {facts.name for facts in plugins.files(REPOSITORY) or ()} == {
         "acme-lib",
