@@ -309,6 +309,20 @@ def metering_postgres(tokens: int) -> Iterator[Row]:
         yield reservations("PostgreSQL, fsync on", "> 3,500 /s", driver, workload.DISTINCT)
 
 
+def databases(tokens: int) -> Iterator[Row]:
+    """A node on PostgreSQL against one on SQLite; both have few tokens."""
+    from benchmarks.nodes import databases as rows  # noqa: PLC0415 - only here
+
+    yield from rows()
+
+
+def locked(tokens: int) -> Iterator[Row]:
+    """Pages while another process holds the lock of the store."""
+    from benchmarks.nodes import locked as rows  # noqa: PLC0415 - only here
+
+    yield from rows()
+
+
 def reservations(label: str, goal: str, driver: LedgerDriver, tokens: int) -> Row:
     ledger, stop, latencies = Ledger(driver), threading.Event(), list[float]()
     step = max(1, tokens // workload.DISTINCT)
@@ -497,6 +511,8 @@ PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "authorize": authorize,
     "metering": metering,
     "postgres": metering_postgres,
+    "databases": databases,
+    "locked": locked,
     "catalog": scanning,
     "memory": memory,
     "latency": latency,
