@@ -1,5 +1,6 @@
 """The one place where files of SQLite are opened, with one set of options."""
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import TypeVar
@@ -30,7 +31,7 @@ def connect(
     Raises:
         sqlite3.Error: when it cannot be opened.
     """
-    place = f"file:{quote(str(Path(path).absolute()))}?mode={mode}"
+    place = f"file:{quote(os.fsencode(Path(path).absolute()))}?mode={mode}"
     return sqlite3.connect(
         f"{place}&immutable=1" if immutable else place,
         uri=True,
