@@ -16,6 +16,7 @@ from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_time
 from entitlements_core.errors import InvalidValue
+from entitlements_core.services.spreadsheet import cell
 
 if TYPE_CHECKING:
     from entitlements_core.services.reports import AuditEntry, UsageLine
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "usage"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SUMS = ("downloads", "requests", "clients", "bandwidth", "last_at")
 
 
@@ -158,13 +158,7 @@ def _print_csv(columns: Sequence[str], documents: Iterable[dict[str, object]]) -
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for one in documents:
-        writer.writerow([_cell(one[column]) for column in columns])
-
-
-def _cell(value: object) -> str:
-    """A text that a spreadsheet does not take for a formula: clients choose some of these."""
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+        writer.writerow([cell(one[column]) for column in columns])
 
 
 def _entry(entry: "AuditEntry") -> dict[str, object]:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from entitlements_core.services.regranting import Regranting
     from entitlements_core.services.reports import Reports
     from entitlements_core.services.repositories import RepositoryService
+    from entitlements_core.services.retention import Retention
+    from entitlements_core.services.rollups import Rollups
     from entitlements_core.services.rotation import Rotation
     from entitlements_core.services.sync import Sync
     from entitlements_core.services.user_tokens import UserTokens
@@ -335,6 +337,20 @@ class Core:
         from entitlements_core.services.reports import Reports  # noqa: PLC0415 - see the module
 
         return Reports(database=self.database)
+
+    @cached_property
+    def rollups(self) -> Rollups:
+        """What reports are quick with."""
+        from entitlements_core.services.rollups import Rollups  # noqa: PLC0415 - see the module
+
+        return Rollups(database=self.database, clock=self.clock)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Downloads of long ago."""
+        from entitlements_core.services.retention import Retention  # noqa: PLC0415 - see the module
+
+        return Retention(database=self.database, clock=self.clock, window=self.settings.window)
 
     def close(self) -> None:
         """Let go of the store's connections."""

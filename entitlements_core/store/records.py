@@ -8,9 +8,11 @@ from typing import Generic, TypeVar
 __all__ = [
     "AuditEntry",
     "ClientRecord",
+    "Download",
     "EulaRevision",
     "Page",
     "Repository",
+    "RollupReport",
     "UnboundGrants",
     "UsageLine",
     "View",
@@ -117,6 +119,30 @@ class ClientRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A counted download.
+
+    Attributes:
+        token: the token's identifier.
+        repository: ``owner/slug``.
+        requests: answers that made it up.
+        bandwidth: bytes.
+    """
+
+    id: int
+    at: datetime
+    token: str
+    repository: str
+    package: str
+    version: str
+    filename: str
+    client: str
+    user_agent: str
+    requests: int
+    bandwidth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageLine:
     """One line of a usage report.
 
@@ -135,6 +161,23 @@ class UsageLine:
     clients: int
     bandwidth: int
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollupReport:
+    """How far roll-ups go.
+
+    Attributes:
+        closed_until: exclusive; what is before it is rolled up, or stale.
+        frozen_until: exclusive; before it, downloads may have been removed.
+        days: how many days have a roll-up.
+        stale: how many days wait to be summed up again.
+    """
+
+    closed_until: datetime
+    frozen_until: datetime
+    days: int
+    stale: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,9 @@ from entitlements_core.store.eulas import Eulas
 from entitlements_core.store.listing import TokenLists
 from entitlements_core.store.models import StoreInfoRow
 from entitlements_core.store.package_tags import PackageTagRows
+from entitlements_core.store.pruning import Pruning
 from entitlements_core.store.repositories import Repositories
+from entitlements_core.store.rollup_rows import RollupRows
 from entitlements_core.store.secrets import Secrets
 from entitlements_core.store.tokens import Tokens
 from entitlements_core.store.upload_times import UploadTimeRows
@@ -67,6 +69,16 @@ class Unit:
     def usage(self) -> UsageReports:
         """What tokens used."""
         return UsageReports(self.session)
+
+    @cached_property
+    def rollups(self) -> RollupRows:
+        """What tokens used, summed up by days."""
+        return RollupRows(self.session)
+
+    @cached_property
+    def pruning(self) -> Pruning:
+        """Downloads that are removed."""
+        return Pruning(self.session)
 
     @cached_property
     def audit(self) -> AuditLog:
