@@ -23,10 +23,12 @@ def rollups(
     context: typer.Context,
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare them with the downloads; exit 1 if they differ.")
+        bool,
+        typer.Option("--check", help="Compare them with the downloads; exit 1 if they differ."),
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Sum everything up anew, as far as downloads are kept.")
+        bool,
+        typer.Option("--rebuild", help="Sum everything up anew, as far as downloads are kept."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +66,7 @@ def rollups(
         raise typer.Exit(1)
 
 
-def prune(  # noqa: PLR0913 - one option for each choice
+def prune(
     context: typer.Context,
     *,
     older_than: Annotated[
@@ -88,7 +90,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove counted downloads of long ago; reports of whole days, and all limits, stay as they are.
+    """Remove counted downloads of long ago; reports of whole days, and all limits, stay.
 
     Servers go on counting meanwhile. What was stopped half-way goes on with the same command.
     """
@@ -101,9 +103,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
             found = core.retention.preview(age)
         else:
             with shown("Removing downloads") as tell:
-                found = core.retention.prune(
-                    age, actor=run.actor, export=export, progress=tell
-                )
+                found = core.retention.prune(age, actor=run.actor, export=export, progress=tell)
     emit(
         {
             "dry_run": dry_run,

@@ -100,7 +100,7 @@ class Retention:
             target = None if file is None else stack.enter_context(self._opened(file))
             rollups = Rollups(database=self._database, clock=self._clock)
             before = rollups.freeze(cutoff)
-            facts = {"before": before.isoformat(), "export": file and str(file)}
+            facts: dict[str, object] = {"before": before.isoformat(), "export": file and str(file)}
             self._record("downloads.prune", actor, facts)
             with self._database.read() as unit:
                 wanted = unit.pruning.count(before)

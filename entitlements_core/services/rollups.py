@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.services.operation import Operations
-from entitlements_core.store.failures import DatabaseLocked
 from entitlements_core.store.records import RollupReport
 from entitlements_core.store.rollup_making import due, make
-from entitlements_core.store.rollup_periods import DAILY, Span, day_of
+from entitlements_core.store.rollup_periods import DAILY, KINDS, Span, day_of
 from entitlements_core.store.rollup_rows import start_of
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
@@ -83,14 +82,14 @@ class Rollups:
     def check(self, progress: Progress = _nobody) -> tuple[str, ...]:
         """Where roll-ups differ from the downloads, or from each other; empty is well.
 
-        Days whose downloads were removed are compared with months and years alone.
+        Days whose downloads were removed are compared with longer periods alone.
 
         Raises:
             StoreError: when the store cannot be read.
         """
         with self._database.read() as unit:
             days = self._days_to_check(unit)
-            spans = sorted(unit.rollups.spans(("repository", "day")))
+            spans = sorted(unit.rollups.spans(KINDS[0]))
         found: list[str] = []
         for done, day in enumerate(days):
             progress(done, len(days) + len(spans))
@@ -181,7 +180,7 @@ class Rollups:
                 rows.forget_marks(day, marks)
 
     def _make_one(self) -> bool:
-        """Make one month or year; False when there is none to be made."""
+        """Make those of one longer period; False when there is none to be made."""
         with self._database.read() as unit:
             state = unit.rollups.state()
             spans = due(unit.rollups, state)

@@ -32,6 +32,7 @@ from entitlements_core.store.upload_register import UploadRegister
 from entitlements_core.store.versions import HEAD, require_current, stored_revision
 
 if TYPE_CHECKING:
+    from entitlements_core.services.clock_repair import ClockRepair
     from entitlements_core.services.eulas import EulaService
     from entitlements_core.services.lifecycle import Lifecycle
     from entitlements_core.services.package_tags import PackageTags
@@ -351,6 +352,13 @@ class Core:
         from entitlements_core.services.retention import Retention  # noqa: PLC0415 - see the module
 
         return Retention(database=self.database, clock=self.clock, window=self.settings.window)
+
+    @cached_property
+    def clock_repair(self) -> ClockRepair:
+        """What a clock that was ahead has left."""
+        from entitlements_core.services.clock_repair import ClockRepair  # noqa: PLC0415 - see above
+
+        return ClockRepair(database=self.database, clock=self.clock)
 
     def close(self) -> None:
         """Let go of the store's connections."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from entitlements_core.store.models import (
     DownloadRow,
@@ -44,10 +44,10 @@ class Pruning:
         """
         found: list[Download] = []
         for number, name in self._repositories():
-            query: Select[Any] = (
-                select(DownloadRow, TokenRow.identifier)
-                .join(TokenRow, col(TokenRow.id) == DownloadRow.token_id)
-                .where(DownloadRow.repository_id == number, col(DownloadRow.at) < before)
+            query = (
+                select(DownloadRow, col(TokenRow.identifier))
+                .join(TokenRow, col(TokenRow.id) == col(DownloadRow.token_id))
+                .where(col(DownloadRow.repository_id) == number, col(DownloadRow.at) < before)
                 .order_by(col(DownloadRow.at), col(DownloadRow.id))
                 .limit(limit - len(found))
                 .with_for_update(of=DownloadRow)
@@ -104,14 +104,12 @@ class Pruning:
     def _old(self, query: Select[Any], before: datetime) -> Select[Any]:
         # By its repository, since that is what the index on moments begins with.
         known = [number for number, _ in self._repositories()]
-        return query.where(
-            col(DownloadRow.repository_id).in_(known), col(DownloadRow.at) < before
-        )
+        return query.where(col(DownloadRow.repository_id).in_(known), col(DownloadRow.at) < before)
 
     def _repositories(self) -> list[tuple[int, str]]:
-        query = select(RepositoryRow.id, RepositoryRow.owner, RepositoryRow.slug).order_by(
-            col(RepositoryRow.id)
-        )
+        query = select(
+            col(RepositoryRow.id), col(RepositoryRow.owner), col(RepositoryRow.slug)
+        ).order_by(col(RepositoryRow.id))
         return [(one[0], f"{one[1]}/{one[2]}") for one in self.session.execute(query)]
 
 

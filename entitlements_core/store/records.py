@@ -10,6 +10,7 @@ __all__ = [
     "ClientRecord",
     "Download",
     "EulaRevision",
+    "FutureReset",
     "Page",
     "Repository",
     "RollupReport",
@@ -161,6 +162,21 @@ class UsageLine:
     clients: int
     bandwidth: int
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FutureReset:
+    """Counters that were zeroed by a clock that was ahead.
+
+    Attributes:
+        token: its identifier.
+        since: when they say they were zeroed.
+        mended: the last reset that there really was, or now.
+    """
+
+    token: str
+    since: datetime
+    mended: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,18 @@
-"""Roll-ups of months and years out of those of days, and of months."""
+"""Roll-ups of longer periods, out of those of shorter ones."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from entitlements_core.store.rollup_periods import DAILY, KINDS, Span, cover, days_in, months_of, year_of
+from entitlements_core.store.rollup_periods import (
+    DAILY,
+    KINDS,
+    Span,
+    cover,
+    days_in,
+    periods_of,
+    year_of,
+)
 from entitlements_core.store.rollup_rows import RollupRows, RollupState
 from entitlements_core.store.rollup_sums import Sums
 from entitlements_core.store.rollup_tables import Table
@@ -12,14 +20,12 @@ from entitlements_core.store.rollup_tables import Table
 __all__ = ["due", "make"]
 
 Kind = tuple[str, ...]
-_ROOTS: Final = tuple(
-    kind for kind in KINDS if not any(set(kind) < set(other) for other in KINDS)
-)
+_ROOTS: Final = tuple(kind for kind in KINDS if not any(set(kind) < set(other) for other in KINDS))
 """What is summed up from the days; everything else follows from one of these."""
 
 
 def due(rows: RollupRows, state: RollupState) -> tuple[Span, ...]:
-    """The months and years that are over, have downloads, and have no roll-up yet; months first."""
+    """The periods that are over, have downloads, and have no roll-up yet; the shortest first."""
     days, stale, made = rows.days(), rows.stale(), rows.spans(KINDS[0])
     fit = sorted({day for day in days if day < state.closed})
     if not fit:
@@ -30,15 +36,15 @@ def due(rows: RollupRows, state: RollupState) -> tuple[Span, ...]:
 
 
 def make(rows: RollupRows, span: Span) -> dict[Kind, Table]:
-    """The roll-ups of a month or year, of all kinds."""
-    months = rows.spans(KINDS[0]) - {span}
-    pieces = [piece.span for piece in cover(span, months, ())]
-    daily = list(rows.tables(DAILY, [one for one in pieces if one not in months]))
-    monthly = [one for one in pieces if one in months]
+    """The roll-ups of a period, of all kinds."""
+    longer = rows.spans(KINDS[0]) - {span}
+    pieces = [piece.span for piece in cover(span, longer, ())]
+    daily = list(rows.tables(DAILY, [one for one in pieces if one not in longer]))
+    longest = [one for one in pieces if one in longer]
 
     def source(kind: Kind) -> Iterator[Table]:
         yield from daily
-        yield from rows.tables(kind, monthly)
+        yield from rows.tables(kind, longest)
 
     return dict(_made(source))
 
@@ -59,8 +65,7 @@ def _parent(kind: Kind, made: Mapping[Kind, Table]) -> Table:
 
 
 def _periods(days: list[int], closed: int) -> list[Span]:
-    """The months and years in which some of `days` lie, as far as they are over."""
+    """The periods in which some of `days` lie, as far as they are over."""
     years = dict.fromkeys(year_of(day) for day in days)
-    months = [month for year in years for month in months_of(year)]
-    used = [one for one in months if bisect_left(days, one[0]) < bisect_left(days, one[1])]
-    return [span for span in [*used, *years] if span[1] <= closed]
+    found = [span for year in years for span in periods_of(year) if span[1] <= closed]
+    return [one for one in found if bisect_left(days, one[0]) < bisect_left(days, one[1])]

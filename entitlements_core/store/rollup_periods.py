@@ -4,6 +4,7 @@ import calendar
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 __all__ = [
@@ -15,8 +16,8 @@ __all__ = [
     "day_of",
     "days_in",
     "kind_for",
-    "months_of",
     "name_of",
+    "periods_of",
     "year_of",
 ]
 
@@ -37,6 +38,7 @@ DAILY: Final = (
 )
 """What is kept of each day: everything that a report can be broken down by."""
 KINDS: Final[tuple[tuple[str, ...], ...]] = (
+    ("repository",),
     ("repository", "day"),
     ("repository", "package"),
     ("repository", "user_agent"),
@@ -50,12 +52,14 @@ KINDS: Final[tuple[tuple[str, ...], ...]] = (
     ("token", "repository", "day"),
     ("token", "repository", "package", "version", "filename"),
 )
-"""What is kept of each month and year, the fewest lines first.
+"""What is kept of each part of a month, month and year, the fewest lines first.
 
 Each report is added up from the first kind that has its dimensions. What is asked for seldom, such
 as a user agent together with a version, is added up day by day.
 """
 
+_PARTS: Final = (1, 9, 17, 25)
+"""The days of a month with which its parts begin."""
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -82,14 +86,14 @@ def day_of(moment: datetime) -> int:
     return (moment.astimezone(UTC).date() - _EPOCH).days
 
 
-def months_of(span: Span) -> Iterator[Span]:
-    """The months that lie in a range of days, whole."""
-    first, past = span
-    day = _date(first)
-    start = day if day.day == 1 else _next_month(day)
-    while _number(end := _next_month(start)) <= past:
-        yield _number(start), _number(end)
-        start = end
+def periods_of(year: Span) -> Iterator[Span]:
+    """The parts of the months of a year, then its months, then itself."""
+    starts = [date(_date(year[0]).year, month, 1) for month in range(1, 13)]
+    for start in starts:
+        bounds = [*(_number(start.replace(day=day)) for day in _PARTS), _number(_next_month(start))]
+        yield from pairwise(bounds)
+    yield from ((_number(start), _number(_next_month(start))) for start in starts)
+    yield year
 
 
 def year_of(day: int) -> Span:
@@ -109,7 +113,7 @@ def cover(span: Span, longer: Container[Span], unfit: Collection[int]) -> Iterat
     Args:
         span: the range; every day of it that is not `unfit` has a roll-up of its own, or had no
             download.
-        longer: months and years that have one.
+        longer: periods of `periods_of` that have one.
         unfit: days of which the downloads themselves have to be looked at; no roll-up with one of
             them is used.
     """
@@ -133,11 +137,15 @@ def cover(span: Span, longer: Container[Span], unfit: Collection[int]) -> Iterat
 
 
 def _beginning(day: int) -> Iterator[Span]:
-    """The year and the month that begin with a day."""
+    """The year, the month and the part of a month that begin with a day."""
     start = _date(day)
     if start.day == 1:
         if start.month == 1:
             yield year_of(day)
+        yield day, _number(_next_month(start))
+    if start.day in _PARTS[:-1]:
+        yield day, day + _PARTS[1] - _PARTS[0]
+    elif start.day == _PARTS[-1]:
         yield day, _number(_next_month(start))
 
 

@@ -1,10 +1,12 @@
 """Adds up tables: for a report, and for the tables of longer periods."""
 
-from collections.abc import Collection, Iterator, Sequence
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
-from entitlements_core.store.rollup_tables import CLIENT, Key, Line, Table, sort_key
+from entitlements_core.store.rollup_tables import CLIENT, Key, Table
 
 __all__ = ["Sums"]
 
@@ -28,7 +30,9 @@ class Sums:
         """Add the lines of a table that has at least these dimensions."""
         if len(table) == 0:
             return
-        numbers = [self._clients.setdefault(one, len(self._clients)) for one in table.values[CLIENT]]
+        numbers = [
+            self._clients.setdefault(one, len(self._clients)) for one in table.values[CLIENT]
+        ]
         columns = table.numbers.values()
         rows = zip(table.keys(self.dimensions), *columns, table.groups(numbers), strict=True)
         lines = self._lines
@@ -40,17 +44,22 @@ class Sums:
             line[_DOWNLOADS] += downloads
             line[_REQUESTS] += requests
             line[_BANDWIDTH] += bandwidth
-            if last_at > line[_LAST_AT]:
-                line[_LAST_AT] = last_at
+            line[_LAST_AT] = max(line[_LAST_AT], last_at)
             known = line[_CLIENTS]
             if type(known) is not set:
                 known = line[_CLIENTS] = set(known)
             known.update(clients)
 
-    def correct(
-        self, key: Key, downloads: int, requests: int, bandwidth: int, last_at: int, client: str
-    ) -> None:
-        """Add a difference; one that takes downloads away leaves the clients as they are."""
+    def correct(self, key: Key, sums: tuple[int, int, int], last_at: int, client: str) -> None:
+        """Add a difference; one that takes downloads away leaves the clients as they are.
+
+        Args:
+            key: of the line.
+            sums: downloads, requests, bytes.
+            last_at: of the last moment, in microseconds.
+            client: its name.
+        """
+        downloads, requests, bandwidth = sums
         number = self._clients.setdefault(client, len(self._clients))
         line = self._lines.setdefault(key, [0, 0, 0, 0, set()])
         line[_DOWNLOADS] += downloads
@@ -68,11 +77,15 @@ class Sums:
 
     def table(self) -> Table:
         """All of it as a table."""
-        names = list(self._clients)
-        lines = [self._line(key, names, line) for key, line in self._lines.items()]
-        return Table.of(self.dimensions, sorted(lines, key=sort_key))
-
-    def _line(self, key: Key, names: Sequence[str], line: Sequence[Any]) -> Line:
-        members: Collection[int] = line[_CLIENTS]
-        clients = sorted(names[one] for one in members)
-        return key, line[_DOWNLOADS], line[_REQUESTS], line[_BANDWIDTH], line[_LAST_AT], clients
+        names = sorted(self._clients)
+        ranks = {self._clients[name]: rank for rank, name in enumerate(names)}
+        counts, members = array("I"), array("I")
+        found = sorted(self._lines.items(), key=itemgetter(0))
+        if CLIENT not in self.dimensions:
+            for _, line in found:
+                clients = line[_CLIENTS]
+                counts.append(len(clients))
+                members.extend(sorted([ranks[one] for one in clients]))
+        lines = [line for _, line in found]
+        sums = [[line[place] for line in lines] for place in range(_CLIENTS)]
+        return Table.made(self.dimensions, [key for key, _ in found], sums, counts, members, names)

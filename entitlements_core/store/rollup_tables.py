@@ -18,7 +18,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
-__all__ = ["Key", "Line", "Table", "sort_key"]
+__all__ = ["CLIENT", "Key", "Line", "Table"]
 
 Key = tuple[Any, ...]
 """The values of a line's dimensions, in their order; numbers of rows for tokens and repositories,
@@ -58,26 +58,35 @@ class Table:
 
     @classmethod
     def of(cls, dimensions: tuple[str, ...], lines: Iterable[Line]) -> Table:
-        """The table of `lines`, which are in the order of `sort_key`, no key twice."""
-        numbers = {name: array("q") for name in _NUMBERS}
-        places = {name: array("I") for name in dimensions}
-        known: dict[str, dict[Any, int]] = {name: {} for name in (*dimensions, CLIENT)}
-        counts, members = array("I"), array("I")
-        columns = [(places[name], known[name]) for name in dimensions]
-        with_clients = CLIENT not in dimensions
-        for key, downloads, requests, bandwidth, last_at, clients in lines:
-            for (column, seen), value in zip(columns, key, strict=True):
-                column.append(seen.setdefault(value, len(seen)))
-            numbers["downloads"].append(downloads)
-            numbers["requests"].append(requests)
-            numbers["bandwidth"].append(bandwidth)
-            numbers["last_at"].append(last_at)
-            if with_clients:
-                seen, before = known[CLIENT], len(members)
-                members.extend(seen.setdefault(one, len(seen)) for one in clients)
-                counts.append(len(members) - before)
-        values = {name: list(seen) for name, seen in known.items()}
-        return cls(dimensions, values, places, numbers, counts, members)
+        """The table of `lines`, which are in the order of their keys, no key twice."""
+        keys, *sums, groups = _turned(lines, len(_NUMBERS) + 2)
+        clients = () if CLIENT in dimensions else [one for group in groups for one in group]
+        names = sorted(set(clients))
+        numbers = {name: number for number, name in enumerate(names)}
+        counts = () if CLIENT in dimensions else map(len, groups)
+        members = array("I", map(numbers.__getitem__, clients))
+        return cls.made(dimensions, keys, sums, array("I", counts), members, names)
+
+    @classmethod
+    def made(  # noqa: PLR0913, PLR0917 - the columns of a table
+        cls,
+        dimensions: tuple[str, ...],
+        keys: Sequence[Key],
+        sums: Sequence[Sequence[int]],
+        counts: array[int],
+        members: array[int],
+        clients: list[str],
+    ) -> Table:
+        """As `of`, where the clients of the lines are numbered already."""
+        values: dict[str, list[Any]] = {}
+        places: dict[str, array[int]] = {}
+        for name, column in zip(dimensions, _turned(keys, len(dimensions)), strict=True):
+            values[name] = list(dict.fromkeys(column))
+            numbers = {value: number for number, value in enumerate(values[name])}
+            places[name] = array("I", map(numbers.__getitem__, column))
+        values.setdefault(CLIENT, clients)
+        totals = {name: array("q", column) for name, column in zip(_NUMBERS, sums, strict=True)}
+        return cls(dimensions, values, places, totals, counts, members)
 
     @classmethod
     def decode(cls, body: bytes) -> Table:
@@ -129,7 +138,9 @@ class Table:
         if CLIENT in self.dimensions:
             return ((call(place),) for place in self.places[CLIENT])
         named = list(map(call, self.members))
-        return (named[end - count : end] for count, end in zip(self.counts, self._ends, strict=True))
+        return (
+            named[end - count : end] for count, end in zip(self.counts, self._ends, strict=True)
+        )
 
     def lines(self) -> Iterator[Line]:
         """The lines, the clients by name."""
@@ -152,7 +163,7 @@ class Table:
         return self._picked([line for line, place in enumerate(column) if place in found])
 
     def _picked(self, lines: Sequence[int]) -> Table:
-        counts, members = array("I"), array("I")
+        counts, members = array("I"), array(self.members.typecode)
         if self.counts:
             for line in lines:
                 counts.append(self.counts[line])
@@ -183,11 +194,6 @@ class Table:
         return map(self.values[name].__getitem__, self.places[name])
 
 
-def sort_key(line: Line) -> Key:
-    """What the lines of a table are in the order of."""
-    return line[0]
-
-
 class _Columns:
     """Columns, one after the other, in bytes."""
 
@@ -202,6 +208,11 @@ class _Columns:
         if _BIG_ENDIAN:  # pragma: no cover - nobody has one
             column.byteswap()
         return column
+
+
+def _turned(rows: Iterable[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:
+    """Rows as columns."""
+    return list(zip(*rows, strict=True)) or [()] * width
 
 
 def _code(values: Sequence[object]) -> str:

@@ -1,6 +1,7 @@
 """One transaction, and the stores that share it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -8,6 +9,7 @@ from sqlmodel import Session
 
 from entitlements_core.store.audit import AuditLog
 from entitlements_core.store.eulas import Eulas
+from entitlements_core.store.future_moments import FutureMoments
 from entitlements_core.store.listing import TokenLists
 from entitlements_core.store.models import StoreInfoRow
 from entitlements_core.store.package_tags import PackageTagRows
@@ -84,6 +86,10 @@ class Unit:
     def audit(self) -> AuditLog:
         """The record of all changes."""
         return AuditLog(self.session)
+
+    def future_moments(self, now: datetime) -> FutureMoments:
+        """What lies ahead of `now` and cannot."""
+        return FutureMoments(self.session, now)
 
     def key_fingerprint(self) -> str | None:
         """Which key the store was made with; None before the first use."""

@@ -4,9 +4,11 @@ What is over is taken from roll-ups, what is not from the downloads themselves, 
 transaction sees it: a report right after a download has it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import func
@@ -19,7 +21,6 @@ from entitlements_core.store.records import UsageLine
 from entitlements_core.store.rollup_periods import DAILY, DAY, Piece, Span, cover, kind_for
 from entitlements_core.store.rollup_rows import RollupRows, RollupState, start_of
 from entitlements_core.store.rollup_sums import Sums
-from entitlements_core.store.rollup_tables import Key
 
 __all__ = ["DIMENSIONS", "UsageReports"]
 
@@ -90,9 +91,7 @@ class UsageReports:
         self._add_all(sums, wanted, to_micros(since) if since else None, until or _EVER)
         return self._lines(sums, wanted.by, limit)
 
-    def _add_all(
-        self, sums: Sums, wanted: _Wanted, since: int | None, until: datetime
-    ) -> None:
+    def _add_all(self, sums: Sums, wanted: _Wanted, since: int | None, until: datetime) -> None:
         rows = RollupRows(self.session)
         state = rows.state()
         first = rows.first_day(state) if since is None else -(-since // DAY)
@@ -115,17 +114,16 @@ class UsageReports:
         kind = kind_for(wanted.dimensions)
         longer = rows.spans(kind) if kind != DAILY else frozenset[Span]()
         stale = {day for day in rows.stale() if day >= state.frozen}
-        if kind == DAILY and wanted.tokens and self._are_few(wanted.tokens):
+        few = kind == DAILY and bool(wanted.tokens) and self._are_few(wanted.tokens)
+        if few:
             stale |= set(range(max(span[0], state.frozen), span[1]))
         pieces = list(cover(span, longer, stale))
         for piece in pieces:
             if not piece.is_rolled:
-                self._add_raw(sums, wanted, start_of(piece.span[0]), start_of(piece.span[1]))
-        days = frozenset(rows.spans(DAILY))
-        for name, spans in ((kind, longer), (DAILY, days)):
-            self._add_rolled(sums, wanted, name, _of(pieces, spans))
-            if kind == DAILY:
-                break
+                first, past = piece.span
+                self._add_raw(sums, wanted, start_of(first), start_of(past), few=few)
+        self._add_rolled(sums, wanted, kind, _of(pieces, longer))
+        self._add_rolled(sums, wanted, DAILY, _of(pieces, rows.spans(DAILY)))
         self._add_late(sums, wanted, span, state)
 
     def _add_rolled(
@@ -137,7 +135,15 @@ class UsageReports:
                 found = found.only("repository", wanted.repositories)
             sums.add(found)
 
-    def _add_raw(self, sums: Sums, wanted: _Wanted, since: datetime, until: datetime) -> None:
+    def _add_raw(
+        self,
+        sums: Sums,
+        wanted: _Wanted,
+        since: datetime,
+        until: datetime,
+        *,
+        few: bool = False,
+    ) -> None:
         if since >= until:
             return
         for table in RollupRows(self.session).raw(
@@ -146,6 +152,7 @@ class UsageReports:
             until,
             tokens=wanted.tokens,
             repositories=wanted.repositories,
+            by_token=few,
         ):
             sums.add(table)
 
@@ -160,7 +167,7 @@ class UsageReports:
             if wanted.repositories and one.values["repository"] not in wanted.repositories:
                 continue
             key = tuple(one.values[name] for name in wanted.by)
-            sums.correct(key, *one.sums, one.last_at, one.values["client"])
+            sums.correct(key, one.sums, one.last_at, one.values["client"])
 
     def _are_few(self, tokens: Collection[int]) -> bool:
         some = select(DownloadRow.id).where(col(DownloadRow.token_id).in_(tokens)).limit(_FEW)
@@ -185,25 +192,34 @@ class UsageReports:
         return frozenset(number for number in self.session.scalars(query) if number is not None)
 
     def _lines(self, sums: Sums, by: tuple[str, ...], limit: int | None) -> tuple[UsageLine, ...]:
-        names = {name: self._names(name) for name in ("token", "repository") if name in by}
-        found = [(_named(by, line[0], names), line) for line in sums.results()]
-        found.sort(key=lambda one: one[0])
+        names = [self._names(name) for name in by]
+        found = [
+            (tuple([name(value) for name, value in zip(names, line[0], strict=True)]), line)
+            for line in sums.results()
+        ]
+        found.sort(key=itemgetter(0))
         return tuple(
-            UsageLine(
-                keys=tuple(map(_shown, by, key)),
-                downloads=downloads,
-                requests=requests,
-                clients=clients,
-                bandwidth=bandwidth,
-                last_at=from_micros(last_at),
-            )
-            for key, (_, downloads, requests, bandwidth, last_at, clients) in found[:limit]
+            [
+                UsageLine(
+                    keys=keys,
+                    downloads=downloads,
+                    requests=requests,
+                    clients=clients,
+                    bandwidth=bandwidth,
+                    last_at=from_micros(last_at),
+                )
+                for keys, (_, downloads, requests, bandwidth, last_at, clients) in found[:limit]
+            ]
         )
 
-    def _names(self, dimension: str) -> dict[int, str]:
+    def _names(self, dimension: str) -> Callable[[Any], str]:
+        """What the values of a dimension are called in a report."""
         if dimension == "token":
-            return {one[0]: one[1] for one in self.session.execute(_TOKENS)}
-        return {one[0]: f"{one[1]}/{one[2]}" for one in self.session.execute(_REPOSITORIES)}
+            return {one[0]: str(one[1]) for one in self.session.execute(_TOKENS)}.__getitem__
+        if dimension == "repository":
+            found = self.session.execute(_REPOSITORIES)
+            return {one[0]: f"{one[1]}/{one[2]}" for one in found}.__getitem__
+        return _date if dimension == "day" else str
 
 
 _TOKENS: Final = select(TokenRow.id, TokenRow.identifier)
@@ -220,9 +236,7 @@ def _check_dimensions(by: Sequence[str]) -> None:
             )
 
 
-def _require_whole(
-    rows: RollupRows, state: RollupState, since: datetime, until: datetime
-) -> None:
+def _require_whole(rows: RollupRows, state: RollupState, since: datetime, until: datetime) -> None:
     """Refuse a part of a day whose downloads may be gone, where it had any."""
     frozen = start_of(state.frozen)
     if since >= min(until, frozen):
@@ -241,11 +255,6 @@ def _of(pieces: Sequence[Piece], spans: Collection[Span]) -> list[Span]:
     return [piece.span for piece in pieces if piece.is_rolled and piece.span in spans]
 
 
-def _named(by: tuple[str, ...], key: Key, names: dict[str, dict[int, str]]) -> Key:
-    return tuple(
-        names[name][value] if name in names else value for name, value in zip(by, key, strict=True)
-    )
-
-
-def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - of any dimension
-    return f"{start_of(value):%Y-%m-%d}" if name == "day" else str(value)
+@lru_cache(maxsize=4_096)
+def _date(day: int) -> str:
+    return f"{start_of(day):%Y-%m-%d}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.metering import (
+    CLOCK_SKEW,
     Account,
     Demand,
     Schedule,
@@ -19,7 +20,7 @@ from entitlements_core.policy.metering import (
     reserve,
     rolled,
 )
-from entitlements_core.policy.period import ResetPeriod
+from entitlements_core.policy.period import ResetPeriod, period_start
 from tests.factories import NOW
 
 WINDOW = timedelta(seconds=300)
@@ -197,6 +198,81 @@ def test_counters_roll_over(
     before = replace(account(period=period), usage=used)
     after = rolled(before, now).usage
     assert after == (used if expected is None else Usage(since=expected))
+
+
+RESET = NOW + timedelta(days=9)
+"""The last one before `LATER`, of counters that are reset daily."""
+LATER = RESET + timedelta(hours=1)
+AHEAD = LATER + timedelta(days=400)
+SKEWED = LATER + CLOCK_SKEW
+BEYOND = SKEWED + timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("since", "used_at", "expected"),
+    [
+        pytest.param(RESET - timedelta(hours=1), AHEAD, RESET, id="a-believed-reset-decides"),
+        pytest.param(RESET, AHEAD, None, id="none-has-passed"),
+        pytest.param(SKEWED, RESET - timedelta(hours=1), None, id="a-little-ahead-is-believed"),
+        pytest.param(BEYOND, RESET - timedelta(hours=1), RESET, id="used-before-the-reset"),
+        pytest.param(AHEAD, RESET - timedelta(microseconds=1), RESET, id="used-just-before"),
+        pytest.param(AHEAD, RESET, None, id="used-at-the-reset"),
+        pytest.param(AHEAD, LATER, None, id="used-after-the-reset"),
+        pytest.param(AHEAD, AHEAD, None, id="nothing-can-be-believed"),
+        pytest.param(AHEAD, None, None, id="never-used"),
+    ],
+)
+def test_a_reset_from_the_future_is_not_believed(
+    since: datetime, used_at: datetime | None, expected: datetime | None
+) -> None:
+    used = Usage(since=since, downloads=5, clients=2, bandwidth=9)
+    before = replace(account(period=ResetPeriod.DAILY), usage=used, used_at=used_at)
+    assert rolled(before, LATER).usage == (used if expected is None else Usage(since=expected))
+    never = replace(before, schedule=Schedule(period=ResetPeriod.NEVER, anchor=NOW))
+    assert rolled(never, LATER) is never
+
+
+@pytest.mark.parametrize(
+    ("since", "rides"),
+    [
+        pytest.param(NOW, True, id="counted-since"),
+        pytest.param(NOW + timedelta(microseconds=1), False, id="counted-before"),
+        pytest.param(NOW + timedelta(seconds=1) + CLOCK_SKEW, False, id="a-little-ahead"),
+        pytest.param(NOW + timedelta(days=400), True, id="not-believed"),
+    ],
+)
+def test_a_reset_from_the_future_keeps_nobody_from_riding(
+    since: datetime,
+    rides: bool,  # noqa: FBT001 - the answer
+) -> None:
+    before = replace(account(), usage=Usage(since=since))
+    asked = demand(now=NOW + timedelta(seconds=1))
+    assert taken(reserve(before, Transfer(counted_at=NOW), asked)).counted is not rides
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 90), st.sampled_from([0, 0, 0, 3, 400])), max_size=40)
+)
+def test_a_clock_that_is_ahead_now_and_then_costs_no_reset_for_long(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Of hours that pass, each with a request by a clock that may be some days ahead."""
+    book, now = account(Limits(downloads=2), ResetPeriod.DAILY), NOW
+    right_since_reset = 0
+    for hours, ahead in steps:
+        before = period_start(ResetPeriod.DAILY, NOW, now)
+        now += timedelta(hours=hours)
+        if period_start(ResetPeriod.DAILY, NOW, now) != before:
+            right_since_reset = 0
+        book = rolled(book, now + timedelta(days=ahead))
+        outcome = reserve(book, Transfer(), demand(now=now + timedelta(days=ahead)))
+        if isinstance(outcome, Taken):
+            book = replace(book, usage=outcome.usage)
+        elif right_since_reset and not ahead:
+            assert book.usage.since <= now or book.usage.downloads == 2
+        book = replace(book, used_at=now + timedelta(days=ahead))
+        right_since_reset += not ahead
+        assert book.usage.downloads <= 2
 
 
 @dataclass

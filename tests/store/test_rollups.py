@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from entitlements_core.errors import Refused, StoreError
+from entitlements_core.errors import Refused
 from entitlements_core.policy.credential import State
 from entitlements_core.services.retention import Retention
 from entitlements_core.services.rollups import Rollups
@@ -71,9 +70,7 @@ class Shop:
 
     @property
     def retention(self) -> Retention:
-        return Retention(
-            database=self.database, clock=self.clock, window=timedelta(seconds=300)
-        )
+        return Retention(database=self.database, clock=self.clock, window=timedelta(seconds=300))
 
     def reserve(self, token: int = 0, **asked: Any) -> Receipt:  # noqa: ANN401 - any field
         asked.setdefault("now", self.now)
@@ -162,11 +159,21 @@ def begin_anew(shop: Shop) -> None:
             "DELETE FROM rollup_stale_days",
             "DELETE FROM late_downloads",
             "DELETE FROM pruned_downloads",
-            f"UPDATE usage SET downloads = 0, since = {to_micros(START)}",
+            f"UPDATE usage SET downloads = 0, since = {to_micros(START)}",  # noqa: S608 - a number
             "UPDATE tokens SET state = 'enabled'",
         ):
             unit.session.execute(text(statement))
     shop.now, shop.removed, shop.receipts = START, [], []
+
+
+def cancel(shop: Shop, number: int) -> None:
+    if shop.receipts:
+        shop.ledger.cancel(shop.receipts.pop(number % len(shop.receipts)))
+
+
+def delete_token(shop: Shop, letter: str) -> None:
+    with shop.database.begin() as unit:
+        unit.tokens.set_state(f"token-{letter}", State.DELETED, at=shop.now, by="vendor")
 
 
 STEPS: dict[str, Callable[[Shop, int], object]] = {
@@ -182,31 +189,20 @@ STEPS: dict[str, Callable[[Shop, int], object]] = {
         size=1000 + n,
     ),
     "part": lambda shop, n: shop.reserve(n % 3, start=1, length=500),
-    "cancel": lambda shop, n: shop.receipts and shop.ledger.cancel(
-        shop.receipts.pop(n % len(shop.receipts))
-    ),
+    "cancel": cancel,
     "wait": lambda shop, n: setattr(shop, "now", shop.now + timedelta(seconds=n * 7)),
     "days": lambda shop, n: setattr(shop, "now", shop.now + timedelta(days=n % 80)),
-    "back": lambda shop, n: setattr(
-        shop, "now", max(START, shop.now - timedelta(days=n % 100))
-    ),
+    "back": lambda shop, n: setattr(shop, "now", max(START, shop.now - timedelta(days=n % 100))),
     "catch up": lambda shop, _: shop.rollups.catch_up(),
     "rebuild": lambda shop, _: shop.rollups.rebuild(actor="vendor"),
     "prune": lambda shop, n: shop.prune(32 + n % 40),
     "delete": lambda shop, n: delete_token(shop, "abc"[n % 3]),
 }
-
-
-def delete_token(shop: Shop, letter: str) -> None:
-    with shop.database.begin() as unit:
-        unit.tokens.set_state(f"token-{letter}", State.DELETED, at=shop.now, by="vendor")
-
-
 NAMES = st.sampled_from(["count"] * 8 + ["days"] * 4 + ["cancel"] * 2 + [*STEPS])
 
 
 @settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(st.tuples(NAMES, st.integers(0, 100)), max_size=30),

@@ -56,9 +56,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "late_downloads",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("token_id", sa.BigInteger(), nullable=False),
         sa.Column("repository_id", sa.Integer(), nullable=False),
@@ -117,13 +115,13 @@ _NOTE_OLD = f"""
 """  # noqa: S608 - only constants are put together
 _NOTE_NEW = _NOTE_OLD.replace(_OLD, _NEW).replace("OLD.at", "NEW.at").replace("AND pruning = 0", "")
 _CLOSED = "(SELECT closed_until FROM rollup_state)"
-_SQLITE = (
-    f"CREATE TRIGGER download_counted AFTER INSERT ON downloads WHEN NEW.at < {_CLOSED}"
-    f" BEGIN {_NOTE_NEW} END",
-    f"CREATE TRIGGER download_changed AFTER UPDATE ON downloads WHEN OLD.at < {_CLOSED}"
-    f" OR NEW.at < {_CLOSED} BEGIN {_NOTE_OLD} {_NOTE_NEW} END",
-    f"CREATE TRIGGER download_dropped AFTER DELETE ON downloads WHEN OLD.at < {_CLOSED}"
-    f" BEGIN {_NOTE_OLD} END",
+_SQLITE = tuple(
+    f"CREATE TRIGGER download_{name} AFTER {event} ON downloads WHEN {condition} BEGIN {notes} END"
+    for name, event, condition, notes in (
+        ("counted", "INSERT", f"NEW.at < {_CLOSED}", _NOTE_NEW),
+        ("changed", "UPDATE", f"min(OLD.at, NEW.at) < {_CLOSED}", _NOTE_OLD + _NOTE_NEW),
+        ("dropped", "DELETE", f"OLD.at < {_CLOSED}", _NOTE_OLD),
+    )
 )
 # A mark for each transaction: none waits for another one's row.
 _POSTGRES = (
@@ -152,14 +150,14 @@ _POSTGRES = (
         RETURN NULL;
     END $$
     """,  # noqa: S608 - only constants are put together
-    "CREATE TRIGGER download_noted AFTER INSERT OR UPDATE OR DELETE ON downloads"
-    " FOR EACH ROW EXECUTE FUNCTION note_late_download()",
+    """
+    CREATE TRIGGER download_noted AFTER INSERT OR UPDATE OR DELETE ON downloads
+    FOR EACH ROW EXECUTE FUNCTION note_late_download()
+    """,
 )
 _TRIGGERS = {"sqlite": _SQLITE, "postgresql": _POSTGRES}
 _UNDONE = {
-    "sqlite": tuple(
-        f"DROP TRIGGER download_{what}" for what in ("counted", "changed", "dropped")
-    ),
+    "sqlite": tuple(f"DROP TRIGGER download_{what}" for what in ("counted", "changed", "dropped")),
     "postgresql": (
         "DROP TRIGGER download_noted ON downloads",
         "DROP FUNCTION note_late_download()",
