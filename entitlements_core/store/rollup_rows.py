@@ -167,7 +167,7 @@ class RollupRows:
             ).one()
             for repository in self.session.scalars(select(col(RepositoryRow.id))).all()
         ]
-        return max((at // DAY for at in moments if at is not None), default=0)
+        return max((int(at) // DAY for at in moments if at), default=0)
 
     def late_days(self) -> frozenset[int]:
         """The days that have a difference."""
@@ -176,10 +176,9 @@ class RollupRows:
 
     def sums(self, kind: tuple[str, ...]) -> dict[Span, Sum]:
         """What is in each roll-up of a kind, as it says."""
-        row = RollupRow
-        query = select(
-            row.first_day, row.past_day, row.downloads, row.requests, row.bandwidth
-        ).where(row.kind == name_of(kind))
+        names = ("first_day", "past_day", "downloads", "requests", "bandwidth")
+        columns = [col(getattr(RollupRow, name)) for name in names]
+        query: Select[Any] = select(*columns).where(col(RollupRow.kind) == name_of(kind))
         return {(one[0], one[1]): (one[2], one[3], one[4]) for one in self.session.execute(query)}
 
     def tables(self, kind: tuple[str, ...], spans: Iterable[Span]) -> Iterator[Table]:

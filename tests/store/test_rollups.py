@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,16 +23,18 @@ from entitlements_core.services.retention import Retention
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.failures import DatabaseLocked
 from entitlements_core.store.ledger import Ledger, Receipt
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import UsageLine
-from entitlements_core.store.rollup_periods import DAILY, DAY
+from entitlements_core.store.rollup_periods import DAILY, DAY, day_of
 from entitlements_core.store.usage import DIMENSIONS
 from tests.factories import REPOSITORY, add_repository, add_token, entry, rows
 
 START = datetime(2024, 12, 30, 22, tzinfo=UTC)
+START_DAY = day_of(START)
 BETA = "acme/beta"
 COLUMNS = (
     "t.identifier, r.owner || '/' || r.slug, d.project, d.version, d.filename, d.client,"
@@ -176,8 +182,8 @@ def delete_token(shop: Shop, letter: str) -> None:
         unit.tokens.set_state(f"token-{letter}", State.DELETED, at=shop.now, by="vendor")
 
 
-STEPS: dict[str, Callable[[Shop, int], object]] = {
-    "count": lambda shop, n: shop.reserve(
+def count_one(shop: Shop, n: int) -> None:
+    shop.reserve(
         n % 3,
         client=f"203.0.113.{n % 4}",
         filename=f"foo-1.{n % 2}.tar.gz",
@@ -187,7 +193,11 @@ STEPS: dict[str, Callable[[Shop, int], object]] = {
         user_agent="pip" if n % 2 else "uv",
         length=1000 + n,
         size=1000 + n,
-    ),
+    )
+
+
+STEPS: dict[str, Callable[[Shop, int], object]] = {
+    "count": count_one,
     "part": lambda shop, n: shop.reserve(n % 3, start=1, length=500),
     "cancel": cancel,
     "wait": lambda shop, n: setattr(shop, "now", shop.now + timedelta(seconds=n * 7)),
@@ -237,3 +247,313 @@ def test_reports_are_those_of_every_download_ever_written(
                 by, since=since + timedelta(hours=22, microseconds=1)
             )
     assert shop.rollups.check() == ()
+
+
+@pytest.fixture
+def closed(shop: Shop) -> Shop:
+    """Some downloads of three days, two of which are summed up."""
+    for day in range(3):
+        for number in range(4):
+            count_one(shop, number + day)
+        shop.now += timedelta(days=1)
+    shop.now -= timedelta(hours=20)
+    assert shop.rollups.catch_up() == 2
+    return shop
+
+
+def test_a_report_right_after_a_download_has_it(closed: Shop) -> None:
+    for by in SEVERAL:
+        closed.compare(by)
+    closed.reserve(client="198.51.100.1")
+    for by in SEVERAL:
+        closed.compare(by)
+
+
+@pytest.mark.parametrize("what", ["count", "ride", "cancel", "cancel a ride", "count and cancel"])
+def test_what_changes_in_a_day_that_is_over_is_noticed(closed: Shop, what: str) -> None:
+    """By a clock that is behind, or one that waited for long."""
+    receipt = closed.receipts[0]
+    if what == "count":
+        closed.reserve(client="198.51.100.1", now=START)
+    elif what == "ride":
+        closed.ledger.reserve(receipt.entry)
+    elif what == "cancel":
+        closed.ledger.cancel(receipt)
+    else:
+        entry_ = receipt.entry if what == "cancel a ride" else None
+        found = (
+            closed.ledger.reserve(entry_)
+            if entry_
+            else closed.reserve(client="198.51.100.1", now=START)
+        )
+        assert isinstance(found, Receipt)
+        closed.ledger.cancel(found)
+    assert closed.rollups.report().stale == 1
+    for by in SEVERAL:
+        closed.compare(by)
+    assert closed.rollups.catch_up() == 1
+    assert closed.rollups.report().stale == 0
+    assert closed.rollups.check() == ()
+    for by in SEVERAL:
+        closed.compare(by)
+
+
+def test_what_comes_late_to_days_that_were_pruned_is_counted(closed: Shop) -> None:
+    closed.now += timedelta(days=60)
+    closed.prune()
+    assert closed.raw() == []
+    late = closed.reserve(client="198.51.100.1", now=START)
+    for by in SEVERAL:
+        closed.compare(by)
+        closed.compare(by, tokens=["token-a"], repository=REPOSITORY)
+    closed.ledger.cancel(late)
+    for by in SEVERAL:
+        closed.compare(by)
+    closed.reserve(client="198.51.100.1", now=START)
+    closed.ledger.reserve(closed.receipts[-1].entry)
+    closed.prune()
+    assert closed.raw() == []
+    for by in SEVERAL:
+        closed.compare(by)
+    assert closed.rollups.check() == ()
+    assert closed.rollups.rebuild(actor="vendor") == 0
+    for by in SEVERAL:
+        closed.compare(by)
+
+
+def test_a_report_that_begins_amid_a_pruned_day_is_refused(closed: Shop) -> None:
+    closed.now += timedelta(days=60)
+    closed.prune()
+    midnight = START.replace(hour=0)
+    for asked in (
+        {"since": START},
+        {"until": START + timedelta(seconds=1)},
+        {"since": START, "until": START + timedelta(seconds=1)},
+    ):
+        with pytest.raises(Refused, match="2024-12-30, only the sums of the whole day"):
+            closed.report(["token"], **asked)
+    closed.compare(["token"], since=midnight, until=midnight + timedelta(days=1))
+    # A day without a download has no part that is unknown.
+    closed.compare(["token"], since=START - timedelta(days=3, hours=1))
+    closed.compare(["token"], since=START + timedelta(days=9))
+
+
+def test_longer_periods_are_used(shop: Shop) -> None:
+    for day in (0, 1, 2, 3, 10, 18, 30, 60, 400, 430, 800):
+        count_one(shop, day)
+        shop.now = START + timedelta(days=day)
+    shop.rollups.catch_up()
+    with shop.database.read() as unit:
+        spans = unit.rollups.spans(("repository",))
+    assert {past - first for first, past in spans} >= {365, 31, 30, 28, 8, 7, 6, 4}
+    for by in SEVERAL:
+        shop.compare(by)
+        shop.compare(by, tokens=["token-a", "token-c"])
+        shop.compare(by, since=START + timedelta(days=5, hours=3), repository=BETA)
+    assert shop.rollups.check() == ()
+    assert shop.rollups.compare() == ()
+    assert shop.rollups.rebuild(actor="vendor") == 10
+    assert shop.rollups.check() == ()
+
+
+DAMAGE = {
+    "another day": """
+        UPDATE rollups SET body = (SELECT body FROM rollups WHERE kind = 'daily'
+        AND first_day = 20087) WHERE kind = 'daily' AND first_day = 20088
+    """,
+    "no day": "DELETE FROM rollups WHERE kind = 'daily' AND first_day = 20087",
+    "sums": """
+        UPDATE rollups SET bandwidth = bandwidth + 1 WHERE kind = 'daily' AND first_day = 20088
+    """,
+    "another month": """
+        UPDATE rollups SET body = (SELECT body FROM rollups WHERE kind = 'repository'
+        AND past_day = first_day + 31 ORDER BY first_day LIMIT 1)
+        WHERE kind = 'repository' AND past_day > first_day + 200
+    """,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_found_and_mended(shop: Shop, damage: str) -> None:
+    for day in (0, 1, 2, 40, 400):
+        shop.now = START + timedelta(days=day)
+        count_one(shop, day)
+    shop.rollups.catch_up()
+    assert (shop.rollups.check(), shop.rollups.compare()) == ((), ())
+    with shop.database.begin() as unit:
+        assert unit.session.execute(text(damage)).rowcount  # type: ignore[attr-defined]
+    found = (*shop.rollups.check(), *shop.rollups.compare())
+    assert found
+    assert all("is not the sum of its" in line for line in found)
+    shop.rollups.rebuild(actor="vendor")
+    assert (shop.rollups.check(), shop.rollups.compare()) == ((), ())
+    for by in SEVERAL:
+        shop.compare(by)
+
+
+def test_downloads_in_the_future_are_in_reports_under_their_date(closed: Shop) -> None:
+    ahead = closed.now + timedelta(days=400)
+    closed.reserve(client="198.51.100.1", now=ahead)
+    closed.rollups.catch_up()
+    (line,) = closed.report(["day"], since=closed.now)
+    assert line.keys == (f"{ahead:%Y-%m-%d}",)
+    for by in SEVERAL:
+        closed.compare(by)
+    # When that time comes, they are summed up as any others.
+    closed.now = ahead + timedelta(days=2)
+    assert closed.rollups.catch_up() == 2
+    for by in SEVERAL:
+        closed.compare(by)
+    assert closed.rollups.check() == ()
+
+
+def test_a_clock_that_is_ahead_sums_up_too_early_and_nothing_is_lost(closed: Shop) -> None:
+    right = closed.now
+    closed.now += timedelta(days=400)
+    assert closed.rollups.catch_up() == 1  # today, which is not over
+    closed.now = right
+    for number in range(9):
+        count_one(closed, number)
+    closed.now += timedelta(days=1)
+    count_one(closed, 1)
+    for by in SEVERAL:
+        closed.compare(by)
+    closed.rollups.catch_up()
+    for by in SEVERAL:
+        closed.compare(by)
+    assert closed.rollups.check() == ()
+
+
+def test_who_sums_up_a_day_that_changes_meanwhile_does_not_win(closed: Shop) -> None:
+    """The change is noticed between the reading and the writing."""
+    closed.reserve(client="198.51.100.1", now=START)
+    rollups = closed.rollups
+    database = closed.database
+
+    class Interrupted(Database):
+        def begin(self) -> Any:  # noqa: ANN401 - as the base class
+            closed.reserve(client="198.51.100.2", now=START)
+            closed.reserve(client=f"198.51.100.{len(closed.receipts)}", now=START)
+            return super().begin()
+
+    other = Interrupted(str(database.address.url))
+    Rollups(database=other, clock=closed.clock)._sum_up(START_DAY)
+    other.close()
+    assert rollups.report().stale == 1
+    for by in SEVERAL:
+        closed.compare(by)
+    rollups.catch_up()
+    assert rollups.check() == ()
+
+
+def test_two_who_sum_up_at_once_agree(closed: Shop) -> None:
+    """The one who read first writes last, and is not believed."""
+    closed.reserve(client="198.51.100.1", now=START)
+    rollups = closed.rollups
+
+    class Late(Database):
+        def begin(self) -> Any:  # noqa: ANN401 - as the base class
+            closed.reserve(client="198.51.100.2", now=START)
+            rollups._sum_up(START_DAY)
+            return super().begin()
+
+    other = Late(str(closed.database.address.url))
+    Rollups(database=other, clock=closed.clock)._sum_up(START_DAY)
+    other.close()
+    assert rollups.report().stale == 0
+    assert rollups.check() == ()
+    for by in SEVERAL:
+        closed.compare(by)
+
+
+def test_catching_up_beside_many_who_count(closed: Shop, database_url: str) -> None:
+    """Of a day that is over, by clocks that are behind; each on a connection of its own."""
+    ledgers = [ledger_of(database_url) for _ in range(4)]
+    done = threading.Event()
+
+    def count(place: int) -> None:
+        for number in range(40):
+            client = f"198.51.{place}.{number % 5}"
+            now = START + timedelta(minutes=number)
+            found = ledgers[place].reserve(entry(closed.tokens[place % 3], client=client, now=now))
+            assert isinstance(found, Receipt)
+            if number % 7 == 0:
+                ledgers[place].cancel(found)
+
+    def sum_up() -> None:
+        database = Database(database_url)
+        while not done.is_set():
+            Rollups(database=database, clock=closed.clock).catch_up()
+        database.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        summing = [pool.submit(sum_up) for _ in range(2)]
+        for one in [pool.submit(count, place) for place in range(4)]:
+            one.result()
+        closed.compare(["token", "client"])
+        done.set()
+        for one in summing:
+            one.result()
+    for ledger in ledgers:
+        ledger.close()
+    for by in SEVERAL:
+        closed.compare(by)
+    closed.rollups.catch_up()
+    assert closed.rollups.check() == ()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_counts_without_an_end_is_not_waited_for(shop: Shop) -> None:
+    """A row that is not committed yet is of a day that is not taken as over."""
+    count_one(shop, 1)
+    shop.now += timedelta(days=3)
+    count_one(shop, 2)
+    with psycopg.connect(shop.database.address.conninfo) as slow:
+        slow.execute(
+            "INSERT INTO downloads (at, token_id, repository_id, project, version, filename,"
+            " client, user_agent, requests, bandwidth) SELECT at + 1, token_id, repository_id,"
+            " 'slow', version, filename, client, user_agent, requests, bandwidth FROM downloads"
+            " ORDER BY at LIMIT 1"
+        )
+        begun = time.monotonic()
+        with pytest.raises(DatabaseLocked):
+            shop.rollups.catch_up()
+        assert time.monotonic() - begun < 3
+        count_one(shop, 3)  # and nobody waits for us
+        for by in SEVERAL:
+            shop.compare(by)
+    for by in SEVERAL:
+        shop.compare(by)
+    shop.rollups.catch_up()
+    assert shop.rollups.check() == ()
+    for by in SEVERAL:
+        shop.compare(by)
+    assert shop.report(["package"], since=START, until=START + timedelta(days=1))[-1].keys == (
+        "slow",
+    )
+
+
+def test_a_store_of_an_earlier_schema_with_downloads(shop: Shop) -> None:
+    """What was counted before there were roll-ups, and by a server that does not know them."""
+    from alembic import command
+
+    from entitlements_core.store import migrate
+
+    for number in range(30):
+        count_one(shop, number)
+        shop.now += timedelta(days=1)
+    expected = {by: shop.expected(by) for by in SEVERAL}
+    with shop.database.begin() as unit:
+        command.downgrade(migrate._config(unit.session.connection()), "0004")
+    count_one(shop, 3)
+    shop.database.upgrade()
+    assert shop.database.check() == ()
+    for by in SEVERAL:
+        assert expected[by] != shop.expected(by)
+        shop.compare(by)
+    count_one(shop, 4)
+    shop.now += timedelta(days=2)
+    count_one(shop, 5)
+    assert shop.rollups.catch_up() == 31
+    for by in SEVERAL:
+        shop.compare(by)
