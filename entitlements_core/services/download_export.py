@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import io
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ COLUMNS: Final = (
     "requests",
     "bandwidth",
 )
+
+
+_MAGIC: Final = b"\x1f\x8b"
+_START: Final = 4_096
 
 
 @dataclass
@@ -89,13 +94,16 @@ def absolute(path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path, known: Callable[[], int | None]) -> Iterator[Export]:
+def opened(
+    path: Path, known: Callable[[], int | None], begin: Callable[[], None]
+) -> Iterator[Export]:
     """The file at an absolute `path`, for one process alone; new ones are their owner's alone.
 
     Args:
         path: of a file that is not there, or was written to before.
         known: tells how much of it holds what was removed, as the store says; None when the store
             knows nothing of it.
+        begin: lets the store know of a file that is empty yet.
 
     Raises:
         Conflict: when something else is there, or somebody else is writing to it.
@@ -110,6 +118,9 @@ def opened(path: Path, known: Callable[[], int | None]) -> Iterator[Export]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Conflict(f"Somebody else is writing to {path}.", "Wait for it.") from None
+        if os.fstat(descriptor).st_size == 0:
+            begin()
+            _make_durable(path.parent)
         yield Export(path, _cut(descriptor, path, known()), descriptor)
     finally:
         os.close(descriptor)
@@ -118,10 +129,7 @@ def opened(path: Path, known: Callable[[], int | None]) -> Iterator[Export]:
 def _cut(descriptor: int, path: Path, known: int | None) -> int:
     """Cut off what was not written down; gives the size."""
     size = os.fstat(descriptor).st_size
-    if size == 0:
-        _make_durable(path.parent)
-        return 0
-    if known is None or size < known:
+    if known is None or size < known or not _is_ours(os.pread(descriptor, _START, 0)):
         raise Conflict(
             f"{path} is there already, and is not what was exported before.",
             "Choose another name.",
@@ -129,6 +137,18 @@ def _cut(descriptor: int, path: Path, known: int | None) -> int:
     os.ftruncate(descriptor, known)
     os.fsync(descriptor)
     return known
+
+
+def _is_ours(start: bytes) -> bool:
+    """Whether a file that begins so can have been begun here; the end may be missing."""
+    if not start.startswith(_MAGIC):
+        return _MAGIC.startswith(start)
+    try:
+        text = zlib.decompressobj(wbits=31).decompress(start)
+    except zlib.error:
+        return False
+    header = f"{','.join(COLUMNS)}\n".encode()
+    return text.startswith(header) or header.startswith(text)
 
 
 def _write(descriptor: int, data: bytes, offset: int) -> None:

@@ -116,7 +116,11 @@ class Retention:
             with self._database.read() as unit:
                 return unit.pruning.exported_size(str(file))
 
-        return opened(file, known)
+        def begin() -> None:
+            with self._database.begin() as unit:
+                unit.pruning.note_export(str(file), 0)
+
+        return opened(file, known, begin)
 
     def _step(self, before: datetime, target: Export | None) -> int:
         with self._database.begin() as unit:

@@ -251,28 +251,30 @@ def test_a_reset_from_the_future_keeps_nobody_from_riding(
 
 
 @given(
-    steps=st.lists(st.tuples(st.integers(0, 90), st.sampled_from([0, 0, 0, 3, 400])), max_size=40)
+    ahead=st.integers(2, 4000),
+    denied=st.booleans(),
+    hours=st.lists(st.integers(1, 90), min_size=2, max_size=30),
 )
-def test_a_clock_that_is_ahead_now_and_then_costs_no_reset_for_long(
-    steps: list[tuple[int, int]],
+def test_after_a_clock_was_ahead_every_reset_is_seen_again(
+    ahead: int,
+    denied: bool,  # noqa: FBT001 - whether the limit was used up
+    hours: list[int],
 ) -> None:
-    """Of hours that pass, each with a request by a clock that may be some days ahead."""
-    book, now = account(Limits(downloads=2), ResetPeriod.DAILY), NOW
-    right_since_reset = 0
-    for hours, ahead in steps:
-        before = period_start(ResetPeriod.DAILY, NOW, now)
-        now += timedelta(hours=hours)
-        if period_start(ResetPeriod.DAILY, NOW, now) != before:
-            right_since_reset = 0
-        book = rolled(book, now + timedelta(days=ahead))
-        outcome = reserve(book, Transfer(), demand(now=now + timedelta(days=ahead)))
-        if isinstance(outcome, Taken):
-            book = replace(book, usage=outcome.usage)
-        elif right_since_reset and not ahead:
-            assert book.usage.since <= now or book.usage.downloads == 2
-        book = replace(book, used_at=now + timedelta(days=ahead))
-        right_since_reset += not ahead
-        assert book.usage.downloads <= 2
+    """From the second request by the right time on, whatever was counted ahead."""
+    wrong = NOW + timedelta(days=ahead)
+    book = rolled(account(Limits(downloads=1), ResetPeriod.DAILY), wrong)
+    book = replace(book, usage=replace(book.usage, downloads=int(denied)), used_at=wrong)
+    now, seen = NOW, None
+    for pause in hours:
+        now += timedelta(hours=pause)
+        before, book = book, rolled(book, now)
+        start = period_start(ResetPeriod.DAILY, NOW, now)
+        if seen is not None and start != seen:
+            assert book.usage == Usage(since=start or NOW)
+        else:
+            assert book.usage == before.usage
+        seen = start
+        book = replace(book, used_at=now)
 
 
 @dataclass
