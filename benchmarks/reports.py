@@ -7,15 +7,19 @@ it, as in Zipf's law.
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import shutil
 import sqlite3
 import statistics
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -31,7 +35,8 @@ from tests.postgres import running_server
 TOKENS: Final = 5_000
 PROJECTS: Final = 300
 VERSIONS: Final = 20
-DAYS: Final = 1_095
+SHORT: Final = bool(os.environ.get("BENCH_SECONDS"))
+DAYS: Final = 60 if SHORT else 1_095
 _DAY: Final = timedelta(days=1)
 _COLUMNS: Final = (
     "at, token_id, repository_id, project, version, filename, client, user_agent, requests,"
@@ -57,12 +62,48 @@ SELECT id, {now}, 0, 0, 0 FROM tokens;
 """
 
 
-def rows(count: int) -> Iterator[Row]:
-    """Each report on each database."""
+def rows() -> Iterator[Row]:
+    """Each report on each database, then what counting costs beside an earlier version.
+
+    ``BENCH_SECONDS`` makes it short; ``BENCH_BASELINE`` names a checkout of an earlier version with
+    an interpreter of its own.
+    """
+    count = 100_000 if SHORT else 10_000_000
     with sqlite_store(count) as database:
         yield from measured("SQLite", database, count)
     with postgres_store(count) as database:
         yield from measured("PostgreSQL", database, count)
+    if baseline := os.environ.get("BENCH_BASELINE", ""):
+        yield from reservations(Path(baseline), 1 if SHORT else 5)
+
+
+def reservations(baseline: Path, rounds: int) -> Iterator[Row]:
+    """How many downloads are counted, by this version and by an earlier one in turn."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for number in range(rounds):
+        sides = (workload.ROOT, baseline)
+        rates = {side: _rates(side) for side in (sides if number % 2 else sides[::-1])}
+        for what, rate in rates[workload.ROOT].items():
+            found.setdefault(what, []).append((rate, rates[baseline][what]))
+    for what, pairs in found.items():
+        ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+        mine, theirs = (statistics.median(values) for values in zip(*pairs, strict=True))
+        yield what, ">= 0.95 of before", f"**{ratio:.2f}** ({mine:,.0f} of {theirs:,.0f} /s)"
+
+
+def _rates(checkout: Path) -> dict[str, float]:
+    """What `make bench` of a checkout says of reservations, a second each."""
+    command = [".venv/bin/python", "-m", "benchmarks.run", "--tokens", str(TOKENS)]
+    ran = subprocess.run(
+        [str(checkout / command[0]), *command[1:], "metering", "postgres"],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    rates = re.findall(r"^\| (reservations.*?) \|.*\*\*([0-9,]+) /s", ran.stdout, re.MULTILINE)
+    return {what: float(rate.replace(",", "")) for what, rate in rates}
 
 
 REPORTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (

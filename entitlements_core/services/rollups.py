@@ -44,8 +44,12 @@ class Rollups:
         self._database = database
         self._clock = clock
 
-    def catch_up(self, progress: Progress = _nobody) -> int:
+    def catch_up(self, progress: Progress = _nobody, *, limit: int | None = None) -> int:
         """Sum up the days that are over; gives how many were.
+
+        Args:
+            progress: told how many days are done.
+            limit: at most so many days, and longer periods; None for all.
 
         Raises:
             DatabaseLocked: when somebody counts without an end.
@@ -54,13 +58,14 @@ class Rollups:
         self._close()
         with self._database.read() as unit:
             state, stale = unit.rollups.state(), unit.rollups.stale()
-        days = sorted(day for day in stale if day >= state.frozen)
+        days = sorted(day for day in stale if day >= state.frozen)[:limit]
         for done, day in enumerate(days):
             progress(done, len(days))
             self._sum_up(day)
         progress(len(days), len(days))
-        while self._make_one():
-            pass
+        made = 0
+        while made != limit and self._make_one():
+            made += 1
         return len(days)
 
     def report(self) -> RollupReport:

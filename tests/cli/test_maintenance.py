@@ -113,6 +113,20 @@ def test_db_rollups(cli: CommandLine) -> None:
     assert "rollups.rebuilt" in cli("audit").out
 
 
+def test_a_report_sums_up_for_the_next(cli: CommandLine) -> None:
+    cli.use(cli.token()["slug_perm"])
+    before(cli, days=3)
+    assert len(cli.done("usage")) == 1
+    assert cli.done("db", "rollups")["summed_up"] == 0
+    assert len(cli.done("usage")) == 1
+    before(cli, days=3)
+    core = cli.core()
+    with core.database.begin():  # somebody writes without an end
+        assert len(cli.done("usage", "--by", "day")) == 1
+    core.close()
+    assert cli.done("db", "rollups")["summed_up"] == 2
+
+
 def test_db_prune(cli: CommandLine, tmp_path: Path) -> None:
     slug = cli.token()["slug_perm"]
     cli.use(slug)
