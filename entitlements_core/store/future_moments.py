@@ -18,7 +18,6 @@ from entitlements_core.store.models import (
     ClientRow,
     DownloadRow,
     PartialRow,
-    RollupStateRow,
     TokenRow,
     UsageRow,
 )
@@ -47,8 +46,8 @@ class FutureMoments:
     def counts(self) -> dict[str, int]:
         """How many there are of each that `mend` sets to now, by table and column."""
         found = {name: self._count(row, column) for name, (row, column) in _COLUMNS.items()}
-        closed = self._count(RollupStateRow, col(RollupStateRow.closed_until))
-        return {name: count for name, count in {**found, _CLOSED: closed}.items() if count}
+        found[_CLOSED] = self._closed()
+        return {name: count for name, count in found.items() if count}
 
     def downloads(self) -> int:
         """How many downloads were counted in the future; they stay, and nobody rides on them."""
@@ -73,8 +72,13 @@ class FutureMoments:
             self._mend_reset(reset)
         for row, column in _COLUMNS.values():
             self._update(row, self._is_ahead(column), **{column.key: self.now})
-        if self._count(RollupStateRow, col(RollupStateRow.closed_until)):
+        if self._closed():
             RollupRows(self.session).open_from(day_of(self.now))
+
+    def _closed(self) -> int:
+        """Whether days that are not over were taken as over; what is frozen stays so."""
+        state = RollupRows(self.session).state()
+        return int(state.closed > max(day_of(self.now + CLOCK_SKEW), state.frozen))
 
     def _mend_reset(self, reset: FutureReset) -> None:
         numbers = select(TokenRow.id).where(TokenRow.identifier == reset.token)

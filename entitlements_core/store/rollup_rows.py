@@ -103,7 +103,8 @@ class RollupRows:
         self._set(closed_until=start_of(day))
 
     def open_from(self, day: int) -> None:
-        """Take the days from `day` on as not over; their roll-ups are dropped."""
+        """Take the days from `day` on as not over, unless frozen; their roll-ups go."""
+        day = max(day, self.state().frozen)
         self.drop(col(RollupRow.past_day) > day)
         self.session.execute(delete(StaleDayRow).where(col(StaleDayRow.day) >= day))
         self._set(closed_until=start_of(day))

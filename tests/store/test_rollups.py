@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from entitlements_core.errors import Refused
 from entitlements_core.policy.credential import State
+from entitlements_core.services.clock_repair import ClockRepair
 from entitlements_core.services.retention import Retention
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store.address import Address
@@ -419,6 +420,29 @@ def test_a_clock_that_is_ahead_sums_up_too_early_and_nothing_is_lost(closed: Sho
     for by in SEVERAL:
         closed.compare(by)
     closed.rollups.catch_up()
+    for by in SEVERAL:
+        closed.compare(by)
+    assert closed.rollups.check() == ()
+
+
+def test_what_was_pruned_by_a_clock_that_was_ahead_goes_on_counting(closed: Shop) -> None:
+    """Also today's, which is frozen then."""
+    right = closed.now
+    closed.now += timedelta(days=900)
+    closed.prune()
+    assert closed.raw() == []
+    closed.now = right
+    mending = ClockRepair(database=closed.database, clock=closed.clock)
+    mending.repair(actor="vendor")
+    assert not mending.preview().is_mendable
+    for number in range(9):
+        count_one(closed, number)
+    for by in SEVERAL:
+        closed.compare(by)
+    closed.now += timedelta(days=40)
+    count_one(closed, 1)
+    closed.rollups.catch_up()
+    closed.prune(32)
     for by in SEVERAL:
         closed.compare(by)
     assert closed.rollups.check() == ()
