@@ -22,13 +22,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
-
 from benchmarks import workload
 from benchmarks.load import SHORT
 from entitlements_core.services import clock
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.rollups import Rollups
+from entitlements_core.store import postgres
 from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros
 from tests.postgres import running_server
@@ -204,7 +203,7 @@ def postgres_store(count: int) -> Iterator[Database]:
     with running_server() as server:
         database = Database(server.create("bench", "template0"))
         database.upgrade()
-        with psycopg.connect(database.address.conninfo) as connection:
+        with closing(postgres.connect(database.address)) as connection:
             for statement in _statements():
                 connection.execute(statement.encode())
             indices = connection.execute(
@@ -220,7 +219,7 @@ def postgres_store(count: int) -> Iterator[Database]:
                     copy.write_row(one)
             for _, sql in indices:
                 connection.execute(sql.encode())
-        with psycopg.connect(database.address.conninfo, autocommit=True) as connection:
+        with closing(postgres.connect(database.address)) as connection:
             connection.execute("VACUUM ANALYZE downloads")
         try:
             yield database

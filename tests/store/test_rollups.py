@@ -7,11 +7,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from entitlements_core.policy.credential import State
 from entitlements_core.services.clock_repair import ClockRepair
 from entitlements_core.services.retention import Retention
 from entitlements_core.services.rollups import Rollups
+from entitlements_core.store import postgres
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 from entitlements_core.store.failures import DatabaseLocked
@@ -532,7 +533,7 @@ def test_who_counts_without_an_end_is_not_waited_for(shop: Shop) -> None:
     count_one(shop, 1)
     shop.now += timedelta(days=3)
     count_one(shop, 2)
-    with psycopg.connect(shop.database.address.conninfo) as slow:
+    with closing(postgres.connect(shop.database.address, in_blocks=True)) as slow:
         slow.execute(
             "INSERT INTO downloads (at, token_id, repository_id, project, version, filename,"
             " client, user_agent, requests, bandwidth) SELECT at + 1, token_id, repository_id,"
@@ -546,6 +547,7 @@ def test_who_counts_without_an_end_is_not_waited_for(shop: Shop) -> None:
         count_one(shop, 3)  # and nobody waits for us
         for by in SEVERAL:
             shop.compare(by)
+        slow.commit()
     for by in SEVERAL:
         shop.compare(by)
     shop.rollups.catch_up()
