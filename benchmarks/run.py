@@ -493,6 +493,13 @@ def pypiserver(tokens: int) -> Iterator[Row]:
     yield from rows(tokens)
 
 
+def reports(tokens: int) -> Iterator[Row]:
+    """Reports of usage over many downloads."""
+    from benchmarks.reports import rows  # noqa: PLC0415 - only here
+
+    yield from rows()
+
+
 def timed(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
@@ -513,6 +520,7 @@ PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "postgres": metering_postgres,
     "databases": databases,
     "locked": locked,
+    "reports": reports,
     "catalog": scanning,
     "memory": memory,
     "latency": latency,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from entitlements_core.cli import downloads
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(help="The tables of the store.", no_args_is_help=True)
+app.command("rollups")(downloads.rollups)
+app.command("prune")(downloads.prune)
 
 
 def _schema(context: typer.Context) -> "Schema":
@@ -26,6 +29,7 @@ def _schema(context: typer.Context) -> "Schema":
 def upgrade(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Bring the tables up to date. Safe while other processes start; make a backup first."""
     before, after = _schema(context).upgrade()
+    downloads.catch_up(context)
     changed = (
         f"Brought from {before or 'nothing'} to {after}."
         if before != after

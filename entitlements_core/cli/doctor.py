@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from entitlements_core.cli.documents import instant
 from entitlements_core.cli.files import scanned
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import Session, session
-from entitlements_core.errors import EntitlementsError
+from entitlements_core.errors import EntitlementsError, InvalidValue
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from entitlements_core.services.clock_repair import FromTheFuture
     from entitlements_core.services.doctor import Finding
 
 __all__ = ["doctor"]
@@ -21,7 +23,7 @@ __all__ = ["doctor"]
 _STYLES: Final = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
-def doctor(
+def doctor(  # noqa: PLR0913 - one option for each choice
     context: typer.Context,
     directories: Annotated[
         list[Path] | None,
@@ -31,12 +33,26 @@ def doctor(
     repo: Annotated[
         str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose directories they are.")
     ] = "",
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Mend what a clock that was ahead has left in the store, only that."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --repair: only say what would be mended.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check home, key, store, clock, proxies, directories, settings and plugins.
 
     The exit status is 1 when something has to be mended.
     """
+    if dry_run and not repair:
+        raise InvalidValue("dry_run", "--dry-run is for --repair.", "Give both, or neither.")
+    if repair:
+        _repair(context, dry_run=dry_run, as_json=as_json)
+        return
     from entitlements_core.services.doctor import (  # noqa: PLC0415 - a fast start
         Health,
         Patient,
@@ -64,6 +80,37 @@ def doctor(
     emit(document, lambda console: _show(console, found), as_json=as_json)
     if failed:
         raise typer.Exit(1)
+
+
+def _repair(context: typer.Context, *, dry_run: bool, as_json: bool) -> None:
+    run = session(context)
+    with run.open() as core:
+        mending = core.clock_repair
+        found = mending.preview() if dry_run else mending.repair(actor=run.actor)
+    document = {
+        "dry_run": dry_run,
+        "now": instant(found.now),
+        "resets": [
+            {"token": one.token, "since": instant(one.since), "mended": instant(one.mended)}
+            for one in found.resets
+        ],
+        "moments": found.moments,
+        "downloads": found.downloads,
+    }
+    emit(document, lambda console: _show_repair(console, found), as_json=as_json)
+
+
+def _show_repair(console: "Console", found: "FromTheFuture") -> None:
+    console.print(f"It is {found.now:%Y-%m-%d %H:%M:%S} UTC by this clock.", soft_wrap=True)
+    for one in found.resets:
+        since, mended = f"{one.since:%Y-%m-%d %H:%M}", f"{one.mended:%Y-%m-%d %H:%M}"
+        console.print(f"{one.token}: counts since {mended} instead of {since}.", soft_wrap=True)
+    for name, count in found.moments.items():
+        console.print(f"{name}: {count} set to now.", soft_wrap=True)
+    if found.downloads:
+        console.print(f"{found.downloads} downloads in the future stay.", soft_wrap=True)
+    if not found.is_mendable:
+        console.print("There is nothing to mend.")
 
 
 def _catalog(run: Session, repository: str, directories: list[Path]) -> dict[str, Any]:

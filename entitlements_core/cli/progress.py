@@ -1,5 +1,7 @@
-"""The catalog built in the foreground, with a progress bar on stderr."""
+"""What takes its time, with a progress bar on stderr; the catalog, built in the foreground."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from entitlements_core.cli.output import stderr
@@ -7,14 +9,22 @@ from entitlements_core.cli.output import stderr
 if TYPE_CHECKING:
     from entitlements_core.engine.catalog import Catalog, ScanReport
 
-__all__ = ["build", "note_problems"]
+__all__ = ["build", "note_problems", "shown"]
 
 
 def build(catalog: "Catalog") -> "ScanReport":
     """Look at all files of a catalog; those that were read before are known from its cache."""
+    with shown("Reading distributions") as tell:
+        return catalog.refresh(tell)
+
+
+@contextmanager
+def shown(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar, where somebody sees it; gives what it is told with, done and wanted."""
     console = stderr()
     if not console.is_terminal:
-        return catalog.refresh()
+        yield lambda _done, _wanted: None
+        return
     from rich.progress import (  # noqa: PLC0415 - a fast start
         BarColumn,
         MofNCompleteColumn,
@@ -30,8 +40,8 @@ def build(catalog: "Catalog") -> "ScanReport":
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("Reading distributions", total=None)
-        return catalog.refresh(lambda done, wanted: bar.update(task, completed=done, total=wanted))
+        task = bar.add_task(what, total=None)
+        yield lambda done, wanted: bar.update(task, completed=done, total=wanted)
 
 
 def note_problems(report: "ScanReport") -> None:

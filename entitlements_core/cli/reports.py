@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,7 +16,8 @@ from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_time
-from entitlements_core.errors import InvalidValue
+from entitlements_core.errors import EntitlementsError, InvalidValue
+from entitlements_core.services.spreadsheet import cell
 
 if TYPE_CHECKING:
     from entitlements_core.services.reports import AuditEntry, UsageLine
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "usage"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_DAYS: Final = 10
+"""So many days are summed up after a report, in a second."""
 _SUMS = ("downloads", "requests", "clients", "bandwidth", "last_at")
 
 
@@ -66,6 +69,7 @@ def usage(  # noqa: PLR0913 - one option for each choice
             limit=limit,
         )
         names = _names(core, what, lines)
+        _prepare_the_next(core)
     documents = [_line(what, line, names) for line in lines]
     if as_csv:
         _print_csv([*what, *(["name"] if names else []), *_SUMS], documents)
@@ -132,6 +136,12 @@ def audit(  # noqa: PLR0913 - one option for each filter
     note_page(len(found), total, as_json=as_json)
 
 
+def _prepare_the_next(core: "Core") -> None:
+    """Sum up some days that are over; a report that may only read is one all the same."""
+    with suppress(EntitlementsError):
+        core.rollups.catch_up(limit=_DAYS)
+
+
 def _names(core: "Core", what: Sequence[str], lines: "Iterable[UsageLine]") -> dict[str, str]:
     """The names of the tokens of a report."""
     if "token" not in what:
@@ -158,13 +168,7 @@ def _print_csv(columns: Sequence[str], documents: Iterable[dict[str, object]]) -
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for one in documents:
-        writer.writerow([_cell(one[column]) for column in columns])
-
-
-def _cell(value: object) -> str:
-    """A text that a spreadsheet does not take for a formula: clients choose some of these."""
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+        writer.writerow([cell(one[column]) for column in columns])
 
 
 def _entry(entry: "AuditEntry") -> dict[str, object]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.engine.catalog_cache import CatalogCache
-from entitlements_core.engine.collecting import uncollected
 from entitlements_core.engine.dating import Dating
 from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
@@ -35,6 +34,7 @@ from entitlements_core.engine.source import Directories, Source
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.interfaces import UploadTimes
+from entitlements_core.services.collecting import uncollected
 
 __all__ = ["Catalog", "ScanReport"]
 

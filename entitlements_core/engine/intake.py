@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Final
 
 from entitlements_core.engine.catalog_cache import CatalogCache, Row
-from entitlements_core.engine.collecting import uncollected
 from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     SUFFIXES,
@@ -21,6 +20,7 @@ from entitlements_core.engine.inventory import Inventory
 from entitlements_core.engine.reading import Reading, annotate, read_all, refused
 from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes, Problem, shown, told
 from entitlements_core.engine.source import Source
+from entitlements_core.services.collecting import uncollected
 
 __all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
 

@@ -23,7 +23,9 @@ __all__ = [
     "Schedule",
     "Taken",
     "Transfer",
+    "due_reset",
     "exhausted",
+    "is_believed",
     "reserve",
     "rolled",
 ]
@@ -32,11 +34,11 @@ COLLECTED_SHARE: Final = 0.9
 """The share of a file's bytes at which ranges count as a download."""
 
 CLOCK_SKEW: Final = timedelta(minutes=1)
-"""By how much a counted download may lie ahead and still be ridden on, exclusive.
+"""By how much a stored moment may lie ahead and still be believed.
 
 A request that waited for the store is older than what was counted meanwhile, and the clocks of two
-nodes differ a little. What lies further ahead was counted by a clock that was wrong, and would open
-its file until that moment comes.
+nodes differ a little. What lies further ahead was written by a clock that was wrong: a download
+would open its file until that moment comes, a reset would keep all others away until then.
 """
 
 
@@ -56,11 +58,13 @@ class Account:
         limits: per reset period.
         schedule: the reset period.
         usage: counted since ``usage.since``.
+        used_at: when it was counted last; None when it never was, or nobody looked.
     """
 
     limits: Limits
     schedule: Schedule
     usage: Usage
+    used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +125,34 @@ Outcome = Taken | Deny
 
 def rolled(account: Account, now: datetime) -> Account:
     """The account at `now`: its counters zeroed when a reset has passed since they last were."""
-    start = period_start(account.schedule.period, account.schedule.anchor, now)
-    if start is None or start <= account.usage.since:
-        return account
-    return replace(account, usage=Usage(since=start))
+    start = due_reset(account.schedule, account.usage.since, account.used_at, now)
+    return account if start is None else replace(account, usage=Usage(since=start))
+
+
+def due_reset(
+    schedule: Schedule, since: datetime, used_at: datetime | None, now: datetime
+) -> datetime | None:
+    """The scheduled reset that has passed and that counters have not seen yet; None for none.
+
+    Args:
+        schedule: the reset period.
+        since: when the counters last were zero. In the future it is not believed: whether a reset
+            has passed is told by `used_at` then.
+        used_at: when something was counted last. In the future it is not believed either, and
+            nothing is reset: what was counted stays counted.
+        now: aware, UTC.
+    """
+    start = period_start(schedule.period, schedule.anchor, now)
+    if start is None:
+        return None
+    if not is_believed(since, now):
+        return start if used_at is not None and used_at < start else None
+    return start if since < start else None
+
+
+def is_believed(moment: datetime, now: datetime) -> bool:
+    """Whether a stored moment can have been by `now`."""
+    return moment <= now + CLOCK_SKEW
 
 
 def reserve(account: Account, transfer: Transfer, demand: Demand) -> Outcome:
@@ -194,7 +222,9 @@ def exhausted(
 
 def _rides(transfer: Transfer, demand: Demand, since: datetime) -> bool:
     counted_at = transfer.counted_at
-    if counted_at is None or counted_at < since or not demand.window:
+    if counted_at is None or not demand.window:
+        return False
+    if counted_at < since and is_believed(since, demand.now):
         return False
     return -min(CLOCK_SKEW, demand.window) < demand.now - counted_at < demand.window
 

@@ -140,7 +140,12 @@ class Token(Terms):
 
     def usage_at(self, now: datetime) -> Usage:
         """The counters at `now`, zero when a reset has passed since they were written."""
-        account = Account(limits=self.limits, schedule=self.schedule, usage=self.usage)
+        account = Account(
+            limits=self.limits,
+            schedule=self.schedule,
+            usage=self.usage,
+            used_at=self.last_used_at,
+        )
         return rolled(account, now).usage
 
     def used_up(self, now: datetime) -> tuple[str, ...]:

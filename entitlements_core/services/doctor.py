@@ -17,9 +17,11 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services import clock
 from entitlements_core.services.client_addresses import silent_proxies
+from entitlements_core.services.clock_repair import ClockRepair
 from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.reports import Reports
+from entitlements_core.services.rollups import Rollups
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 from entitlements_core.store.address import Address
@@ -32,6 +34,11 @@ log: Final = logging.getLogger("entitlements.doctor")
 _TOLERANCE: Final = timedelta(minutes=5)
 _LITTLE_SPACE: Final = 100_000_000
 _SHOWN: Final = 10
+_BEHIND: Final = 40
+"""Days that a report adds up by itself in a second."""
+_MEND: Final = (
+    "Set the clocks, look with `entitlements doctor --repair --dry-run`, then run it without."
+)
 _WIDEST_V4: Final = 8
 _WIDEST_V6: Final = 16
 _NO_HOME: Final = (
@@ -174,6 +181,47 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
         yield _ok("clock", f"It is {now:%Y-%m-%d %H:%M:%S} UTC.")
 
 
+def check_moments(patient: Patient) -> Iterator[Finding]:
+    """Nothing that counting compares with the time lies in the future."""
+    with _store(patient) as database:
+        database.require_current()
+        found = ClockRepair(database=database, clock=patient.clock).preview()
+    if found.resets:
+        some = _some([reset.token for reset in found.resets])
+        yield _warning("moments", f"The counters of {some} were reset in the future.", _MEND)
+    for name, count in found.moments.items():
+        yield _warning("moments", f"{count} of {name} in the store lie in the future.", _MEND)
+    if found.downloads:
+        yield _warning(
+            "moments",
+            f"{found.downloads} downloads were counted in the future.",
+            "They stay in reports under that date, and open nothing; a clock was wrong.",
+        )
+    if not found.is_mendable and not found.downloads:
+        yield _ok("moments", "What was counted was counted by now.")
+
+
+def check_rollups(patient: Patient) -> Iterator[Finding]:
+    """What reports are made of is what was counted."""
+    with _store(patient) as database:
+        database.require_current()
+        rollups = Rollups(database=database, clock=patient.clock)
+        found, state = rollups.compare(), rollups.report()
+    for line in found[:_SHOWN]:
+        yield _error("rollups", line, "Run: entitlements db rollups --rebuild")
+    if found[_SHOWN:]:
+        yield _error("rollups", f"And {len(found) - _SHOWN} days more.", "As above.")
+    behind = (patient.clock() - state.closed_until).days
+    if state.stale > _BEHIND or (state.days and behind > _BEHIND):
+        yield _warning(
+            "rollups",
+            f"{max(state.stale, behind)} days are not summed up; reports take longer.",
+            "Run: entitlements db rollups, each day at best.",
+        )
+    elif not found:
+        yield _ok("rollups", f"{state.days} days are summed up.")
+
+
 def check_proxies(patient: Patient) -> Iterator[Finding]:
     """Only a proxy may say where a request comes from."""
     proxies = patient.settings.proxies
@@ -298,6 +346,8 @@ CHECKS: Final[Mapping[str, Check]] = {
     "key fits": check_key_fits,
     "database": check_integrity,
     "clock": check_clock,
+    "moments": check_moments,
+    "rollups": check_rollups,
     "proxies": check_proxies,
     "directories": check_directories,
     "catalog": check_catalog,

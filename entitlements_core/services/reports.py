@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.terms import check_time
+from entitlements_core.services.collecting import uncollected
 from entitlements_core.store.records import AuditEntry, ClientRecord, Page, UsageLine
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
@@ -48,6 +49,7 @@ class Reports:
         Raises:
             InvalidValue: when there is no such dimension, a time is naive, or they are reversed.
             NotFound: when there is no such token or repository.
+            Refused: when it would begin or end amid a day whose downloads were removed.
         """
         since, until = _period(since, until)
         with self._database.read() as unit:
@@ -55,9 +57,10 @@ class Reports:
                 unit.tokens.get(token)
             if repository:
                 unit.repositories.get(repository)
-            return unit.usage.report(
-                by, tokens=tokens, repository=repository, since=since, until=until, limit=limit
-            )
+            with uncollected():
+                return unit.usage.report(
+                    by, tokens=tokens, repository=repository, since=since, until=until, limit=limit
+                )
 
     def clients(self, token: str) -> tuple[ClientRecord, ...]:
         """The clients that ever used a token, the latest first.

@@ -32,12 +32,15 @@ from entitlements_core.store.upload_register import UploadRegister
 from entitlements_core.store.versions import HEAD, require_current, stored_revision
 
 if TYPE_CHECKING:
+    from entitlements_core.services.clock_repair import ClockRepair
     from entitlements_core.services.eulas import EulaService
     from entitlements_core.services.lifecycle import Lifecycle
     from entitlements_core.services.package_tags import PackageTags
     from entitlements_core.services.regranting import Regranting
     from entitlements_core.services.reports import Reports
     from entitlements_core.services.repositories import RepositoryService
+    from entitlements_core.services.retention import Retention
+    from entitlements_core.services.rollups import Rollups
     from entitlements_core.services.rotation import Rotation
     from entitlements_core.services.sync import Sync
     from entitlements_core.services.user_tokens import UserTokens
@@ -335,6 +338,27 @@ class Core:
         from entitlements_core.services.reports import Reports  # noqa: PLC0415 - see the module
 
         return Reports(database=self.database)
+
+    @cached_property
+    def rollups(self) -> Rollups:
+        """What reports are quick with."""
+        from entitlements_core.services.rollups import Rollups  # noqa: PLC0415 - see the module
+
+        return Rollups(database=self.database, clock=self.clock)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Downloads of long ago."""
+        from entitlements_core.services.retention import Retention  # noqa: PLC0415 - see the module
+
+        return Retention(database=self.database, clock=self.clock, window=self.settings.window)
+
+    @cached_property
+    def clock_repair(self) -> ClockRepair:
+        """What a clock that was ahead has left."""
+        from entitlements_core.services.clock_repair import ClockRepair  # noqa: PLC0415 - see above
+
+        return ClockRepair(database=self.database, clock=self.clock)
 
     def close(self) -> None:
         """Let go of the store's connections."""

@@ -25,6 +25,7 @@ from entitlements_core.policy.metering import (
     Demand,
     Taken,
     Transfer,
+    is_believed,
     reserve,
     rolled,
 )
@@ -181,14 +182,25 @@ class Book:
             ),
         )
         if isinstance(outcome, Deny):
+            self._disbelieve(entry, account)
             return outcome
-        self.accounts[entry.token_id] = replace(account, usage=outcome.usage)
+        self.accounts[entry.token_id] = replace(account, usage=outcome.usage, used_at=entry.now)
         self.usage_after[entry.token_id] = (outcome.usage, entry.now)
         if outcome.new_client:
             self.clients[client] = since
             self.clients_after[client] = (since, entry.now)
         self._note_transfer(key, entry, transfer, outcome)
         return Receipt(entry=entry, repository_id=repository_id, taken=outcome, before=transfer)
+
+    def _disbelieve(self, entry: Entry, account: Account) -> None:
+        """Note when a refused token was used, where nothing that is stored can be believed.
+
+        Otherwise nobody could tell when its next reset has passed.
+        """
+        moments = (account.usage.since, account.used_at or entry.now)
+        if not any(is_believed(moment, entry.now) for moment in moments):
+            self.accounts[entry.token_id] = replace(account, used_at=entry.now)
+            self.usage_after[entry.token_id] = (account.usage, entry.now)
 
     def _transfer(self, key: TransferKey) -> Transfer:
         known = self.transfers.get(key, Transfer())

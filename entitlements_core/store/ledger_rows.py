@@ -18,7 +18,8 @@ Execute = Callable[[str, tuple[object, ...]], Any]
 
 ACCOUNT_COLUMNS: Final = """
     t.limit_num_downloads, t.limit_num_clients, t.limit_bandwidth, t.limit_bandwidth_unit,
-    t.scheduled_reset_period, t.reset_anchor, u.since, u.downloads, u.clients, u.bandwidth
+    t.scheduled_reset_period, t.reset_anchor, u.since, u.downloads, u.clients, u.bandwidth,
+    u.last_used_at
 """
 """What `account_of` reads, of ``tokens t`` and ``usage u``."""
 
@@ -98,7 +99,7 @@ def account_of(row: Sequence[object]) -> Account:
     Raises:
         StoreError: when the row holds what no version of this code wrote.
     """
-    *rules, since, downloads, clients, bandwidth = row
+    *rules, since, downloads, clients, bandwidth, used_at = row
     limits, schedule = _rules(*rules)
     return Account(
         limits=limits,
@@ -109,6 +110,7 @@ def account_of(row: Sequence[object]) -> Account:
             clients=_whole(clients),
             bandwidth=_whole(bandwidth),
         ),
+        used_at=None if used_at is None else from_micros(_whole(used_at)),
     )
 
 

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, or_, update
+from sqlalchemy import select as plain_select
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.period import ResetPeriod, period_start
+from entitlements_core.policy.metering import Schedule, due_reset
+from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query.syntax import Node
 from entitlements_core.policy.token import Token
 from entitlements_core.store.loading import load
@@ -86,20 +88,25 @@ class TokenLists:
         sees them as they are written, needs it for all.
         """
         query = (
-            select(
-                TokenRow.id, TokenRow.scheduled_reset_period, TokenRow.reset_anchor, UsageRow.since
+            plain_select(
+                col(TokenRow.id),
+                col(TokenRow.scheduled_reset_period),
+                col(TokenRow.reset_anchor),
+                col(UsageRow.since),
+                col(UsageRow.last_used_at),
             )
             .join(UsageRow, col(UsageRow.token_id) == col(TokenRow.id))
             .where(
-                TokenRow.scheduled_reset_period != ResetPeriod.NEVER,
-                TokenRow.state != State.DELETED,
+                col(TokenRow.scheduled_reset_period) != ResetPeriod.NEVER,
+                col(TokenRow.state) != State.DELETED,
                 col(TokenRow.reset_anchor) <= now,
             )
         )
         rolled = 0
-        for number, period, anchor, since in self.session.exec(query).all():
-            start = period_start(ResetPeriod(period), anchor, now)
-            if start is not None and start > since:
+        for number, period, anchor, since, used_at in self.session.execute(query).all():
+            schedule = Schedule(period=ResetPeriod(period), anchor=anchor)
+            start = due_reset(schedule, since, used_at, now)
+            if start is not None:
                 self._roll(number or 0, since, start)
                 rolled += 1
         return rolled

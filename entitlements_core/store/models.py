@@ -21,10 +21,15 @@ __all__ = [
     "EulaAcceptanceRow",
     "EulaRow",
     "GrantRow",
+    "LateDownloadRow",
     "PackageTagRow",
     "PartialRow",
+    "PrunedRow",
     "RepositoryRow",
+    "RollupRow",
+    "RollupStateRow",
     "SecretRow",
+    "StaleDayRow",
     "StoreInfoRow",
     "TagRow",
     "TokenRow",
@@ -265,6 +270,82 @@ class PartialRow(SQLModel, table=True):
     client: str = Field(primary_key=True)
     collected: int = Field(default=0, sa_type=BigInteger)
     since: datetime = Field(sa_type=Moment)
+
+
+class RollupRow(SQLModel, table=True):
+    """The downloads of some days, summed up; `body` is a `rollup_tables.Table`.
+
+    A day has the kind ``daily``, with everything that a report can be broken down by; months and
+    years have kinds with less. The sums stand beside it, to be compared with the downloads.
+    """
+
+    __tablename__ = "rollups"
+
+    kind: str = Field(primary_key=True)
+    first_day: int = Field(primary_key=True)
+    past_day: int = Field(primary_key=True)
+    downloads: int = Field(sa_type=BigInteger)
+    requests: int = Field(sa_type=BigInteger)
+    bandwidth: int = Field(sa_type=BigInteger)
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class RollupStateRow(SQLModel, table=True):
+    """How far roll-ups go, in one row.
+
+    Triggers on `downloads` read it. A change of a download before `closed_until` makes its day
+    stale; before `frozen_until`, where downloads may be gone, it is kept as a difference.
+    `generation` grows with every change of a roll-up. `pruning` is set only within a transaction
+    that removes what is summed up.
+    """
+
+    __tablename__ = "rollup_state"
+
+    id: int | None = Field(default=None, primary_key=True)
+    closed_until: datetime = Field(sa_type=Moment)
+    frozen_until: datetime = Field(sa_type=Moment)
+    pruning: int = 0
+    generation: int = Field(default=0, sa_type=BigInteger)
+
+
+class StaleDayRow(SQLModel, table=True):
+    """A day whose roll-ups are out of date; `mark` is another one after each change."""
+
+    __tablename__ = "rollup_stale_days"
+
+    # Both are said, never numbered by the database.
+    day: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    mark: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+
+
+class LateDownloadRow(SQLModel, table=True):
+    """A difference to the roll-ups of days that are frozen: more downloads, or fewer."""
+
+    __tablename__ = "late_downloads"
+
+    id: int | None = _big_id()
+    at: datetime = Field(sa_type=Moment)
+    token_id: int = Field(sa_type=BigInteger)
+    repository_id: int
+    project: str
+    version: str
+    filename: str
+    client: str
+    user_agent: str
+    downloads: int
+    requests: int = Field(sa_type=BigInteger)
+    bandwidth: int = Field(sa_type=BigInteger)
+
+
+class PrunedRow(SQLModel, table=True):
+    """How many downloads of a file were removed; they go on counting for package queries."""
+
+    __tablename__ = "pruned_downloads"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    filename: str = Field(primary_key=True)
+    downloads: int = Field(sa_type=BigInteger)
 
 
 class AuditRow(SQLModel, table=True):

@@ -99,10 +99,16 @@ _TAGS: Final = """
     WHERE r.owner = ? AND r.slug = ?
 """
 # The revision stands with every tag, and alone where there is none: one statement, one state.
+# What was pruned goes on counting.
 _DOWNLOADS: Final = """
-    SELECT d.filename, count(*) FROM downloads d
-    WHERE d.repository_id = (SELECT id FROM repositories WHERE owner = ? AND slug = ?)
-    GROUP BY d.filename
+    SELECT f.filename, CAST(sum(f.downloads) AS bigint)
+    FROM repositories r JOIN (
+        SELECT repository_id, filename, count(*) AS downloads FROM downloads
+        GROUP BY repository_id, filename
+        UNION ALL SELECT repository_id, filename, downloads FROM pruned_downloads
+    ) f ON f.repository_id = r.id
+    WHERE r.owner = ? AND r.slug = ?
+    GROUP BY f.filename
 """
 
 

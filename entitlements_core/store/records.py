@@ -8,9 +8,12 @@ from typing import Generic, TypeVar
 __all__ = [
     "AuditEntry",
     "ClientRecord",
+    "Download",
     "EulaRevision",
+    "FutureReset",
     "Page",
     "Repository",
+    "RollupReport",
     "UnboundGrants",
     "UsageLine",
     "View",
@@ -117,6 +120,30 @@ class ClientRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A counted download.
+
+    Attributes:
+        token: the token's identifier.
+        repository: ``owner/slug``.
+        requests: answers that made it up.
+        bandwidth: bytes.
+    """
+
+    id: int
+    at: datetime
+    token: str
+    repository: str
+    package: str
+    version: str
+    filename: str
+    client: str
+    user_agent: str
+    requests: int
+    bandwidth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageLine:
     """One line of a usage report.
 
@@ -135,6 +162,38 @@ class UsageLine:
     clients: int
     bandwidth: int
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FutureReset:
+    """Counters that were zeroed by a clock that was ahead.
+
+    Attributes:
+        token: its identifier.
+        since: when they say they were zeroed.
+        mended: the last reset that there really was, or now.
+    """
+
+    token: str
+    since: datetime
+    mended: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollupReport:
+    """How far roll-ups go.
+
+    Attributes:
+        closed_until: exclusive; what is before it is rolled up, or stale.
+        frozen_until: exclusive; before it, downloads may have been removed.
+        days: how many days have a roll-up.
+        stale: how many days wait to be summed up again.
+    """
+
+    closed_until: datetime
+    frozen_until: datetime
+    days: int
+    stale: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

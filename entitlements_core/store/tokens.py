@@ -7,12 +7,13 @@ which the request path sees that something changed.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, and_, case, delete, func, literal, type_coerce, update
+from sqlalchemy import BigInteger, and_, case, delete, func, literal, or_, type_coerce, update
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import NotFound
 from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import Access, CredentialKind, State
+from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token
 from entitlements_core.store.loading import PLAIN_TERMS, load
@@ -247,14 +248,14 @@ class Tokens:
             self.session.flush()
 
     def zero_usage(self, identifier: str, *, at: datetime) -> None:
-        """Begin to count anew. `since` always moves on, since clients are known by its value."""
+        """Begin to count anew. `since` is another one then: clients are known by it."""
         since = type_coerce(UsageRow.since, BigInteger)
-        now = literal(to_micros(at), BigInteger)
+        now, latest = (literal(to_micros(one), BigInteger) for one in (at, at + CLOCK_SKEW))
         self.session.execute(
             update(UsageRow)
             .where(col(UsageRow.token_id) == self.row(identifier).id)
             .values(
-                since=case((since < now, now), else_=since + 1),
+                since=case((or_(since < now, since > latest), now), else_=since + 1),
                 downloads=0,
                 clients=0,
                 bandwidth=0,

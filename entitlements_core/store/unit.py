@@ -1,6 +1,7 @@
 """One transaction, and the stores that share it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -8,10 +9,13 @@ from sqlmodel import Session
 
 from entitlements_core.store.audit import AuditLog
 from entitlements_core.store.eulas import Eulas
+from entitlements_core.store.future_moments import FutureMoments
 from entitlements_core.store.listing import TokenLists
 from entitlements_core.store.models import StoreInfoRow
 from entitlements_core.store.package_tags import PackageTagRows
+from entitlements_core.store.pruning import Pruning
 from entitlements_core.store.repositories import Repositories
+from entitlements_core.store.rollup_rows import RollupRows
 from entitlements_core.store.secrets import Secrets
 from entitlements_core.store.tokens import Tokens
 from entitlements_core.store.upload_times import UploadTimeRows
@@ -69,9 +73,23 @@ class Unit:
         return UsageReports(self.session)
 
     @cached_property
+    def rollups(self) -> RollupRows:
+        """What tokens used, summed up by days."""
+        return RollupRows(self.session)
+
+    @cached_property
+    def pruning(self) -> Pruning:
+        """Downloads that are removed."""
+        return Pruning(self.session)
+
+    @cached_property
     def audit(self) -> AuditLog:
         """The record of all changes."""
         return AuditLog(self.session)
+
+    def future_moments(self, now: datetime) -> FutureMoments:
+        """What lies ahead of `now` and cannot."""
+        return FutureMoments(self.session, now)
 
     def key_fingerprint(self) -> str | None:
         """Which key the store was made with; None before the first use."""

@@ -35,7 +35,8 @@ WANTED = """
     token show; token edit; token set; token refresh; token reset; token enable; token disable;
     token delete; token sync; token cleanup; token grant; token regrant; token revoke;
     token clients; explain;
-    preview; snippets; usage; audit; serve; index; db upgrade; db current; db check; doctor;
+    preview; snippets; usage; audit; serve; index; db upgrade; db current; db check;
+    db rollups; db prune; doctor;
     eula add; eula list; eula show; eula accept; package tag; package untag; package tags;
     package list; user-token get; backup; restore
 """

@@ -71,6 +71,28 @@ def test_a_clock_that_was_ahead_once_opens_nothing(vendor: Vendor, clock: Clock)
         assert vendor.read(token).usage.downloads == 3
 
 
+def test_a_clock_that_was_ahead_once_keeps_no_reset_away(vendor: Vendor, clock: Clock) -> None:
+    """A reset of that time is not believed; the next one that there really is comes in time."""
+    build_wheel(vendor.packages, "lab-foo", "1.0")
+    first = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    token = vendor.token(
+        "customer", limit_num_downloads=2, scheduled_reset_period="Daily", scheduled_reset_at=first
+    )
+    environment = clock.environment(ENTITLEMENTS_DOWNLOAD_WINDOW="0")
+    with vendor.serving("--server", "waitress", environment=environment) as server:
+        address = f"{server.url}/+t/{token.secret}{WHEEL}"
+
+        def fetch(**after: int) -> int:
+            clock.set(first + timedelta(**after))
+            return httpx.get(address, timeout=60).status_code
+
+        assert fetch(hours=1) == 200
+        assert fetch(days=400) == 200  # a reset of then: 1
+        assert [fetch(hours=2), fetch(hours=3)] == [200, 403]  # 2, and no more
+        assert [fetch(hours=25), fetch(hours=26), fetch(hours=27)] == [200, 200, 403]
+        assert [fetch(hours=49), fetch(hours=50), fetch(hours=51)] == [200, 200, 403]
+
+
 @pytest.mark.parametrize(
     ("period", "anchor", "reset"),
     [

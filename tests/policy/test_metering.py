@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.metering import (
+    CLOCK_SKEW,
     Account,
     Demand,
     Schedule,
@@ -19,7 +20,7 @@ from entitlements_core.policy.metering import (
     reserve,
     rolled,
 )
-from entitlements_core.policy.period import ResetPeriod
+from entitlements_core.policy.period import ResetPeriod, period_start
 from tests.factories import NOW
 
 WINDOW = timedelta(seconds=300)
@@ -197,6 +198,83 @@ def test_counters_roll_over(
     before = replace(account(period=period), usage=used)
     after = rolled(before, now).usage
     assert after == (used if expected is None else Usage(since=expected))
+
+
+RESET = NOW + timedelta(days=9)
+"""The last one before `LATER`, of counters that are reset daily."""
+LATER = RESET + timedelta(hours=1)
+AHEAD = LATER + timedelta(days=400)
+SKEWED = LATER + CLOCK_SKEW
+BEYOND = SKEWED + timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("since", "used_at", "expected"),
+    [
+        pytest.param(RESET - timedelta(hours=1), AHEAD, RESET, id="a-believed-reset-decides"),
+        pytest.param(RESET, AHEAD, None, id="none-has-passed"),
+        pytest.param(SKEWED, RESET - timedelta(hours=1), None, id="a-little-ahead-is-believed"),
+        pytest.param(BEYOND, RESET - timedelta(hours=1), RESET, id="used-before-the-reset"),
+        pytest.param(AHEAD, RESET - timedelta(microseconds=1), RESET, id="used-just-before"),
+        pytest.param(AHEAD, RESET, None, id="used-at-the-reset"),
+        pytest.param(AHEAD, LATER, None, id="used-after-the-reset"),
+        pytest.param(AHEAD, AHEAD, None, id="nothing-can-be-believed"),
+        pytest.param(AHEAD, None, None, id="never-used"),
+    ],
+)
+def test_a_reset_from_the_future_is_not_believed(
+    since: datetime, used_at: datetime | None, expected: datetime | None
+) -> None:
+    used = Usage(since=since, downloads=5, clients=2, bandwidth=9)
+    before = replace(account(period=ResetPeriod.DAILY), usage=used, used_at=used_at)
+    assert rolled(before, LATER).usage == (used if expected is None else Usage(since=expected))
+    never = replace(before, schedule=Schedule(period=ResetPeriod.NEVER, anchor=NOW))
+    assert rolled(never, LATER) is never
+
+
+@pytest.mark.parametrize(
+    ("since", "rides"),
+    [
+        pytest.param(NOW, True, id="counted-since"),
+        pytest.param(NOW + timedelta(microseconds=1), False, id="counted-before"),
+        pytest.param(NOW + timedelta(seconds=1) + CLOCK_SKEW, False, id="a-little-ahead"),
+        pytest.param(NOW + timedelta(days=400), True, id="not-believed"),
+    ],
+)
+def test_a_reset_from_the_future_keeps_nobody_from_riding(
+    since: datetime,
+    rides: bool,  # noqa: FBT001 - the answer
+) -> None:
+    before = replace(account(), usage=Usage(since=since))
+    asked = demand(now=NOW + timedelta(seconds=1))
+    assert taken(reserve(before, Transfer(counted_at=NOW), asked)).counted is not rides
+
+
+@given(
+    ahead=st.integers(2, 4000),
+    denied=st.booleans(),
+    hours=st.lists(st.integers(1, 90), min_size=2, max_size=30),
+)
+def test_after_a_clock_was_ahead_every_reset_is_seen_again(
+    ahead: int,
+    denied: bool,  # noqa: FBT001 - whether the limit was used up
+    hours: list[int],
+) -> None:
+    """From the second request by the right time on, whatever was counted ahead."""
+    wrong = NOW + timedelta(days=ahead)
+    book = rolled(account(Limits(downloads=1), ResetPeriod.DAILY), wrong)
+    book = replace(book, usage=replace(book.usage, downloads=int(denied)), used_at=wrong)
+    now, seen = NOW, None
+    for pause in hours:
+        now += timedelta(hours=pause)
+        before, book = book, rolled(book, now)
+        start = period_start(ResetPeriod.DAILY, NOW, now)
+        if seen is not None and start != seen:
+            assert book.usage == Usage(since=start or NOW)
+        else:
+            assert book.usage == before.usage
+        seen = start
+        book = replace(book, used_at=now)
 
 
 @dataclass

@@ -29,6 +29,7 @@ from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
+from entitlements_core.store.moments import to_micros
 from entitlements_core.store.timeouts import Timeouts
 from tests.factories import NOW, add_repository, add_token, edit_token, entry, rows
 from tests.postgres import Server, _options, _run, running_server
@@ -300,6 +301,66 @@ def test_a_clock_that_was_ahead_opens_no_file(
     assert [outcome(ledger.reserve(entry(token, now=now))) for now in moments] == (["granted"] * 6)
     assert counters(database)[0] == 3
     assert outcome(ledger.reserve(entry(token, now=later(seconds=800)))) == "download_limit"
+
+
+@pytest.mark.parametrize("used_up", [False, True])
+def test_a_reset_by_a_clock_that_was_ahead_keeps_no_later_one_away(
+    ledger: Ledger, database: Database, *, used_up: bool
+) -> None:
+    """What was counted since then stays counted until the next reset that there really is."""
+    token = add_token(
+        database, limit_num_downloads=2, limit_num_clients=1, scheduled_reset_period="Daily"
+    )
+
+    def ask(now: datetime, **changes: Any) -> str:  # noqa: ANN401 - any field
+        return outcome(ledger.reserve(entry(token, now=now, **changes)))
+
+    ahead = later(days=400, hours=3)
+    assert [ask(ahead), *([ask(ahead, **OTHER_FILE)] if used_up else [])] == (
+        ["granted"] * (1 + used_up)
+    )
+    # The right time again, and no other client.
+    assert ask(later(hours=1), **OTHER_CLIENT) in {"client_limit", "download_limit"}
+    found = [ask(later(hours=hour)) for hour in (2, 3, 23.9)]
+    assert found == [("download_limit" if used_up else "granted"), *["download_limit"] * 2]
+    assert ask(later(hours=24), **OTHER_CLIENT) == "granted"
+    assert counters(database) == (1, 1, 1000)
+    assert [ask(later(hours=24.01), **OTHER_CLIENT), ask(later(hours=25), **OTHER_CLIENT)] == [
+        "granted",
+        "granted",
+    ]
+    assert ask(later(hours=26), **OTHER_CLIENT) == "download_limit"
+    assert ask(later(hours=48)) == "granted"
+
+
+def test_two_clocks_that_differ_for_long_reset_twice_in_a_period_at_most(
+    ledger: Ledger, database: Database
+) -> None:
+    """One node is a year ahead, for good; a token goes from one to the other and back."""
+    token = add_token(database, limit_num_downloads=2, scheduled_reset_period="Daily")
+    granted = 0
+    for hour in range(10 * 24):
+        for ahead in (0, 400):
+            now = later(hours=hour, days=ahead)
+            granted += outcome(ledger.reserve(entry(token, now=now))) == "granted"
+    assert 10 * 2 <= granted <= 10 * 2 * 2
+
+
+def test_a_reset_by_hand_by_a_clock_that_was_ahead(ledger: Ledger, database: Database) -> None:
+    """What is counted then is ridden on, and the next reset by hand is one again."""
+    token = add_token(database)
+    with database.begin() as unit:
+        unit.tokens.zero_usage("abcdefghijkl", at=later(days=400))
+    for second in range(3):
+        assert outcome(ledger.reserve(entry(token, now=later(seconds=second)))) == "granted"
+    assert counters(database) == (1, 1, 3000)
+    with database.begin() as unit:
+        unit.tokens.zero_usage("abcdefghijkl", at=later(seconds=5))
+    assert counters(database) == (0, 0, 0)
+    [[since]] = rows(database, "SELECT since FROM usage")
+    assert since == to_micros(later(seconds=5))
+    assert outcome(ledger.reserve(entry(token, now=later(seconds=6)))) == "granted"
+    assert counters(database) == (1, 1, 1000)
 
 
 def test_a_client_that_may_not_download_may_not_collect(ledger: Ledger, database: Database) -> None:

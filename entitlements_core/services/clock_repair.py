@@ -1,0 +1,95 @@
+"""Use case: mend what a clock that was ahead has written."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from entitlements_core.interfaces import Clock
+from entitlements_core.services.operation import Operations
+from entitlements_core.store.records import AuditEntry, FutureReset
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+    from entitlements_core.store.future_moments import FutureMoments
+
+__all__ = ["ClockRepair", "FromTheFuture"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromTheFuture:
+    """What lies in the future that cannot.
+
+    Attributes:
+        now: by which clock.
+        resets: counters that were zeroed then, with what mends them.
+        moments: how many others, by table and column; they are set to now.
+        downloads: counted then. They stay, under that date in reports; nobody rides on them.
+    """
+
+    now: datetime
+    resets: tuple[FutureReset, ...] = ()
+    moments: dict[str, int] = field(default_factory=dict)
+    downloads: int = 0
+
+    @property
+    def is_mendable(self) -> bool:
+        """Something can be mended."""
+        return bool(self.resets or self.moments)
+
+
+class ClockRepair:
+    """Looks for moments of the future in one store.
+
+    Args:
+        database: the store.
+        clock: tells the time, and should be right.
+    """
+
+    def __init__(self, *, database: "Database", clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def preview(self) -> FromTheFuture:
+        """What `repair` would mend; changes nothing.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        now = self._clock()
+        with self._database.read() as unit:
+            return _found(unit.future_moments(now))
+
+    def repair(self, *, actor: str) -> FromTheFuture:
+        """Mend it, and give what was there. Counts stay; resets come at their times again.
+
+        Raises:
+            StoreError: when the store cannot be written; nothing is, then.
+        """
+        with Operations(database=self._database, clock=self._clock).begin(actor) as operation:
+            moments = operation.unit.future_moments(operation.now)
+            found = _found(moments)
+            if not found.is_mendable:
+                return found
+            moments.mend()
+            for reset in found.resets:
+                operation.unit.audit.write(
+                    AuditEntry(
+                        at=operation.now,
+                        actor=actor,
+                        action="token.reset_mended",
+                        token=reset.token,
+                        before={"since": reset.since.isoformat()},
+                        after={"since": reset.mended.isoformat()},
+                    )
+                )
+            operation.record("moments.mended", "", after=dict(found.moments))
+        return found
+
+
+def _found(moments: "FutureMoments") -> FromTheFuture:
+    return FromTheFuture(
+        now=moments.now,
+        resets=tuple(moments.resets()),
+        moments=moments.counts(),
+        downloads=moments.downloads(),
+    )

@@ -1,0 +1,150 @@
+"""Use case: remove the downloads of long ago. Reports, limits and package queries do not change."""
+
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from entitlements_core.errors import InvalidValue
+from entitlements_core.interfaces import Clock
+from entitlements_core.services.download_export import Export, absolute, opened
+from entitlements_core.services.operation import Operations
+from entitlements_core.services.rollups import Progress, Rollups
+from entitlements_core.store.rollup_periods import day_of
+from entitlements_core.store.rollup_rows import start_of
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+
+__all__ = ["SAFE_AGE", "Pruned", "Retention"]
+
+SAFE_AGE: Final = timedelta(days=32)
+"""Younger downloads stay: further requests ride on them, and a clock may be wrong by a month."""
+_TOGETHER: Final = 1_000
+"""Downloads of a transaction; servers that count wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was removed.
+
+    Attributes:
+        before: exclusive; 00:00 UTC of a day.
+        removed: downloads that were removed, or would be.
+        export: where they were written to before; None when nowhere.
+    """
+
+    before: datetime
+    removed: int
+    export: Path | None
+
+
+def _nobody(done: int, wanted: int) -> None:
+    """Nobody is told."""
+
+
+class Retention:
+    """Removes downloads of one store.
+
+    Args:
+        database: the store.
+        clock: tells the time.
+        window: for how long further requests ride on a counted download.
+    """
+
+    def __init__(self, *, database: "Database", clock: Clock, window: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._window = window
+
+    def preview(self, older_than: timedelta) -> Pruned:
+        """What `prune` would remove; changes nothing.
+
+        Raises:
+            InvalidValue: when `older_than` is below a safe age.
+            StoreError: when the store cannot be read.
+        """
+        before = self._cutoff(older_than)
+        with self._database.read() as unit:
+            return Pruned(before=before, removed=unit.pruning.count(before), export=None)
+
+    def prune(
+        self,
+        older_than: timedelta,
+        *,
+        actor: str,
+        export: Path | None = None,
+        progress: Progress = _nobody,
+    ) -> Pruned:
+        """Remove the downloads of whole days that are older, a few in each transaction.
+
+        Whatever ends it half-way, the next run goes on. What is exported is on the disk before it
+        is removed, and is in the export once.
+
+        Args:
+            older_than: their age at least; the day in which it falls stays.
+            actor: who asks.
+            export: a file to write them to; one of an earlier run is continued.
+            progress: told how many were removed, and of how many.
+
+        Raises:
+            InvalidValue: when `older_than` is below a safe age.
+            NotFound, Conflict: when the file cannot be written to.
+            Refused: when a download was counted for such a day just now.
+            StoreError: when the store cannot be read or written; what was removed stays so.
+        """
+        cutoff = self._cutoff(older_than)
+        file = None if export is None else absolute(export)
+        with ExitStack() as stack:
+            target = None if file is None else stack.enter_context(self._opened(file))
+            rollups = Rollups(database=self._database, clock=self._clock)
+            before = rollups.freeze(cutoff)
+            facts: dict[str, object] = {"before": before.isoformat(), "export": file and str(file)}
+            self._record("downloads.prune", actor, facts)
+            with self._database.read() as unit:
+                wanted = unit.pruning.count(before)
+            removed = 0
+            while some := self._step(before, target):
+                removed += some
+                progress(removed, max(removed, wanted))
+            self._record("downloads.pruned", actor, {**facts, "removed": removed})
+        return Pruned(before=before, removed=removed, export=file)
+
+    def _opened(self, file: Path) -> AbstractContextManager[Export]:
+        def known() -> int | None:
+            with self._database.read() as unit:
+                return unit.pruning.exported_size(str(file))
+
+        def begin() -> None:
+            with self._database.begin() as unit:
+                unit.pruning.note_export(str(file), 0)
+
+        return opened(file, known, begin)
+
+    def _step(self, before: datetime, target: Export | None) -> int:
+        with self._database.begin() as unit:
+            found = unit.pruning.oldest(before, _TOGETHER)
+            if found and target is not None:
+                target.append(found)
+                unit.pruning.note_export(str(target.path), target.size)
+            if found:
+                unit.pruning.remove(found)
+        return len(found)
+
+    def _cutoff(self, older_than: timedelta) -> datetime:
+        safe = max(SAFE_AGE, self._window + timedelta(days=1))
+        if older_than < safe:
+            raise InvalidValue(
+                "downloads_older_than",
+                f"Downloads that are younger than {safe.days} days are still needed.",
+                f"Write {safe.days}d or more.",
+            )
+        try:
+            return start_of(day_of(self._clock() - older_than))
+        except OverflowError:
+            return start_of(0)
+
+    def _record(self, action: str, actor: str, facts: dict[str, object]) -> None:
+        with Operations(database=self._database, clock=self._clock).begin(actor) as operation:
+            operation.record(action, "", after=facts)

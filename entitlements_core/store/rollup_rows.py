@@ -1,0 +1,379 @@
+"""The roll-ups as one transaction sees them: what they hold, how far they go, what is stale."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from operator import itemgetter
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Select, delete, func, insert, select, text, type_coerce, update
+from sqlmodel import Session, col
+
+from entitlements_core.store.models import (
+    DownloadRow,
+    LateDownloadRow,
+    RepositoryRow,
+    RollupRow,
+    RollupStateRow,
+    StaleDayRow,
+)
+from entitlements_core.store.moments import from_micros, to_micros
+from entitlements_core.store.rollup_periods import DAILY, DAY, Span, name_of
+from entitlements_core.store.rollup_tables import CLIENT, Line, Table
+
+__all__ = ["Difference", "RollupRows", "RollupState", "Sum", "start_of"]
+
+_AT: Final = type_coerce(DownloadRow.at, BigInteger)
+_COLUMNS: Final[dict[str, Any]] = {
+    "token": col(DownloadRow.token_id),
+    "repository": col(DownloadRow.repository_id),
+    "package": col(DownloadRow.project),
+    "version": col(DownloadRow.version),
+    "filename": col(DownloadRow.filename),
+    "client": col(DownloadRow.client),
+    "user_agent": col(DownloadRow.user_agent),
+    "day": _AT // DAY,
+}
+_CHUNK: Final = 5_000
+_MARKS: Final = 500
+_WAIT: Final = "SET LOCAL lock_timeout = '500ms'"
+Sum = tuple[int, int, int]
+"""Downloads, requests, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollupState:
+    """How far roll-ups go.
+
+    Attributes:
+        closed: days before it are rolled up, or stale.
+        frozen: of days before it, the roll-ups are what counts, with late differences.
+        generation: another one after each change of a roll-up.
+    """
+
+    closed: int
+    frozen: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What came late to a frozen day: its values by dimension, its sums, the last moment."""
+
+    values: dict[str, Any]
+    sums: Sum
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollupRows:
+    """See the module."""
+
+    session: Session
+
+    def state(self) -> RollupState:
+        """How far they go."""
+        row = self.session.execute(
+            select(
+                type_coerce(RollupStateRow.closed_until, BigInteger),
+                type_coerce(RollupStateRow.frozen_until, BigInteger),
+                col(RollupStateRow.generation),
+            )
+        ).one()
+        return RollupState(row[0] // DAY, row[1] // DAY, row[2])
+
+    def let_nobody_count(self) -> None:
+        """Wait for those who count just now, and let others wait until the transaction ends.
+
+        On SQLite, a transaction that writes is alone as it is.
+
+        Raises:
+            DatabaseLocked: when somebody does not end; nobody is kept waiting for it.
+        """
+        if self.session.connection().dialect.name == "postgresql":
+            self.session.execute(text(_WAIT))
+            self.session.execute(text("LOCK TABLE downloads IN SHARE MODE"))
+
+    def close_until(self, day: int) -> None:
+        """Take the days before `day` as over; those with downloads are stale, nobody counting."""
+        known = self.state()
+        for found in self.days_with_downloads((known.closed, day)):
+            self.session.execute(insert(StaleDayRow).values(day=found, mark=0))
+        self._set(closed_until=start_of(day))
+
+    def open_from(self, day: int) -> None:
+        """Take the days from `day` on as not over, unless frozen; their roll-ups go."""
+        day = max(day, self.state().frozen)
+        self.drop(col(RollupRow.past_day) > day)
+        self.session.execute(delete(StaleDayRow).where(col(StaleDayRow.day) >= day))
+        self._set(closed_until=start_of(day))
+
+    def freeze_until(self, day: int) -> None:
+        """Let the roll-ups of days before `day` be what counts, nobody counting."""
+        self._set(frozen_until=start_of(day))
+
+    def set_pruning(self, *, on: bool) -> None:
+        """Whether downloads that are removed now go on counting; off before the end."""
+        self._set(pruning=int(on))
+
+    def stale(self) -> frozenset[int]:
+        """The days whose roll-ups are out of date."""
+        return frozenset(self.session.scalars(select(col(StaleDayRow.day)).distinct()))
+
+    def make_stale(self, span: Span) -> None:
+        """Have the days of `span` summed up again, where they have downloads or a roll-up."""
+        stale = self.stale()
+        days = {*self.days_with_downloads(span), *(d for d in self.days() if d in range(*span))}
+        for day in sorted(days - stale):
+            self.session.execute(insert(StaleDayRow).values(day=day, mark=0))
+
+    def marks(self, day: int) -> tuple[int, ...]:
+        """The marks of a stale day."""
+        return tuple(
+            self.session.scalars(select(col(StaleDayRow.mark)).where(col(StaleDayRow.day) == day))
+        )
+
+    def forget_marks(self, day: int, marks: Sequence[int]) -> None:
+        """The changes that these marks stand for are in the roll-ups now."""
+        for start in range(0, len(marks), _MARKS):
+            some = marks[start : start + _MARKS]
+            self.session.execute(
+                delete(StaleDayRow).where(
+                    col(StaleDayRow.day) == day, col(StaleDayRow.mark).in_(some)
+                )
+            )
+
+    def spans(self, kind: tuple[str, ...]) -> frozenset[Span]:
+        """Of which periods there is a roll-up of a kind."""
+        query = select(col(RollupRow.first_day), col(RollupRow.past_day)).where(
+            col(RollupRow.kind) == name_of(kind)
+        )
+        return frozenset((first, past) for first, past in self.session.execute(query))
+
+    def days(self) -> tuple[int, ...]:
+        """The days that have a roll-up, in order."""
+        return tuple(sorted(first for first, _ in self.spans(DAILY)))
+
+    def first_day(self, state: RollupState) -> int:
+        """The first day that can have a download."""
+        downloads = next(self.days_with_downloads((0, state.closed)), state.closed)
+        return min([downloads, *self.days()[:1], *sorted(self.late_days())[:1]])
+
+    def last_day(self) -> int:
+        """The day of the last download; 0 without one."""
+        moments = [
+            self.session.scalars(
+                select(func.max(_AT)).where(col(DownloadRow.repository_id) == repository)
+            ).one()
+            for repository in self.session.scalars(select(col(RepositoryRow.id))).all()
+        ]
+        return max((int(at) // DAY for at in moments if at), default=0)
+
+    def late_days(self) -> frozenset[int]:
+        """The days that have a difference."""
+        days = type_coerce(LateDownloadRow.at, BigInteger) // DAY
+        return frozenset(self.session.scalars(select(days).distinct()))
+
+    def sums(self, kind: tuple[str, ...]) -> dict[Span, Sum]:
+        """What is in each roll-up of a kind, as it says."""
+        names = ("first_day", "past_day", "downloads", "requests", "bandwidth")
+        columns = [col(getattr(RollupRow, name)) for name in names]
+        query: Select[Any] = select(*columns).where(col(RollupRow.kind) == name_of(kind))
+        return {(one[0], one[1]): (one[2], one[3], one[4]) for one in self.session.execute(query)}
+
+    def tables(self, kind: tuple[str, ...], spans: Iterable[Span]) -> Iterator[Table]:
+        """The roll-ups of a kind for `spans`, as far as there are any."""
+        query = select(col(RollupRow.body)).where(col(RollupRow.kind) == name_of(kind))
+        for first, past in spans:
+            where = (col(RollupRow.first_day) == first, col(RollupRow.past_day) == past)
+            body = self.session.scalars(query.where(*where)).one_or_none()
+            if body is not None:
+                yield Table.decode(body)
+
+    def put(self, kind: tuple[str, ...], span: Span, table: Table) -> None:
+        """Write a roll-up; an empty one of a day is none."""
+        first, past = span
+        self.drop(
+            col(RollupRow.kind) == name_of(kind),
+            col(RollupRow.first_day) == first,
+            col(RollupRow.past_day) == past,
+        )
+        if kind == DAILY and not len(table):
+            return
+        downloads, requests, bandwidth = table.totals()
+        self.session.execute(
+            insert(RollupRow).values(
+                kind=name_of(kind),
+                first_day=first,
+                past_day=past,
+                downloads=downloads,
+                requests=requests,
+                bandwidth=bandwidth,
+                body=table.encode(),
+            )
+        )
+
+    def drop(self, *conditions: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        """Remove roll-ups."""
+        self.session.execute(delete(RollupRow).where(*conditions))
+
+    def drop_longer(self, day: int | None = None) -> None:
+        """Remove the roll-ups of longer periods that hold `day`, or all."""
+        conditions = [col(RollupRow.kind) != name_of(DAILY)]
+        if day is not None:
+            conditions += [col(RollupRow.first_day) <= day, col(RollupRow.past_day) > day]
+        self.drop(*conditions)
+
+    def next_generation(self, known: int) -> bool:
+        """Count a change of roll-ups; False when there was another one since `known`."""
+        found = self.session.connection().execute(
+            update(RollupStateRow)
+            .where(col(RollupStateRow.generation) == known)
+            .values(generation=known + 1)
+        )
+        return bool(found.rowcount)
+
+    def daily(self, day: int) -> Table:
+        """What the downloads of a day sum up to."""
+        lines = self._lines(DAILY, start_of(day), start_of(day + 1))
+        return Table.of(DAILY, sorted(lines, key=itemgetter(0)))
+
+    def raw(  # noqa: PLR0913 - the choices of one question, all named
+        self,
+        dimensions: tuple[str, ...],
+        since: datetime,
+        until: datetime,
+        *,
+        tokens: Collection[int] = (),
+        repositories: Collection[int] = (),
+        by_token: bool = False,
+    ) -> Iterator[Table]:
+        """Sums of the downloads themselves, a part at a time; a key may be in several parts.
+
+        Args:
+            dimensions: what they are told apart by.
+            since: inclusive.
+            until: exclusive.
+            tokens: numbers of rows; none is all.
+            repositories: likewise.
+            by_token: the tokens have fewer downloads than the time.
+        """
+        lines = self._lines(
+            dimensions,
+            since,
+            until,
+            tokens=tokens,
+            repositories=repositories,
+            by_token=by_token,
+        )
+        while part := list(islice(lines, _CHUNK)):
+            yield Table.of(dimensions, part)
+
+    def raw_sums(self, span: Span) -> dict[int, Sum]:
+        """What the downloads of each day of a range add up to."""
+        day = _COLUMNS["day"].label("day")
+        query: Select[Any] = select(
+            day, func.count(), func.sum(DownloadRow.requests), func.sum(DownloadRow.bandwidth)
+        )
+        query = self._within(query, start_of(span[0]), start_of(span[1])).group_by(day)
+        return {one[0]: (one[1], int(one[2]), int(one[3])) for one in self.session.execute(query)}
+
+    def days_with_downloads(self, span: Span) -> Iterator[int]:
+        """The days of a range that have any; the index is looked into once for each."""
+        first, past = span
+        limit = to_micros(start_of(past))
+        repositories = list(self.session.scalars(select(col(RepositoryRow.id))))
+        while first < past:
+            moments = [self._first_at(one, to_micros(start_of(first))) for one in repositories]
+            found = min((at for at in moments if at is not None), default=limit)
+            if found >= limit:
+                return
+            yield found // DAY
+            first = found // DAY + 1
+
+    def differences(self, since: datetime, until: datetime) -> Iterator[Difference]:
+        """What came late to frozen days and was not taken back."""
+        names = [name for name in DAILY if name != "day"]
+        columns = [getattr(LateDownloadRow, _COLUMNS[name].key) for name in names]
+        day = (type_coerce(LateDownloadRow.at, BigInteger) // DAY).label("day")
+        sums = [
+            func.sum(LateDownloadRow.downloads),
+            func.sum(LateDownloadRow.requests),
+            func.sum(LateDownloadRow.bandwidth),
+        ]
+        last = func.max(type_coerce(LateDownloadRow.at, BigInteger))
+        query: Select[Any] = select(*columns, day, *sums, last)
+        query = query.where(
+            col(LateDownloadRow.at) >= since, col(LateDownloadRow.at) < until
+        ).group_by(*columns, day)
+        for *values, downloads, requests, bandwidth, last_at in self.session.execute(query):
+            found = (int(downloads), int(requests), int(bandwidth))
+            if any(found):
+                yield Difference(dict(zip(DAILY, values, strict=True)), found, last_at)
+
+    def _first_at(self, repository: int | None, since: int) -> int | None:
+        query = (
+            select(_AT)
+            .where(
+                col(DownloadRow.repository_id) == repository,
+                col(DownloadRow.at) >= from_micros(since),
+            )
+            .order_by(col(DownloadRow.at))
+            .limit(1)
+        )
+        return self.session.scalars(query).one_or_none()
+
+    def _lines(  # noqa: PLR0913 - see `raw`
+        self,
+        dimensions: tuple[str, ...],
+        since: datetime,
+        until: datetime,
+        *,
+        tokens: Collection[int] = (),
+        repositories: Collection[int] = (),
+        by_token: bool = False,
+    ) -> Iterator[Line]:
+        keys = [_COLUMNS[name].label(f"key_{name}") for name in dimensions]
+        keys.append(_COLUMNS[CLIENT].label("of_client"))
+        query: Select[Any] = select(
+            *keys,
+            func.count(),
+            func.sum(DownloadRow.requests),
+            func.sum(DownloadRow.bandwidth),
+            func.max(_AT),
+        )
+        query = self._within(query, since, until, repositories, by_token=by_token)
+        if tokens:
+            query = query.where(col(DownloadRow.token_id).in_(tokens))
+        query = query.group_by(*keys).execution_options(yield_per=_CHUNK)
+        for *key, client, downloads, requests, bandwidth, last_at in self.session.execute(query):
+            yield (tuple(key), downloads, int(requests), int(bandwidth), last_at, (client,))
+
+    def _within(
+        self,
+        query: Select[Any],
+        since: datetime,
+        until: datetime,
+        repositories: Collection[int] = (),
+        *,
+        by_token: bool = False,
+    ) -> Select[Any]:
+        # By its repository, since that is what the index on moments begins with.
+        known = repositories or list(self.session.scalars(select(col(RepositoryRow.id))))
+        repository: Any = col(DownloadRow.repository_id)
+        if by_token:
+            repository += 0  # what no index is looked into for
+        return query.where(
+            repository.in_(known), col(DownloadRow.at) >= since, col(DownloadRow.at) < until
+        )
+
+    def _set(self, **values: object) -> None:
+        self.session.execute(
+            update(RollupStateRow).values(**values).execution_options(synchronize_session=False)
+        )
+
+
+def start_of(day: int) -> datetime:
+    """The moment at which a day begins, aware, UTC; day 0 is 1970-01-01."""
+    return from_micros(day * DAY)
