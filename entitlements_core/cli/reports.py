@@ -68,25 +68,9 @@ def usage(  # noqa: PLR0913 - one option for each choice
             until=read_time("until", until),
             limit=limit,
         )
-        names = _names(core, what, lines)
+        _show_usage(what, lines, _names(core, what, lines), as_csv=as_csv, as_json=as_json)
+        sys.stdout.flush()  # nobody waits for what is done for the next report
         _prepare_the_next(core)
-    documents = [_line(what, line, names) for line in lines]
-    if as_csv:
-        _print_csv([*what, *(["name"] if names else []), *_SUMS], documents)
-        return
-    keys = [*what, *(["name"] if names else [])]
-    headings = [*keys, "downloads", "clients", "bandwidth", "last"]
-    rows = [
-        [
-            *(str(one[key]) for key in keys),
-            str(line.downloads),
-            str(line.clients),
-            readable_bytes(line.bandwidth),
-            f"{line.last_at:%Y-%m-%d %H:%M}",
-        ]
-        for one, line in zip(documents, lines, strict=True)
-    ]
-    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
 
 
 def audit(  # noqa: PLR0913 - one option for each filter
@@ -136,6 +120,33 @@ def audit(  # noqa: PLR0913 - one option for each filter
     note_page(len(found), total, as_json=as_json)
 
 
+def _show_usage(
+    what: Sequence[str],
+    lines: "Sequence[UsageLine]",
+    names: dict[str, str],
+    *,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    documents = [_line(what, line, names) for line in lines]
+    if as_csv:
+        _print_csv([*what, *(["name"] if names else []), *_SUMS], documents)
+        return
+    keys = [*what, *(["name"] if names else [])]
+    headings = [*keys, "downloads", "clients", "bandwidth", "last"]
+    rows = [
+        [
+            *(str(one[key]) for key in keys),
+            str(line.downloads),
+            str(line.clients),
+            readable_bytes(line.bandwidth),
+            f"{line.last_at:%Y-%m-%d %H:%M}",
+        ]
+        for one, line in zip(documents, lines, strict=True)
+    ]
+    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
+
+
 def _prepare_the_next(core: "Core") -> None:
     """Sum up some days that are over; a report that may only read is one all the same."""
     with suppress(EntitlementsError):
@@ -147,8 +158,7 @@ def _names(core: "Core", what: Sequence[str], lines: "Iterable[UsageLine]") -> d
     if "token" not in what:
         return {}
     place = list(what).index("token")
-    wanted = {line.keys[place] for line in lines}
-    return {token: core.lifecycle.read(token).name for token in wanted}
+    return core.reports.names(sorted({line.keys[place] for line in lines}))
 
 
 def _line(what: Sequence[str], line: "UsageLine", names: dict[str, str]) -> dict[str, object]:

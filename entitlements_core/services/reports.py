@@ -62,6 +62,11 @@ class Reports:
                     by, tokens=tokens, repository=repository, since=since, until=until, limit=limit
                 )
 
+    def names(self, tokens: Sequence[str]) -> dict[str, str]:
+        """The names of tokens, deleted ones included, by their identifiers."""
+        with self._database.read() as unit:
+            return unit.tokens.names(tokens)
+
     def clients(self, token: str) -> tuple[ClientRecord, ...]:
         """The clients that ever used a token, the latest first.
 

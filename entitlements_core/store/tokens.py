@@ -4,8 +4,10 @@ The services decide what may change; every method here only writes it, and raise
 which the request path sees that something changed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, and_, case, delete, func, literal, or_, type_coerce, update
 from sqlmodel import Session, col, select
@@ -30,6 +32,9 @@ from entitlements_core.store.records import ClientRecord, UnboundGrants
 from entitlements_core.store.repositories import Repositories
 
 __all__ = ["Tokens"]
+
+_CHUNK: Final = 500
+"""Tokens that one statement names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,15 @@ class Tokens:
                 "List the tokens, deleted ones included, to find its identifier.",
             )
         return token
+
+    def names(self, identifiers: Sequence[str]) -> dict[str, str]:
+        """The names of tokens, deleted ones included, by their identifiers."""
+        found: dict[str, str] = {}
+        for start in range(0, len(identifiers), _CHUNK):
+            some = col(TokenRow.identifier).in_(identifiers[start : start + _CHUNK])
+            rows = self.session.exec(select(TokenRow.identifier, TokenRow.name).where(some))
+            found.update(rows.all())
+        return found
 
     def living_in(self, repository: str) -> tuple[Token, ...]:
         """The tokens that are not deleted and open `repository`, oldest first."""

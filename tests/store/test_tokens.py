@@ -71,6 +71,16 @@ def test_many_tokens_are_loaded_at_once(filled: Database) -> None:
     assert found[-1].identifier == "token1099"
 
 
+def test_the_names_of_many_tokens_are_read_at_once(filled: Database) -> None:
+    known = [f"token-{number:04}" for number in range(1_100)]
+    with filled.begin() as unit:
+        for identifier in known:
+            _token(unit, identifier)
+        unit.tokens.set_state(known[7], State.DELETED, at=NOW, by="test")
+        assert unit.tokens.names([*known, "nobody"]) == {name: name for name in known}
+        assert unit.tokens.names([]) == {}
+
+
 def test_a_repository_has_one_default_token(filled: Database) -> None:
     def add_second() -> None:
         with filled.begin() as unit:
