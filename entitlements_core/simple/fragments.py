@@ -151,9 +151,8 @@ def _json_options(entry: FileEntry) -> dict[str, object]:
     if entry.requires_python is not None:
         options["requires-python"] = entry.requires_python
     if entry.core_metadata_sha256 is not None:
-        metadata = {"sha256": entry.core_metadata_sha256}
-        options["core-metadata"] = metadata
-        options["dist-info-metadata"] = metadata  # the name before PEP 714, for older clients
+        # The name before PEP 714 stands in HTML alone: in JSON, pip 22.3 to 23.1 fails at it.
+        options["core-metadata"] = {"sha256": entry.core_metadata_sha256}
     if entry.yanked is not None:
         options["yanked"] = entry.yanked or True  # PEP 691: a reason is a non-empty string
     if entry.provenance is not None:

@@ -14,6 +14,7 @@ import psycopg
 from entitlements_core.store import postgres
 from entitlements_core.store.address import Address
 from entitlements_core.store.circuit import circuit_of
+from entitlements_core.store.exchange import Rows, exchange
 from entitlements_core.store.failures import unreachable
 from entitlements_core.store.postgres import BoundConnection, Silent
 from entitlements_core.store.stack import ConnectionStack
@@ -47,6 +48,14 @@ class PostgresStack(ConnectionStack):
         connection, found = self._first(work)
         self.give_back(connection)
         return found
+
+    def rows(self, statement: str, values: tuple[object, ...]) -> Rows:
+        """The rows of a statement with ``?`` for its values, which only reads.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        return self.ask(lambda connection: exchange(connection, (statement, values))[0])
 
     @contextmanager
     def begun(

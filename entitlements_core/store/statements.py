@@ -11,7 +11,6 @@ from typing import Any
 from entitlements_core.errors import EntitlementsError, StoreError
 from entitlements_core.store.address import Address
 from entitlements_core.store.connections import SqliteStack, keep_inherited, open_stack
-from entitlements_core.store.exchange import exchange
 from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.store_file import Identity, StoreConnection
 
@@ -57,7 +56,7 @@ class Statements:
         """
         stack = self._stack
         if not isinstance(stack, SqliteStack):
-            return stack.ask(lambda connection: exchange(connection, (statement, values))[0])
+            return stack.rows(statement, values)
         connection = stack.take()
         try:
             rows = _fetch(connection, statement, values)

@@ -33,9 +33,13 @@ def pip() -> Client:
 @pytest.fixture(scope="session")
 def old_pip(tmp_path_factory: pytest.TempPathFactory) -> Client:
     """The pip that Python 3.11 brings."""
-    home = tmp_path_factory.mktemp("old-pip")
+    return pip_of(OLD_PIP, tmp_path_factory.mktemp("old-pip"))
+
+
+def pip_of(version: str, home: Path) -> Client:
+    """The pip of a version, put into `home`."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(home)]
-    subprocess.run([*command, f"pip=={OLD_PIP}"], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, f"pip=={version}"], check=True, capture_output=True, timeout=120)
     environment = {"PYTHONPATH": str(home), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return Client("old_pip", (sys.executable, *PIP), environment)
 
