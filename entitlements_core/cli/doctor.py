@@ -46,7 +46,7 @@ def doctor(  # noqa: PLR0913 - one option for each choice
 ) -> None:
     """Check home, key, store, clock, proxies, directories, settings and plugins.
 
-    The exit status is 1 when something has to be mended.
+    The exit status is 1 when something is an error; a warning leaves it 0.
     """
     if dry_run and not repair:
         raise InvalidValue("dry_run", "--dry-run is for --repair.", "Give both, or neither.")

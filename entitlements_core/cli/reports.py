@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from entitlements_core.cli.documents import instant, readable_bytes
-from entitlements_core.cli.options import MOST, AsJson, InRepository, PageSize, Since, Until
+from entitlements_core.cli.options import MOST, AsJson, InRepository, Page, Since, Until
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
@@ -83,10 +83,11 @@ def audit(  # noqa: PLR0913 - one option for each filter
     actor: Annotated[str, typer.Option("--actor", help="Only what they did.")] = "",
     since: Since = None,
     until: Until = None,
-    page: Annotated[
-        int, typer.Option("--page", min=1, max=MOST, help="Which page of the list.")
-    ] = 1,
-    page_size: PageSize = 100,
+    page: Page = None,
+    page_size: Annotated[
+        int | None,
+        typer.Option("--page-size", min=1, max=500, help="Lines of a page; alone, of the first."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List changes of tokens and repositories, the newest first. It never holds a secret."""
@@ -101,8 +102,8 @@ def audit(  # noqa: PLR0913 - one option for each filter
                 since=start,
                 until=end,
             ),
-            page,
-            page_size,
+            page or (1 if page_size else None),
+            page_size or 100,
         )
     rows = [
         (
@@ -130,9 +131,9 @@ def _show_usage(
 ) -> None:
     documents = [_line(what, line, names) for line in lines]
     if as_csv:
-        _print_csv([*what, *(["name"] if names else []), *_SUMS], documents)
+        _print_csv([*what, *(["name"] if "token" in what else []), *_SUMS], documents)
         return
-    keys = [*what, *(["name"] if names else [])]
+    keys = [*what, *(["name"] if "token" in what else [])]
     headings = [*keys, "downloads", "clients", "bandwidth", "last"]
     rows = [
         [

@@ -231,7 +231,7 @@ class RepositoryService:
                 raise Refused(
                     f"The repository {name} has {len(living)} living tokens,"
                     f" such as {living[0].name!r} ({living[0].identifier}).",
-                    "Delete them first, or remove it with force, which deletes them.",
+                    "Delete them first, or remove it with --force, which deletes them.",
                 )
             deleted = tuple(close(operation, token, name) for token in tokens)
             # Added again, it begins anew: an old tag must not open a new file.

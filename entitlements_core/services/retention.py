@@ -125,7 +125,8 @@ class Retention:
     def _step(self, before: datetime, target: Export | None) -> int:
         with self._database.begin() as unit:
             found = unit.pruning.oldest(before, _TOGETHER)
-            if found and target is not None:
+            # An export of nothing has its headings, so that it is a file like the others.
+            if target is not None and (found or target.size == 0):
                 target.append(found)
                 unit.pruning.note_export(str(target.path), target.size)
             if found:
