@@ -4,6 +4,7 @@ Several servers are written ``host1:port1,host2:port2`` before the path, or ``ho
 it, with commas or repeated. See https://www.postgresql.org/docs/current/libpq-connect.html.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote
@@ -12,6 +13,8 @@ from entitlements_core.errors import ConfigurationError
 
 __all__ = ["PostgresPlace"]
 
+_ADDRESS: Final = re.compile(r"://|password\s*=", re.IGNORECASE)
+"""In a database's name: libpq takes a whole address there."""
 _HIGHEST_PORT: Final = 65_535
 _EXAMPLES: Final = (
     "Write postgresql://user@host:5432/database, postgresql://user@host1:5432,host2:5432/database"
@@ -44,10 +47,17 @@ class PostgresPlace:
         """Read what stands behind the scheme and ``://`` of a URL.
 
         Raises:
-            ConfigurationError: when a host or port cannot be read.
+            ConfigurationError: when a host or port cannot be read, or it is not plain what belongs
+                to the password.
         """
         before, _, query = rest.partition("?")
         authority, _, path = before.partition("/")
+        if "@" in path or ("@" in query and "@" not in authority and ":" in authority):
+            # Part of a password may stand anywhere in it, so nothing of it is repeated.
+            raise _unreadable(
+                "The user or password in the database address holds '/', '?' or '@' as it is.",
+                "Write %2F, %3F or %40 for it, or leave the password to PGPASSWORD or ~/.pgpass.",
+            )
         login, _, servers = authority.rpartition("@")
         user, _, password = login.partition(":")
         try:
@@ -60,17 +70,20 @@ class PostgresPlace:
             [one for name, value in pairs if name == "host" for one in value.split(",")],
             [one for name, value in pairs if name == "port" for one in value.split(",")],
         )
+        database = options.pop("dbname", unquote(path))
+        if _ADDRESS.search(database):
+            raise _unreadable("The name of the database is another address.")
         return cls(
             hosts,
             options.pop("user", unquote(user)),
             options.pop("password", unquote(password)),
-            options.pop("dbname", unquote(path)),
+            database,
             options,
         )
 
     def __str__(self) -> str:
         user = f"{quote(self.user)}@" if self.user else ""
-        database = f"/{self.database}" if self.database else ""
+        database = f"/{quote(self.database, safe='/,=')}" if self.database else ""
         if any(host.startswith(("/", "@")) for host, _ in self.hosts):
             words = [f"host={','.join(host for host, _ in self.hosts)}"]
             if any(port for _, port in self.hosts):
@@ -139,5 +152,5 @@ def _spelled(host: str, port: str) -> str:
     return f"{name}:{port}" if port else name
 
 
-def _unreadable(problem: str) -> ConfigurationError:
-    return ConfigurationError(problem, _EXAMPLES)
+def _unreadable(problem: str, remedy: str = _EXAMPLES) -> ConfigurationError:
+    return ConfigurationError(problem, remedy)

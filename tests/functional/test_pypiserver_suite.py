@@ -31,6 +31,8 @@ DEVIATIONS: Final = {
     "test_nonroot_root_with_x_forwarded_host_without_trailing_slash": "the same",
     "test_nonroot_simple_index_with_x_forwarded_host": "the same",
     "test_nonroot_simple_packages_with_x_forwarded_host": "the same",
+    "test_upload_conflict_on_existing": "refused in words that clients show",
+    "test_upload_conflict_on_existing_for_twine_compatibility": "409 for twine as well",
 }
 
 

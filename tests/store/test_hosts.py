@@ -144,3 +144,35 @@ def test_both_spellings_mean_what_libpq_means(
         assert behind == before
     assert str(before).startswith("postgresql://")
     assert PostgresPlace.parse(f"u:{quote(password, safe='')}@h/d").password == password
+
+
+SECRET = "Sec"
+LEAKY = [
+    f"u:{SECRET}/ret@127.0.0.1/db",
+    f"u:12/{SECRET}@127.0.0.1/db",
+    f"u:{SECRET}?ret@127.0.0.1/db",
+    f"u:{SECRET}#/ret@127.0.0.1/db",
+    f"u:a@b/{SECRET}@127.0.0.1/db",
+    f"u:{SECRET}/re?t@127.0.0.1/db",
+    f"u@127.0.0.1:1/db?dbname=postgresql://u:{SECRET}@127.0.0.1:1/x",
+    f"u@127.0.0.1:1/db?dbname=host=x%20password={SECRET}",
+    f"u:{SECRET}@127.0.0.1:port/db",
+    f"u:{SECRET}@127.0.0.1/db?host=[::1",
+    f"u:x@127.0.0.1/db?password={SECRET}",
+    f"u:{SECRET}@127.0.0.1,127.0.0.2/db?port=1,2,3",
+]
+
+
+@pytest.mark.parametrize("rest", LEAKY)
+def test_nothing_of_a_password_is_ever_shown(rest: str) -> None:
+    try:
+        shown = str(Address.parse(f"postgresql://{rest}"))
+    except ConfigurationError as error:
+        shown = str(error)
+    assert SECRET not in shown
+
+
+def test_a_password_that_is_encoded_may_hold_anything() -> None:
+    place = PostgresPlace.parse("u:a%2Fb%40c%3Fd%3A@h:1/d%0Ab")
+    assert (place.password, place.hosts) == ("a/b@c?d:", (("h", "1"),))
+    assert str(place) == "postgresql://u@h:1/d%0Ab"
