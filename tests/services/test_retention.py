@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, StoreError
 from entitlements_core.services import retention
+from entitlements_core.services.download_export import COLUMNS
 from entitlements_core.services.retention import SAFE_AGE, Retention
 from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros
@@ -188,6 +189,15 @@ def test_an_export_has_what_was_removed(store: Database, tmp_path: Path) -> None
     keeper(store, NOW + timedelta(days=500)).prune(AGE, actor="vendor", export=path)
     assert everything(store) == []
     assert as_exported(path) == before
+
+
+def test_an_export_of_nothing_has_its_headings(store: Database, tmp_path: Path) -> None:
+    file = tmp_path / "nothing.csv.gz"
+    for _ in range(2):
+        pruned = keeper(store, NOW).prune(timedelta(days=5_000), actor="vendor", export=file)
+        assert pruned.removed == 0
+        with gzip.open(file, "rt") as written:
+            assert [*csv.reader(written)] == [[*COLUMNS]]
 
 
 def test_an_export_that_is_not_ours_is_left_alone(store: Database, tmp_path: Path) -> None:
