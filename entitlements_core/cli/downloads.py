@@ -66,7 +66,7 @@ def rollups(
         raise typer.Exit(1)
 
 
-def prune(
+def prune(  # noqa: PLR0913 - one option for each choice
     context: typer.Context,
     *,
     older_than: Annotated[
@@ -88,6 +88,12 @@ def prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many there are.")
     ] = False,
+    clock_is_right: Annotated[
+        bool,
+        typer.Option(
+            "--clock-is-right", help="Although nothing has happened in the store for a month."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove counted downloads of long ago; reports of whole days, and all limits, stay.
@@ -103,7 +109,13 @@ def prune(
             found = core.retention.preview(age)
         else:
             with shown("Removing downloads") as tell:
-                found = core.retention.prune(age, actor=run.actor, export=export, progress=tell)
+                found = core.retention.prune(
+                    age,
+                    actor=run.actor,
+                    export=export,
+                    clock_is_right=clock_is_right,
+                    progress=tell,
+                )
     emit(
         {
             "dry_run": dry_run,

@@ -50,6 +50,7 @@ _NOTE_LIMIT = 4096
 """Bytes read of a note; a reason is a sentence, a URL a line."""
 _URL = re.compile(r"https?://[!-~]+")
 
+_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MOST: Final = 2**63 - 1
 """Whole numbers that SQLite keeps have 64 bits; nanoseconds leave them in 1677 and in 2262."""
 
@@ -344,11 +345,15 @@ def _held(nanoseconds: int) -> int:
 
 
 def shown(path: str) -> str:
-    """A path, or any text, with what is not UTF-8 in it as escapes: for messages and logs."""
+    """A path, or any text, in one line: for messages and logs.
+
+    What is not UTF-8, breaks a line or steers a terminal is shown as escapes.
+    """
     try:
-        return os.fsencode(path).decode("utf-8", "backslashreplace")
+        text = os.fsencode(path).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # surrogates that stand for no byte, as JSON may bring them
-        return path.encode("utf-8", "backslashreplace").decode()
+        text = path.encode("utf-8", "backslashreplace").decode()
+    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _unreadable(path: str, error: Exception) -> Problem:

@@ -96,7 +96,9 @@ class Backups:
             StoreError: when the store is missing or damaged, or the copy cannot be written.
         """
         dump = target / f"{self._clock():{_STAMP}}.dump" if target.is_dir() else target
-        self._require_sqlite("pg_dump", "--format=custom", f"--file={dump}", str(self._address))
+        self._require_sqlite(
+            "pg_dump", "--format=custom", f"--file={dump}", self._address.spelled_out
+        )
         keyring = Keyring.load(self._settings.key_file)
         if target.is_dir():
             target /= f"{self._address.path.stem}-{self._clock():{_STAMP}}.db"
@@ -133,7 +135,7 @@ class Backups:
             StoreError: when the copy is missing, damaged or of a later version, or the store stays
                 locked.
         """
-        options = ("--clean", "--if-exists", f"--dbname={self._address}", str(source))
+        options = ("--clean", "--if-exists", f"--dbname={self._address.spelled_out}", str(source))
         self._require_sqlite("pg_restore", *options)
         database = self._address.path
         keyring = Keyring.load(self._settings.key_file)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from entitlements_core.errors import InvalidValue
+from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operation import Operations
@@ -75,6 +75,7 @@ class Retention:
         *,
         actor: str,
         export: Path | None = None,
+        clock_is_right: bool = False,
         progress: Progress = _nobody,
     ) -> Pruned:
         """Remove the downloads of whole days that are older, a few in each transaction.
@@ -86,15 +87,19 @@ class Retention:
             older_than: their age at least; the day in which it falls stays.
             actor: who asks.
             export: a file to write them to; one of an earlier run is continued.
+            clock_is_right: also where nothing has happened in the store for longer than a clock may
+                be ahead unnoticed.
             progress: told how many were removed, and of how many.
 
         Raises:
             InvalidValue: when `older_than` is below a safe age.
             NotFound, Conflict: when the file cannot be written to.
-            Refused: when a download was counted for such a day just now.
+            Refused: when the clock may be ahead, or a download was counted for such a day just now.
             StoreError: when the store cannot be read or written; what was removed stays so.
         """
         cutoff = self._cutoff(older_than)
+        if not clock_is_right:
+            self._require_likely_clock()
         file = None if export is None else absolute(export)
         with ExitStack() as stack:
             target = None if file is None else stack.enter_context(self._opened(file))
@@ -145,6 +150,18 @@ class Retention:
             return start_of(day_of(self._clock() - older_than))
         except OverflowError:
             return start_of(0)
+
+    def _require_likely_clock(self) -> None:
+        """A clock that is years ahead would remove what was counted yesterday."""
+        with self._database.read() as unit:
+            day, changed = unit.rollups.last_day(), unit.audit.newest()
+        last = max(start_of(day + 1), changed or start_of(0))
+        if day and self._clock() - last > SAFE_AGE:
+            raise Refused(
+                f"It is {self._clock():%Y-%m-%d} by this machine's clock, but the last that"
+                f" happened in the store is of {last:%Y-%m-%d}.",
+                "Look at the clock. If it is right, add --clock-is-right.",
+            )
 
     def _record(self, action: str, actor: str, facts: dict[str, object]) -> None:
         with Operations(database=self._database, clock=self._clock).begin(actor) as operation:

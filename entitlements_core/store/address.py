@@ -106,6 +106,16 @@ class Address:
         """The servers of a PostgreSQL database."""
         return PostgresPlace.parse(self.rest)
 
+    @property
+    def spelled_out(self) -> str:
+        """All but passwords: what another program needs to find it."""
+        return str(self) if self.is_sqlite else self.place.spelled_out
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What of it must not be repeated: the password, and values that may be one."""
+        return self.place.secrets
+
     def connect_sqlite(self, *, writable: bool = True) -> StoreConnection:
         """A connection in autocommit mode; never makes the file.
 

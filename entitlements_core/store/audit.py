@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from entitlements_core.store.models import AuditRow
@@ -31,6 +32,10 @@ class AuditLog:
                 after=dict(entry.after),
             )
         )
+
+    def newest(self) -> datetime | None:
+        """When something was changed last; None for never."""
+        return self.session.exec(select(func.max(AuditRow.at))).one()
 
     def entries(  # noqa: PLR0913 - the filters of one list, all named
         self,

@@ -24,6 +24,8 @@ class Circuit:
     def __init__(self) -> None:
         self.is_open = False
         """The server was silent the last time; every request looks at this."""
+        self.heard_at = 0.0
+        """When the server answered anybody last (monotonic)."""
         self._retry_at = 0.0
         self._broken_at = 0.0
 
@@ -46,8 +48,14 @@ class Circuit:
         self._retry_at = self._broken_at + REST
         self.is_open = True
 
+    def suspect(self) -> None:
+        """The server has said nothing for a while: who waits leaves, who comes tries it out."""
+        self._broken_at = self._retry_at = time.monotonic()
+        self.is_open = True
+
     def mend(self) -> None:
         """The server answers."""
+        self.heard_at = time.monotonic()
         self.is_open = False
 
     def broke_since(self, moment: float) -> bool:

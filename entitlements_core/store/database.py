@@ -211,5 +211,5 @@ class Database:
         # A server that answers says a code with what it refuses.
         no_answer = isinstance(error, OperationalError) and getattr(cause, "sqlstate", "") is None
         if type(failure) is StoreError and no_answer:
-            return unreachable(str(self.address))
+            return unreachable(str(self.address), cause, self.address.secrets)
         return failure

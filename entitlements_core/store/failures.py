@@ -3,7 +3,9 @@
 Nothing here imports SQLAlchemy: the request path raises the same errors.
 """
 
+import re
 import sqlite3
+from collections.abc import Collection
 from typing import Final
 
 from entitlements_core.errors import StoreError
@@ -19,6 +21,7 @@ __all__ = [
     "DatabaseReplaced",
     "DatabaseUnreachable",
     "failure_of",
+    "held",
     "unreachable",
 ]
 
@@ -77,6 +80,13 @@ class DatabaseNewer(StoreError):
     code = "store_newer"
 
 
+_PREFIX: Final = re.compile(
+    r"(connection (failed|is bad)|(- host: .*?,)?.*?connection to server (at|on) .*? failed): "
+)
+_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONGEST: Final = 300
+"""Characters of a reason."""
+
 _LOCKED: Final = (
     "Stop the process that holds it, or try again; a backup should use `VACUUM INTO` or pg_dump."
 )
@@ -85,6 +95,12 @@ _MISSING: Final = (
     "Check the address. Bring back one that is lost with `entitlements restore FILE`;"
     " `entitlements init` makes a new, empty one."
 )
+_NOT_MADE: Final = "Make it with `createdb`, as a role that may, and run `entitlements init`."
+_NOT_PRIMARY: Final = (
+    "It is a standby, or set so. Name all servers in the address: the one that can be written to is"
+    " used."
+)
+_NOT_PERMITTED: Final = "Let the role own the database's tables, or grant it the right to them."
 _CORRUPT: Final = "Put a sound copy in its place with `entitlements restore FILE`."
 _FULL: Final = "Free some space, and check the disk."
 _OLDER: Final = "Run `entitlements db upgrade`."
@@ -103,9 +119,9 @@ _KINDS: Final[dict[str, tuple[type[StoreError], str, str]]] = {
     "55P03": (DatabaseLocked, "is locked", _LOCKED),
     "40P01": (DatabaseLocked, "is locked", _LOCKED),
     "40001": (DatabaseLocked, "changed meanwhile", _LOCKED),
-    "25006": (DatabaseReadOnly, "is read-only", _READ_ONLY),
-    "42501": (DatabaseReadOnly, "does not permit this", _READ_ONLY),
-    "3D000": (DatabaseMissing, "does not exist", _MISSING),
+    "25006": (DatabaseReadOnly, "is read-only", _NOT_PRIMARY),
+    "42501": (DatabaseReadOnly, "does not permit this", _NOT_PERMITTED),
+    "3D000": (DatabaseMissing, "does not exist", _NOT_MADE),
     "XX001": (DatabaseCorrupt, "is damaged", _CORRUPT),
     "XX002": (DatabaseCorrupt, "is damaged", _CORRUPT),
     "53100": (DatabaseFull, "cannot grow: the disk is full", _FULL),
@@ -148,9 +164,32 @@ def _connection_symptom(error: BaseException) -> str:
     return "3D000" if 'database "' in str(error) and "does not exist" in str(error) else ""
 
 
-def unreachable(database: str) -> DatabaseUnreachable:
-    """The error for a server that cannot be reached; its own answer may quote a password."""
+def held(database: str) -> DatabaseLocked:
+    """The error for what somebody else holds, on a server that is well."""
+    return DatabaseLocked(f"The database {database} is locked.", _LOCKED)
+
+
+def unreachable(
+    database: str, error: BaseException | None = None, secrets: Collection[str] = ()
+) -> DatabaseUnreachable:
+    """The error for a server that cannot be reached.
+
+    Args:
+        database: how to name it.
+        error: says why.
+        secrets: what must not be repeated of that.
+    """
+    said = "" if error is None else _said(error, secrets)
     return DatabaseUnreachable(
-        f"The database server of {database} cannot be reached.",
+        f"The database server of {database} cannot be reached{said and f': {said}'}.",
         "Check that it runs, its address, and the user's permission to connect.",
     )
+
+
+def _said(error: BaseException, secrets: Collection[str]) -> str:
+    """The reason in one line; libpq gives one for each server."""
+    lines = [_PREFIX.sub("", line).strip() for line in str(error).splitlines()]
+    text = "; ".join(dict.fromkeys(line for line in lines if line and not line.endswith("?")))
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _STEERING.sub(" ", text)[:_LONGEST].rstrip(". ")

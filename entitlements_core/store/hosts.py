@@ -7,7 +7,7 @@ it, with commas or repeated. See https://www.postgresql.org/docs/current/libpq-c
 import re
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from entitlements_core.errors import ConfigurationError
 
@@ -15,6 +15,7 @@ __all__ = ["PostgresPlace"]
 
 _ADDRESS: Final = re.compile(r"://|password\s*=", re.IGNORECASE)
 """In a database's name: libpq takes a whole address there."""
+_SHORTEST_SECRET: Final = 4
 _HIGHEST_PORT: Final = 65_535
 _EXAMPLES: Final = (
     "Write postgresql://user@host:5432/database, postgresql://user@host1:5432,host2:5432/database"
@@ -91,6 +92,24 @@ class PostgresPlace:
             return f"postgresql://{user}{database or '/'}?{'&'.join(words)}"
         servers = ",".join(_spelled(host, port) for host, port in self.hosts)
         return f"postgresql://{user}{servers}{database}"
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What its text leaves out: the password, and the values of other parameters."""
+        values = (one for one in self.options.values() if len(one) >= _SHORTEST_SECRET)
+        return frozenset(one for one in (self.password, *values) if one)
+
+    @property
+    def spelled_out(self) -> str:
+        """The whole URL but for passwords, for other programs: with all parameters."""
+        own = {"host", "port", "user", "password", "dbname"}
+        more = {
+            name: value
+            for name, value in self.parameters().items()
+            if name not in own and "password" not in name
+        }
+        text, query = str(self), urlencode(more, quote_via=quote)
+        return f"{text}{'&' if '?' in text else '?'}{query}" if query else text
 
     def parameters(self) -> dict[str, str]:
         """What libpq takes, by its names; of several servers, only the one that may be written."""

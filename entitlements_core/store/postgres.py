@@ -18,12 +18,14 @@ from psycopg import errors
 from entitlements_core.errors import StoreError
 from entitlements_core.store.address import Address
 from entitlements_core.store.circuit import Circuit, circuit_of
-from entitlements_core.store.failures import failure_of, unreachable
+from entitlements_core.store.failures import failure_of, held, unreachable
 
-__all__ = ["BoundConnection", "Silent", "connect", "failure", "is_dead", "reach"]
+__all__ = ["BoundConnection", "GaveUp", "Held", "Silent", "connect", "failure", "is_dead", "reach"]
 
 LOOK: Final = 10.0
 """Seconds of silence after which work that has time asks whether the server is there."""
+SHARED: Final = 1.0
+"""Seconds without an answer to anybody, after which one request waits on, and the others leave."""
 _SLOW: Final = 1.0
 """Seconds; a server that refuses does it faster than one that is silent."""
 _SERVER_FIRST: Final = 0.9
@@ -42,8 +44,16 @@ _GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
 Value = TypeVar("Value")
 
 
-class Silent(psycopg.OperationalError):
-    """The server did not answer until the deadline. The connection is closed by then."""
+class GaveUp(psycopg.OperationalError):
+    """There was no answer until the deadline. The connection is closed by then."""
+
+
+class Silent(GaveUp):
+    """The server answered nobody meanwhile."""
+
+
+class Held(GaveUp):
+    """The server answered others meanwhile: somebody holds what was asked for."""
 
 
 class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -52,6 +62,8 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
     Attributes:
         deadline: when waiting ends, in monotonic seconds; None where there is no such moment.
         began: when the present use began, likewise.
+        asked: when the server was last asked for something, likewise.
+        is_scout: waits until the deadline for a server that may be silent, as one does for all.
         circuit: tells that others gave up waiting for the same server since then.
         address: where else to ask whether the server is there.
         prepared: the statements that `exchange` has prepared, and their names on the server.
@@ -59,6 +71,8 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
 
     deadline: float | None = None
     began: float = 0.0
+    asked: float = 0.0
+    is_scout: bool = False
     circuit: Circuit | None = None
     address: Address | None = None
     prepared: dict[str, bytes]
@@ -68,29 +82,41 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         """Begin a use that ends after `seconds`; None for one that takes as long as it takes."""
         self.began = time.monotonic()
         self.deadline = None if seconds is None else self.began + seconds
+        self.is_scout = False
 
     def require_time(self) -> None:
         """Return while it makes sense to wait on; for every loop that waits for the server.
 
         Raises:
             Silent: when the deadline has passed, or others found the server silent meanwhile.
+            Held: when the deadline has passed, and others were answered meanwhile.
         """
         now = time.monotonic()
         if self.deadline is None:
             if now - self.began >= LOOK:
                 self._look()
-        elif now >= self.deadline:
-            raise Silent(f"no answer within {now - self.began:.1f} seconds")
-        elif self.circuit is not None and self.circuit.broke_since(self.began):
+            return
+        circuit = self.circuit
+        was_heard = circuit is not None and circuit.heard_at > self.asked
+        if now >= self.deadline:
+            kind = Held if was_heard else Silent
+            raise kind(f"no answer within {now - self.began:.1f} seconds")
+        if circuit is None or was_heard or self.is_scout:
+            return
+        if circuit.broke_since(self.asked):
             raise Silent("no answer to other requests either")
+        if now - self.asked >= SHARED:
+            self.is_scout = True
+            circuit.suspect()
 
     def wait(self, gen: Generator[Any, Any, Value], *_: Any, **__: Any) -> Value:  # noqa: ANN401 - as psycopg's, of any version
         """As psycopg's own, until the deadline; its own in C asks nobody on the way."""
+        self.asked = time.monotonic()
         if self.deadline is None:
-            self.began = time.monotonic()
+            self.began = self.asked
         try:
-            return self._wait(gen)
-        except Silent:
+            found = self._wait(gen)
+        except GaveUp:
             self.pgconn.finish()  # what it may still say belongs to nobody
             raise
         except (KeyboardInterrupt, SystemExit):
@@ -98,6 +124,9 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
                 self.cancel_safe(timeout=_FAREWELL)
             self.pgconn.finish()
             raise
+        if self.circuit is not None:
+            self.circuit.mend()
+        return found
 
     def _wait(self, gen: Generator[Any, Any, Value]) -> Value:
         try:
@@ -209,10 +238,14 @@ def _session(address: Address, given: str) -> str:
 
 def is_dead(connection: BoundConnection, error: psycopg.Error) -> bool:
     """Whether a connection had been lost before its first statement, so that another one helps."""
-    return not isinstance(error, Silent) and (connection.closed or error.sqlstate in _GONE)
+    return not isinstance(error, GaveUp) and (connection.closed or error.sqlstate in _GONE)
 
 
 def failure(error: psycopg.Error, address: Address) -> StoreError:
     """The error to raise for one of psycopg's; a server that answers says a code with it."""
+    if isinstance(error, Held):
+        return held(str(address))
     found = failure_of(error, str(address))
-    return unreachable(str(address)) if error.sqlstate is None and found.code == "store" else found
+    if error.sqlstate is None and found.code == "store":
+        return unreachable(str(address), error, address.secrets)
+    return found

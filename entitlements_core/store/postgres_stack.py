@@ -4,6 +4,8 @@ One that died is replaced unnoticed; a server that is silent is left alone for a
 """
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,12 +13,13 @@ from typing import Final, TypeVar
 
 import psycopg
 
+from entitlements_core.errors import StoreError
 from entitlements_core.store import postgres
 from entitlements_core.store.address import Address
-from entitlements_core.store.circuit import circuit_of
+from entitlements_core.store.circuit import Circuit, circuit_of
 from entitlements_core.store.exchange import Rows, exchange
-from entitlements_core.store.failures import unreachable
-from entitlements_core.store.postgres import BoundConnection, Silent
+from entitlements_core.store.failures import DatabaseLocked, held, unreachable
+from entitlements_core.store.postgres import SHARED, BoundConnection, Held, Silent
 from entitlements_core.store.stack import ConnectionStack
 
 __all__ = ["PostgresStack"]
@@ -38,6 +41,9 @@ class PostgresStack(ConnectionStack):
         super().__init__(self._connect)
         self._address = address
         self._circuit = circuit_of(str(address))
+        self._connecting = threading.Lock()
+        self._held: dict[str, Circuit] = {}
+        """By the statement that had to wait in vain."""
 
     def ask(self, work: Callable[[BoundConnection], Value]) -> Value:
         """What `work` gives, which only reads; done again where an idle connection had died.
@@ -52,10 +58,26 @@ class PostgresStack(ConnectionStack):
     def rows(self, statement: str, values: tuple[object, ...]) -> Rows:
         """The rows of a statement with ``?`` for its values, which only reads.
 
+        Where somebody holds what it reads, one waits from time to time, and the others are refused
+        at once: each of them is a thread that others need.
+
         Raises:
             StoreError: when the store cannot be read.
         """
-        return self.ask(lambda connection: exchange(connection, (statement, values))[0])
+        patience = self._held.setdefault(statement, Circuit())
+        if patience.is_open and patience.admit() is None:
+            raise held(str(self._address))
+        try:
+            found = self.ask(lambda connection: exchange(connection, (statement, values))[0])
+        except StoreError as error:
+            if isinstance(error, DatabaseLocked):
+                patience.break_off()
+            else:
+                patience.mend()
+            raise
+        if patience.is_open:
+            patience.mend()
+        return found
 
     @contextmanager
     def begun(
@@ -79,6 +101,11 @@ class PostgresStack(ConnectionStack):
             connection.close()  # which ends its transaction
             raise
         self.give_back(connection)
+
+    def forget(self) -> None:
+        """Leave the connections to the process they belong to."""
+        super().forget()
+        self._connecting = threading.Lock()
 
     def take(self) -> BoundConnection:
         """A connection, to be given back or closed, with its deadline.
@@ -136,7 +163,16 @@ class PostgresStack(ConnectionStack):
         return connection, False
 
     def _connect(self) -> BoundConnection:
-        return postgres.reach(self._address)
+        # One at a time: nothing interrupts who connects to a silent server, but who waits for it.
+        began = time.monotonic()
+        while not self._connecting.acquire(timeout=SHARED):
+            if self._circuit.heard_at < began:
+                self._circuit.suspect()
+                raise Silent("no answer to another request that connects")
+        try:
+            return postgres.reach(self._address)
+        finally:
+            self._connecting.release()
 
     def _probe(self) -> BoundConnection:
         """A new connection to a server that was silent, when it answers again."""
@@ -159,8 +195,8 @@ class PostgresStack(ConnectionStack):
         was_dead = postgres.is_dead(connection, error)
         with contextlib.suppress(Exception):
             connection.close()
-        if isinstance(error, Silent):
-            self._circuit.break_off()
-        if was_dead or error.sqlstate is None:
+        if isinstance(error, Silent) and not self._circuit.is_open:
+            self._circuit.suspect()
+        if was_dead or (error.sqlstate is None and not isinstance(error, Held)):
             self.close()
         return was_dead

@@ -133,6 +133,77 @@ def test_a_silent_database_holds_nobody_up(shop: Shop, own_postgres: Server, ser
     assert 6 <= counted(vendor, issued) <= 6 + 4
 
 
+@contextmanager
+def crowd(asked: Asked, paths: list[str]) -> Iterator[None]:
+    """So many requests at once for the length of the block, more than there are threads."""
+    with ThreadPoolExecutor(len(paths)) as pool:
+        waiting = [pool.submit(asked, path) for path in paths]
+        time.sleep(0.3)  # until every thread of the server has one
+        yield
+        for one in waiting:
+            one.result()
+
+
+def test_monitoring_hears_that_a_node_lives_beside_a_crowd(
+    shop: Shop, own_postgres: Server
+) -> None:
+    vendor = shop(own_postgres.create("shop"))
+    issued = vendor.token("customer")
+    with node(vendor, "--threads", "4") as running:
+        asked, health = Asked(running, issued), Asked(running, issued)
+        assert [asked(PAGE), asked(file(0))] == [200, 200]
+        with own_postgres.silenced(), crowd(asked, [PAGE] * 24):
+            assert health("/+health/live") == 200
+        assert health.longest < 1.0 + FAST
+        until(lambda: asked(PAGE) == 200)
+
+
+def test_a_table_that_somebody_locks_is_waited_for_by_few(shop: Shop, own_postgres: Server) -> None:
+    url = own_postgres.create("shop")
+    vendor = shop(url)
+    issued = vendor.token("customer")
+    vendor.core.database.close()
+    with node(vendor, "--threads", "4", ENTITLEMENTS_LOCK_TIMEOUT="1") as running:
+        asked, health = Asked(running, issued), Asked(running, issued)
+        assert asked(PAGE) == 200
+        with other(own_postgres) as locking:
+            locking.execute("BEGIN; LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE")
+            crowded = Asked(running, issued)
+            with crowd(crowded, [PAGE] * 24):
+                assert health("/+health/live") == 200
+            assert set(crowded.statuses) == {503}
+            assert crowded.longest < 1.0 + 2 * FAST  # not six times as long
+        assert health.longest < 1.0 + FAST
+        until(lambda: asked(PAGE) == 200)
+
+
+def test_whatever_is_locked_no_other_page_is_refused(shop: Shop, own_postgres: Server) -> None:
+    vendor = shop(own_postgres.create("shop"))
+    issued, visitor = vendor.token("customer"), vendor.token("visitor")
+    settings = {"ENTITLEMENTS_LOCK_TIMEOUT": "2", "ENTITLEMENTS_ANSWER_TIMEOUT": "3"}
+    for server in ("granian", "waitress"):
+        with node(vendor, "--server", server, **settings) as running:
+            asked, pages = Asked(running, issued), Asked(running, visitor)
+            assert [asked(PAGE), pages(PAGE)] == [200, 200]
+            with other(own_postgres) as locking:
+                locking.execute("BEGIN; SELECT * FROM repositories FOR UPDATE")
+                with crowd(asked, [file(1), file(2)]):
+                    began = time.monotonic()
+                    while time.monotonic() - began < 5:
+                        pages(PAGE)
+                        time.sleep(0.05)
+            assert set(pages.statuses) == {200}
+            assert asked(file(3)) == 200
+
+
+@contextmanager
+def other(server: Server) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Somebody at a prompt, whose transaction ends with the block."""
+    place = f"host={server.folder} port={server.port} user=postgres dbname=shop"
+    with closing(psycopg.connect(place, autocommit=True)) as connection:
+        yield connection
+
+
 def test_a_database_that_was_restarted_is_not_noticed(shop: Shop, own_postgres: Server) -> None:
     vendor = shop(own_postgres.create("shop"))
     issued = vendor.token("customer")
@@ -217,10 +288,8 @@ def command(vendor: Vendor, *words: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=lambda words: " ".join(words[:2]),
 )
-def test_no_command_waits_for_a_server_that_never_speaks(
-    shop: Shop, own_postgres: Server, words: list[str]
-) -> None:
-    vendor = shop(own_postgres.create("shop"))
+def test_no_command_waits_for_a_server_that_never_speaks(shop: Shop, words: list[str]) -> None:
+    vendor = shop("")
     vendor.token("customer")
     vendor.core.close()
     with socket.create_server(("127.0.0.1", 0)) as mute:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from entitlements_core.errors import Conflict, InvalidValue, NotFound, StoreError
+from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused, StoreError
 from entitlements_core.services import retention
 from entitlements_core.services.download_export import COLUMNS
 from entitlements_core.services.retention import SAFE_AGE, Retention
@@ -186,9 +186,20 @@ def test_an_export_has_what_was_removed(store: Database, tmp_path: Path) -> None
         "bandwidth": "1000",
     }
     # A later run goes on in the same file.
-    keeper(store, NOW + timedelta(days=500)).prune(AGE, actor="vendor", export=path)
+    keeper(store, NOW + timedelta(days=500)).prune(
+        AGE, actor="vendor", export=path, clock_is_right=True
+    )
     assert everything(store) == []
     assert as_exported(path) == before
+
+
+def test_a_clock_that_is_years_ahead_removes_nothing(store: Database) -> None:
+    ahead = keeper(store, NOW + timedelta(days=3 * 365))
+    with pytest.raises(Refused, match="--clock-is-right"):
+        ahead.prune(AGE, actor="vendor")
+    assert keeper(store).preview(AGE).removed == OLD
+    assert keeper(store, NOW + timedelta(days=20)).prune(AGE, actor="vendor").removed == OLD
+    assert ahead.prune(AGE, actor="vendor", clock_is_right=True).removed == OLD
 
 
 def test_an_export_of_nothing_has_its_headings(store: Database, tmp_path: Path) -> None:
@@ -229,7 +240,9 @@ def test_an_export_that_is_not_ours_is_left_alone(store: Database, tmp_path: Pat
     assert sorted(as_exported(mine) + everything(store)) == before
     mine.write_bytes(mine.read_bytes()[:-1])
     with pytest.raises(Conflict, match="is there already"):
-        keeper(store, NOW + timedelta(days=500)).prune(AGE, actor="vendor", export=mine)
+        keeper(store, NOW + timedelta(days=500)).prune(
+            AGE, actor="vendor", export=mine, clock_is_right=True
+        )
     assert len(everything(store)) == OLD
 
 

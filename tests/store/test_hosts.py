@@ -172,6 +172,16 @@ def test_nothing_of_a_password_is_ever_shown(rest: str) -> None:
     assert SECRET not in shown
 
 
+def test_another_program_finds_the_database_without_the_password() -> None:
+    place = PostgresPlace.parse("u:Secret@a:1,b:2/db?sslmode=verify-full&sslpassword=Secret2")
+    assert place.spelled_out == (
+        "postgresql://u@a:1,b:2/db?target_session_attrs=read-write&sslmode=verify-full"
+    )
+    place = PostgresPlace.parse("/db?host=/run/pg&port=1&options=-c%20a%3Db")
+    assert place.spelled_out == "postgresql:///db?host=/run/pg&port=1&options=-c%20a%3Db"
+    assert PostgresPlace.parse("u@h/db").spelled_out == "postgresql://u@h/db"
+
+
 def test_a_password_that_is_encoded_may_hold_anything() -> None:
     place = PostgresPlace.parse("u:a%2Fb%40c%3Fd%3A@h:1/d%0Ab")
     assert (place.password, place.hosts) == ("a/b@c?d:", (("h", "1"),))
