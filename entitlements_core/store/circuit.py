@@ -49,9 +49,11 @@ class Circuit:
         self.is_open = True
 
     def suspect(self) -> None:
-        """The server has said nothing for a while: who waits leaves, who comes tries it out."""
-        self._broken_at = self._retry_at = time.monotonic()
-        self.is_open = True
+        """The server has said nothing for a while: who waits leaves, the next one tries it out."""
+        self._broken_at = time.monotonic()
+        if not self.is_open:  # else somebody tries already, and one is enough
+            self._retry_at = self._broken_at
+            self.is_open = True
 
     def mend(self) -> None:
         """The server answers."""

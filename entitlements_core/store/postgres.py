@@ -103,7 +103,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
             raise kind(f"no answer within {now - self.began:.1f} seconds")
         if circuit is None or was_heard or self.is_scout:
             return
-        if circuit.broke_since(self.asked):
+        if circuit.broke_since(self.began):
             raise Silent("no answer to other requests either")
         if now - self.asked >= SHARED:
             self.is_scout = True

@@ -196,7 +196,7 @@ class PostgresStack(ConnectionStack):
         with contextlib.suppress(Exception):
             connection.close()
         if isinstance(error, Silent) and not self._circuit.is_open:
-            self._circuit.suspect()
+            self._circuit.break_off()
         if was_dead or (error.sqlstate is None and not isinstance(error, Held)):
             self.close()
         return was_dead

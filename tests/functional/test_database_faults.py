@@ -128,7 +128,8 @@ def test_a_silent_database_holds_nobody_up(shop: Shop, own_postgres: Server, ser
             assert health.longest < FAST
         until(lambda: asked(PAGE) == 200)
         granted = sum(asked(file(number)) == 200 for number in range(10, 15))
-        assert (granted, asked("/+health/ready")) == (5, 200)
+        assert granted == 5
+        until(lambda: asked("/+health/ready") == 200, seconds=1.0)  # a moment is good for others
     # What was in doubt was refused; it may be counted, and nothing that was sent is not.
     assert 6 <= counted(vendor, issued) <= 6 + 4
 

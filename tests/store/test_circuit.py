@@ -53,6 +53,17 @@ def test_whoever_waits_learns_that_others_gave_up(now: list[float]) -> None:
     assert not circuit.broke_since(began)
 
 
+def test_however_many_suspect_a_server_one_tries_it_out(now: list[float]) -> None:
+    circuit = Circuit()
+    found = []
+    for _ in range(3):
+        circuit.suspect()
+        found.append(circuit.admit())
+        now[0] += 0.1
+    assert found == [False, None, None]
+    assert circuit.broke_since(now[0] - 0.2)
+
+
 def test_connections_to_a_server_share_one_and_a_fork_begins_anew() -> None:
     circuit = circuit_of("postgresql://h/test-circuit")
     assert circuit_of("postgresql://h/test-circuit") is circuit
