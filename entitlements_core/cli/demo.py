@@ -107,6 +107,8 @@ class Demonstration:
         Raises:
             DemoFailed: at the first one that does not do what it shows.
         """
+        if importlib.util.find_spec("flask") is None:
+            raise DemoFailed("Flask is missing; run: pip install 'index-entitlements[flask]'")
         self.build()
         self.create_repository()
         self.start()
@@ -133,8 +135,6 @@ class Demonstration:
     def start(self) -> None:
         """The Flask server."""
         self._title("A Flask application serves the folder")
-        if importlib.util.find_spec("flask") is None:
-            raise DemoFailed("Flask is missing; run: pip install 'index-entitlements[flask]'")
         (self._work / "app.py").write_text(APP, encoding="utf-8")
         self._console.print("".join(f"  {line}\n" for line in APP.splitlines()), markup=False)
         command = ["flask", "--app", "app.py", "run", "--port", str(self._port)]

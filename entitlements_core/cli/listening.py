@@ -16,7 +16,7 @@ from entitlements_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from entitlements_core.services.settings import Settings
 
-__all__ = ["Options", "announce_when_ready", "answers", "find_place"]
+__all__ = ["Options", "announce_when_ready", "answers", "take_place"]
 
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as asked
 PATIENCE: Final = 60.0
@@ -25,10 +25,15 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to serve."""
+    """How to serve.
+
+    Attributes:
+        place: what `take_place` gave for `host` and `port`.
+    """
 
     host: str
     port: int
+    place: socket.socket
     workers: int
     threads: int
     access_log: bool = False
@@ -40,8 +45,8 @@ class Options:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def find_place(host: str, port: int) -> tuple[str, int]:
-    """The address and port that `host` and `port` stand for, if nobody listens there.
+def take_place(host: str, port: int) -> socket.socket:
+    """A socket that keeps an address until it is closed, if nobody listens there; it does not.
 
     Args:
         host: an address, or a name that has one.
@@ -54,17 +59,21 @@ def find_place(host: str, port: int) -> tuple[str, int]:
         ((family, kind, proto, _, address), *_) = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        with socket.socket(family, kind, proto) as probe:
-            # granian shares its port among its workers; without this look, a second server
-            # would silently take half of the requests of a first.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            return str(address[0]), int(probe.getsockname()[1])
+        place = socket.socket(family, kind, proto)
+        try:
+            # Connections of a former server do not matter, but somebody else's place does.
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            place.bind(address)
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        except BaseException:
+            place.close()
+            raise
     except OSError as error:
         raise ConfigurationError(
             f"The server cannot listen on {host}:{port}: {error.strerror or error}.",
             "Choose another --host or --port.",
         ) from None
+    return place
 
 
 def announce_when_ready(

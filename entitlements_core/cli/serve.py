@@ -63,10 +63,12 @@ def serve(  # noqa: PLR0913 - one option for each setting
     settings = _settings(run, repo, directories)
     servers.require(server)
     _prepare(settings)
-    host, port = listening.find_place(host, port)
+    place = listening.take_place(host, port)
+    host, port = place.getsockname()[:2]
     options = listening.Options(
         host=host,
         port=port,
+        place=place,
         workers=workers or min(_WORKERS, os.cpu_count() or 1),
         threads=threads,
         access_log=access_log,

@@ -5,6 +5,7 @@ import logging.config
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -102,6 +103,12 @@ def run_granian(options: Options, settings: "Settings") -> None:
     os.environ.update(environment(settings))
     # A fork would take over this process's threads half-way.
     multiprocessing.set_start_method("spawn", force=True)
+    if sys.platform == "linux":
+        # Each worker binds a socket of its own beside this one. It stays, as it would not let a
+        # second server take half of the requests.
+        options.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    else:
+        options.place.close()
     Server(
         APPLICATION,
         address=options.host,
@@ -156,8 +163,7 @@ def run_waitress(options: Options, settings: "Settings") -> None:
         app = _logged(app)
     server = waitress.create_server(
         app,
-        host=options.host,
-        port=options.port,
+        sockets=[options.place],
         threads=options.threads,
         # It would take the header away; who may write it is decided by us.
         clear_untrusted_proxy_headers=not settings.proxies,

@@ -13,7 +13,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from entitlements_core.cli import listening, servers
+from entitlements_core.errors import ConfigurationError
 from tests.cli.conftest import CommandLine
 
 ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
@@ -267,21 +268,54 @@ def test_a_server_that_is_not_installed(
         ("example.org", "http://example.org:1"),
     ],
 )
-def test_where_to_connect(host: str, url: str) -> None:
-    assert listening.Options(host=host, port=1, workers=1, threads=1).url == url
+def test_where_to_connect(host: str, url: str, options: listening.Options) -> None:
+    assert replace(options, host=host, port=1).url == url
 
 
 def test_a_name_stands_for_its_address() -> None:
-    host, port = listening.find_place("localhost", 0)
+    with listening.take_place("localhost", 0) as place:
+        host, port = place.getsockname()[:2]
     assert host in {"127.0.0.1", "::1"}
     assert port > 0
 
 
+@pytest.mark.parametrize("is_fresh", [True, False])
+@pytest.mark.parametrize("server", SERVERS)
+def test_nobody_takes_a_place_before_its_server_listens(server: str, *, is_fresh: bool) -> None:
+    port = 0
+    if not is_fresh:  # a connection of a former server is still known to the system
+        with socket.create_server(("127.0.0.1", 0)) as former:
+            port = former.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)):
+                former.accept()[0].close()
+    with listening.take_place("127.0.0.1", port) as place:
+        port = place.getsockname()[1]
+        require_taken(port)
+        if server == "granian":
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            require_taken(port)
+            for _ in range(2):  # as each of its workers does
+                with socket.create_server(("127.0.0.1", port), reuse_port=True):
+                    require_taken(port)
+        else:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as waitress does
+            place.listen()
+        require_taken(port)
+
+
+def require_taken(port: int) -> None:
+    with pytest.raises(ConfigurationError, match="Address already in use"):
+        listening.take_place("127.0.0.1", port)
+
+
 @pytest.fixture
-def options() -> listening.Options:
+def options() -> Iterator[listening.Options]:
     """For a server on a free port."""
-    host, port = listening.find_place("127.0.0.1", 0)
-    return listening.Options(host=host, port=port, workers=1, threads=1, access_log=True)
+    with listening.take_place("127.0.0.1", 0) as place:
+        host, port = place.getsockname()[:2]
+        yield listening.Options(
+            host=host, port=port, place=place, workers=1, threads=1, access_log=True
+        )
 
 
 class Stopped:
@@ -334,13 +368,12 @@ def test_readiness_is_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr(listening, "PATIENCE", 0.1)
     assert listening.answers(options) is False
-    listener = socket.create_server((options.host, options.port))
-    with listener:
-        core = cli.core()
-        core.close()
-        thread = listening.announce_when_ready(options, core.settings, as_json=True)
-        thread.join(10)
-        assert not thread.is_alive()
+    options.place.listen()
+    core = cli.core()
+    core.close()
+    thread = listening.announce_when_ready(options, core.settings, as_json=True)
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_waitress_in_this_process(
