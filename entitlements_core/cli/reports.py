@@ -39,7 +39,7 @@ def usage(  # noqa: PLR0913 - one option for each choice
             "--by",
             metavar="WHAT",
             help="Any of token, repository, package, version, filename, client, user_agent, day;"
-            " several with commas.",
+            " several with commas; '' for the total.",
         ),
     ] = None,
     token: Annotated[
@@ -195,13 +195,9 @@ def _entry(entry: "AuditEntry") -> dict[str, object]:
     }
 
 
-_SAYING: Final = frozenset({"store.restored", "repository.bound"})
-"""Of these, what came out is all that there is to say."""
-
-
 def _changes(entry: "AuditEntry") -> str:
-    if not entry.before:
-        said = entry.after if entry.action in _SAYING else {}
+    if not entry.before:  # something new: what it has beside the defaults
+        said = {name: value for name, value in entry.after.items() if value}
         return ", ".join(f"{name}: {json.dumps(value)}" for name, value in said.items())
     return ", ".join(
         f"{name}: {json.dumps(entry.before.get(name))} → {json.dumps(value)}"

@@ -6,6 +6,7 @@ import typer
 
 from entitlements_core.cli.confirming import confirm
 from entitlements_core.cli.options import AsJson, InRepository, SlugPerm, Yes
+from entitlements_core.cli.output import note
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
 from entitlements_core.cli.values import read_duration, read_secret
@@ -66,7 +67,10 @@ def refresh(  # noqa: PLR0913 - one option for each choice
         issued = core.rotation.refresh(
             slug_perm, actor=run.actor, overlap=duration, repository=repo
         )
-        emit_issued(issued, core.clock(), as_json=as_json)
+        now = core.clock()
+        emit_issued(issued, now, as_json=as_json)
+    if duration and not as_json:
+        note(f"The old secret goes on until {now + duration:%Y-%m-%d %H:%M} UTC.")
 
 
 def _ask(name: str, slug_perm: str, *, yes: bool) -> None:

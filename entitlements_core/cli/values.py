@@ -13,6 +13,7 @@ __all__ = ["read_address", "read_duration", "read_metadata", "read_secret", "rea
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
+_FITTING: Final = "Use a shorter one, of some thousand years at most."
 _LONGEST_LINE: Final = 1024
 """Characters of a line on stdin; a secret has at most 48."""
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -62,7 +63,7 @@ def read_duration(field: str, text: str | None) -> timedelta | None:
     try:
         return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
     except OverflowError:
-        raise InvalidValue(field, f"{text!r} is too long.", "Use a shorter one.") from None
+        raise InvalidValue(field, f"{text!r} is too long.", _FITTING) from None
 
 
 def read_address(field: str, text: str | None) -> Address | None:

@@ -1,5 +1,6 @@
 """What the name of a distribution file says, and whether its core metadata agree with it."""
 
+import codecs
 import logging
 import re
 from collections.abc import Iterator
@@ -190,6 +191,8 @@ def describe(metadata: bytes, identity: Identity, *, source: str) -> Description
     fields = read_fields(metadata)
     name, version = _single(fields, "name"), _single(fields, "version")
     if not same_release(name, version, identity):
+        if metadata.startswith(codecs.BOM_UTF8):
+            raise Unservable.misbuilt(f"{source} begins with a byte order mark, so it has no name.")
         found = f"{name[:_SHOWN] or 'no name'} {version[:_SHOWN] or 'without version'}"
         raise Unservable.misbuilt(
             f"{source} is of {found!r}, the file name of '{identity.name} {identity.version}'."

@@ -260,7 +260,10 @@ def check_directories(patient: Patient) -> Iterator[Finding]:
     """The directories can be read."""
     named = [*map(Path, patient.settings.directories), *patient.directories]
     for directory in named:
-        if not directory.is_dir():
+        if directory.is_file():
+            remedy = "Name the directory that it is in."
+            yield _error("directories", f"{directory} is a file.", remedy)
+        elif not directory.is_dir():
             yield _error(
                 "directories", f"{directory} is not there.", "Make it, or correct its name."
             )

@@ -80,9 +80,13 @@ def absolute(path: Path) -> Path:
     """What an export is known by.
 
     Raises:
-        InvalidValue: when the store could not write it down.
+        InvalidValue: when it is no file's, or the store could not write it down.
         NotFound: when its directory is not there.
     """
+    if str(path) == "-":
+        raise InvalidValue(
+            "export", "What is removed cannot be written to a pipe.", "Name a file for it."
+        )
     found = path.expanduser().absolute()
     try:
         str(found).encode()

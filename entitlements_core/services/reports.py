@@ -11,6 +11,7 @@ from entitlements_core.store.records import AuditEntry, ClientRecord, Page, Usag
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
+    from entitlements_core.store.unit import Unit
 
 __all__ = ["AuditEntry", "ClientRecord", "Page", "Reports", "UsageLine"]
 
@@ -47,16 +48,16 @@ class Reports:
             limit: at most so many lines.
 
         Raises:
-            InvalidValue: when there is no such dimension, a time is naive, or they are reversed.
-            NotFound: when there is no such token or repository.
+            InvalidValue: when there is no such dimension, or twice, a time is naive, or they are
+                reversed.
+            NotFound: when there never was such a token or repository.
             Refused: when it would begin or end amid a day whose downloads were removed.
         """
         since, until = _period(since, until)
         with self._database.read() as unit:
             for token in tokens:
                 unit.tokens.get(token)
-            if repository:
-                unit.repositories.get(repository)
+            _require_known(unit, repository)
             with uncollected():
                 return unit.usage.report(
                     by, tokens=tokens, repository=repository, since=since, until=until, limit=limit
@@ -100,9 +101,13 @@ class Reports:
 
         Raises:
             InvalidValue: when there is no such page, a time is naive, or they are reversed.
+            NotFound: when there never was such a token or repository.
         """
         since, until = _period(since, until)
         with self._database.read() as unit:
+            if token:
+                unit.tokens.get(token)
+            _require_known(unit, repository)
             return unit.audit.entries(
                 repository=repository,
                 token=token,
@@ -112,6 +117,12 @@ class Reports:
                 number=page,
                 size=page_size,
             )
+
+
+def _require_known(unit: "Unit", repository: str) -> None:
+    """Return when a repository is there, or was: what it was used for stays."""
+    if repository and not unit.audit.knows(repository):
+        unit.repositories.get(repository)
 
 
 def _period(

@@ -37,6 +37,11 @@ class AuditLog:
         """When something was changed last; None for never."""
         return self.session.exec(select(func.max(AuditRow.at))).one()
 
+    def knows(self, repository: str) -> bool:
+        """Whether something of ``owner/slug`` was ever changed."""
+        query = select(AuditRow.id).where(col(AuditRow.repository) == repository).limit(1)
+        return self.session.exec(query).first() is not None
+
     def entries(  # noqa: PLR0913 - the filters of one list, all named
         self,
         *,

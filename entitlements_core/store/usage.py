@@ -4,6 +4,7 @@ What is over is taken from roll-ups, what is not from the downloads themselves, 
 transaction sees it: a report right after a download has it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class UsageReports:
             limit: at most so many lines.
 
         Raises:
-            InvalidValue: when there is no such dimension.
+            InvalidValue: when there is no such dimension, or twice.
             Refused: when it would begin or end amid a day of which only sums are left.
         """
         _check_dimensions(by)
@@ -227,6 +228,9 @@ _REPOSITORIES: Final = select(RepositoryRow.id, RepositoryRow.owner, RepositoryR
 
 
 def _check_dimensions(by: Sequence[str]) -> None:
+    twice = next((name for name, count in Counter(by).items() if count > 1), None)
+    if twice is not None:
+        raise InvalidValue("by", f"{twice!r} is named twice.", "Name it once.")
     for name in by:
         if name not in DIMENSIONS:
             raise InvalidValue(

@@ -49,6 +49,8 @@ def test_usage_refuses(cli: CommandLine) -> None:
     assert cli.refused("usage", "--csv")["fields"].keys() == {"csv"}
     assert cli.refused("usage", "--token", "nobody")["code"] == "not_found"
     assert cli.refused("usage", "--repo", "acme/nope")["code"] == "not_found"
+    assert cli.refused("audit", "--repo", "acme/nope")["code"] == "not_found"
+    assert cli.refused("usage", "--by", "token,token")["fields"].keys() == {"by"}
     assert (
         cli.refused("usage", "--from", "2026-01-02", "--until", "2026-01-01")["code"] == "invalid"
     )
@@ -82,6 +84,7 @@ def test_audit(cli: CommandLine) -> None:
     assert "one-of-our-own-secrets" not in cli("audit", "--json").out
     ran = cli("audit", "--page-size", "1", "--repo", "acme/prod")
     assert '"enabled" → "disabled"' in ran.out
+    assert 'name: "Customer"' in cli("audit").out
     assert " of " in ran.err
     assert cli.done("audit", "--actor", "nobody") == []
     assert cli.done("audit", "--from", "2999-01-01") == []

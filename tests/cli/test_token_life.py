@@ -131,6 +131,10 @@ def test_refresh_and_set(cli: CommandLine) -> None:
         assert cli.refused("token", "refresh", slug, "--overlap", wrong)["fields"].keys() == {
             "overlap"
         }
+    assert (
+        "The old secret goes on until 20"
+        in cli("token", "refresh", slug, "--overlap", "7d", "--yes").err
+    )
 
 
 def test_a_secret_is_used_once_in_a_repository(cli: CommandLine) -> None:

@@ -1,5 +1,7 @@
 """Which file names are those of distributions, and whether the metadata agree with them."""
 
+import codecs
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,3 +132,9 @@ def test_the_license_expression_goes_before_the_license() -> None:
 def test_metadata_of_something_else_are_refused(metadata: bytes) -> None:
     with pytest.raises(Unservable, match=r"the file name of 'lab-foo 1\.0'"):
         describe(metadata, LAB, source="METADATA")
+
+
+def test_a_byte_order_mark_is_named() -> None:
+    marked = codecs.BOM_UTF8 + b"Name: lab-foo\nVersion: 1.0\n"
+    with pytest.raises(Unservable, match="byte order mark"):
+        describe(marked, LAB, source="METADATA")

@@ -155,6 +155,9 @@ def test_directories(patient: Patient, tmp_path: Path) -> None:
     fine = told(patient, directories=(str(tmp_path),))
     assert ill(fine) == {}
     assert ill(replace(fine, directories=(tmp_path / "gone",))).keys() == {"directories"}
+    (tmp_path / "demo.whl").touch()
+    found = ill(replace(fine, directories=(tmp_path / "demo.whl",)))
+    assert found["directories"].detail.endswith("demo.whl is a file.")
 
 
 def test_problems_of_the_catalog(patient: Patient) -> None:

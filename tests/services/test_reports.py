@@ -69,6 +69,7 @@ def test_usage_filters(used: Product) -> None:
         reports.usage(repository="acme/none")
     for bad in (
         {"by": ["secret"]},
+        {"by": ["token", "day", "token"]},
         {"since": datetime(2026, 1, 1)},  # noqa: DTZ001 - naive on purpose
         {"since": START, "until": START},
     ):
@@ -98,3 +99,15 @@ def test_the_audit_is_filtered_and_paged(used: Product) -> None:
     assert page.items[0].action == "repository.added"
     with pytest.raises(InvalidValue):
         reports.audit(page=0)
+    with pytest.raises(NotFound):
+        reports.audit(repository="acme/mian")
+    with pytest.raises(NotFound):
+        reports.audit(token="nobody")
+
+
+def test_what_a_removed_repository_was_used_for_stays(used: Product) -> None:
+    reports = used.reports
+    before = reports.usage([], repository="acme/extra"), reports.audit(repository="acme/extra")
+    used.repositories.remove("acme/extra", actor="admin", force=True)
+    assert reports.usage([], repository="acme/extra") == before[0] != ()
+    assert reports.audit(repository="acme/extra").items[-2:] == before[1].items

@@ -221,6 +221,8 @@ def test_an_export_that_is_not_ours_is_left_alone(store: Database, tmp_path: Pat
         keeper(store).prune(AGE, actor="vendor", export=tmp_path / "none" / "old.csv.gz")
     with pytest.raises(InvalidValue):
         keeper(store).prune(AGE, actor="vendor", export=tmp_path / "\udcff.csv.gz")
+    with pytest.raises(InvalidValue, match="pipe"):
+        keeper(store).prune(AGE, actor="vendor", export=Path("-"))
     (tmp_path / "link.csv.gz").symlink_to(path)
     with pytest.raises(StoreError):
         keeper(store).prune(AGE, actor="vendor", export=tmp_path / "link.csv.gz")

@@ -193,6 +193,9 @@ def test_what_is_wrong_is_one_message_and_no_traceback(
     with pytest.raises(SystemExit, match="Add it with `entitlements repo add acme/none`"):
         run("run", packages, "--entitlements-repo", "acme/none")
 
+    with pytest.raises(SystemExit, match=r"Error: .*No such file.*nobody\.htpasswd"):
+        run("run", "-P", "nobody.htpasswd", packages, "--entitlements-repo", REPOSITORY)
+
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
