@@ -267,7 +267,7 @@ def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link:
     if is_link and _is_text(relative) and not _inside(os.path.realpath(path), real_root):
         listing.problems.append(
             Problem(
-                path,
+                shown(path),
                 "The link leads out of the directory that is served.",
                 "Copy the files, or serve the directory it points to as one of its own.",
             )

@@ -10,7 +10,7 @@ from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operation import Operations
-from entitlements_core.services.rollups import Progress, Rollups
+from entitlements_core.services.rollups import Progress, Rollups, nobody
 from entitlements_core.store.rollup_periods import day_of
 from entitlements_core.store.rollup_rows import start_of
 
@@ -38,10 +38,6 @@ class Pruned:
     before: datetime
     removed: int
     export: Path | None
-
-
-def _nobody(done: int, wanted: int) -> None:
-    """Nobody is told."""
 
 
 class Retention:
@@ -76,7 +72,7 @@ class Retention:
         actor: str,
         export: Path | None = None,
         clock_is_right: bool = False,
-        progress: Progress = _nobody,
+        progress: Progress = nobody,
     ) -> Pruned:
         """Remove the downloads of whole days that are older, a few in each transaction.
 

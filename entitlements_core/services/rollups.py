@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
     from entitlements_core.store.unit import Unit
 
-__all__ = ["Progress", "RollupReport", "Rollups"]
+__all__ = ["Progress", "RollupReport", "Rollups", "nobody"]
 
 Progress = Callable[[int, int], None]
 """Told how much was done, and of how much."""
@@ -25,7 +25,7 @@ LAG: Final = timedelta(hours=6)
 same; it only costs more."""
 
 
-def _nobody(done: int, wanted: int) -> None:
+def nobody(done: int, wanted: int) -> None:
     """Nobody is told."""
 
 
@@ -44,7 +44,7 @@ class Rollups:
         self._database = database
         self._clock = clock
 
-    def catch_up(self, progress: Progress = _nobody, *, limit: int | None = None) -> int:
+    def catch_up(self, progress: Progress = nobody, *, limit: int | None = None) -> int:
         """Sum up the days that are over; gives how many were.
 
         Args:
@@ -84,7 +84,7 @@ class Rollups:
             stale=sum(day >= state.frozen for day in stale),
         )
 
-    def check(self, progress: Progress = _nobody) -> tuple[str, ...]:
+    def check(self, progress: Progress = nobody) -> tuple[str, ...]:
         """Where roll-ups differ from the downloads, or from each other; empty is well.
 
         Days whose downloads were removed are compared with longer periods alone.
@@ -120,7 +120,7 @@ class Rollups:
         days = {*raw, *(day for day in known if state.frozen <= day < state.closed)} - stale
         return tuple(_differs(day) for day in sorted(days) if raw.get(day) != known.get(day))
 
-    def rebuild(self, *, actor: str, progress: Progress = _nobody) -> int:
+    def rebuild(self, *, actor: str, progress: Progress = nobody) -> int:
         """Sum everything up anew, as far as the downloads are there; gives how many days.
 
         Raises:
@@ -146,7 +146,7 @@ class Rollups:
         """
         self.catch_up()
         with self._database.begin() as unit:
-            unit.rollups.let_nobody_count()
+            unit.rollups.letnobody_count()
             state = unit.rollups.state()
             day = min(day_of(until), state.closed)
             if any(state.frozen <= one < day for one in unit.rollups.stale()):
@@ -169,7 +169,7 @@ class Rollups:
         if day <= state.closed:
             return
         with self._database.begin() as unit:
-            unit.rollups.let_nobody_count()
+            unit.rollups.letnobody_count()
             if unit.rollups.state() == state:
                 unit.rollups.close_until(day)
 

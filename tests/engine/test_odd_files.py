@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -180,13 +180,17 @@ def test_no_name_keeps_back_the_others(make: Make, root: Path) -> None:
         for directory in (os.fsencode(root), strange):
             with open(directory + b"/" + name, "wb") as file:  # noqa: PTH123 - bytes
                 file.write(b"no archive")
+        os.symlink("/", os.fsencode(root) + b"/a-link-" + name[:200])  # noqa: PTH211 - bytes
+        with suppress(OSError):  # too long
+            Path(os.fsdecode(os.fsencode(root) + b"/" + name + b".provenance")).touch()
     for _ in range(2):
         catalog = make(root)
         catalog.refresh()
         assert served(catalog) == {GOOD}
         assert len(catalog.problems) >= len(NAMES)
         for problem in catalog.problems:
-            (problem.path + problem.reason + problem.remedy).encode()
+            said = problem.path + problem.reason + problem.remedy
+            assert said.encode().decode().isprintable()
 
 
 def test_a_root_whose_name_is_not_text_is_served_and_cached(make: Make, root: Path) -> None:
