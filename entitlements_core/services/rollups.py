@@ -146,7 +146,7 @@ class Rollups:
         """
         self.catch_up()
         with self._database.begin() as unit:
-            unit.rollups.letnobody_count()
+            unit.rollups.let_nobody_count()
             state = unit.rollups.state()
             day = min(day_of(until), state.closed)
             if any(state.frozen <= one < day for one in unit.rollups.stale()):
@@ -169,7 +169,7 @@ class Rollups:
         if day <= state.closed:
             return
         with self._database.begin() as unit:
-            unit.rollups.letnobody_count()
+            unit.rollups.let_nobody_count()
             if unit.rollups.state() == state:
                 unit.rollups.close_until(day)
 
