@@ -19,7 +19,7 @@ from typing import Final
 
 from entitlements_core.errors import Conflict, InvalidValue, NotFound
 from entitlements_core.services.spreadsheet import cell
-from entitlements_core.store.failures import DatabaseFull
+from entitlements_core.store.durable import make_durable, unwritten
 from entitlements_core.store.records import Download
 
 __all__ = ["COLUMNS", "Export", "absolute", "opened"]
@@ -72,7 +72,7 @@ class Export:
             _write(self._descriptor, member, self.size)
             os.fsync(self._descriptor)
         except OSError as error:
-            raise _unwritten(self.path, error) from None
+            raise unwritten(self.path, error) from None
         self.size += len(member)
 
 
@@ -116,7 +116,7 @@ def opened(
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise _unwritten(path, error) from None
+        raise unwritten(path, error) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,7 +124,7 @@ def opened(
             raise Conflict(f"Somebody else is writing to {path}.", "Wait for it.") from None
         if os.fstat(descriptor).st_size == 0:
             begin()
-            _make_durable(path.parent)
+            make_durable(path.parent)
         yield Export(path, _cut(descriptor, path, known()), descriptor)
     finally:
         os.close(descriptor)
@@ -162,21 +162,7 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
         rest, offset = rest[written:], offset + written
 
 
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _row(one: Download) -> list[str]:
     values = {name: getattr(one, name) for name in COLUMNS}
     values["at"] = one.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return [cell(value) for value in values.values()]
-
-
-def _unwritten(path: Path, error: OSError) -> DatabaseFull:
-    return DatabaseFull(
-        f"{path} cannot be written: {error.strerror}.", "Choose a directory with room that is ours."
-    )

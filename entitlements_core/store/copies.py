@@ -15,9 +15,9 @@ from entitlements_core.errors import Conflict, StoreError
 from entitlements_core.store import sqlite
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.durable import make_durable, unwritten
 from entitlements_core.store.failures import (
     DatabaseCorrupt,
-    DatabaseFull,
     DatabaseReplaced,
     failure_of,
 )
@@ -62,7 +62,7 @@ def copied(source: Path, folder: Path) -> Iterator[Copy]:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".copy-")
         os.close(descriptor)
     except OSError as error:
-        raise _unwritten(folder, error) from None
+        raise unwritten(folder, error) from None
     copy = Path(name)
     try:
         _fill(copy, source)
@@ -81,11 +81,11 @@ def publish(copy: Copy, target: Path) -> None:
     """
     try:
         os.link(copy.path, target)
-        _make_durable(target.parent)
+        make_durable(target.parent)
     except FileExistsError:
         raise Conflict(f"{target} is there already.", "Choose another name.") from None
     except OSError as error:
-        raise _unwritten(target, error) from None
+        raise unwritten(target, error) from None
 
 
 def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
@@ -108,9 +108,9 @@ def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
             there = address.path.exists()
             moves = [(f"{address.path}{end}", f"{aside}{end}") for end in ("", *BESIDE)]
             _move([*moves, (str(copy.path), str(address.path))])
-            _make_durable(address.path.parent)
+            make_durable(address.path.parent)
     except OSError as error:
-        raise _unwritten(address.path, error) from None
+        raise unwritten(address.path, error) from None
     finally:
         turnstile.close()
     return there
@@ -134,7 +134,7 @@ def _fill(copy: Path, source: Path) -> None:
     except sqlite3.Error as error:
         raise failure_of(error, str(source)) from None
     except OSError as error:
-        raise _unwritten(copy.parent, error) from None
+        raise unwritten(copy.parent, error) from None
 
 
 def _opened(path: Path, *, mode: str = "rw", immutable: bool = False) -> sqlite3.Connection:
@@ -218,17 +218,3 @@ def _move(moves: list[tuple[str, str]]) -> None:
         for old, new in reversed(done):
             os.rename(new, old)  # noqa: PTH104 - see above
         raise
-
-
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unwritten(path: Path, error: OSError) -> DatabaseFull:
-    return DatabaseFull(
-        f"{path} cannot be written: {error.strerror}.", "Choose a directory with room that is ours."
-    )
