@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
 from typing import Any, Final
 
 import pytest
@@ -47,6 +49,13 @@ def _with_ours(*, load_entrypoints: bool = True) -> Any:  # noqa: ANN401 - plugg
 devpi_config.get_pluginmanager = _with_ours  # before anybody takes it from there
 # Passwords made hard to guess are half of what the tests take, and no part of what they test.
 devpi_auth.pwd_context.update(argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
+
+
+_installed: Final = list(metadata.distributions())
+_points: Final[Callable[[Any], Any]] = metadata.Distribution.entry_points.fget  # type: ignore[attr-defined] # a property
+# Each application looks at all that is installed, twice; it does not change meanwhile.
+metadata.distributions = lambda **_: iter(_installed)
+metadata.Distribution.entry_points = property(cache(_points))  # type: ignore[assignment, method-assign] # see above
 
 
 def pytest_configure() -> None:

@@ -92,7 +92,7 @@ def downloads(server: Running, secret: str) -> Iterator[Counter[int]]:
     guard = threading.Lock()
 
     def work() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.01):  # commands run beside them, on few cores
             for path in PATHS:
                 found = status(server, path, secret)
                 with guard:

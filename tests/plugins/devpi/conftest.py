@@ -19,6 +19,7 @@ import pytest
 with warnings.catch_warnings():
     # What devpi, Pyramid, WebOb and passlib import is deprecated in the standard library.
     warnings.simplefilter("ignore")
+    import devpi_server.auth
     import devpi_server.views
     from test_devpi_server.plugin import (
         _clear,
@@ -69,6 +70,12 @@ OTHERS: Final = (
     "devpi_web.whoosh_index",
 )
 """The plugins of a full installation beside ours."""
+
+# Passwords made hard to guess would be half of what these tests take; devpi's own fixture does this
+# for its other secret.
+devpi_server.auth.pwd_context.update(
+    argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1
+)
 
 OTHERS_WARNINGS: Final = (
     "ignore::DeprecationWarning:devpi_server",
