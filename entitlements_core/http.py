@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.instants import instant
 
 __all__ = [
     "CHALLENGE",
@@ -256,7 +257,7 @@ def refuse(
     """
     texts = {"title": deny.title, "detail": deny.remedy, "code": deny.reason.value}
     if deny.retry_at is not None:
-        texts["retry_at"] = deny.retry_at.isoformat().replace("+00:00", "Z")
+        texts["retry_at"] = instant(deny.retry_at)
     return _problem(status_of(deny, form, transfers=transfers), texts, head=head)
 
 

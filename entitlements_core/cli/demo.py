@@ -75,6 +75,10 @@ def demo(
     except DemoFailed as failure:
         console.print(f"\nThe demonstration failed: {failure}", style="bold red", markup=False)
         story.end()
+        if as_json:
+            typer.echo(
+                json.dumps(story.outcome(running=False) | {"passed": False, "detail": str(failure)})
+            )
         raise typer.Exit(1) from None
     except BaseException:
         story.end()

@@ -119,8 +119,11 @@ def _catalog(run: Session, repository: str, directories: list[Path]) -> dict[str
 
     repository = repository or run.settings.repository
     named = [*directories, *map(Path, run.settings.directories)]
-    if not repository or not named:
+    if not named:
         return {}
+    if not repository:
+        unseen = "The files in it were not looked at: it is not said whose they are."
+        return {"problems": ((str(named[0]), unseen, "Add --repo OWNER/SLUG."),)}
     try:
         with run.open() as core, scanned(core, repository, named) as (catalog, report):
             times = [file.mtime_ns for file in catalog.snapshot.files.values()]

@@ -1,9 +1,10 @@
 """What the services give as JSON documents, with the names of Cloudsmith's API."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from entitlements_core.policy import instants
 from entitlements_core.policy.limits import BandwidthUnit
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ _THOUSAND: Final = 1000
 
 def instant(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC with ``Z``; None stays None."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if moment is None else instants.instant(moment)
 
 
 def readable_bytes(count: int) -> str:

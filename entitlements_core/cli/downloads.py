@@ -91,7 +91,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
     clock_is_right: Annotated[
         bool,
         typer.Option(
-            "--clock-is-right", help="Although nothing has happened in the store for a month."
+            "--clock-is-right", help="Go on although nothing has happened in the store for a month."
         ),
     ] = False,
     as_json: AsJson = False,
@@ -106,7 +106,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
     run = session(context)
     with run.open() as core:
         if dry_run:
-            found = core.retention.preview(age)
+            found = core.retention.preview(age, clock_is_right=clock_is_right)
         else:
             with shown("Removing downloads") as tell:
                 found = core.retention.prune(
@@ -142,5 +142,5 @@ def _told(found: "Pruned", *, dry_run: bool) -> str:
     what = f"{found.removed} downloads from before {found.before:%Y-%m-%d}"
     if dry_run:
         return f"{what} would be removed."
-    kept = "" if found.export is None else f" They are in {found.export}."
+    kept = f" They are in {found.export}." if found.export and found.removed else ""
     return f"{what} were removed.{kept}"

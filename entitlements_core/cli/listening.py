@@ -68,9 +68,11 @@ def take_place(host: str, port: int) -> socket.socket:
         except BaseException:
             place.close()
             raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
+        why = getattr(error, "strerror", None) or error
+        where = f"[{host}]" if ":" in host else host
         raise ConfigurationError(
-            f"The server cannot listen on {host}:{port}: {error.strerror or error}.",
+            f"The server cannot listen on {where}:{port}: {why}.",
             "Choose another --host or --port.",
         ) from None
     return place

@@ -53,5 +53,6 @@ Until = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help=f"Up to then, exclusive. {TIME}")
 ]
 Directories = Annotated[
-    list[Path] | None, typer.Option("--dir", metavar="DIR", help="A directory of distributions.")
+    list[Path] | None,
+    typer.Option("--dir", metavar="DIR", help="A directory of distributions; again for more."),
 ]

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from entitlements_core.terminal import STEERING, escaped
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["emit", "note", "printable", "show_fields", "show_table", "stderr", "stdout", "warn"]
 
-_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_UNESCAPED: Final = re.compile(r"[\x7f-\x9f]")
-"""What steers a terminal, and what JSON does not escape by itself."""
+_UNESCAPED: Final = re.compile(rf"(?![\x00-\x1f])[{STEERING}]")
+"""What JSON does not escape by itself."""
 _MANY: Final = 500
 """Rows of a table that nobody reads on one screen."""
 _WIDE: Final = 10_000
@@ -68,9 +69,7 @@ def printable(text: str, *, lines: bool = False) -> str:
         text: of anybody.
         lines: whether line breaks stay.
     """
-    return _STEERING.sub(
-        lambda found: found[0] if lines and found[0] == "\n" else f"\\x{ord(found[0]):02x}", text
-    )
+    return escaped(text, kept="\n" if lines else "")
 
 
 def show_table(console: "Console", headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

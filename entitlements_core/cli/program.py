@@ -53,6 +53,7 @@ def globals_(
         typer.Option(
             "--home",
             metavar="DIR",
+            readable=False,  # what cannot be read is said by what reads it
             envvar="ENTITLEMENTS_HOME",
             show_envvar=True,
             help="Holds the key file, the store and the catalog's cache. Default: ~/.entitlements",

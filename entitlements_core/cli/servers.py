@@ -8,7 +8,10 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.cli.listening import Options
@@ -26,6 +29,13 @@ _INSTALL: Final = {
     "waitress": "pip install waitress",
 }
 _ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).3f ms'
+
+FAREWELL: Final = 10
+"""Seconds that answers which are being sent may take when the server ends."""
+_TURN: Final = 0.5
+"""Seconds in which a signal is noticed."""
+MOST_STARTS: Final = 9
+"""Of workers again, in a minute; the next one that ends then ends the server."""
 
 LOGGING: Final[Mapping[str, Any]] = {
     "version": 1,
@@ -68,6 +78,33 @@ class Notable(logging.Filter):
         return record.levelno >= logging.WARNING or record.getMessage().startswith("Respawning")
 
 
+class Respawned(dict[int, float]):
+    """When each worker was started again last, by its number, in monotonic seconds.
+
+    granian asks for a worker that has just ended, and gives up where it was started a moment ago.
+    It forgets all others each time, so that two workers that end in turn would go on for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starts: deque[float] = deque(maxlen=MOST_STARTS)
+
+    def clear(self) -> None:
+        """Keep them."""
+
+    def __setitem__(self, worker: int, now: float) -> None:
+        """A worker is started again."""
+        super().__setitem__(worker, now)
+        self._starts.append(now)
+
+    def get(self, worker: int, default: Any = None) -> Any:  # noqa: ANN401 - as a dictionary's
+        """When it was, or the last start of all where there are too many."""
+        now = time.monotonic()
+        if len(self._starts) == MOST_STARTS and now - self._starts[0] < 60:  # noqa: PLR2004 - a minute
+            return now
+        return super().get(worker, default)
+
+
 def require(server: str) -> None:
     """Return when the server is installed.
 
@@ -81,8 +118,9 @@ def require(server: str) -> None:
 def run_granian(options: Options, settings: "Settings") -> None:
     """Serve with granian until a signal ends it.
 
-    A worker that ends by itself, or is killed, is started again and that is logged; one that ends
-    once more within five seconds ends the server, whose supervisor then knows of it.
+    A worker that ends by itself, or is killed, is started again and that is logged. One that ends
+    once more within five seconds, or the tenth in a minute, ends the server, whose supervisor then
+    knows of it.
 
     Raises:
         ConfigurationError: when a proxy shall say where requests come from in a header that granian
@@ -109,7 +147,7 @@ def run_granian(options: Options, settings: "Settings") -> None:
         options.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         options.place.close()
-    Server(
+    server = Server(
         APPLICATION,
         address=options.host,
         port=options.port,
@@ -118,14 +156,16 @@ def run_granian(options: Options, settings: "Settings") -> None:
         websockets=False,
         workers=options.workers,
         blocking_threads=options.threads,
-        workers_kill_timeout=10,
+        workers_kill_timeout=FAREWELL,
         respawn_failed_workers=True,
         log_level=LogLevels.info,
         log_dictconfig=dict(LOGGING),
         log_access=options.access_log,
         log_access_format=_ACCESS_FORMAT,
-        # granian's own loader would look for the application in the working directory first.
-    ).serve(target_loader=_load, wrap_loader=False)
+    )
+    server.respawned_wrks = Respawned()
+    # granian's own loader would look for the application in the working directory first.
+    server.serve(target_loader=_load, wrap_loader=False)
 
 
 def _load() -> "IndexApp":
@@ -149,15 +189,16 @@ def _follow_parent() -> None:
 
 
 def run_waitress(options: Options, settings: "Settings") -> None:
-    """Serve with waitress until a signal ends it."""
+    """Serve with waitress until a signal ends it; what runs then has ten seconds."""
     import waitress  # noqa: PLC0415 - an extra
 
     from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
 
     logging.config.dictConfig(dict(LOGGING))
+    ending: list[float] = []
     # Ctrl-C, too: a shell starts what runs in the background with it ignored.
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, signal.default_int_handler)
+    for which in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(which, lambda *_: ending.append(time.monotonic()))
     app: Callable[..., object] = create_app(settings)
     if options.access_log:
         app = _logged(app)
@@ -168,12 +209,23 @@ def run_waitress(options: Options, settings: "Settings") -> None:
         # It would take the header away; who may write it is decided by us.
         clear_untrusted_proxy_headers=not settings.proxies,
     )
-    try:
-        server.run()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.close()
+    # As its own `run`, which would leave what is being sent where it is.
+    opened = server._map  # noqa: SLF001 - see above
+    turn = partial(server.asyncore.loop, timeout=_TURN, map=opened, use_poll=True, count=1)
+    while not ending and opened:
+        turn()
+    server.asyncore.dispatcher.close(server)  # nobody else comes in
+    until = time.monotonic() + FAREWELL
+    while time.monotonic() < until and len(ending) <= 1 and _is_busy(server):
+        turn()
+    server.task_dispatcher.shutdown()
+    server.close()
+
+
+def _is_busy(server: Any) -> bool:  # noqa: ANN401 - waitress has no types
+    """Whether somebody waits for the rest of an answer."""
+    channels = list(server.active_channels.values())
+    return any(one.requests or one.request or one.total_outbufs_len for one in channels)
 
 
 RUN: Final[Mapping[str, Callable[[Options, "Settings"], None]]] = {

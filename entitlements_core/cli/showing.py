@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.cli.documents import token_document
 from entitlements_core.cli.output import emit, note, show_fields, warn
+from entitlements_core.policy.token import Status
 
 if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
@@ -43,8 +44,13 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
 def emit_issued(issued: "Issued", now: datetime, *, as_json: bool) -> None:
     """Print a token with the secret that was just made."""
     emit_token(issued.token, now, as_json=as_json, secret=issued.secret, warnings=issued.warnings)
-    if not as_json:
+    if as_json:
+        return
+    status = issued.token.status(now)
+    if status is Status.ENABLED:
         note("Hand over the secret; it opens what stands here.")
+    else:
+        note(f"The secret opens nothing now: the token is {status.replace('_', ' ')}.")
 
 
 def limits_in_words(document: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ from entitlements_core.policy.network import Address, parse_address
 __all__ = ["read_address", "read_duration", "read_metadata", "read_secret", "read_time"]
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
+_DURATION: Final = re.compile(r"([0-9]{1,4000})([smhdw])")
 _FITTING: Final = "Use a shorter one, of some thousand years at most."
 _LONGEST_LINE: Final = 1024
 """Characters of a line on stdin; a secret has at most 48."""
@@ -109,7 +109,9 @@ def _kind(value: object) -> str:
 
 
 def _no_time(field: str, problem: str) -> InvalidValue:
-    remedy = "Write 2026-12-31T18:30:00Z, with an offset such as +01:00, or a date for 00:00 UTC."
+    remedy = (
+        "Write 2026-12-31T18:30:00Z, with an offset such as +01:00, or 2026-12-31 for 00:00 UTC."
+    )
     return InvalidValue(field, problem, remedy)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from entitlements_core.engine.distributions import LEGACY_SUFFIXES, SUFFIXES
+from entitlements_core.terminal import escaped
 
 __all__ = [
     "NO_NOTES",
@@ -50,7 +51,6 @@ _NOTE_LIMIT = 4096
 """Bytes read of a note; a reason is a sentence, a URL a line."""
 _URL = re.compile(r"https?://[!-~]+")
 
-_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MOST: Final = 2**63 - 1
 """Whole numbers that SQLite keeps have 64 bits; nanoseconds leave them in 1677 and in 2262."""
 
@@ -353,7 +353,7 @@ def shown(path: str) -> str:
         text = os.fsencode(path).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # surrogates that stand for no byte, as JSON may bring them
         text = path.encode("utf-8", "backslashreplace").decode()
-    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return escaped(text)
 
 
 def _unreadable(path: str, error: Exception) -> Problem:

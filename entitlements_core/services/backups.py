@@ -1,6 +1,7 @@
 """Use cases: make a copy of a store in use, and put a copy back in its place."""
 
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,12 @@ from entitlements_core.store.copies import (
     publish,
     put_in_place,
 )
-from entitlements_core.store.failures import DatabaseCorrupt, DatabaseMissing, DatabaseNewer
+from entitlements_core.store.failures import (
+    DatabaseCorrupt,
+    DatabaseMissing,
+    DatabaseNewer,
+    failure_of,
+)
 from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.versions import HEAD, KNOWN
 
@@ -105,7 +111,10 @@ class Backups:
         if not target.parent.is_dir():
             raise NotFound(f"{target.parent} is not a directory.", "Make it first.")
         # Opened as everything else opens it: not with another file's log.
-        self._address.connect_sqlite().close()
+        try:
+            self._address.connect_sqlite().close()
+        except sqlite3.Error as error:
+            raise failure_of(error, str(self._address)) from error
         with copied(self._address.path, target.parent) as copy:
             revision = _known_revision(copy, self._address.path)
             _require_key(copy, self._address.path, keyring)

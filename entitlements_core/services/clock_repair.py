@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from entitlements_core.interfaces import Clock
+from entitlements_core.policy.instants import instant
 from entitlements_core.services.operation import Operations
 from entitlements_core.store.records import AuditEntry, FutureReset
 
@@ -78,8 +79,8 @@ class ClockRepair:
                         actor=actor,
                         action="token.reset_mended",
                         token=reset.token,
-                        before={"since": reset.since.isoformat()},
-                        after={"since": reset.mended.isoformat()},
+                        before={"since": instant(reset.since)},
+                        after={"since": instant(reset.mended)},
                     )
                 )
             operation.record("moments.mended", "", after=dict(found.moments))

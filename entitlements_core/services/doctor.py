@@ -45,8 +45,20 @@ _NO_HOME: Final = (
     "Check ENTITLEMENTS_HOME. Bring back a home that is lost (docs: Backup and restore);"
     " `entitlements init` makes a new one."
 )
-_NO_SETTINGS: Final = frozenset({"ENTITLEMENTS_DEBUG"})
-"""Variables with our prefix that are read elsewhere."""
+_NO_SETTINGS: Final = frozenset(
+    {
+        "ENTITLEMENTS_CREATE_REPOSITORIES",
+        "ENTITLEMENTS_DEBUG",
+        "ENTITLEMENTS_FILE_URL",
+        "ENTITLEMENTS_PROTECT",
+        "ENTITLEMENTS_PUBLIC",
+        "ENTITLEMENTS_REPO",
+        "ENTITLEMENTS_REPOSITORIES",
+        "ENTITLEMENTS_UPLOAD_LIMIT",
+        "ENTITLEMENTS_URL_PREFIX",
+    }
+)
+"""Variables with our prefix that are read elsewhere: by the command line, and by the adapters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +182,11 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
     moments = {"the last change of the store": entries[0].at} if entries else {}
     if patient.newest is not None:
         moments["the newest file"] = patient.newest
-    ahead = [what for what, moment in moments.items() if moment > now + _TOLERANCE]
-    for what in ahead:
+    ahead = {what: at for what, at in moments.items() if at > now + _TOLERANCE}
+    for what, at in ahead.items():
         yield _warning(
             "clock",
-            f"By the clock, {what} lies in the future.",
+            f"By the clock, it is {now:%Y-%m-%d %H:%M} UTC; {what} is of {at:%Y-%m-%d %H:%M}.",
             "Set the clock; tokens begin and end by it.",
         )
     if not ahead:

@@ -11,6 +11,7 @@ from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.events import TokenChange
+from entitlements_core.policy.instants import instant
 from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.store.records import AuditEntry
@@ -185,5 +186,5 @@ def _binding(grant: TokenGrant) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat()
+        return instant(value)
     return list(value) if isinstance(value, tuple) else value

@@ -130,5 +130,7 @@ def _period(
 ) -> tuple[datetime | None, datetime | None]:
     since, until = check_time("since", since), check_time("until", until)
     if since is not None and until is not None and since >= until:
-        raise InvalidValue("until", "The report would end before it begins.", "Choose a later end.")
+        raise InvalidValue(
+            "until", "The report would end before it begins, or just then.", "Choose a later end."
+        )
     return since, until

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock
+from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operation import Operations
 from entitlements_core.services.rollups import Progress, Rollups, nobody
@@ -54,14 +55,17 @@ class Retention:
         self._clock = clock
         self._window = window
 
-    def preview(self, older_than: timedelta) -> Pruned:
+    def preview(self, older_than: timedelta, *, clock_is_right: bool = False) -> Pruned:
         """What `prune` would remove; changes nothing.
 
         Raises:
             InvalidValue: when `older_than` is below a safe age.
+            Refused: when the clock may be ahead.
             StoreError: when the store cannot be read.
         """
         before = self._cutoff(older_than)
+        if not clock_is_right:
+            self._require_likely_clock()
         with self._database.read() as unit:
             return Pruned(before=before, removed=unit.pruning.count(before), export=None)
 
@@ -101,7 +105,7 @@ class Retention:
             target = None if file is None else stack.enter_context(self._opened(file))
             rollups = Rollups(database=self._database, clock=self._clock)
             before = rollups.freeze(cutoff)
-            facts: dict[str, object] = {"before": before.isoformat(), "export": file and str(file)}
+            facts: dict[str, object] = {"before": instant(before), "export": file and str(file)}
             self._record("downloads.prune", actor, facts)
             with self._database.read() as unit:
                 wanted = unit.pruning.count(before)
@@ -110,7 +114,8 @@ class Retention:
                 removed += some
                 progress(removed, max(removed, wanted))
             self._record("downloads.pruned", actor, {**facts, "removed": removed})
-        return Pruned(before=before, removed=removed, export=file)
+        # Where there was nothing, days are not taken as over, either.
+        return Pruned(before=before if removed else cutoff, removed=removed, export=file)
 
     def _opened(self, file: Path) -> AbstractContextManager[Export]:
         def known() -> int | None:
@@ -148,14 +153,18 @@ class Retention:
             return start_of(0)
 
     def _require_likely_clock(self) -> None:
-        """A clock that is years ahead would remove what was counted yesterday."""
+        """A clock that is years ahead would remove what was counted yesterday.
+
+        What is of the future was written by a clock that was further ahead, and tells nothing.
+        """
+        now = self._clock()
         with self._database.read() as unit:
-            day, changed = unit.rollups.last_day(), unit.audit.newest()
-        last = max(start_of(day + 1), changed or start_of(0))
-        if day and self._clock() - last > SAFE_AGE:
+            day, changed = unit.rollups.last_day(now), unit.audit.newest(now)
+        changed = changed or start_of(0)
+        if day and now - max(start_of(day + 1), changed) > SAFE_AGE:
             raise Refused(
-                f"It is {self._clock():%Y-%m-%d} by this machine's clock, but the last that"
-                f" happened in the store is of {last:%Y-%m-%d}.",
+                f"It is {now:%Y-%m-%d} by this machine's clock, but the last that"
+                f" happened in the store is of {max(start_of(day), changed):%Y-%m-%d}.",
                 "Look at the clock. If it is right, add --clock-is-right.",
             )
 

@@ -95,7 +95,7 @@ class Rollups:
         with self._database.read() as unit:
             days = self._days_to_check(unit)
             spans = sorted(unit.rollups.spans(KINDS[0]))
-        found: list[str] = []
+        found = list(self.compare())
         for done, day in enumerate(days):
             progress(done, len(days) + len(spans))
             with self._database.read() as unit:
@@ -104,7 +104,7 @@ class Rollups:
             progress(len(days) + done, len(days) + len(spans))
             with self._database.read() as unit:
                 found += _wrong_span(unit, span)
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
 
     def compare(self) -> tuple[str, ...]:
         """As `check`, in seconds: whether the sums of each day are those of its downloads.
@@ -161,11 +161,12 @@ class Rollups:
 
     def _close(self) -> None:
         """Take days as over, while nobody counts."""
-        day = day_of(self._clock() - LAG)
+        now = self._clock()
+        day = day_of(now - LAG)
         with self._database.read() as unit:
             state = unit.rollups.state()
             # Where a clock is ahead of all who count, nothing more is over.
-            day = min(day, unit.rollups.last_day() + 1)
+            day = min(day, unit.rollups.last_day(now) + 1)
         if day <= state.closed:
             return
         with self._database.begin() as unit:

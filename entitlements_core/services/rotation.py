@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.policy.credential import CredentialKind
+from entitlements_core.policy.instants import instant
 from entitlements_core.services.issuing import Issued, Issuer
 from entitlements_core.services.operation import ChangeObserver, Operations, require_living
 
@@ -137,4 +138,4 @@ class Rotation:
 
 
 def _until(moment: datetime | None) -> dict[str, object]:
-    return {} if moment is None else {"previous_until": moment.isoformat()}
+    return {} if moment is None else {"previous_until": instant(moment)}

@@ -91,12 +91,13 @@ class Settings(BaseSettings):
             settings.proxies  # noqa: B018 - a wrong network is refused now
         except ValidationError as error:
             problems = [
-                f"{'.'.join(map(str, item['loc']))}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+                f"ENTITLEMENTS_{'.'.join(map(str, item['loc'])).upper()}:"
+                f" {item['msg'][:1].lower()}{item['msg'][1:]}"
                 for item in error.errors(include_input=False, include_url=False)
             ]
             raise ConfigurationError(
                 f"The settings cannot be used: {'; '.join(problems)}.",
-                "Correct the option, or ENTITLEMENTS_… in the environment.",
+                "Correct the variable, or the option that stands for it.",
             ) from None
         except InvalidValue as error:
             raise ConfigurationError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.interfaces import Clock, UploadKey
+from entitlements_core.policy.instants import instant
 from entitlements_core.services.operation import Operations
 from entitlements_core.store.upload_register import KnownUploads, UploadRegister
 
@@ -115,7 +116,7 @@ class UploadService:
             if at > operation.now:
                 raise InvalidValue(
                     "uploaded_at",
-                    f"{at.isoformat()} is in the future; no file was uploaded then.",
+                    f"{instant(at)} is in the future; no file was uploaded then.",
                     "Give the time at which the file was released.",
                 )
             times = operation.unit.upload_times.of(repository, filename)
@@ -126,8 +127,8 @@ class UploadService:
                 operation.record(
                     "package.uploaded",
                     repository,
-                    before={**file, "uploaded_at": times[digest].isoformat()},
-                    after={**file, "uploaded_at": at.isoformat()},
+                    before={**file, "uploaded_at": instant(times[digest])},
+                    after={**file, "uploaded_at": instant(at)},
                 )
         return Uploaded(filename=filename, sha256=digest, at=at)
 
@@ -150,7 +151,7 @@ def _chosen(repository: str, filename: str, times: Mapping[str, datetime], begin
     fitting = [digest for digest in times if digest.startswith(begin)]
     if len(fitting) == 1:
         return fitting[0]
-    seen = ", ".join(f"{digest[:12]} ({at.isoformat()})" for digest, at in times.items())
+    seen = ", ".join(f"{digest[:12]} ({instant(at)})" for digest, at in times.items())
     count = "None" if not fitting else "More than one"
     raise InvalidValue(
         "sha256",

@@ -6,9 +6,10 @@ loads what only an administrator needs.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import KeyFileError
 from entitlements_core.interfaces import Clock
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from entitlements_core.store.database import Database
 
 __all__ = ["Core"]
+
+
+log: Final = logging.getLogger("entitlements.home")
 
 
 class Core:
@@ -107,7 +111,9 @@ class Core:
         if create:
             if core.address.is_sqlite:
                 core.address.file.refuse_loss()
-            core.create()
+            made = core.create()
+            if "database" in made:
+                log.warning("a new store was made: %s, with no token in it", core.address)
         require_current(core.address)
         if core.reader.key_fingerprint() != core.keyring.fingerprint:
             core.database.bind_key(core.keyring.fingerprint)

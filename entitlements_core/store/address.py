@@ -59,6 +59,12 @@ class Address:
             ConfigurationError: when it is neither, or a host or port of it cannot be read; a
                 database in memory is shared with nobody. Also when the driver is not installed.
         """
+        try:
+            url.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                "The database address is not UTF-8.", "Write %FF and the like for odd bytes."
+            ) from None
         scheme, separator, rest = url.partition("://")
         known = _SPELLINGS.get(scheme)
         if not separator or known is None or (known == SQLITE and rest in {"", "/", "/:memory:"}):

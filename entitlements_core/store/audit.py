@@ -33,9 +33,9 @@ class AuditLog:
             )
         )
 
-    def newest(self) -> datetime | None:
-        """When something was changed last; None for never."""
-        return self.session.exec(select(func.max(AuditRow.at))).one()
+    def newest(self, now: datetime) -> datetime | None:
+        """When something was changed last until `now`; None for never."""
+        return self.session.exec(select(func.max(AuditRow.at)).where(col(AuditRow.at) <= now)).one()
 
     def knows(self, repository: str) -> bool:
         """Whether something of ``owner/slug`` was ever changed."""

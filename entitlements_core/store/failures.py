@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Final
 
 from entitlements_core.errors import StoreError
+from entitlements_core.terminal import escaped
 
 __all__ = [
     "DatabaseCorrupt",
@@ -83,17 +84,19 @@ class DatabaseNewer(StoreError):
 _PREFIX: Final = re.compile(
     r"(connection (failed|is bad)|(- host: .*?,)?.*?connection to server (at|on) .*? failed): "
 )
-_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST: Final = 300
 """Characters of a reason."""
+_SHORTEST: Final = 4
+"""Characters of a secret that is no part of other words."""
 
 _LOCKED: Final = (
     "Stop the process that holds it, or try again; a backup should use `VACUUM INTO` or pg_dump."
 )
 _READ_ONLY: Final = "Give the server write permission on the database and on its directory."
 _MISSING: Final = (
-    "Check the address. Bring back one that is lost with `entitlements restore FILE`;"
-    " `entitlements init` makes a new, empty one."
+    "Check ENTITLEMENTS_HOME or --home, and ENTITLEMENTS_DATABASE_URL for a store elsewhere."
+    " Bring back one that is lost with `entitlements restore FILE`; `entitlements init` makes a"
+    " new, empty one."
 )
 _NOT_MADE: Final = "Make it with `createdb`, as a role that may, and run `entitlements init`."
 _NOT_PRIMARY: Final = (
@@ -182,7 +185,7 @@ def unreachable(
     said = "" if error is None else _said(error, secrets)
     return DatabaseUnreachable(
         f"The database server of {database} cannot be reached{said and f': {said}'}.",
-        "Check that it runs, its address, and the user's permission to connect.",
+        "Check its address and parameters, that it runs, and that the user may connect.",
     )
 
 
@@ -191,5 +194,7 @@ def _said(error: BaseException, secrets: Collection[str]) -> str:
     lines = [_PREFIX.sub("", line).strip() for line in str(error).splitlines()]
     text = "; ".join(dict.fromkeys(line for line in lines if line and not line.endswith("?")))
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        if len(secret) < _SHORTEST and secret in text:
+            return ""  # what is left of the text would tell it
         text = text.replace(secret, "***")
-    return _STEERING.sub(" ", text)[:_LONGEST].rstrip(". ")
+    return escaped(text)[:_LONGEST].rstrip(". ")

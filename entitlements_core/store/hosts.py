@@ -15,7 +15,13 @@ __all__ = ["PostgresPlace"]
 
 _ADDRESS: Final = re.compile(r"://|password\s*=", re.IGNORECASE)
 """In a database's name: libpq takes a whole address there."""
-_SHORTEST_SECRET: Final = 4
+_PLAIN: Final = re.compile(
+    r"application_name|channel_binding|client_encoding|connect_timeout|gssencmode|hostaddr"
+    r"|keepalives\w*|load_balance_hosts|options|require_auth|service|ssl(mode|rootcert|negotiation)"
+    r"|target_session_attrs|tcp_user_timeout"
+)
+"""Parameters whose values are no secret. What has another name may be part of a password."""
+_PLAIN_VALUE: Final = re.compile(r"[a-z0-9_./-]+")
 _HIGHEST_PORT: Final = 65_535
 _EXAMPLES: Final = (
     "Write postgresql://user@host:5432/database, postgresql://user@host1:5432,host2:5432/database"
@@ -95,8 +101,12 @@ class PostgresPlace:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """What its text leaves out: the password, and the values of other parameters."""
-        values = (one for one in self.options.values() if len(one) >= _SHORTEST_SECRET)
+        """What its text leaves out: the password, and values of parameters that may be one."""
+        values = (
+            value
+            for name, value in self.options.items()
+            if not (_PLAIN.fullmatch(name) and _PLAIN_VALUE.fullmatch(value))
+        )
         return frozenset(one for one in (self.password, *values) if one)
 
     @property

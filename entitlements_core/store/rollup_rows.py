@@ -160,11 +160,13 @@ class RollupRows:
         downloads = next(self.days_with_downloads((0, state.closed)), state.closed)
         return min([downloads, *self.days()[:1], *sorted(self.late_days())[:1]])
 
-    def last_day(self) -> int:
-        """The day of the last download; 0 without one."""
+    def last_day(self, now: datetime) -> int:
+        """The day of the last download until `now`; 0 without one."""
         moments = [
             self.session.scalars(
-                select(func.max(_AT)).where(col(DownloadRow.repository_id) == repository)
+                select(func.max(_AT)).where(
+                    col(DownloadRow.repository_id) == repository, col(DownloadRow.at) <= now
+                )
             ).one()
             for repository in self.session.scalars(select(col(RepositoryRow.id))).all()
         ]

@@ -16,6 +16,7 @@ from entitlements_core.errors import NotFound
 from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.metering import CLOCK_SKEW
+from entitlements_core.policy.secret import looks_generated
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token
 from entitlements_core.store.loading import PLAIN_TERMS, load
@@ -56,9 +57,11 @@ class Tokens:
         row = self._find(identifier)
         token = None if row is None else load(self.session, [row])[0]
         if token is None or (repository and token.grant_in(repository) is None):
+            # A secret is not repeated: it may be that of a customer, and end up in a log.
+            what = "of that secret" if looks_generated(identifier) else repr(identifier)
             raise NotFound(
-                f"There is no token {identifier!r}{f' in {repository}' if repository else ''}.",
-                "List the tokens, deleted ones included, to find its identifier.",
+                f"There is no token {what}{f' in {repository}' if repository else ''}.",
+                "`entitlements token list --deleted` shows the identifiers.",
             )
         return token
 

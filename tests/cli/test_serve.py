@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 import pytest
@@ -23,6 +24,7 @@ import pytest
 from entitlements_core.cli import listening, servers
 from entitlements_core.errors import ConfigurationError
 from tests.cli.conftest import CommandLine
+from tests.wheelhouse import build_wheel
 
 ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))
 SERVERS = ("granian", "waitress")
@@ -159,10 +161,10 @@ def test_ends_with_ctrl_c_and_logs_no_request_unasked(
         assert "+health" not in running.log.read_text()
 
 
-def eventually(running: Running, words: str) -> None:
+def eventually(running: Running, words: str, times: int = 1) -> None:
     """Wait until the server has logged something."""
     deadline = time.monotonic() + 60
-    while words not in running.log.read_text():
+    while running.log.read_text().count(words) < times:
         assert time.monotonic() < deadline, running.log.read_text()
         time.sleep(0.02)
 
@@ -200,15 +202,62 @@ def test_a_killed_worker_is_started_again(cli: CommandLine, packages: Path) -> N
 
 
 @pytest.mark.functional
-def test_a_worker_that_ends_at_once_again_ends_the_server(cli: CommandLine, packages: Path) -> None:
-    with serving(cli, packages, "--workers", "1") as running:
+@pytest.mark.parametrize("number", [1, 2])
+def test_workers_that_end_at_once_again_end_the_server(
+    cli: CommandLine, packages: Path, number: int
+) -> None:
+    with serving(cli, packages, "--workers", str(number)) as running:
+        before = workers(running)
         (cli.home / "key").rename(cli.home / "lost-key")
-        workers(running)[0].kill()
+        for count, worker in enumerate(before, 1):  # so that they end in turn from then on
+            worker.kill()
+            eventually(running, "Respawning worker", count)
         assert running.process.wait(60) == 1
         log = running.log.read_text()
         assert "crash loop" in log
         assert "key" in log
         assert "Traceback" not in log
+
+
+def test_workers_are_started_again_some_times_in_a_minute() -> None:
+    known = servers.Respawned()
+    with mock.patch("time.monotonic", side_effect=lambda: now):
+        for start in range(servers.MOST_STARTS):
+            now = 100.0 + 6 * start
+            assert known.get(start % 2, 0.0) <= now - 5.5
+            known.clear()  # as granian does
+            known[start % 2] = now
+        assert known.get(0, 0.0) == now
+        now += 12.0
+        assert known.get(0, 0.0) == now - 12.0
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("server", SERVERS)
+def test_what_is_being_sent_arrives_when_the_server_ends(
+    cli: CommandLine, packages: Path, server: str
+) -> None:
+    wheel = build_wheel(packages, "large", "1.0", padding=40 << 20)
+    token = cli.token()["token"]
+    with serving(cli, packages, "--server", server) as running:
+        host, port = running.where["url"].removeprefix("http://").split(":")
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            slow.connect((host, int(port)))
+            slow.sendall(
+                f"GET /+t/{token}/packages/{wheel.name} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+            )
+            head, _, body = slow.recv(4096).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(1.0)  # what is not sent on meanwhile is lost
+            left = wheel.stat().st_size - len(body)
+            while left and (data := slow.recv(1 << 20)):
+                left -= len(data)
+        assert left == 0
+        assert running.process.wait(30) == 0
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((host, int(port)))
 
 
 @pytest.mark.functional

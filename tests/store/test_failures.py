@@ -13,6 +13,7 @@ REASONS = [
     ("postgresql://u:Secret@127.0.0.1:1,127.0.0.1:2/x", "Connection refused"),
     ("postgresql://u:Secret@127.0.0.1/x?bogus=Secret", 'invalid connection option "bogus"'),
     ("postgresql://127.0.0.1/x?sslmode=Secret", 'invalid sslmode value: "***"'),
+    ("postgresql://u:Secret@127.0.0.1/x?sslmode=requir", 'invalid sslmode value: "requir"'),
     ("postgresql://u:Secret@127.0.0.1/x?connect_timeout=Secret", "connect_timeout"),
     ("postgresql://u:Secret@no-such-host.invalid/x", "no-such-host.invalid"),
 ]
@@ -25,6 +26,12 @@ def test_libpq_says_why(url: str, reason: str) -> None:
     assert reason in str(caught.value)
     assert "Secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_short_password_leaves_no_trace() -> None:
+    said = str(unreachable("db", psycopg.OperationalError("Connection refused"), {"e"}))
+    assert "refused" not in said
+    assert "***" not in said
 
 
 def test_the_server_says_why(postgres: Server) -> None:

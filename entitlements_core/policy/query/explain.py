@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from textwrap import shorten
 
 from packaging.utils import canonicalize_name
 
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.instants import instant
 from entitlements_core.policy.query.match import compile_tree
 from entitlements_core.policy.query.readings import (
     FLAGS,
@@ -111,7 +112,7 @@ def _sentence(term: Term, facts: FileFacts) -> str:  # noqa: PLR0911 - one for e
             return f"{subject} {NUMBERS[subject](facts)} {_be(holds)} {term.written}"
         case DateRange() as dates if facts.uploaded_at is not None:
             relation = f"{_be(holds)} {_period(*dates.bounds(term.comparison))}"
-            return f"{subject} {_instant(facts.uploaded_at)} {relation}"
+            return f"{subject} {instant(facts.uploaded_at)} {relation}"
         case Flag():
             return f"{subject} is {str(FLAGS[subject](facts)).lower()}"
         case Choice():
@@ -161,11 +162,7 @@ def _dependency(wanted: Dependency, written: str, facts: FileFacts, holds: bool)
 def _period(low: datetime | None, high: datetime | None) -> str:
     words = []
     if low is not None:
-        words.append(f"at or after {_instant(low)}")
+        words.append(f"at or after {instant(low)}")
     if high is not None:
-        words.append(f"before {_instant(high)}")
+        words.append(f"before {instant(high)}")
     return " and ".join(words)
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -39,7 +39,7 @@ def look_over(note: Note, host: HostHooks | None) -> Iterator[Finding]:
     yield Finding(
         check="devpi-server",
         health=Health.OK,
-        detail=f"{host.entitlements_host()} in {note.serverdir}, reached at {note.url}.",
+        detail=f"{host.entitlements_host()} in {note.serverdir}, whose address is {note.url}.",
     )
     yield from _core_metadata(note)
     yield from _nginx(note)

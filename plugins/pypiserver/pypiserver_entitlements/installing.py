@@ -64,6 +64,7 @@ def run(arguments: Sequence[str], *, directory: Path | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="pypi-server-entitled autoload",
+        allow_abbrev=False,
         description="Protect a plain `pypi-server run`, and every other way to start pypiserver"
         " in this environment. It is configured by ENTITLEMENTS_REPO and ENTITLEMENTS_HOME; where"
         " these are missing or wrong, pypiserver does not start.",
