@@ -142,5 +142,5 @@ def _told(found: "Pruned", *, dry_run: bool) -> str:
     what = f"{found.removed} downloads from before {found.before:%Y-%m-%d}"
     if dry_run:
         return f"{what} would be removed."
-    kept = f" They are in {found.export}." if found.export and found.removed else ""
+    kept = "" if found.export is None else f" They are in {found.export}."
     return f"{what} were removed.{kept}"

@@ -32,6 +32,9 @@ _ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(
 
 FAREWELL: Final = 10
 """Seconds that answers which are being sent may take when the server ends."""
+PATIENCE: Final = 10.0
+"""Seconds that a worker waits for its catalog, which is in the cache by then."""
+_LOOK: Final = 0.02
 _TURN: Final = 0.5
 """Seconds in which a signal is noticed."""
 MOST_STARTS: Final = 9
@@ -174,10 +177,15 @@ def _load() -> "IndexApp":
 
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
-        return create_app()
+        app = create_app()
     except EntitlementsError as error:
         logging.getLogger("entitlements.cli").critical("the index cannot be opened: %s", error)
         sys.exit(1)
+    # One that is started again takes no requests from the others before it can answer them.
+    deadline = time.monotonic() + PATIENCE
+    while not app.is_ready and time.monotonic() < deadline:
+        time.sleep(_LOOK)
+    return app
 
 
 def _follow_parent() -> None:

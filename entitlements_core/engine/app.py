@@ -57,6 +57,11 @@ class IndexApp:
         self._mounts = tuple(sorted(mounts.items(), key=lambda item: -len(item[0])))
         self._address = address
 
+    @property
+    def is_ready(self) -> bool:
+        """Every catalog was built once."""
+        return all(index.is_ready for _, index in self._mounts)
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         try:
@@ -71,8 +76,7 @@ class IndexApp:
         """The response to the request of a WSGI environment."""
         path: str = environ.get("PATH_INFO") or "/"
         if path in HEALTH_PATHS:
-            built = all(index.is_ready for _, index in self._mounts)
-            return health(path, is_built=built, ailment=self._ailment)
+            return health(path, is_built=self.is_ready, ailment=self._ailment)
         if path == AUTHORIZE:
             return self._authorize(environ)
         presented, path = credentials(environ, path)

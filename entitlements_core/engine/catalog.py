@@ -269,7 +269,7 @@ def _metadata_on_disk(file: CatalogFile, limit: int) -> bytes | None:
     """For a cache that lost them; only those that were announced are of use."""
     try:
         with faults_of_one_file(), os.fdopen(open_file(file.path), "rb") as archive:
-            found = wheel_metadata(archive, identify(file.facts.filename), limit)
+            found = wheel_metadata(archive, identify(file.facts.filename), limit).body
     except (OSError, Unservable):
         return None
     return found if hashlib.sha256(found).hexdigest() == file.metadata_sha256 else None

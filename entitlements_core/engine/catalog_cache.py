@@ -22,7 +22,7 @@ __all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
 _log = logging.getLogger("entitlements.engine")
 _T = TypeVar("_T")
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Raise it with any change of the tables, of what is read from an archive, or of the fragments."""
 
 _BUSY_SECONDS: Final = 15.0
@@ -43,6 +43,7 @@ class Row(NamedTuple):
             another bound it may be another matter.
         python_tags, platform_tags: separated by blanks, None for an sdist.
         sha256, metadata_sha256: lower-case hexadecimal; the latter None without core metadata.
+        remark: what is wrong with a file that is served all the same.
         requires_dist: see `distributions.Description`.
         yanked, provenance: see `scan.Notes`.
         html, json: the file on a project page, see `simple.fragments`; without its upload time,
@@ -67,6 +68,7 @@ class Row(NamedTuple):
     requires_dist: str = ""
     sha256: str = ""
     metadata_sha256: str | None = None
+    remark: str | None = None
     yanked: str | None = None
     provenance: str | None = None
     html: bytes = b""

@@ -21,6 +21,8 @@ from entitlements_core.interfaces import UploadKey
 
 __all__ = ["Inventory"]
 
+_REBUILD = "Build it again with a current build tool."
+
 _log = logging.getLogger("entitlements.engine")
 
 
@@ -66,8 +68,9 @@ class Inventory:
             path = Place(root, self._roots[root], row).path
             self._broken[key] = Problem(shown(path), row.problem, row.remedy)
             return
-        if row.metadata_sha256 is None and row.python_tags is not None:
-            self._remarks[key] = _unannounced(Place(root, self._roots[root], row))
+        if row.remark is not None:
+            path = Place(root, self._roots[root], row).path
+            self._remarks[key] = Problem(shown(path), row.remark, _REBUILD)
         name = NormalizedName(row.name)
         self._members.setdefault(name, set()).add(key)
         self._changed.add(name)
@@ -205,14 +208,6 @@ def _upload(row: Row) -> UploadKey:
 
 def _about(path: str, base: str) -> bool:
     return distribution_of(path) == base or path.startswith(base + "/")
-
-
-def _unannounced(place: Place) -> Problem:
-    return Problem(
-        shown(place.path),
-        "Its METADATA is not UTF-8, so the file is served without it. pip does not install it.",
-        "Build it again with a current build tool.",
-    )
 
 
 def _shadow(loser: Place, winner: Place) -> Problem:

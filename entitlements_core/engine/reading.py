@@ -21,7 +21,7 @@ from entitlements_core.engine.distributions import (
 )
 from entitlements_core.engine.scan import Look, Notes, shown
 from entitlements_core.engine.sdists import sdist_pkg_info
-from entitlements_core.engine.wheels import wheel_metadata
+from entitlements_core.engine.wheels import WheelMetadata, wheel_metadata
 from entitlements_core.policy.facts import FileKind
 from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fragment
 
@@ -106,6 +106,10 @@ def read_all(
         yield from ((tasks[task], task.result()) for task in as_completed(tasks))
 
 
+_SHOWN = 200
+"""Characters of a name."""
+
+
 def annotate(row: Row, notes: Notes) -> Row:
     """The row with the notes and the fragments that follow from them."""
     row = row._replace(yanked=notes.yanked, provenance=notes.provenance)
@@ -138,8 +142,9 @@ def _contents(
     served = None
     if identity.kind is FileKind.WHEEL:
         found = wheel_metadata(archive, identity, limit)
-        served = found if is_announceable(found) else None
-        row = _described(row, describe(found, identity, source="METADATA"))._replace(
+        served = found.body if is_announceable(found.body) else None
+        row = _described(row, describe(found.body, identity, source="METADATA"))._replace(
+            remark=_remark(found),
             python_tags=" ".join(sorted(identity.python_tags)),
             platform_tags=" ".join(sorted(identity.platform_tags)),
             metadata_sha256=None if served is None else hashlib.sha256(served).hexdigest(),
@@ -148,6 +153,20 @@ def _contents(
         row = _described(row, describe(info, identity, source="PKG-INFO"))
     archive.seek(0)
     return row._replace(sha256=hashlib.file_digest(archive, "sha256").hexdigest()), served
+
+
+def _remark(found: WheelMetadata) -> str | None:
+    """What is wrong with a wheel that some installers take."""
+    if not is_announceable(found.body):
+        return (
+            "Its METADATA is not UTF-8, so the file is served without it. pip does not install it."
+        )
+    if not found.is_told_by_folder:
+        return (
+            f"Its folder {shown(found.folder)[:_SHOWN]} ends in no version. uv installs it; so does"
+            " pip of today, which then fails whenever it looks at what is installed."
+        )
+    return None
 
 
 def _described(row: Row, said: Description) -> Row:

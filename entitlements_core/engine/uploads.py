@@ -86,7 +86,7 @@ def _inspect(
 
 def _description(filename: str, archive: IO[bytes], identity: Identity, limit: int) -> Description:
     if identity.kind is FileKind.WHEEL:
-        return describe(wheel_metadata(archive, identity, limit), identity, source="METADATA")
+        return describe(wheel_metadata(archive, identity, limit).body, identity, source="METADATA")
     found = sdist_pkg_info(archive, filename, limit)
     if found is None:
         # The catalog serves old sdists without it. Nobody uploads one today, and what it is for

@@ -1,20 +1,43 @@
 """The core metadata inside a wheel (PEP 427): the one file of it that an index serves."""
 
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from entitlements_core.engine.distributions import METADATA_LIMIT, Identity, Unservable
 from entitlements_core.engine.zips import find_member, read_member
 
-__all__ = ["wheel_metadata"]
+__all__ = ["WheelMetadata", "wheel_metadata"]
 
 _SUFFIX: Final = b".dist-info"
 _METADATA: Final = b"METADATA"
 _SHOWN: Final = 200
 
 
-def wheel_metadata(archive: IO[bytes], identity: Identity, limit: int = METADATA_LIMIT) -> bytes:
+class WheelMetadata(NamedTuple):
+    """The METADATA file of a wheel, and the name of the folder that it is in."""
+
+    folder: str
+    body: bytes
+
+    @property
+    def is_told_by_folder(self) -> bool:
+        """Whether the folder's name ends in a version, as installers of today expect it.
+
+        pip 26 takes what stands behind the first dash for the version of what is installed. Where
+        that is none, it installs the file, and then ends in a traceback in that environment.
+        """
+        _, dash, version = self.folder.removesuffix(_SUFFIX.decode()).partition("-")
+        try:
+            return not dash or bool(str(Version(version)))
+        except InvalidVersion:
+            return False
+
+
+def wheel_metadata(
+    archive: IO[bytes], identity: Identity, limit: int = METADATA_LIMIT
+) -> WheelMetadata:
     """The METADATA file of a wheel.
 
     The folder is chosen as installers choose it: there is one whose name ends in ``.dist-info`` at
@@ -57,4 +80,4 @@ def wheel_metadata(archive: IO[bytes], identity: Identity, limit: int = METADATA
             f"The wheel holds {path[:_SHOWN]!r}, its file name says "
             f"'{identity.name} {identity.version}'."
         )
-    return read_member(archive, found, limit)
+    return WheelMetadata(path.partition("/")[0], read_member(archive, found, limit))

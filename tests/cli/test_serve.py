@@ -193,9 +193,9 @@ def test_a_killed_worker_is_started_again(cli: CommandLine, packages: Path) -> N
                 status, _, page = running.get("/simple/demo/", token)
                 break
             assert time.monotonic() < deadline
-        assert status == 200
-        assert b"demo-1.0-py3-none-any.whl" in page
         log = running.log.read_text()
+        assert status == 200, (page, log)
+        assert b"demo-1.0-py3-none-any.whl" in page
         assert log.count("Unexpected exit from worker-") == 2
         assert "Spawning" not in log
         assert running.stop() == 0
@@ -220,16 +220,16 @@ def test_workers_that_end_at_once_again_end_the_server(
 
 
 def test_workers_are_started_again_some_times_in_a_minute() -> None:
-    known = servers.Respawned()
-    with mock.patch("time.monotonic", side_effect=lambda: now):
+    known, now = servers.Respawned(), [100.0]
+    with mock.patch("time.monotonic", side_effect=lambda: now[0]):
         for start in range(servers.MOST_STARTS):
-            now = 100.0 + 6 * start
-            assert known.get(start % 2, 0.0) <= now - 5.5
+            now[0] = 100.0 + 6 * start
+            assert known.get(start % 2, 0.0) <= now[0] - 5.5
             known.clear()  # as granian does
-            known[start % 2] = now
-        assert known.get(0, 0.0) == now
-        now += 12.0
-        assert known.get(0, 0.0) == now - 12.0
+            known[start % 2] = now[0]
+        assert known.get(0, 0.0) == now[0]
+        now[0] += 12.0
+        assert known.get(0, 0.0) == now[0] - 12.0
 
 
 @pytest.mark.functional
@@ -392,8 +392,9 @@ def test_workers_read_their_settings_from_the_environment(
     monkeypatch.setattr("granian.server.Server", Stopped)
     monkeypatch.setattr("multiprocessing.set_start_method", lambda *_, **__: None)
     servers.run_granian(options, settings)
-    monkeypatch.setattr("entitlements_core.engine.serving.create_app", lambda: "the application")
-    assert Stopped.given["target_loader"]() == "the application"
+    app = mock.Mock(is_ready=True)
+    monkeypatch.setattr("entitlements_core.engine.serving.create_app", lambda: app)
+    assert Stopped.given["target_loader"]() is app
     assert type(settings).load() == settings
 
 

@@ -28,7 +28,7 @@ SDIST = sdist_bytes("lab-foo", "1.0", padding=100_000)
 
 
 def metadata_of(data: bytes) -> bytes:
-    return wheel_metadata(io.BytesIO(data), LAB)
+    return wheel_metadata(io.BytesIO(data), LAB).body
 
 
 def pkg_info_of(data: bytes, filename: str = "lab_foo-1.0.tar.gz") -> bytes | None:
@@ -115,7 +115,7 @@ def test_the_bound_is_the_callers_and_the_advice_says_what_helps(limit: int) -> 
     for refused in (of_wheel.value, of_sdist.value):
         assert refused.limit == limit
         assert f"ENTITLEMENTS_METADATA_LIMIT to {limit + 1} or more" in refused.remedy
-    assert len(wheel_metadata(wheel, LAB, limit + 1)) == limit + 1
+    assert len(wheel_metadata(wheel, LAB, limit + 1).body) == limit + 1
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -13,7 +16,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.functional.vendors import Client, Vendor, clean_environment
+from tests.functional.vendors import REPOSITORY, Client, Vendor, clean_environment
 from tests.wheelhouse import build_wheel
 
 NAMES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -96,6 +99,45 @@ def test_what_installers_take_from_a_directory_they_find_in_the_index(
             project = path.parent.name
             ended = uv.install(project, server.with_basic(token.secret or ""), tmp_path / project)
             assert ended.status == 0, ended.text
+
+
+@pytest.mark.timeout(300)
+def test_what_pip_cannot_look_at_once_it_is_installed_is_named(
+    vendor: Vendor, pip: Client, uv: Client, tmp_path: Path
+) -> None:
+    spelled(vendor.packages)
+    wheels = sorted(vendor.packages.rglob("*.whl"))
+    vendor.token("all")
+
+    def breaks(wheel: Path) -> bool | None:
+        """Whether pip fails over what uv has installed; None where uv refuses it."""
+        target = tmp_path / wheel.parent.name
+        words = ["--no-index", "--no-deps", "--target", str(target)]
+        told = clean_environment(HOME=str(tmp_path), **uv.environment)
+        run = partial(subprocess.run, capture_output=True, timeout=120, check=False)
+        if run([*uv.command, *words, str(wheel)], env=told).returncode:
+            return None
+        again = ["--no-index", "--dry-run", wheel.parent.name]
+        there = told | {"PYTHONPATH": str(target)}
+        return bool(run([*pip.command, *again], env=there).returncode)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(wheels, pool.map(breaks, wheels), strict=True))
+    words = ["--home", str(vendor.home), "doctor", str(vendor.packages), "--repo", REPOSITORY]
+    doctor = subprocess.run(
+        [sys.executable, "-m", "entitlements_core.cli", *words, "--json"],
+        env=clean_environment(),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    said = [one["detail"] for one in json.loads(doctor.stdout)["checks"]]
+    named = {Path(one.partition(": ")[0]) for one in said if "ends in no version" in one}
+    assert named <= set(found)
+    taken = {wheel: broken for wheel, broken in found.items() if broken is not None}
+    assert {wheel for wheel, broken in taken.items() if broken} == named & set(taken)
+    assert named
+    assert len(taken) > len(named)
 
 
 HEAD: Final = b"Metadata-Version: 2.1\nName: lab-foo\nVersion: 2.0\n"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from entitlements_core.errors import InvalidValue, NotFound
+from entitlements_core.policy.instants import instant
 from entitlements_core.services.upload_times import Uploaded, UploadService
 from entitlements_core.store.upload_register import UploadRegister
 from tests.services.conftest import START, Product
@@ -36,8 +37,8 @@ def test_a_time_is_changed_and_recorded_once(product: Product) -> None:
     ]
     assert (entry.action, entry.actor) == ("package.uploaded", "vendor")
     file = {"file": FILE, "sha256": DIGEST}
-    assert entry.before == {**file, "uploaded_at": START.isoformat()}
-    assert entry.after == {**file, "uploaded_at": BEFORE.isoformat()}
+    assert entry.before == {**file, "uploaded_at": instant(START)}
+    assert entry.after == {**file, "uploaded_at": instant(BEFORE)}
 
 
 def test_of_several_contents_one_has_to_be_named(product: Product) -> None:

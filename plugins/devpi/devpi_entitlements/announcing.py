@@ -57,7 +57,7 @@ def _look(filestore: Any, path: str) -> bool | None:  # noqa: ANN401 - of devpi-
         return None
     try:
         with faults_of_one_file(), entry.file_open_read() as archive:
-            found = is_announceable(wheel_metadata(archive, identify(entry.basename)))
+            found = is_announceable(wheel_metadata(archive, identify(entry.basename)).body)
     except Unservable:
         return True
     except OSError:
