@@ -36,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever read our output has seen enough; the interpreter must not flush it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:
-        # A port that is taken, a password file that is not there: pypiserver lets it pass.
+    except (OSError, ValueError) as error:
+        # A port that is taken, a host that is none, a password file that is not there: pypiserver
+        # and the servers it runs let them pass.
         sys.exit(f"Error: {error}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,9 +12,10 @@ from entitlements_core.engine.app import IndexApp, credentials
 from entitlements_core.engine.health import HEALTH_PATHS
 from entitlements_core.http import Form, problem
 from entitlements_core.services.client_addresses import ClientAddresses
+from pypiserver_entitlements import upstream
 from pypiserver_entitlements.bodies import Discarding, length_of
 from pypiserver_entitlements.passing import Environ, Passing, StartResponse, WSGIApp
-from pypiserver_entitlements.publishers import Publishers
+from pypiserver_entitlements.publishers import PasswordsUnknown, Publishers
 from pypiserver_entitlements.uploading import Uploads
 from pypiserver_entitlements.visitors import Reader, Visitor, admitted
 
@@ -24,8 +26,14 @@ log: Final = logging.getLogger("entitlements.pypiserver")
 SEARCHED: Final = 64 * 1024
 """Bytes of what a stranger may send to search a public index, inclusive; pip sends one thousand."""
 
+_LONGEST_NAME: Final = 255
+"""Bytes of a file's name that file systems take, inclusive."""
+
 _FAILED: Final = outgoing(problem(500, "Internal error", code="internal"))
 _NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
+_NO_PASSWORDS: Final = outgoing(
+    problem(503, "Passwords cannot be checked now", "Tokens can.", code="unavailable")
+)
 _LONG: Final = outgoing(problem(413, "The search is too long", code="too_large"))
 
 
@@ -79,6 +87,9 @@ class Front:
             return self._app(environ, start_response)
         try:
             visitor = self._visitor(environ)
+        except PasswordsUnknown as error:
+            log.error("no publisher is let in: %s", error)  # noqa: TRY400 - the reason says it
+            visitor = _NO_PASSWORDS
         except Exception:
             log.exception("a request failed")
             visitor = _FAILED
@@ -110,7 +121,8 @@ class Front:
         if presented is None or presented.form is not Form.PATH:
             publisher = self._publishers.recognise(presented, address)
             if publisher is not None:
-                return publisher
+                unfit = _unfit(environ) if (method, path) == ("POST", "/") else None
+                return publisher if unfit is None else unfit
         if self._public and presented is None and _reads(method, path):
             bounded = "HTTP_TRANSFER_ENCODING" not in environ and length_of(environ) <= SEARCHED
             return Reader() if bounded else _LONG
@@ -121,6 +133,19 @@ class Front:
                 method=method, path=path, presented=presented, address=address, headers=environ
             )
         )
+
+
+def _unfit(environ: Environ) -> Outgoing | None:
+    """The answer to an upload that pypiserver would end in an error of its own."""
+    try:
+        form = upstream.read_form(environ)
+    except ValueError as error:
+        return outgoing(problem(400, "The form cannot be read", f"{error}.", code="invalid"))
+    for upload in filter(None, (form.content, form.signature)):
+        if len(os.fsencode(upload.filename)) > _LONGEST_NAME:
+            words = f"The file name has more than {_LONGEST_NAME} characters"
+            return outgoing(problem(400, words, code="invalid"))
+    return None
 
 
 def _reads(method: str, path: str) -> bool:

@@ -20,6 +20,7 @@ __all__ = ["protect", "site_of"]
 
 log: Final = logging.getLogger("entitlements.pypiserver")
 
+_HIGHEST_PORT: Final = 65_535
 SITE: Final = "_entitlements"
 
 
@@ -44,6 +45,8 @@ def protect(
     """
     if isinstance(app.wsgi, Front):
         return app
+    if not 0 <= config.port <= _HIGHEST_PORT:
+        raise ConfigurationError(f"There is no port {config.port}.", "Choose another --port.")
     options = options or Options.load()
     protect_server(config)
     hand_over_forwarded(options.settings.proxies)

@@ -13,9 +13,13 @@ from entitlements_core.services.gate import Gate
 from pypiserver_entitlements.upstream import Auther
 from pypiserver_entitlements.visitors import Publisher, Uploader, current_visitor
 
-__all__ = ["Publishers", "was_admitted"]
+__all__ = ["PasswordsUnknown", "Publishers", "was_admitted"]
 
 WITH_PASSWORD: Final = Form.BASIC
+
+
+class PasswordsUnknown(Exception):
+    """Nobody can say whether a password is right."""
 
 
 class Publishers:
@@ -48,13 +52,19 @@ class Publishers:
 
         A name without a password is a token given as the name. It is not asked about: some
         password checks take an empty password for a question about nobody, and say yes.
+
+        Raises:
+            PasswordsUnknown: when the check cannot be made, since its file is gone for example.
         """
         if self._auther is None or presented is None or presented.form is not WITH_PASSWORD:
             return None
         if not presented.username or self._is_token(presented, address):
             return None
-        # As pypiserver asks: a vendor's function may answer with the user that it found.
-        knows = bool(self._auther(presented.username, presented.secret))
+        try:
+            # As pypiserver asks: a vendor's function may answer with the user that it found.
+            knows = bool(self._auther(presented.username, presented.secret))
+        except OSError as error:
+            raise PasswordsUnknown(str(error)) from error
         return Publisher(presented.username) if knows else None
 
     def _is_token(self, presented: Presented, address: Address | None) -> bool:

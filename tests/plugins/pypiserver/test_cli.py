@@ -196,6 +196,9 @@ def test_what_is_wrong_is_one_message_and_no_traceback(
     with pytest.raises(SystemExit, match=r"Error: .*No such file.*nobody\.htpasswd"):
         run("run", "-P", "nobody.htpasswd", packages, "--entitlements-repo", REPOSITORY)
 
+    with pytest.raises(SystemExit, match="Error: There is no port 99999"):
+        run("run", "-p", "99999", packages, "--entitlements-repo", REPOSITORY)
+
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 

@@ -138,13 +138,18 @@ def test_a_token_is_never_shown_to_the_password_check(start: Start) -> None:
     assert asked == [("carol", "right")]
 
 
-def test_a_password_check_that_fails_lets_nobody_in(start: Start) -> None:
+@pytest.mark.parametrize(
+    ("failure", "status"), [(OSError("the directory is gone"), 503), (RuntimeError("odd"), 500)]
+)
+def test_a_password_check_that_fails_lets_nobody_in(
+    start: Start, failure: Exception, status: int
+) -> None:
     def auther(user: str, password: str) -> bool:
-        raise OSError("the directory server is gone")
+        raise failure
 
     shop = start(password_file=None, auther=auther)
 
-    assert shop.open("/simple/", ("carol", "right")).status_code == 500
+    assert shop.open("/simple/", ("carol", "right")).status_code == status
     assert shop.get("/simple/").status_code == 200
 
 

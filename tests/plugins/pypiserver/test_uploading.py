@@ -249,3 +249,31 @@ def test_a_fact_that_cannot_be_found_out_refuses(
     monkeypatch.setattr(shop.core.gate, "facts", lambda *_: gone)
 
     assert shop.post(writer, upload()).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("acme\0tool-2.0.tar.gz", "form cannot be read"), (f"a-{'9' * 300}.tar.gz", "255 characters")],
+)
+def test_a_publisher_is_told_what_is_wrong_with_a_name(shop: Shop, name: str, words: str) -> None:
+    part = "--b\r\nContent-Disposition: form-data; name="
+    body = (
+        f'{part}":action"\r\n\r\nfile_upload\r\n'
+        f'{part}"content"; filename="{name}"\r\n\r\nx\r\n--b--'
+    )
+    answer = shop.publisher(
+        "/", method="POST", data=body.encode(), content_type="multipart/form-data; boundary=b"
+    )
+    assert answer.status_code == 400
+    assert words in answer.text
+
+
+def test_without_its_password_file_nobody_publishes_and_customers_go_on(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    for file in shop.root.parent.glob("*htpasswd*"):
+        file.unlink()
+    assert shop.publisher("/", method="POST", data=upload()).status_code == 503
+    assert "Traceback" not in caplog.text
+    assert "no publisher is let in" in caplog.text
+    assert shop.get("/simple/").status_code == 200
