@@ -137,6 +137,11 @@ def run_granian(options: Options, settings: "Settings") -> None:
             " ENTITLEMENTS_FORWARDED_HEADER=X-Forwarded-For; or let it write the header Forwarded,"
             " and name that one; or use --server waitress.",
         )
+    if options.place.family == socket.AF_INET6 and options.place.getsockname()[3]:
+        raise ConfigurationError(
+            f"granian cannot listen on {options.host}, which is an address of one interface only.",
+            "Choose another --host, or use --server waitress.",
+        )
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - an extra
     from granian.log import LogLevels  # noqa: PLC0415 - an extra
     from granian.server import Server  # noqa: PLC0415 - an extra

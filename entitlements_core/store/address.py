@@ -59,12 +59,6 @@ class Address:
             ConfigurationError: when it is neither, or a host or port of it cannot be read; a
                 database in memory is shared with nobody. Also when the driver is not installed.
         """
-        try:
-            url.encode()
-        except UnicodeEncodeError:
-            raise ConfigurationError(
-                "The database address is not UTF-8.", "Write %FF and the like for odd bytes."
-            ) from None
         scheme, separator, rest = url.partition("://")
         known = _SPELLINGS.get(scheme)
         if not separator or known is None or (known == SQLITE and rest in {"", "/", "/:memory:"}):
@@ -78,6 +72,7 @@ class Address:
                 "Run: pip install 'index-entitlements[postgres]'",
             )
         if known != SQLITE:
+            _require_text(url)
             PostgresPlace.parse(rest)
         return cls(known, rest, timeouts)
 
@@ -165,3 +160,16 @@ class Address:
 def _lower(text: str | None) -> str | None:
     """SQLite's own `lower` knows only ASCII."""
     return None if text is None else text.lower()
+
+
+def _require_text(url: str) -> None:
+    """Refuse bytes that Python could not decode (PEP 383): an error over them would quote it all.
+
+    A SQLite file may be named so, as any other file.
+    """
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            "The database address is not UTF-8.", "Write %FF and the like for odd bytes."
+        ) from None

@@ -224,6 +224,16 @@ def test_a_damaged_store_is_replaced_and_kept(cli: CommandLine, tmp_path: Path) 
     assert cli.done("db", "check")["ok"]
 
 
+def test_no_copy_is_made_of_a_damaged_store(cli: CommandLine, tmp_path: Path) -> None:
+    with (cli.home / STORE).open("r+b") as store:
+        store.seek(100)  # where the first page begins
+        store.write(os.urandom(4000))
+    refused = cli.refused("backup", str(tmp_path / "copy.db"))
+    assert refused["code"] == "store_corrupt"
+    assert "entitlements restore" in refused["detail"]
+    assert list(tmp_path.glob("*.db")) == []
+
+
 def test_a_copy_that_was_moved_beside_another_log_is_restored(
     cli: CommandLine, tmp_path: Path
 ) -> None:

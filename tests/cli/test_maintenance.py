@@ -215,6 +215,13 @@ def test_doctor_finds_faults(cli: CommandLine, packages: Path) -> None:
     assert "broken-1.0" in ran.out
 
 
+def test_doctor_says_what_it_did_not_look_at(cli: CommandLine, packages: Path) -> None:
+    ran = cli("doctor", str(packages))
+    assert ran.status == 0
+    assert "were not looked at" in ran.out
+    assert "--repo OWNER/SLUG" in ran.out
+
+
 def test_doctor_of_nothing(empty: CommandLine, packages: Path) -> None:
     ran = empty("doctor", str(packages), "--repo", "acme/prod", "--json")
     assert ran.status == 1

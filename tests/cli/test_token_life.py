@@ -111,6 +111,25 @@ def test_disable_enable_reset_delete(cli: CommandLine) -> None:
     assert "Deleted" in cli("token", "show", slug).out
 
 
+def test_a_token_that_opens_nothing_is_not_said_to_open(cli: CommandLine) -> None:
+    words = ("token", "create", "--repo", "acme/prod", "--name", "x")
+    assert "it opens what stands here" in cli(*words).err
+    assert (
+        "opens nothing now: the token is expired" in cli(*words, "--valid-until", "2020-01-01").err
+    )
+    later = cli(*words, "--valid-from", "2999-01-01").err
+    assert "opens nothing now: the token is not yet valid" in later
+    assert "the token is disabled" in cli(*words, "--disabled").err
+
+
+def test_a_secret_in_place_of_an_identifier_is_not_repeated(cli: CommandLine) -> None:
+    secret = cli.token()["token"]
+    refused = cli.refused("token", "show", secret)
+    assert refused["code"] == "not_found"
+    assert secret not in refused["detail"]
+    assert "token list --deleted" in refused["detail"]
+
+
 def test_the_default_token_is_never_deleted(cli: CommandLine) -> None:
     (default,) = cli.done("token", "list")
     assert cli.refused("token", "delete", default["slug_perm"])["code"] == "refused"

@@ -1,6 +1,7 @@
 """What the doctor finds."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,9 @@ from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+ADAPTERS = Path(__file__).parents[2] / "plugins"
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +174,16 @@ def test_settings_that_were_not_expanded_or_are_misspelt(patient: Patient) -> No
     assert "ENTITLEMENTS_EULA_URL" in found["settings"].detail
     odd = {"ENTITLEMENTS_HOEM": "/x", "ENTITLEMENTS_DEBUG": "1", "PATH": ""}
     assert "ENTITLEMENTS_HOEM" in ill(replace(patient, environment=odd))["settings"].detail
+
+
+def test_settings_of_the_hosts_are_known(patient: Patient) -> None:
+    named = {
+        word
+        for file in ADAPTERS.rglob("*.py")
+        for word in re.findall(r"ENTITLEMENTS_[A-Z_]+[A-Z]\b", file.read_text())
+    }
+    assert "ENTITLEMENTS_PUBLIC" in named
+    assert "settings" not in ill(replace(patient, environment=dict.fromkeys(named, "x")))
 
 
 def test_plugins(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:

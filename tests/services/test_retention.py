@@ -25,6 +25,7 @@ from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros
 from entitlements_core.store.pruning import Pruning
 from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.records import AuditEntry
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, rows
 
 AGE = timedelta(days=400)
@@ -197,9 +198,29 @@ def test_a_clock_that_is_years_ahead_removes_nothing(store: Database) -> None:
     ahead = keeper(store, NOW + timedelta(days=3 * 365))
     with pytest.raises(Refused, match="--clock-is-right"):
         ahead.prune(AGE, actor="vendor")
+    with pytest.raises(Refused, match="--clock-is-right"):
+        ahead.preview(AGE)
+    assert ahead.preview(AGE, clock_is_right=True).removed == 2 * OLD
     assert keeper(store).preview(AGE).removed == OLD
     assert keeper(store, NOW + timedelta(days=20)).prune(AGE, actor="vendor").removed == OLD
     assert ahead.prune(AGE, actor="vendor", clock_is_right=True).removed == OLD
+
+
+@pytest.mark.parametrize("days", [50, 200, 450, 900])
+def test_what_a_clock_further_ahead_has_counted_tells_nothing(store: Database, days: int) -> None:
+    """Nor what was changed by it."""
+    later = NOW + timedelta(days=1_000)
+    with store.begin() as unit:
+        values = {"count": 3, "first": to_micros(later), "step": 1}
+        unit.session.execute(text(FILL), values)
+        unit.audit.write(AuditEntry(at=later, actor="vendor", action="token.created"))
+    with pytest.raises(Refused, match=f"is of {NOW - timedelta(days=9):%Y-%m-%d}"):
+        keeper(store, NOW + timedelta(days=days)).prune(timedelta(days=40), actor="vendor")
+
+
+def test_where_there_is_nothing_the_age_is_told(database: Database) -> None:
+    for found in (keeper(database).preview(AGE), keeper(database).prune(AGE, actor="vendor")):
+        assert (found.removed, found.before) == (0, (NOW - AGE).replace(hour=0))
 
 
 def test_an_export_of_nothing_has_its_headings(store: Database, tmp_path: Path) -> None:

@@ -186,3 +186,18 @@ def test_a_password_that_is_encoded_may_hold_anything() -> None:
     place = PostgresPlace.parse("u:a%2Fb%40c%3Fd%3A@h:1/d%0Ab")
     assert (place.password, place.hosts) == ("a/b@c?d:", (("h", "1"),))
     assert str(place) == "postgresql://u@h:1/d%0Ab"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://odd:S3cret\udcffx@127.0.0.1:1/b",
+        "postgresql://odd:S3cret@127.0.0.1:1/b?application_name=\udcff&password=S3cret",
+        "postgresql://odd:S3cret@h\udcff/b",
+        "postgresql://\ud800:S3cret@h/b",
+    ],
+)
+def test_what_is_no_text_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not UTF-8") as caught:
+        Address.parse(url)
+    assert "S3cret" not in str(caught.value)
