@@ -27,6 +27,9 @@ from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fr
 
 __all__ = ["Reading", "annotate", "open_file", "read_all", "read_file", "refused"]
 
+_SHOWN = 200
+"""Characters of a name."""
+
 _THREADS = min(4, (os.cpu_count() or 1) + 1)
 """Hashing lets other threads run; beyond a few the disk is what waits."""
 
@@ -104,10 +107,6 @@ def read_all(
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog-read") as pool:
         tasks = {pool.submit(read_file, path, *what, limit): path for path, what in wanted.items()}
         yield from ((tasks[task], task.result()) for task in as_completed(tasks))
-
-
-_SHOWN = 200
-"""Characters of a name."""
 
 
 def annotate(row: Row, notes: Notes) -> Row:
