@@ -63,18 +63,18 @@ def serve(  # noqa: PLR0913 - one option for each setting
     settings = _settings(run, repo, directories)
     servers.require(server)
     _prepare(settings)
-    place = listening.take_place(host, port)
-    host, port = place.getsockname()[:2]
-    options = listening.Options(
-        host=host,
-        port=port,
-        place=place,
-        workers=workers or min(_WORKERS, os.cpu_count() or 1),
-        threads=threads,
-        access_log=access_log,
-    )
-    listening.announce_when_ready(options, settings, as_json=as_json)
-    servers.RUN[server](options, settings)
+    with listening.take_place(host, port) as place:
+        host, port = place.getsockname()[:2]
+        options = listening.Options(
+            host=host,
+            port=port,
+            place=place,
+            workers=workers or min(_WORKERS, os.cpu_count() or 1),
+            threads=threads,
+            access_log=access_log,
+        )
+        listening.announce_when_ready(options, settings, as_json=as_json)
+        servers.RUN[server](options, settings)
 
 
 def _settings(run: Session, repo: str, directories: list[Path]) -> "Settings":
