@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from entitlements_core.engine.app import IndexApp
     from entitlements_core.services.settings import Settings
 
-__all__ = ["RUN", "Notable", "environment", "require"]
+__all__ = ["MOST_STARTS", "RUN", "Notable", "Respawned", "environment", "require"]
 
 APPLICATION: Final = "entitlements_core.engine.serving:create_app"
 _INSTALL: Final = {
