@@ -196,7 +196,7 @@ def _entry(entry: "AuditEntry") -> dict[str, object]:
 
 
 def _changes(entry: "AuditEntry") -> str:
-    if not entry.before:  # something new: what it has beside the defaults
+    if not entry.before:  # something new: all that it has
         said = {name: value for name, value in entry.after.items() if value}
         return ", ".join(f"{name}: {json.dumps(value)}" for name, value in said.items())
     return ", ".join(

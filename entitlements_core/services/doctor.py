@@ -291,8 +291,9 @@ def check_catalog(patient: Patient) -> Iterator[Finding]:
     """Every file in the directories is served as its owner meant."""
     for path, reason, remedy in patient.problems:
         yield _warning("catalog", f"{path}: {reason}", remedy)
+    looked = patient.settings.directories or patient.directories
     if not patient.problems and not _host(patient):
-        yield _ok("catalog", "No file is in the way.")
+        yield _ok("catalog", "No file is in the way." if looked else "No file was looked at.")
 
 
 def check_variables(patient: Patient) -> Iterator[Finding]:

@@ -176,6 +176,14 @@ def test_settings_that_were_not_expanded_or_are_misspelt(patient: Patient) -> No
     assert "ENTITLEMENTS_HOEM" in ill(replace(patient, environment=odd))["settings"].detail
 
 
+def test_files_are_not_said_to_be_fine_where_nobody_looked(
+    patient: Patient, tmp_path: Path
+) -> None:
+    for directories, words in (((), "was looked at"), ((tmp_path,), "is in the way")):
+        found = {one.check: one for one in examine(replace(patient, directories=directories))}
+        assert words in found["catalog"].detail
+
+
 def test_settings_of_the_hosts_are_known(patient: Patient) -> None:
     named = {
         word
