@@ -607,8 +607,12 @@ def grow_old(folder: Path) -> None:
 @pytest.mark.parametrize("change", [moved, copied_over])
 @pytest.mark.parametrize("end", ["", "-wal", "-shm"])
 def test_a_directory_that_did_not_change_holds_the_same_files(
-    tmp_path: Path, end: str, change: Callable[[Path], Callable[[], object]]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    change: Callable[[Path], Callable[[], object]],
 ) -> None:
+    monkeypatch.setattr(store_file, "TRUSTED", 600.0)  # however slow the machine is
     for name in ("store.db", "store.db-wal", "store.db-shm"):
         (tmp_path / name).write_text(name)
     file = StoreFile(tmp_path / "store.db")
@@ -633,6 +637,8 @@ def test_a_directory_that_did_not_change_holds_the_same_files(
     assert looks(3)
     grow_old(tmp_path)
     assert looks(1)
+    monkeypatch.setattr(store_file, "TRUSTED", 0.0)
+    assert looks(3)  # the directory's time alone is believed no longer
 
 
 def test_a_store_behind_a_link_is_not_used(store: Store, tmp_path: Path) -> None:
