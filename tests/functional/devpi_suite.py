@@ -39,10 +39,10 @@ def _with_ours(*, load_entrypoints: bool = True) -> Any:  # noqa: ANN401 - plugg
     from devpi_entitlements import plugin as ours
 
     manager = _bare(load_entrypoints=load_entrypoints)
-    if not IS_PRESENT:
-        manager.set_blocked(NAME)  # unregisters it, too
-    elif not manager.has_plugin(NAME):
+    if IS_PRESENT and not manager.has_plugin(NAME):
         manager.register(ours, name=NAME)
+    elif manager.has_plugin(NAME) and not IS_PRESENT:
+        manager.unregister(name=NAME)
     return manager
 
 
