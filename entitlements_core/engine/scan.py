@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -264,7 +265,7 @@ def _descend(
 
 def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link: bool) -> None:
     path = _joined(root, relative)
-    if is_link and _is_text(relative) and not _inside(os.path.realpath(path), real_root):
+    if is_link and _is_text(relative) and not _inside(_followed(path), real_root):
         listing.problems.append(
             Problem(
                 shown(path),
@@ -274,6 +275,18 @@ def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link:
         )
     elif relative.endswith(_NAMED):
         listing.take(path, relative, os.stat(path))  # noqa: PTH116 - for every file, a Path costs more
+
+
+def _followed(path: str) -> str:
+    """Where a link leads, be anything there or not.
+
+    Raises:
+        OSError: when the system follows no such link. It gives up after forty; `realpath` alone
+            would follow thousands, for each of the thousands that lead to each other.
+    """
+    with suppress(FileNotFoundError):
+        os.stat(path)  # noqa: PTH116 - a Path costs more
+    return os.path.realpath(path)
 
 
 def _read_notes(listing: Listing, root: str, real_root: str, noted: Iterable[str]) -> None:
@@ -301,7 +314,7 @@ def _note(
     """What a note says, None where there is none, `unread` where it is there and cannot be read."""
     path = _joined(root, relative)
     try:
-        real_path = os.path.realpath(path)
+        real_path = _followed(path)
         # a pipe must not hold up the scan
         descriptor = os.open(real_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as note:
