@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entitlements_core.policy.decision import Deny, Reason
@@ -255,6 +255,7 @@ def test_a_reset_from_the_future_keeps_nobody_from_riding(
     denied=st.booleans(),
     hours=st.lists(st.integers(1, 90), min_size=2, max_size=30),
 )
+@example(ahead=2, denied=False, hours=[72, 1])  # nobody asks before that moment has come
 def test_after_a_clock_was_ahead_every_reset_is_seen_again(
     ahead: int,
     denied: bool,  # noqa: FBT001 - whether the limit was used up
@@ -271,11 +272,12 @@ def test_after_a_clock_was_ahead_every_reset_is_seen_again(
     for pause in hours:
         now += timedelta(hours=pause)
         before, book = book, rolled(book, now)
-        start = period_start(ResetPeriod.DAILY, NOW, now)
-        if seen is not None and start not in {seen, before.usage.since}:
-            assert book.usage == Usage(since=start or NOW)
+        start = period_start(ResetPeriod.DAILY, NOW, now) or NOW
+        if before.usage.since <= now:  # as ever, once that moment has come
+            resets = before.usage.since < start
         else:
-            assert book.usage == before.usage
+            resets = seen not in {None, start}
+        assert book.usage == (Usage(since=start) if resets else before.usage)
         seen = start
         book = replace(book, used_at=now)
 
