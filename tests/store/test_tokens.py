@@ -1,14 +1,16 @@
 """What only the store itself promises: keys, credentials, many tokens at once."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from entitlements_core.errors import Conflict, NotFound
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.store.database import Database
-from entitlements_core.store.models import SecretRow
+from entitlements_core.store.models import GrantRow, SecretRow, TokenRow, UsageRow
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import Repository
 from entitlements_core.store.unit import Unit
@@ -60,11 +62,27 @@ def _insert_secret(database: Database) -> None:
         )
 
 
+def _like_the_first(unit: Unit, identifiers: Sequence[str]) -> None:
+    """Tokens as the first one is, with its first grant; made at once, since they are many."""
+    connection = unit.session.connection()
+    tables = [model.__table__ for model in (TokenRow, UsageRow, GrantRow)]  # type: ignore[union-attr] # SQLModel's
+    token, usage, grant = (
+        dict(connection.execute(select(table)).mappings().first() or {}) for table in tables
+    )
+    news = [
+        token | {"id": 1000 + number, "identifier": name, "name": name}
+        for number, name in enumerate(identifiers)
+    ]
+    owned = [{"token_id": new["id"]} for new in news]
+    for table, made in zip(
+        tables, (news, [usage | one for one in owned], [grant | one for one in owned]), strict=True
+    ):
+        connection.execute(table.insert(), made)
+
+
 def test_many_tokens_are_loaded_at_once(filled: Database) -> None:
     with filled.begin() as unit:
-        for number in range(1_100):
-            _token(unit, f"token{number}")
-            unit.tokens.set_grant(f"token{number}", "acme/main")
+        _like_the_first(unit, [f"token{number}" for number in range(1_100)])
     with filled.read() as unit:
         found = unit.tokens.living_in("acme/main")
     assert len(found) == 1_101
@@ -74,8 +92,7 @@ def test_many_tokens_are_loaded_at_once(filled: Database) -> None:
 def test_the_names_of_many_tokens_are_read_at_once(filled: Database) -> None:
     known = [f"token-{number:04}" for number in range(1_100)]
     with filled.begin() as unit:
-        for identifier in known:
-            _token(unit, identifier)
+        _like_the_first(unit, known)
         unit.tokens.set_state(known[7], State.DELETED, at=NOW, by="test")
         assert unit.tokens.names([*known, "nobody"]) == {name: name for name in known}
         assert unit.tokens.names([]) == {}
