@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from entitlements_core.store.database import Database
-from tests.postgres import Server, running_server
+from tests.postgres import Copies, Server, running_server
 
 _NUMBERS: Final = count()
 
@@ -36,6 +36,12 @@ def postgres_template(postgres: Server) -> str:
     return "template_entitlements"
 
 
+@pytest.fixture(scope="session")
+def postgres_copies(postgres: Server, postgres_template: str) -> Copies:
+    """Copies of it, made with little work."""
+    return Copies(postgres, postgres_template)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database with the schema and nothing in it."""
@@ -44,8 +50,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(template, tmp_path / "store.db")
         yield f"sqlite:///{tmp_path / 'store.db'}"
     else:
-        template = request.getfixturevalue("postgres_template")
-        yield from _postgres_database(request.getfixturevalue("postgres"), template)
+        copies: Copies = request.getfixturevalue("postgres_copies")
+        name = f"test_{next(_NUMBERS)}"
+        yield copies.take(name)
+        copies.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -54,7 +62,10 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.db'}"
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres"), "template0")
+        server: Server = request.getfixturevalue("postgres")
+        name = f"test_{next(_NUMBERS)}"
+        yield server.create(name)
+        server.drop(name)
 
 
 @pytest.fixture
@@ -63,12 +74,6 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url, lock_timeout_ms=300)
     yield database
     database.close()
-
-
-def _postgres_database(server: Server, template: str) -> Iterator[str]:
-    name = f"test_{next(_NUMBERS)}"
-    yield server.create(name, template)
-    server.drop(name)
 
 
 def _migrate(url: str) -> None:

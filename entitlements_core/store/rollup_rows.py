@@ -7,7 +7,18 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, delete, func, insert, select, text, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlmodel import Session, col
 
 from entitlements_core.store.models import (
@@ -35,6 +46,14 @@ _COLUMNS: Final[dict[str, Any]] = {
     "user_agent": col(DownloadRow.user_agent),
     "day": _AT // DAY,
 }
+_ONE: Final = (
+    col(RollupRow.kind) == bindparam("of_kind"),
+    col(RollupRow.first_day) == bindparam("first"),
+    col(RollupRow.past_day) == bindparam("past"),
+)
+# There are many pieces to a period, and putting a statement together takes longer than asking it.
+_BODY: Final = select(col(RollupRow.body)).where(*_ONE)
+_DROP: Final = delete(RollupRow).where(*_ONE)
 _CHUNK: Final = 5_000
 _MARKS: Final = 500
 _WAIT: Final = "SET LOCAL lock_timeout = '500ms'"
@@ -186,35 +205,30 @@ class RollupRows:
 
     def tables(self, kind: tuple[str, ...], spans: Iterable[Span]) -> Iterator[Table]:
         """The roll-ups of a kind for `spans`, as far as there are any."""
-        query = select(col(RollupRow.body)).where(col(RollupRow.kind) == name_of(kind))
+        connection, name = self.session.connection(), name_of(kind)
         for first, past in spans:
-            where = (col(RollupRow.first_day) == first, col(RollupRow.past_day) == past)
-            body = self.session.scalars(query.where(*where)).one_or_none()
+            which = {"of_kind": name, "first": first, "past": past}
+            body = connection.execute(_BODY, which).scalar_one_or_none()
             if body is not None:
                 yield Table.decode(body)
 
     def put(self, kind: tuple[str, ...], span: Span, table: Table) -> None:
         """Write a roll-up; an empty one of a day is none."""
-        first, past = span
-        self.drop(
-            col(RollupRow.kind) == name_of(kind),
-            col(RollupRow.first_day) == first,
-            col(RollupRow.past_day) == past,
-        )
+        (first, past), connection = span, self.session.connection()
+        connection.execute(_DROP, {"of_kind": name_of(kind), "first": first, "past": past})
         if kind == DAILY and not len(table):
             return
         downloads, requests, bandwidth = table.totals()
-        self.session.execute(
-            insert(RollupRow).values(
-                kind=name_of(kind),
-                first_day=first,
-                past_day=past,
-                downloads=downloads,
-                requests=requests,
-                bandwidth=bandwidth,
-                body=table.encode(),
-            )
-        )
+        row = {
+            "kind": name_of(kind),
+            "first_day": first,
+            "past_day": past,
+            "downloads": downloads,
+            "requests": requests,
+            "bandwidth": bandwidth,
+            "body": table.encode(),
+        }
+        connection.execute(insert(RollupRow), row)
 
     def drop(self, *conditions: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
         """Remove roll-ups."""
