@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -12,6 +14,14 @@ from entitlements_core.store.database import Database
 from tests.postgres import Copies, Server, running_server
 
 _NUMBERS: Final = count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_look_at_what_is_installed() -> Iterator[None]:
+    """A process looks for plugins once, and the tests are one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("entitlements_core.plugins.entry_points", cache(entry_points))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,30 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from entitlements_core.cli import app
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 from tests.wheelhouse import build_sdist, build_wheel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_command() -> Iterator[None]:
+    """Typer puts all commands together once, as in a process, and not for each that is run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @dataclass(frozen=True)
