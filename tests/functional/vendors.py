@@ -30,7 +30,7 @@ SECONDS: Final = 60
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """The environment without the settings of clients, and of ours, that a user may have."""
-    foreign = ("PIP_", "UV_", "ENTITLEMENTS_", "PYTHONWARNINGS", "COV_", "COVERAGE_")
+    foreign = ("PIP_", "UV_", "ENTITLEMENTS_", "PYTHONWARNINGS", "PYTEST_", "COV_", "COVERAGE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "NO_COLOR": "1"} | extra
 
