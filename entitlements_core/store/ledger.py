@@ -113,6 +113,10 @@ class Receipt:
     before: Transfer = field(default_factory=Transfer)
 
 
+_NOTHING: Final = Transfer()
+"""Of a file that a client has not fetched before, as most have not."""
+
+
 @dataclass(slots=True)
 class Book:
     """The part of the counters that one batch touches, held in memory for its transaction.
@@ -152,7 +156,9 @@ class Book:
         file = key[:3]
         kept = 0 if file in self.emptied else collected
         self.pools.setdefault(file, pool)
-        self.transfers.setdefault(key, Transfer(counted_at=counted_at, collected=kept))
+        first = counted_at is None and not kept
+        found = _NOTHING if first else Transfer(counted_at=counted_at, collected=kept)
+        self.transfers.setdefault(key, found)
 
     def post(self, entry: Entry) -> Receipt | Deny:
         """Decide on one entry and note what it changes.
@@ -184,7 +190,12 @@ class Book:
         if isinstance(outcome, Deny):
             self._disbelieve(entry, account)
             return outcome
-        self.accounts[entry.token_id] = replace(account, usage=outcome.usage, used_at=entry.now)
+        self.accounts[entry.token_id] = Account(  # `replace` takes three times as long
+            limits=account.limits,
+            schedule=account.schedule,
+            usage=outcome.usage,
+            used_at=entry.now,
+        )
         self.usage_after[entry.token_id] = (outcome.usage, entry.now)
         if outcome.new_client:
             self.clients[client] = since
@@ -203,8 +214,9 @@ class Book:
             self.usage_after[entry.token_id] = (account.usage, entry.now)
 
     def _transfer(self, key: TransferKey) -> Transfer:
-        known = self.transfers.get(key, Transfer())
-        return replace(known, others=self.pools.get(key[:3], 0) - known.collected)
+        known = self.transfers.get(key, _NOTHING)
+        others = self.pools.get(key[:3], 0) - known.collected
+        return known if known.others == others else replace(known, others=others)
 
     def _note_transfer(
         self, key: TransferKey, entry: Entry, before: Transfer, outcome: Taken

@@ -222,9 +222,9 @@ def _load(connection: sqlite3.Connection, book: Book, entry: Entry) -> None:
 
 
 def _save(connection: sqlite3.Connection, book: Book) -> None:
-    for token_id, (usage, now) in book.usage_after.items():
-        connection.execute(
-            _SAVE_USAGE,
+    connection.executemany(
+        _SAVE_USAGE,
+        [
             (
                 to_micros(usage.since),
                 usage.downloads,
@@ -232,13 +232,20 @@ def _save(connection: sqlite3.Connection, book: Book) -> None:
                 usage.bandwidth,
                 to_micros(now),
                 token_id,
-            ),
-        )
-    for (token_id, client), (since, now) in book.clients_after.items():
-        connection.execute(_SAVE_CLIENT, (token_id, client, to_micros(since), to_micros(now)))
-    for (token_id, repository_id, filename, client), entry in book.downloads:
-        connection.execute(
-            _SAVE_DOWNLOAD,
+            )
+            for token_id, (usage, now) in book.usage_after.items()
+        ],
+    )
+    connection.executemany(
+        _SAVE_CLIENT,
+        [
+            (token_id, client, to_micros(since), to_micros(now))
+            for (token_id, client), (since, now) in book.clients_after.items()
+        ],
+    )
+    connection.executemany(
+        _SAVE_DOWNLOAD,
+        [
             (
                 to_micros(entry.now),
                 token_id,
@@ -249,8 +256,10 @@ def _save(connection: sqlite3.Connection, book: Book) -> None:
                 client,
                 entry.user_agent,
                 entry.length,
-            ),
-        )
+            )
+            for (token_id, repository_id, filename, client), entry in book.downloads
+        ],
+    )
     for (token_id, repository_id, filename, client), at, length in book.riders:
         connection.execute(
             _SAVE_RIDER, (length, token_id, filename, client, to_micros(at), repository_id)
