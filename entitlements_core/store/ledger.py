@@ -384,15 +384,16 @@ class Ledger:
             if leads:
                 lane.begin(now)
         if not leads:
-            self._wait(lane, slot)
+            self._wait(lane, slot, now)
         if slot.outcome is None:
             self._lead(lane)
         return slot.outcome or StoreError("The counters could not be kept.")
 
-    def _wait(self, lane: _Lane, slot: _Slot) -> None:
+    def _wait(self, lane: _Lane, slot: _Slot, now: float) -> None:
         try:
-            while not slot.ready.acquire(timeout=lane.patience(time.monotonic()) + _TICK):
+            while not slot.ready.acquire(timeout=lane.patience(now) + _TICK):
                 self._require_patience(lane, slot)
+                now = time.monotonic()
         except BaseException:
             # Also a greenlet's timeout, a signal: who is gone can neither be served nor lead.
             with self._mutex:
