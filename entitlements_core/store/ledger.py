@@ -384,16 +384,15 @@ class Ledger:
             if leads:
                 lane.begin(now)
         if not leads:
-            self._wait(lane, slot, now)
+            self._wait(lane, slot)
         if slot.outcome is None:
             self._lead(lane)
         return slot.outcome or StoreError("The counters could not be kept.")
 
-    def _wait(self, lane: _Lane, slot: _Slot, now: float) -> None:
+    def _wait(self, lane: _Lane, slot: _Slot) -> None:
         try:
-            while not slot.ready.acquire(timeout=lane.patience(now) + _TICK):
+            while not slot.ready.acquire(timeout=lane.patience(time.monotonic()) + _TICK):
                 self._require_patience(lane, slot)
-                now = time.monotonic()
         except BaseException:
             # Also a greenlet's timeout, a signal: who is gone can neither be served nor lead.
             with self._mutex:
