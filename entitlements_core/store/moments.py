@@ -22,4 +22,4 @@ def to_micros(moment: datetime) -> int:
 
 def from_micros(micros: int) -> datetime:
     """The aware UTC datetime of `micros`, the inverse of `to_micros`."""
-    return _EPOCH + timedelta(0, 0, micros)
+    return _EPOCH + timedelta(0, 0, micros)  # a keyword takes half as long again
