@@ -27,6 +27,7 @@ from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import DistributionFile, Resource
 from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.gate import Gate
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.throttle import Throttle
@@ -277,6 +278,7 @@ def open_site(
     proxies: Proxies = Proxies(),  # noqa: B008 - frozen
     plugins: Iterable[object] = (),
     prefix: str = "",
+    upstream: Upstream | None = None,
 ) -> Iterator[Site]:
     """An index over ``folder/files``, with a store copied from `template`."""
     shutil.copy(template, folder / "store.db")
@@ -307,6 +309,7 @@ def open_site(
         gate=gate,
         clock=lambda: site.now,
         sender=sender,
+        upstream=upstream,
     )
     app = IndexApp({prefix: index}, address=lambda environ: proxies.locate(environ).address)
     site = Site(app, catalog, database, keyring, ledger, directory)

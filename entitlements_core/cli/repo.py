@@ -11,6 +11,9 @@ from entitlements_core.cli.output import emit, note, show_fields, show_table
 from entitlements_core.cli.session import session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entitlements_core.policy.project_names import NamePattern
     from entitlements_core.services.repositories import Repository, RepositoryChanges
 
 __all__ = ["app"]
@@ -21,6 +24,12 @@ Description = Annotated[str | None, typer.Option("--description", help="What it 
 Contact = Annotated[
     str | None,
     typer.Option("--contact", help="Whom a refused customer turns to; empty for nobody."),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...", help="A project's name, or the beginning of names such as 'acme-*'."
+    ),
 ]
 UserTokens = Annotated[
     bool | None,
@@ -115,6 +124,48 @@ def edit(  # noqa: PLR0913 - one option for each field
     _emit(found, as_json=as_json)
 
 
+@app.command("reserve")
+def reserve(
+    context: typer.Context,
+    name: RepositoryName,
+    names: Names,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Reserve project names: clients are never sent to the upstream for them.
+
+    The names of all files that ever were in the repository are reserved by themselves. Reserve the
+    beginning that yours share, so that nobody else's file takes the place of one to come.
+    """
+    run = session(context)
+    with run.open() as core:
+        found = core.reserved_names.add(name, names, actor=run.actor)
+    _emit_reserved(name, found, as_json=as_json)
+
+
+@app.command("unreserve")
+def unreserve(
+    context: typer.Context,
+    name: RepositoryName,
+    names: Names,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let reserved names go. Those of files that were in the repository stay the vendor's."""
+    run = session(context)
+    with run.open() as core:
+        found = core.reserved_names.remove(name, names, actor=run.actor)
+    _emit_reserved(name, found, as_json=as_json)
+
+
+@app.command("reserved")
+def reserved(context: typer.Context, name: RepositoryName, *, as_json: AsJson = False) -> None:
+    """List the reserved names."""
+    with session(context).open() as core:
+        found = core.reserved_names.of(name)
+    _emit_reserved(name, found, as_json=as_json)
+
+
 @app.command("remove")
 def remove(
     context: typer.Context,
@@ -162,6 +213,18 @@ def _emit(found: "Repository", *, as_json: bool) -> None:
         ("Created", f"{found.created_at:%Y-%m-%d %H:%M} UTC by {found.created_by}"),
     ]
     emit(repository_document(found), lambda console: show_fields(console, fields), as_json=as_json)
+
+
+def _emit_reserved(name: str, found: "Sequence[NamePattern]", *, as_json: bool) -> None:
+    names = [str(pattern) for pattern in found]
+    emit(
+        {"name": name, "reserved": names},
+        lambda console: console.print(
+            "\n".join(names) or f"{name} reserves no names but those of its files.",
+            soft_wrap=True,
+        ),
+        as_json=as_json,
+    )
 
 
 def _flags(found: "Repository") -> str:

@@ -26,6 +26,15 @@ def serve(  # noqa: PLR0913 - one option for each setting
     repo: Annotated[
         str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose tokens open them.")
     ],
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            "--upstream",
+            metavar="URL",
+            help="The simple index to which clients are sent for whatever is not yours, so that"
+            " they need no second one.",
+        ),
+    ] = None,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0 takes a free one and prints it.")
@@ -60,7 +69,7 @@ def serve(  # noqa: PLR0913 - one option for each setting
     from entitlements_core.cli import listening, servers  # noqa: PLC0415 - a fast start
 
     run = session(context)
-    settings = _settings(run, repo, directories)
+    settings = _settings(run, repo, directories, upstream)
     servers.require(server)
     _prepare(settings)
     with listening.take_place(host, port) as place:
@@ -77,12 +86,16 @@ def serve(  # noqa: PLR0913 - one option for each setting
         servers.RUN[server](options, settings)
 
 
-def _settings(run: Session, repo: str, directories: list[Path]) -> "Settings":
+def _settings(run: Session, repo: str, directories: list[Path], upstream: str | None) -> "Settings":
     """The settings of the workers, which they read from the environment."""
+    from entitlements_core.policy.upstream import Upstream  # noqa: PLC0415 - a fast start
+
+    given = {} if upstream is None else {"upstream": upstream and Upstream.parse(upstream).url}
     return run.settings.model_copy(
         update={
             "repository": repo,
             "directories": tuple(str(one.expanduser().absolute()) for one in directories),
+            **given,
         }
     )
 

@@ -284,4 +284,5 @@ def environment(settings: "Settings") -> dict[str, str]:
         "ENTITLEMENTS_DATABASE_URL": settings.database_url,
         "ENTITLEMENTS_REPOSITORY": settings.repository,
         "ENTITLEMENTS_DIRECTORIES": os.pathsep.join(settings.directories),
+        "ENTITLEMENTS_UPSTREAM": settings.upstream,
     }

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from packaging.utils import NormalizedName
+
 from entitlements_core.engine.catalog_cache import CatalogCache
 from entitlements_core.engine.dating import Dating
 from entitlements_core.engine.distributions import (
@@ -34,6 +36,7 @@ from entitlements_core.engine.source import Directories, Source
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.interfaces import UploadTimes
+from entitlements_core.policy.project_names import names_in
 from entitlements_core.services.collecting import uncollected
 
 __all__ = ["Catalog", "ScanReport"]
@@ -112,6 +115,7 @@ class Catalog:
         self._is_built = False
         self._is_closed = False
         self._problems: tuple[Problem, ...] = ()
+        self._names: frozenset[NormalizedName] = frozenset()
         self._watcher: Watcher | None = None
         self._lock = threading.RLock()
         self._pid = os.getpid()
@@ -167,6 +171,10 @@ class Catalog:
         if scopes or self._dating.is_due():
             with self._update():
                 self._intake.look([scope for scope in scopes if not _is_covered(scope, scopes)])
+
+    def has_name(self, name: NormalizedName) -> bool:
+        """Whether any file in the directories has the name of a project, be it served or not."""
+        return name in self._snapshot.projects or name in self._names
 
     def metadata(self, file: CatalogFile) -> bytes | None:
         """The core metadata of a file (PEP 658), None where none are served or it is gone."""
@@ -237,6 +245,13 @@ class Catalog:
                     self._dating.settle(complete=whole)
                     self._snapshot = self._inventory.publish()
                 self._problems = self._inventory.problems()
+                self._names = self._names_left_out()
+
+    def _names_left_out(self) -> frozenset[NormalizedName]:
+        """The names of the files that are there and not served, or not yet."""
+        paths = [problem.path for problem in self._problems]
+        paths += [path for _, path in self._intake.waiting]
+        return frozenset(name for path in paths for name in names_in(path.rpartition("/")[2]))
 
     @contextmanager
     def _owned(self) -> Iterator[None]:

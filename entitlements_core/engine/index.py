@@ -26,6 +26,7 @@ from entitlements_core.engine.visit import Parts, Visit
 from entitlements_core.http import phrase, refuse, status_of
 from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.gate import Gate
 
 __all__ = ["Index"]
@@ -41,6 +42,7 @@ class Index:
         clock: tells the time.
         sender: how files are sent.
         pages: renders the pages; those of another kind may link elsewhere.
+        upstream: has the projects that are not the vendor's; None: nobody is sent elsewhere.
     """
 
     def __init__(  # noqa: PLR0913 - it is put together from its parts
@@ -52,6 +54,7 @@ class Index:
         clock: Callable[[], datetime],
         sender: Sender | None = None,
         pages: Pages | None = None,
+        upstream: Upstream | None = None,
     ) -> None:
         self.repository = repository
         self.catalog = catalog
@@ -62,6 +65,7 @@ class Index:
             gate=gate,
             sender=sender or DirectSender(),
             bodies=Bodies(),
+            upstream=upstream,
         )
 
     @property

@@ -18,6 +18,7 @@ from entitlements_core.engine.index import Index
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.source import Source
 from entitlements_core.errors import ConfigurationError, NotFound
+from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
@@ -60,6 +61,7 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
     pages: Callable[[Catalog], Pages] = Pages,
     source: Source | None = None,
     build: Callable[[Catalog], object] | None = None,
+    upstream: str | None = None,
 ) -> Index:
     """An index over directories, its catalog being built in the background and watched.
 
@@ -72,9 +74,12 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
         source: says which files are in the directories; None is the file system.
         build: looks at everything for the first time, before the index is given; None does so in
             the background.
+        upstream: the simple index that has what is not the vendor's; empty is none, None is what
+            the settings say.
 
     Raises:
         ConfigurationError: when a directory is not there, or the offloading does not fit them.
+        InvalidValue: when `upstream` is no address of an index.
     """
     sender = sender or _sender(core.settings, directories)
     catalog = open_catalog(core, repository, directories, source)
@@ -91,6 +96,7 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
         clock=core.clock,
         sender=sender,
         pages=pages(catalog),
+        upstream=_upstream(core.settings.upstream if upstream is None else upstream),
     )
 
 
@@ -133,6 +139,10 @@ def open_catalog(
         source=source,
         metadata_limit=core.settings.metadata_limit,
     )
+
+
+def _upstream(address: str) -> Upstream | None:
+    return Upstream.parse(address) if address else None
 
 
 def _sender(settings: Settings, directories: Sequence[str | Path]) -> Sender:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.engine.answers import (
     NOT_STORED,
@@ -34,6 +34,7 @@ from entitlements_core.policy.resource import (
     Resource,
     Unidentified,
 )
+from entitlements_core.policy.upstream import Upstream
 from entitlements_core.policy.view import View
 from entitlements_core.services.gate import Delivery, Gate
 from entitlements_core.simple import MediaType, negotiate
@@ -53,6 +54,7 @@ class Parts:
         gate: decides and counts.
         sender: how files are sent.
         bodies: small files in memory.
+        upstream: has the projects that are not the vendor's; None: nobody is sent elsewhere.
     """
 
     catalog: Catalog
@@ -60,6 +62,7 @@ class Parts:
     gate: Gate
     sender: Sender
     bodies: Bodies
+    upstream: Upstream | None = None
 
 
 class Visit:
@@ -136,8 +139,19 @@ class Visit:
         view, media = admitted
         page = self._parts.pages.project(resource.name, view, media)
         if page is None:
-            return self._refuse(NOT_FOUND)
+            return self._elsewhere(resource.name)
         return self._page(self._spelled_out(page, resource, view, media))
+
+    def _elsewhere(self, name: NormalizedName) -> Outgoing:
+        """To the upstream's page of a project that never was the vendor's, else nowhere.
+
+        Fetching it would make the vendor's pages wait for somebody else's server.
+        """
+        upstream = self._parts.upstream
+        if upstream is None or self._catalog.has_name(name):
+            return self._refuse(NOT_FOUND)
+        denied = self._gate.own_name(name, self._context.repository)
+        return _redirect(upstream.page(name)) if denied is None else self._refuse(denied)
 
     def _admitted(self, resource: Resource) -> tuple[View, MediaType] | Outgoing:
         """What a page is made with, or the answer instead of it."""
@@ -283,11 +297,14 @@ class Visit:
         denied = self._denied(resource)
         if denied is not None:
             return self._refuse(denied)
-        headers = (("Location", location), *NOT_STORED)
-        return Outgoing("307 Temporary Redirect", headers, [])
+        return _redirect(location)
 
     def _refuse(self, deny: Deny, *, transfers: bool = False) -> Outgoing:
         return refused(deny, self._request, transfers=transfers)
+
+
+def _redirect(location: str) -> Outgoing:
+    return Outgoing("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
 
 
 def _drops_phrases(environ: dict[str, Any]) -> bool:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from packaging.utils import NormalizedName
+
 from entitlements_core.errors import CredentialInvalid, EntitlementsError, StoreError
 from entitlements_core.http import Presented
 from entitlements_core.interfaces import Sealer
 from entitlements_core.plugins import UNAVAILABLE, Plugins
 from entitlements_core.policy import secret as secrets
 from entitlements_core.policy.credential import Credential, CredentialKind, Grant
-from entitlements_core.policy.decide import UNKNOWN, Question, RequestContext, decide
+from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question, RequestContext, decide
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import FileFacts
@@ -65,6 +67,10 @@ class Reader(FactSource, Protocol):
 
     def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
         """The counters of a token, and whether `client` counts among them."""
+        ...
+
+    def is_own(self, name: NormalizedName, repository: str) -> bool:
+        """Whether a project name is the vendor's."""
         ...
 
 
@@ -239,6 +245,18 @@ class Gate:
         if complete is None or isinstance(complete, Deny):
             return complete or facts
         return complete(facts)
+
+    def own_name(self, name: NormalizedName, repository: str) -> Deny | None:
+        """Why a project is looked for in `repository` alone; None: the name never was the vendor's.
+
+        A name that is the vendor's is as one that does not exist anywhere: whoever else registers
+        it must not be installed in its place.
+        """
+        try:
+            return NOT_FOUND if self._reader.is_own(name, repository) else None
+        except EntitlementsError as error:
+            self._alarm.raised(f"the names of {repository} cannot be read", error)
+            return UNAVAILABLE
 
     def foresee(self, question: Question) -> Deny | None:
         """What a download would be refused for now, counters included; nothing is counted.

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from entitlements_core.errors import ConfigurationError, InvalidValue
 from entitlements_core.forwarded import FORWARDED, X_FORWARDED_FOR, Proxies
+from entitlements_core.policy.upstream import Upstream
 from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
 __all__ = ["Settings"]
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
             ``power`` (SQLite then waits for the disk; PostgreSQL always does).
         repository: ``owner/slug`` that a server serves.
         directories: of distributions; in the environment separated as PATH is.
+        upstream: the simple index to which clients are sent for projects that are not the vendor's;
+            empty is none.
         download_window: seconds in which repeated requests of a client for a file count once;
             0 counts every one.
         ipv6_prefix: bits of an IPv6 address that make a client.
@@ -62,6 +65,7 @@ class Settings(BaseSettings):
     durability: Literal["process", "power"] = "process"
     repository: str = ""
     directories: Words = ()
+    upstream: str = ""
     download_window: int = Field(default=300, ge=0)
     ipv6_prefix: int = Field(default=64, ge=1, le=128)
     trusted_proxies: Words = ()
@@ -122,6 +126,14 @@ class Settings(BaseSettings):
             return value
         known = {name.lower(): name for name in (FORWARDED, X_FORWARDED_FOR)}
         return known.get(value.strip().lower(), value)
+
+    @field_validator("upstream")
+    @classmethod
+    def _read(cls, value: str) -> str:
+        try:
+            return Upstream.parse(value).url if value.strip() else ""
+        except InvalidValue as error:
+            raise ValueError(f"{error.problem} {error.remedy}".rstrip(".")) from None
 
     @field_validator("home")
     @classmethod

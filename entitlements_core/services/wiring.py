@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from entitlements_core.services.regranting import Regranting
     from entitlements_core.services.reports import Reports
     from entitlements_core.services.repositories import RepositoryService
+    from entitlements_core.services.reserved_names import ReservedNames
     from entitlements_core.services.retention import Retention
     from entitlements_core.services.rollups import Rollups
     from entitlements_core.services.rotation import Rotation
@@ -309,6 +310,15 @@ class Core:
         )
 
         return PackageTags(database=self.database, clock=self.clock)
+
+    @cached_property
+    def reserved_names(self) -> ReservedNames:
+        """Names that are the vendor's without a file."""
+        from entitlements_core.services.reserved_names import (  # noqa: PLC0415 - see the module
+            ReservedNames,
+        )
+
+        return ReservedNames(database=self.database, clock=self.clock)
 
     def uploads_of(self, repository: str, *, records: bool) -> RecordedUploads:
         """The upload times of the files of a repository.

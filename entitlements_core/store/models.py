@@ -195,6 +195,27 @@ class UploadRow(SQLModel, table=True):
     at: datetime = Field(sa_type=Moment)
 
 
+class ProjectNameRow(SQLModel, table=True):
+    """A name (normalised) that a file of the repository has or had: it is the vendor's for good."""
+
+    __tablename__ = "project_names"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    name: str = Field(primary_key=True)
+
+
+class ReservedNameRow(SQLModel, table=True):
+    """A name, or with `is_prefix` 1 the beginning of names, that is the vendor's without a file."""
+
+    __tablename__ = "reserved_names"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
+    text: str = Field(primary_key=True)
+    is_prefix: int = Field(primary_key=True)
+
+
 class SecretRow(SQLModel, table=True):
     """Which token a secret opens in a repository: the only table a request is looked up in.
 

@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from packaging.utils import NormalizedName
+
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import (
     Access,
@@ -99,6 +101,17 @@ _TAGS: Final = """
     WHERE r.owner = ? AND r.slug = ?
 """
 # The revision stands with every tag, and alone where there is none: one statement, one state.
+_IS_OWN: Final = """
+    SELECT CASE WHEN
+        EXISTS (SELECT 1 FROM project_names n WHERE n.repository_id = r.id AND n.name = ?)
+        OR EXISTS (
+            SELECT 1 FROM reserved_names n WHERE n.repository_id = r.id AND n.text =
+            CASE n.is_prefix WHEN 0 THEN CAST(? AS text)
+            ELSE substr(CAST(? AS text), 1, length(n.text)) END
+        )
+    THEN 1 ELSE 0 END
+    FROM repositories r WHERE r.owner = ? AND r.slug = ?
+"""
 # What was pruned goes on counting.
 _DOWNLOADS: Final = """
     SELECT f.filename, CAST(sum(f.downloads) AS bigint)
@@ -135,6 +148,7 @@ class CredentialReader:
         self._known = Remembered[tuple[bytes, str], Opened]()
         self._places = Remembered[bytes, Places]()
         self._tags = Remembered[str, VendorTags]()
+        self._names = Remembered[tuple[str, NormalizedName], bool]()
         self._revised: dict[str, VendorTags] = {}
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
@@ -248,6 +262,23 @@ class CredentialReader:
             tags = self._tags_of(repository)
             self._tags.keep(repository, heard, tags)
         return tags
+
+    def is_own(self, name: NormalizedName, repository: str) -> bool:
+        """Whether a project name is the vendor's: a file has or had it, or it is reserved.
+
+        True where there is no such repository.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        heard = self._statements.listen()
+        known = self._names.get((repository, name), heard)
+        if known is None:
+            owner, _, slug = repository.partition("/")
+            rows = self._statements.read(_IS_OWN, (name, name, name, owner, slug))
+            known = not rows or bool(rows[0][0])
+            self._names.keep((repository, name), heard, known)
+        return known
 
     def close(self) -> None:
         """Close the idle connections."""

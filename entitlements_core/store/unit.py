@@ -15,6 +15,7 @@ from entitlements_core.store.models import StoreInfoRow
 from entitlements_core.store.package_tags import PackageTagRows
 from entitlements_core.store.pruning import Pruning
 from entitlements_core.store.repositories import Repositories
+from entitlements_core.store.reserved_names import ReservedNameRows
 from entitlements_core.store.rollup_rows import RollupRows
 from entitlements_core.store.secrets import Secrets
 from entitlements_core.store.tokens import Tokens
@@ -61,6 +62,11 @@ class Unit:
     def package_tags(self) -> PackageTagRows:
         """The vendor's tags on packages."""
         return PackageTagRows(self.session)
+
+    @cached_property
+    def reserved_names(self) -> ReservedNameRows:
+        """Names that are the vendor's without a file."""
+        return ReservedNameRows(self.session)
 
     @cached_property
     def upload_times(self) -> UploadTimeRows:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from entitlements_core.interfaces import UploadKey
+from entitlements_core.policy.project_names import names_in
 from entitlements_core.store.address import Address
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.statements import Rows, Statements
@@ -32,6 +33,9 @@ _ONE: Final = f"{_ALL} AND u.filename = ? AND u.sha256 = ?"
 _RECORD: Final = """
     INSERT INTO uploads (repository_id, filename, sha256, at) VALUES (?, ?, ?, ?)
     ON CONFLICT DO NOTHING
+"""
+_NAME: Final = """
+    INSERT INTO project_names (repository_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING
 """
 _ADOPT: Final = "UPDATE repositories SET adopted_at = ? WHERE id = ? AND adopted_at IS NULL"
 
@@ -95,6 +99,8 @@ class UploadRegister:
     ) -> dict[UploadKey, datetime]:
         """Record the files that are new, and give the times of all; the first record counts.
 
+        The names of their projects are the repository's from then on, see `policy.project_names`.
+
         A repository that was never looked at is adopted: what lies in it counts as uploaded when
         it was last modified, `now` at the latest. Everything after that is uploaded `now`. Nothing
         is recorded, and nothing given, of a repository that is not there.
@@ -121,6 +127,8 @@ class UploadRegister:
                     for upload, modified in found.items()
                 ],
             )
+            names = sorted({name for filename, _ in found for name in names_in(filename)})
+            transaction.run_many(_NAME, [(number, name) for name in names])
             if complete and adopted is None:
                 transaction.run_many(_ADOPT, [(to_micros(now), number)])
             times = _times(transaction.rows, (owner, slug), found)

@@ -72,3 +72,13 @@ def test_refusals(cli: CommandLine) -> None:
     assert cli.refused("repo", "add", "acme/prod")["code"] == "conflict"
     assert cli.refused("repo", "add", "acme")["fields"].keys() == {"repository"}
     assert cli.refused("repo", "show", "acme/nope")["code"] == "not_found"
+
+
+def test_names_are_reserved(cli: CommandLine) -> None:
+    assert "no names but those of its files" in cli("repo", "reserved", "acme/prod").out
+    found = cli.done("repo", "reserve", "acme/prod", "acme-*", "Tool")
+    assert found == {"name": "acme/prod", "reserved": ["acme-*", "tool"]}
+    assert cli("repo", "reserved", "acme/prod").out.split() == ["acme-*", "tool"]
+    assert cli.done("repo", "unreserve", "acme/prod", "tool")["reserved"] == ["acme-*"]
+    assert cli.refused("repo", "unreserve", "acme/prod", "tool")["code"] == "not_found"
+    assert cli.refused("repo", "reserve", "acme/prod", "*")["code"] == "invalid"

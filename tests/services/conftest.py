@@ -14,6 +14,7 @@ from entitlements_core.services.lifecycle import Lifecycle
 from entitlements_core.services.package_tags import PackageTags
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.repositories import RepositoryService
+from entitlements_core.services.reserved_names import ReservedNames
 from entitlements_core.services.rotation import Rotation
 from entitlements_core.services.sync import Sync
 from entitlements_core.services.user_tokens import UserTokens
@@ -98,6 +99,10 @@ class Product:
     @property
     def package_tags(self) -> PackageTags:
         return PackageTags(database=self.database, clock=self.clock)
+
+    @property
+    def reserved_names(self) -> ReservedNames:
+        return ReservedNames(database=self.database, clock=self.clock)
 
     @property
     def sync(self) -> Sync:

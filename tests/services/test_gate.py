@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core import hookimpl
 from entitlements_core.errors import CredentialInvalid, InvalidValue, StoreError
 from entitlements_core.http import Form, Presented
 from entitlements_core.plugins import UNAVAILABLE, VETOED, Plugins
 from entitlements_core.policy.credential import Credential, CredentialKind, Grant, State
-from entitlements_core.policy.decide import UNKNOWN, Question, RequestContext
+from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question, RequestContext
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import FileFacts
@@ -52,6 +52,7 @@ class MemoryReader:
     known: dict[tuple[bytes, str], Credential] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     tags: VendorTags = field(default_factory=VendorTags)
+    names: set[tuple[str, str]] = field(default_factory=set)
     counters: tuple[Account, bool] | None = None
     failure: Exception | None = None
     asked: int = 0
@@ -83,6 +84,11 @@ class MemoryReader:
         if self.failure is not None:
             raise self.failure
         return self.tags
+
+    def is_own(self, name: NormalizedName, repository: str) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        return (name, repository) in self.names
 
 
 @dataclass
@@ -815,3 +821,21 @@ def test_what_nobody_binds_stays_closed_and_others_judge_their_own() -> None:
     foreign = replace(credential(grants=(Grant(repository=REPOSITORY),)), id=0)
     found = setup(Source(foreign), mark_of=marks.of)
     assert isinstance(found.gate.authenticate(presented(), CONTEXT, NOW), Credential)
+
+
+# Whose a name is.
+
+
+def test_a_name_that_is_the_vendors_is_nowhere_else() -> None:
+    found = setup()
+    found.reader.names.add(("acme-app", REPOSITORY))
+    own, other = canonicalize_name("acme-app"), canonicalize_name("numpy")
+    assert found.gate.own_name(own, REPOSITORY) is NOT_FOUND
+    assert found.gate.own_name(own, "acme/other") is None
+    assert found.gate.own_name(other, REPOSITORY) is None
+
+
+def test_where_it_cannot_be_told_whose_a_name_is_nobody_is_sent_on() -> None:
+    found = setup()
+    found.reader.failure = StoreError("The store is away.")
+    assert found.gate.own_name(canonicalize_name("numpy"), REPOSITORY) is UNAVAILABLE

@@ -1,0 +1,87 @@
+"""Which project names are the vendor's: those of its files, and those it reserves.
+
+A name that is the vendor's is answered from the vendor's index alone, so that nobody who registers
+it elsewhere has a say in what customers install.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from entitlements_core.errors import InvalidValue
+
+__all__ = ["NamePattern", "names_in", "parse_patterns"]
+
+_NAME: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
+"""PEP 508."""
+_BEGINNING: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]*\*", re.IGNORECASE | re.ASCII)
+_RUN: Final = re.compile(r"[-_.]+")
+_LONGEST: Final = 200
+_WHEEL: Final = ".whl"
+_VERSION: Final = re.compile(r"[-_](?=v?[0-9])", re.IGNORECASE | re.ASCII)
+"""Where the name of an sdist may end. It cannot be told for sure: names have numbers, too."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NamePattern:
+    """A reserved name, or the beginning of reserved names.
+
+    Attributes:
+        text: a normalised name (PEP 503), or a normalised beginning.
+        is_prefix: every name that begins with it is meant.
+    """
+
+    text: str
+    is_prefix: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "NamePattern":
+        """Read a name such as ``acme-app``, or a beginning such as ``acme-*``.
+
+        Spelling makes no difference: ``Acme_*`` is ``acme-*``. ``acme*`` is more than ``acme-*``.
+
+        Raises:
+            InvalidValue: when it is neither.
+        """
+        words = text.strip()
+        if len(words) <= _LONGEST and _NAME.fullmatch(words):
+            return cls(canonicalize_name(words))
+        if len(words) <= _LONGEST and _BEGINNING.fullmatch(words):
+            return cls(_RUN.sub("-", words[:-1]).lower(), is_prefix=True)
+        raise InvalidValue(
+            "name",
+            f"{words[:60]!r} is no project name and no beginning of one.",
+            "Write a name such as 'acme-app', or a beginning such as 'acme-*'.",
+        )
+
+    def __str__(self) -> str:
+        return f"{self.text}*" if self.is_prefix else self.text
+
+    def matches(self, name: NormalizedName) -> bool:
+        """Whether the name is reserved by it."""
+        return name.startswith(self.text) if self.is_prefix else name == self.text
+
+
+def parse_patterns(texts: Iterable[str]) -> tuple[NamePattern, ...]:
+    """Read several, each once, in the order given.
+
+    Raises:
+        InvalidValue: when one is neither a name nor a beginning.
+    """
+    return tuple(dict.fromkeys(map(NamePattern.parse, texts)))
+
+
+def names_in(filename: str) -> frozenset[NormalizedName]:
+    """The projects that a distribution's file name can be of; empty for a name without any.
+
+    Of a wheel there is one. The name of an sdist may end before any number in it, so that all of
+    these are given: one too many keeps a foreign project away, one too few lets one in.
+    """
+    if filename.endswith(_WHEEL):
+        candidates = [filename.partition("-")[0]]
+    else:
+        candidates = [filename[: found.start()] for found in _VERSION.finditer(filename)]
+    return frozenset(canonicalize_name(name) for name in candidates if _NAME.fullmatch(name))

@@ -1,0 +1,93 @@
+"""Use cases of names that are the vendor's though no file has them yet."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from entitlements_core.errors import InvalidValue, NotFound
+from entitlements_core.interfaces import Clock
+from entitlements_core.policy.project_names import NamePattern, parse_patterns
+from entitlements_core.services.operation import Operations
+
+if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+    from entitlements_core.store.database import Database
+
+__all__ = ["ReservedNames"]
+
+_MOST: Final = 1000
+
+
+class ReservedNames:
+    """Names that are never asked of an upstream. A change holds from the next request on.
+
+    Args:
+        database: the store.
+        clock: tells the time.
+    """
+
+    def __init__(self, *, database: "Database", clock: Clock) -> None:
+        self._operations = Operations(database=database, clock=clock)
+
+    def of(self, repository: str) -> tuple[NamePattern, ...]:
+        """The reserved names of a repository, in alphabetical order.
+
+        Raises:
+            NotFound: when there is no such repository.
+        """
+        with self._operations.database.read() as unit:
+            return unit.reserved_names.of(repository)
+
+    def add(self, repository: str, names: Iterable[str], *, actor: str) -> tuple[NamePattern, ...]:
+        """Reserve names; gives all that are reserved now. Twice is as good as once.
+
+        Args:
+            repository: ``owner/slug``.
+            names: each a name, or a beginning such as ``acme-*``; at most 1,000 in all.
+            actor: who asks.
+
+        Raises:
+            NotFound: when there is no such repository.
+            InvalidValue: when one is neither, or there are too many.
+        """
+        new = parse_patterns(names)
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.reserved_names.of(repository)
+            after = tuple(sorted({*before, *new}))
+            if len(after) > _MOST:
+                raise InvalidValue(
+                    "name",
+                    f"{len(after)} reserved names are more than {_MOST}.",
+                    "Reserve a beginning that they share, such as 'acme-*'.",
+                )
+            if after != before:
+                operation.unit.reserved_names.put(repository, after)
+                added = [str(pattern) for pattern in after if pattern not in before]
+                operation.record("repository.reserved", repository, after={"names": added})
+        return after
+
+    def remove(
+        self, repository: str, names: Iterable[str], *, actor: str
+    ) -> tuple[NamePattern, ...]:
+        """Let names go; gives those that are still reserved.
+
+        Args:
+            repository: ``owner/slug``.
+            names: as they were reserved.
+            actor: who asks.
+
+        Raises:
+            NotFound: when there is no such repository, or one is not reserved.
+            InvalidValue: when one is neither a name nor a beginning.
+        """
+        old = parse_patterns(names)
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.reserved_names.of(repository)
+            lacking = next((pattern for pattern in old if pattern not in before), None)
+            if lacking is not None:
+                has = ", ".join(map(str, before[:20])) or "nothing"
+                raise NotFound(f"{repository} does not reserve {lacking}.", f"It reserves {has}.")
+            after = tuple(pattern for pattern in before if pattern not in old)
+            if after != before:
+                operation.unit.reserved_names.put(repository, after)
+                gone = [str(pattern) for pattern in old]
+                operation.record("repository.unreserved", repository, before={"names": gone})
+        return after
