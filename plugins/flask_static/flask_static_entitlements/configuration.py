@@ -25,6 +25,7 @@ class RepositoryOptions(TypedDict, total=False):
     protect: Sequence[str] | str
     file_url: str
     accel_redirect: Sequence[str] | str
+    upstream: str
 
 
 class Options(TypedDict, total=False):
@@ -36,6 +37,7 @@ class Options(TypedDict, total=False):
 
     repository: str
     directories: Directories
+    upstream: str
     repositories: Mapping[str, RepositoryOptions]
     url_prefix: str
     protect: Sequence[str] | str
@@ -159,7 +161,7 @@ def _mount(name: str, own: Mapping[str, object], prefix: str) -> Mount:
             f"The repository {name} has an unknown option {unknown[0]!r}.",
             f"The options are {', '.join(sorted(_KEYS))}.",
         )
-    given = own.get("url_prefix")
+    given, upstream = own.get("url_prefix"), own.get("upstream")
     return Mount(
         repository=name,
         directories=_words(own.get("directories")),
@@ -167,6 +169,7 @@ def _mount(name: str, own: Mapping[str, object], prefix: str) -> Mount:
         protect=_prefixes(own.get("protect")),
         file_url=str(own.get("file_url") or ""),
         accel_redirect=_words(own.get("accel_redirect")),
+        upstream=None if upstream is None else str(upstream),
     )
 
 

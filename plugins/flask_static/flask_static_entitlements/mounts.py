@@ -32,6 +32,8 @@ class Mount:
             nothing is served. An empty one among them is the whole app.
         file_url: of a file in the app's own views; empty is guessed from `protect`.
         accel_redirect: nginx's internal locations of the directories, in their order.
+        upstream: the simple index to which clients are sent for projects that are not the vendor's;
+            empty is none, None is what the settings say. Guarded views are never left for it.
     """
 
     repository: str
@@ -40,6 +42,7 @@ class Mount:
     protect: tuple[str, ...] = ()
     file_url: str = ""
     accel_redirect: tuple[str, ...] = ()
+    upstream: str | None = None
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -76,6 +79,11 @@ class Mount:
                 raise ConfigurationError(
                     f"{prefix!r} is no URL prefix.", "Write one such as '/acme/prod', or ''."
                 )
+        if self.upstream and self.protect:
+            raise ConfigurationError(
+                f"upstream is set for {self.repository}, whose pages are the app's own views.",
+                "Leave it out, or let the adapter serve the repository.",
+            )
         if self.protect:
             self._check_link()
         elif self.file_url:

@@ -73,7 +73,12 @@ class OpenSite:
                 )
         pages: Callable[..., Pages] = linked_pages(mount) if mount.protect else Pages
         return open_index(
-            self.core, mount.repository, mount.directories, sender=sender, pages=pages
+            self.core,
+            mount.repository,
+            mount.directories,
+            sender=sender,
+            pages=pages,
+            upstream="" if mount.protect else mount.upstream,
         )
 
     def _wire(self, mounts: tuple[Mount, ...]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
@@ -26,6 +27,7 @@ log: Final = logging.getLogger("entitlements.pypiserver")
 SEARCHED: Final = 64 * 1024
 """Bytes of what a stranger may send to search a public index, inclusive; pip sends one thousand."""
 
+_PAGES: Final = "/simple/"
 _LONGEST_NAME: Final = 255
 """Bytes of a file's name that file systems take, inclusive."""
 
@@ -52,6 +54,8 @@ class Front:
         health: the path of pypiserver's own health check, open to everybody.
         public: whoever has no credentials reads what pypiserver shows.
         addresses: reads where requests come from.
+        keeps: whether a project is the vendor's, so that nobody is sent to pypiserver's fallback
+            for it; None where there is no fallback.
     """
 
     def __init__(  # noqa: PLR0913 - it is put together from its parts
@@ -65,6 +69,7 @@ class Front:
         health: str,
         public: bool,
         addresses: ClientAddresses,
+        keeps: Callable[[str], bool] | None = None,
     ) -> None:
         self._app = app
         self._engine = engine
@@ -74,6 +79,7 @@ class Front:
         self._health = health
         self._public = public
         self._addresses = addresses
+        self._keeps = keeps
         self._passing = Passing(app, addresses.proxies)
         self._discarding = Discarding()
 
@@ -122,10 +128,10 @@ class Front:
             publisher = self._publishers.recognise(presented, address)
             if publisher is not None:
                 unfit = _unfit(environ) if (method, path) == ("POST", "/") else None
-                return publisher if unfit is None else unfit
+                return replace(publisher, stays=self._stays(path)) if unfit is None else unfit
         if self._public and presented is None and _reads(method, path):
             bounded = "HTTP_TRANSFER_ENCODING" not in environ and length_of(environ) <= SEARCHED
-            return Reader() if bounded else _LONG
+            return Reader(stays=self._stays(path)) if bounded else _LONG
         if method != "POST" or path != "/":
             return None
         return self._uploads.admit(
@@ -133,6 +139,11 @@ class Front:
                 method=method, path=path, presented=presented, address=address, headers=environ
             )
         )
+
+    def _stays(self, path: str) -> bool:
+        """Whether pypiserver may not go on to its fallback; found out before bottle is entered."""
+        name = path.removeprefix(_PAGES).strip("/")
+        return self._keeps is not None and path.startswith(_PAGES) and self._keeps(name)
 
 
 def _unfit(environ: Environ) -> Outgoing | None:

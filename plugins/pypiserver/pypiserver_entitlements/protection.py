@@ -70,6 +70,7 @@ def protect(
         health=config.health_endpoint,
         public=options.public,
         addresses=core.addresses,
+        keeps=None if upstream.fallback(config) is None else site.keeps,
     )
     setattr(app, SITE, site)
     config.auther = was_admitted

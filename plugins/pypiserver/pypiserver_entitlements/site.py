@@ -7,14 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from packaging.utils import canonicalize_name
+
 from entitlements_core.cli import progress
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.serving import open_index
 from entitlements_core.engine.source import Source
-from entitlements_core.errors import ConfigurationError, Conflict
+from entitlements_core.errors import ConfigurationError, Conflict, InvalidValue
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.wiring import Core
 from pypiserver_entitlements import upstream
 from pypiserver_entitlements.hooks import HostHooks
@@ -68,6 +71,16 @@ class Site:
             directories,
             source=source,
             build=_build if options.foreground else None,
+            upstream=options.settings.upstream or _fallback(config),
+        )
+
+    def keeps(self, name: str) -> bool:
+        """Whether a project is the vendor's, so that nobody is sent elsewhere for it."""
+        project = canonicalize_name(name)
+        repository = self.index.repository
+        return (
+            self.index.catalog.has_name(project)
+            or self.core.gate.own_name(project, repository) is not None
         )
 
 
@@ -81,6 +94,18 @@ def _source(config: upstream.RunConfig, options: Options) -> tuple[Source | None
             "Unset ENTITLEMENTS_ACCEL_REDIRECT and ENTITLEMENTS_SENDFILE.",
         )
     return BackendSource(config.backend), [Path(ROOT)]
+
+
+def _fallback(config: upstream.RunConfig) -> str:
+    """The fallback that was chosen, if customers can be sent there."""
+    address = upstream.fallback_given(config)
+    if not address:
+        return ""
+    try:
+        return Upstream.parse(address).url
+    except InvalidValue as error:
+        log.warning("customers are not sent to --fallback-url: %s", error)
+        return ""
 
 
 def _build(catalog: Catalog) -> None:

@@ -46,8 +46,12 @@ class GuardedBackend(upstream.IBackend):  # type: ignore[misc] # pypiserver has 
         return self._readable().get_all_packages()  # type: ignore[no-any-return] # no types
 
     def find_project_packages(self, project: str) -> Iterable[Package]:
-        """Those of a project."""
-        return self._readable().find_project_packages(project)  # type: ignore[no-any-return] # no types
+        """Those of a project. Where there are none, pypiserver would go on to its fallback."""
+        found = list(self._readable().find_project_packages(project))
+        visitor = current_visitor()
+        if not found and isinstance(visitor, Publisher | Reader) and visitor.stays:
+            raise upstream.HTTPError(404, f"Not Found ({project} has no files)")
+        return found
 
     def find_version(self, name: str, version: str) -> Iterable[Package]:
         """Those of a version."""

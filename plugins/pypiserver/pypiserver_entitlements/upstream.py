@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 import pypiserver
 from pypiserver.backend import BackendProxy, CachingFileBackend, IBackend, SimpleFileBackend
 from pypiserver.bottle_wrapper import BaseRequest, Bottle, GeventServer, HTTPError, HTTPResponse
-from pypiserver.config import Config, HtpasswdFile, RunConfig
+from pypiserver.config import DEFAULTS, Config, HtpasswdFile, RunConfig
 
 __all__ = [
     "NO_PASSWORDS",
@@ -31,6 +31,8 @@ __all__ = [
     "add_whole",
     "configured",
     "default_auther",
+    "fallback",
+    "fallback_given",
     "file_backend",
     "is_own",
     "password_file",
@@ -125,6 +127,17 @@ def users_in(file: str) -> frozenset[str]:
 def configured(options: dict[str, Any]) -> RunConfig:
     """The configuration that ``pypiserver.app`` makes of its arguments."""
     return Config.default_with_overrides(**pypiserver.backwards_compat_kwargs(options))
+
+
+def fallback(config: RunConfig) -> str | None:
+    """The index that pypiserver sends publishers to for projects it has no files of, or None."""
+    return None if config.disable_fallback else str(config.fallback_url)
+
+
+def fallback_given(config: RunConfig) -> str | None:
+    """The same where somebody chose it; pypiserver falls back to the public index by itself."""
+    found = fallback(config)
+    return None if found == str(DEFAULTS.FALLBACK_URL) else found
 
 
 def unwrapped(backend: IBackend) -> IBackend:

@@ -18,14 +18,22 @@ __all__ = ["Publisher", "Reader", "Uploader", "Visitor", "admitted", "current_vi
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Somebody whom pypiserver itself knows by name and password. May do what pypiserver lets."""
+    """Somebody whom pypiserver itself knows by name and password. May do what pypiserver lets.
+
+    Attributes:
+        user: who it is.
+        stays: the project that is asked for is the vendor's, so that there is no fallback for it.
+    """
 
     user: str
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Somebody without credentials, at an index that is public."""
+    """Somebody without credentials, at an index that is public; `stays` as for a publisher."""
+
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
