@@ -11,9 +11,10 @@ from entitlements_core.errors import InvalidValue
 if TYPE_CHECKING:
     from entitlements_core.engine.catalog import Catalog, ScanReport
     from entitlements_core.policy.facts import FileFacts
+    from entitlements_core.policy.token import Token
     from entitlements_core.services.wiring import Core
 
-__all__ = ["known_files", "scanned"]
+__all__ = ["covered_files", "known_files", "scanned"]
 
 
 @contextmanager
@@ -76,3 +77,38 @@ def known_files(
             "Name the directories that hold them with --dir.",
         )
     return {facts.filename: facts for facts in hosted}
+
+
+def covered_files(
+    core: "Core", token: "Token", repository: str, directories: Sequence[Path]
+) -> tuple["FileFacts", ...]:
+    """The files of a repository that a token covers now; none where it does not open it.
+
+    Args:
+        core: the services.
+        token: whose restriction and freeze hold.
+        repository: ``owner/slug``.
+        directories: see `known_files`.
+
+    Raises:
+        NotFound: when there is no such repository.
+        InvalidValue: when no directory is named, and no host serves the repository.
+    """
+    from entitlements_core.services import outside_facts, previews  # noqa: PLC0415 - a fast start
+
+    grant = token.grant_in(repository)
+    if grant is None:
+        return ()
+    known = known_files(core, repository, directories, core.binding.seen(grant, token.user))
+    query = grant.limit_package_query or "name:*"
+    files = outside_facts.with_outside_facts(
+        tuple(known.values()),
+        core.parse_query(query),
+        repository=repository,
+        source=core.reader,
+        plugins=core.plugins,
+    )
+    found = previews.preview(
+        query, files, now=core.clock(), parse=core.parse_query, token=token, repository=repository
+    )
+    return tuple(known[name] for name in found.files)

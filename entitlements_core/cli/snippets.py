@@ -1,31 +1,50 @@
 """``entitlements snippets``: ready configuration for a customer's clients."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from entitlements_core.cli.files import known_files
-from entitlements_core.cli.options import AsJson, Directories, InRepository, ShowSecret
+from entitlements_core.cli.files import covered_files
+from entitlements_core.cli.options import AsJson, Directories, ShowSecret
 from entitlements_core.cli.output import emit, warn
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_secret
-from entitlements_core.errors import EntitlementsError, InvalidValue
+from entitlements_core.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
-    from entitlements_core.services.snippets import Known, Place, Snippet, Unfit
+    from entitlements_core.policy.facts import FileFacts
+    from entitlements_core.policy.token import Token
+    from entitlements_core.services.snippets import Place, Snippet, Unfit
+    from entitlements_core.services.wiring import Core
 
 __all__ = ["snippets"]
 
 _OPEN = "The address is not encrypted: the secret can be read on its way. Use https."
 _SAMPLE = (
-    "No package is known, so a sample name stands for it. Name some with --package, or the"
+    "The packages are not known, so your-package stands for them. Name them with --package, or the"
     " directories of the distributions with --dir."
 )
+_TWO = (
+    "Without an upstream each customer needs a second index for public packages, which no client"
+    " makes wholly safe; see docs/dependency-confusion.md."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a token and its repository."""
+
+    secret: str = ""
+    writes: bool = False
+    repository: str = ""
+    is_devpi: bool = False
+    files: tuple["FileFacts", ...] = ()
+    beginnings: tuple[str, ...] = ()
 
 
 def snippets(  # noqa: PLR0913 - one option for each choice
@@ -39,7 +58,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         typer.Option(
             "--url",
             metavar="URL",
-            help="The server's public address, with the path that a proxy puts before all of it.",
+            help="The public address of the server, with the path that a proxy puts before it.",
         ),
     ],
     mount: Annotated[
@@ -47,20 +66,20 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         typer.Option(
             "--mount",
             metavar="PATH",
-            help="The repository's path in the server: that of a Flask application with several, or"
-            " empty. Needed where URL has a path and it is not said which server it is.",
+            help="The path of the repository in a Flask application that has several, or ''. The"
+            " form with the secret in the path depends on it.",
         ),
     ] = None,
     host: Annotated[
         Literal["serve", "flask", "pypiserver", "devpi"] | None,
-        typer.Option("--host", help="Which server it is: their addresses and uploads differ."),
+        typer.Option("--host", help="Which server it is: addresses and uploads differ."),
     ] = None,
     upstream: Annotated[
         bool | None,
         typer.Option(
             "--upstream/--no-upstream",
-            help="Whether the server sends clients on for what is not yours, so that they need no"
-            " second index. Default: whether ENTITLEMENTS_UPSTREAM is set here.",
+            help="Whether the index sends clients on for public packages, so that they need no"
+            " second one. Default: whether ENTITLEMENTS_UPSTREAM is set here.",
         ),
     ] = None,
     secret: Annotated[
@@ -71,19 +90,27 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         list[str] | None,
         typer.Option(
             "--client",
-            help="netrc, pip, uv, poetry, pdm, pipenv, pip-tools, keyring, curl, docker, gitlab,"
-            " github, renovate, dependabot, twine or path; again for more. Default: all that fit.",
+            help="netrc, pip, uv, poetry, pdm, pipenv, pip-tools, keyring, docker, gitlab, github,"
+            " renovate, dependabot, curl, twine, path or link; again for more. Default: the first"
+            " six.",
         ),
     ] = None,
+    all_clients: Annotated[
+        bool, typer.Option("--all-clients", help="For every client that there is.")
+    ] = False,
     package: Annotated[
         list[str] | None,
         typer.Option(
             "--package",
-            help="A package to install; again for more. Default: all that the token covers.",
+            help="A package to install; again for more. Default: those that the token covers and"
+            " no other one depends on.",
         ),
     ] = None,
     directories: Directories = None,
-    repo: InRepository = "",
+    repo: Annotated[
+        str,
+        typer.Option("--repo", metavar="OWNER/SLUG", help="Needed for a token that opens several."),
+    ] = "",
     form: Annotated[
         Literal["text", "markdown"],
         typer.Option("--format", help="markdown is for an e-mail, or a page."),
@@ -96,24 +123,36 @@ def snippets(  # noqa: PLR0913 - one option for each choice
     The secret is left to the variable VENDOR_TOKEN where the client expands variables, and to the
     placeholder YOUR_TOKEN elsewhere; --show-secret writes it out.
     """
-    from entitlements_core.services.snippets import make_snippets  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.snippets import (  # noqa: PLC0415 - a fast start
+        CLIENTS,
+        USUAL,
+        make_snippets,
+    )
 
     if bool(slug_perm) == (secret is not None):
         raise InvalidValue("token", "Whose configuration?", "Give SLUG_PERM or --secret.")
     given = None if secret is None else read_secret(secret)
     run = session(context)
-    known = _look_up(run, slug_perm, repo, directories or [], show_secret=show_secret)
-    shown = (known.secret if given is None else given) if show_secret else ""
-    place = known.place(
+    known = _Known(repository=repo)
+    if slug_perm:
+        known = _look_up(run, slug_perm, repo, directories or [], show_secret=show_secret)
+    place, others = _place(
+        known,
         url,
         mount=mount,
-        host=host or "",
+        host=host or ("devpi" if known.is_devpi else ""),
         packages=package or (),
+        secret=(known.secret if given is None else given) if show_secret else "",
         upstream=bool(run.settings.upstream) if upstream is None else upstream,
-        secret=shown,
     )
-    found, unfit = make_snippets(place, client or (), writes=known.writes)
-    warnings = [text for text, holds in ((_OPEN, place.is_open), (_SAMPLE, place.is_sample)) if holds]
+    usual = (*USUAL, "twine") if known.writes else USUAL
+    found, unfit = make_snippets(place, CLIENTS if all_clients else client or usual)
+    warnings = [
+        *([_OPEN] if place.is_open else []),
+        *([_SAMPLE] if place.is_sample else []),
+        *([] if place.upstream else [_TWO]),
+        *([f"The token covers {others} more packages: name those to install."] if others else []),
+    ]
     document = {
         "index_url": place.simple,
         "packages": list(place.packages),
@@ -124,5 +163,120 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         "warnings": warnings,
     }
     show = _show_markdown if form == "markdown" else _show
-    emit(document, lambda console: show(console, place, found, unfit), as_json=as_json)
+    emit(document, lambda console: show(console, found, unfit), as_json=as_json)
     warn(warnings, as_json=as_json)
+
+
+def _look_up(
+    run: Session, slug_perm: str, repo: str, directories: list[Path], *, show_secret: bool
+) -> _Known:
+    """What a token opens, and its secret if it is to be shown.
+
+    Raises:
+        NotFound: when there is no such token, or it does not open the repository.
+        InvalidValue: when it opens several, and none is named.
+    """
+    from entitlements_core.services.explaining import repository_of  # noqa: PLC0415 - see above
+
+    with run.open() as core:
+        token = core.lifecycle.read(slug_perm, repository=repo)
+        repository = repository_of(token, repo)
+        grant = token.grant_in(repository)
+        if grant is None:
+            raise NotFound(f"The token does not open {repository}.", "Name one that it opens.")
+        reserved = core.reserved_names.of(repository)
+        return _Known(
+            secret=core.rotation.reveal(slug_perm, actor=run.actor) if show_secret else "",
+            writes=grant.access.value == "rw",
+            repository=repository,
+            is_devpi=core.plugins.host().startswith("devpi-server")
+            and repository in core.plugins.repositories(),
+            files=_covered(core, token, repository, directories),
+            # A whole name that is reserved may be a secret of the vendor's; a beginning is none.
+            beginnings=tuple(str(one) for one in reserved if one.is_prefix),
+        )
+
+
+def _covered(
+    core: "Core", token: "Token", repository: str, directories: list[Path]
+) -> "tuple[FileFacts, ...]":
+    """What a token covers; nothing where nobody knows the files of the repository."""
+    try:
+        return covered_files(core, token, repository, directories)
+    except InvalidValue as error:
+        if directories or error.field != "dir":
+            raise
+        return ()
+
+
+def _place(  # noqa: PLR0913 - what was said on the command line
+    known: _Known,
+    url: str,
+    *,
+    mount: str | None,
+    host: str,
+    packages: Sequence[str],
+    secret: str,
+    upstream: bool,
+) -> "tuple[Place, int]":
+    """Where a customer finds what, and how many packages are not named there."""
+    from entitlements_core.services.snippets import (  # noqa: PLC0415 - see above
+        Covered,
+        Place,
+        covered,
+    )
+
+    found = covered(known.files, packages) if known.files else Covered((), ())
+    if mount is None and host == "devpi" and known.repository:
+        mount = f"/{known.repository}"
+    place = Place.parse(
+        url,
+        mount=mount,
+        host=host,
+        secret=secret,
+        packages=found.packages or packages,
+        own=(*found.own, *known.beginnings),
+        filename=found.filename,
+        upstream=upstream,
+    )
+    return place, found.others
+
+
+def _document(one: "Snippet") -> dict[str, object]:
+    return {
+        "client": one.client,
+        "title": one.title,
+        "file": one.file,
+        "language": one.language,
+        "text": one.text,
+        "warning": one.warning or None,
+    }
+
+
+def _show(console: "Console", found: "Sequence[Snippet]", unfit: "Sequence[Unfit]") -> None:
+    for one in found:
+        console.print(f"# {one.client}: {one.title} ({one.file})", style="bold", soft_wrap=True)
+        if one.warning:
+            console.print(f"# {one.warning}", style="yellow", soft_wrap=True)
+        console.print(one.text, soft_wrap=True)
+    for none in unfit:
+        console.print(f"# {none.client}: {none.reason}", style="bold", soft_wrap=True)
+        console.print(f"# {none.remedy}\n", style="yellow", soft_wrap=True)
+
+
+def _show_markdown(
+    console: "Console", found: "Sequence[Snippet]", unfit: "Sequence[Unfit]"
+) -> None:
+    say: Callable[[str], None] = lambda text: console.print(text, soft_wrap=True)  # noqa: E731 - said often
+    last = ""
+    for one in found:
+        if one.client != last:
+            say(f"## {one.client}\n")
+        last = one.client
+        place = "" if one.file in {"shell", "browser"} else f" (`{one.file}`)"
+        say(f"{one.title}{place}:\n")
+        say(f"```{one.language}\n{one.text}```\n")
+        if one.warning:
+            say(f"> {one.warning}\n")
+    for none in unfit:
+        say(f"## {none.client}: not possible\n\n{none.reason} {none.remedy}\n")

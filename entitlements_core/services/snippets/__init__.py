@@ -1,25 +1,25 @@
-"""Use case: ready configuration for the clients of a token's holder."""
+"""Use case: ready configuration for the clients of a token's holder, as it was run with each."""
 
-from entitlements_core.services.snippets.forms import (
-    CLIENTS,
-    Snippet,
-    Unfit,
-    make_snippets,
-)
+from entitlements_core.services.snippets.covered import Covered, covered
+from entitlements_core.services.snippets.making import CLIENTS, USUAL, make_snippets
 from entitlements_core.services.snippets.place import (
     HOSTS,
     PLACEHOLDER,
     VARIABLE,
     Place,
 )
+from entitlements_core.services.snippets.snippet import Snippet, Unfit
 
 __all__ = [
     "CLIENTS",
     "HOSTS",
     "PLACEHOLDER",
+    "USUAL",
     "VARIABLE",
+    "Covered",
     "Place",
     "Snippet",
     "Unfit",
+    "covered",
     "make_snippets",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from packaging.utils import canonicalize_name
-
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.project_names import NamePattern
 
 __all__ = ["HOSTS", "PLACEHOLDER", "VARIABLE", "Place"]
 
@@ -21,27 +21,28 @@ HOSTS: Final = ("serve", "flask", "pypiserver", "devpi")
 """What may serve an index: their addresses differ, and so does what they take."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_ODD: Final = frozenset("\"'`$\\<>{}|^")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/%+@:~,=._\[\]-]*")
+"""Of what an address may consist: nothing that a shell, TOML, YAML or INI reads in its own way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the index is, and with which secret it is opened.
+    """Where the index is, with which secret it is opened, and what is in it.
 
     Attributes:
         scheme: ``http`` or ``https``.
         netloc: host, with the port where there is one.
         hostname: without the port.
-        base: the path at which the server is, without a slash at its end: what a proxy puts before
-            everything, and below which tokens stand in paths (``BASE/+t/SECRET/…``).
+        base: the path of the server, without a slash at its end: what a proxy puts before all of
+            it, and below which tokens stand in paths (``BASE/+t/SECRET/…``).
         mount: the path of the repository in that server, without a slash at its end; None where
             `base` may hold it as well, and nobody said so.
-        page: the last part of the path, ``simple`` or devpi's ``+simple``.
         host: of `HOSTS`; empty where that is not known.
         secret: in clear, or empty for variables and placeholders.
         packages: names to install, at least one.
         own: all names and beginnings of names (``acme-*``) that are the vendor's, as far as they
-            are known to whoever asks; those of `packages` among them.
+            concern who asks; those of `packages` among them.
+        filename: of a distribution that is there.
         upstream: the index sends clients on for whatever is not the vendor's.
     """
 
@@ -50,11 +51,11 @@ class Place:
     hostname: str
     base: str = ""
     mount: str | None = None
-    page: str = "simple"
     host: str = ""
     secret: str = ""
     packages: tuple[str, ...] = (SAMPLE,)
     own: tuple[str, ...] = (SAMPLE,)
+    filename: str = ""
     upstream: bool = False
 
     @classmethod
@@ -63,22 +64,25 @@ class Place:
         url: str,
         *,
         mount: str | None = None,
-        page: str = "simple",
         host: str = "",
         secret: str = "",
         packages: Iterable[str] = (),
         own: Iterable[str] = (),
+        filename: str = "",
         upstream: bool = False,
     ) -> Place:
-        """Read the public address of a server.
+        """Read the public address of a server, or of an index.
 
         Args:
-            url: of the server.
-            mount: see the class; may be left out where `host` serves nothing below a path, or
-                `url` has none.
-            page, host, secret, upstream: see the class.
+            url: of the server, or of the index on it, with or without ``simple/``.
+            mount: see the class. May be left out where `url` has no path, where `host` serves
+                nothing below a path of its own, and of devpi-server: its indexes are two parts.
+            host: see the class.
+            secret: see the class.
             packages: names to install; empty is a sample name.
             own: further names, or beginnings of names, that are the vendor's.
+            filename: see the class.
+            upstream: see the class.
 
         Raises:
             InvalidValue: when something is no plain http or https address, path or name.
@@ -93,28 +97,50 @@ class Place:
             raise _bad_url()
         if _is_odd(url.strip()):
             raise _bad_url()
-        base = parts.path.rstrip("/").removesuffix(f"/{page}").rstrip("/")
-        if mount is None and (not base or host not in {"", "flask"}):
-            mount = ""
-        names = tuple(dict.fromkeys(map(canonicalize_name, packages))) or (SAMPLE,)
+        path = parts.path.rstrip("/")
+        if not host and path.endswith("/+simple"):
+            host = "devpi"
+        base = path.removesuffix("/+simple" if host == "devpi" else "/simple").rstrip("/")
+        base, mount = _parted(base, mount, host)
+        names = tuple(dict.fromkeys(map(_name, packages))) or (SAMPLE,)
         return cls(
             scheme=parts.scheme,
             netloc=parts.netloc,
             hostname=parts.hostname,
             base=base,
-            mount=None if mount is None else _path(mount),
-            page=page,
+            mount=mount,
             host=host,
             secret=secret,
             packages=names,
             own=tuple(dict.fromkeys((*names, *own))),
+            filename=filename,
             upstream=upstream,
         )
 
     @property
+    def is_sample(self) -> bool:
+        """No package is known."""
+        return self.packages == (SAMPLE,)
+
+    @property
+    def is_hashed(self) -> bool:
+        """Files are at addresses that cannot be told from their names."""
+        return self.host == "devpi"
+
+    @property
+    def is_open(self) -> bool:
+        """Secrets would travel unencrypted."""
+        return self.scheme == "http" and self.hostname not in _LOOPBACK
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Those of `own` that are whole names."""
+        return tuple(name for name in self.own if not name.endswith("*"))
+
+    @property
     def simple(self) -> str:
         """The simple index."""
-        return f"{self._server}{self.base}{self.mount or ''}/{self.page}/"
+        return f"{self._server}{self.base}{self.mount or ''}/{self._page}/"
 
     @property
     def upload(self) -> str | None:
@@ -133,11 +159,6 @@ class Place:
         """The secret, for places where variables are expanded."""
         return self.secret or f"${{{VARIABLE}}}"
 
-    @property
-    def is_open(self) -> bool:
-        """Secrets would travel unencrypted."""
-        return self.scheme == "http" and self.hostname not in _LOOPBACK
-
     def with_user(self, secret: str) -> str:
         """The simple index with basic authentication in its address."""
         return self.simple.replace("://", f"://token:{secret}@", 1)
@@ -146,39 +167,71 @@ class Place:
         """The simple index with the secret in its path; None where it is not known where in it."""
         if self.mount is None:
             return None
-        return f"{self._server}{self.base}/+t/{secret}{self.mount}/{self.page}/"
+        return f"{self._server}{self.base}/+t/{secret}{self.mount}/{self._page}/"
 
-    def file(self, filename: str) -> str | None:
-        """The address of a file, for whoever downloads it by hand; None of devpi's."""
-        if self.page != "simple":
+    def file(self, secret: str = "") -> str | None:
+        """The address of a file, with a secret in its path if one is given.
+
+        None where files are at other addresses, or it is not known where the secret stands.
+        """
+        index = self.with_path(secret) if secret else self.simple
+        if index is None or self.is_hashed:
             return None
-        return f"{self.simple.removesuffix('simple/')}packages/{filename}"
+        return f"{index.removesuffix('simple/')}packages/{self.filename or 'FILENAME'}"
 
     @property
     def _server(self) -> str:
         return f"{self.scheme}://{self.netloc}"
 
+    @property
+    def _page(self) -> str:
+        return "+simple" if self.host == "devpi" else "simple"
+
+
+def _parted(path: str, mount: str | None, host: str) -> tuple[str, str | None]:
+    """The path of the server, and that of the repository in it; None where that is not known."""
+    if mount is not None:
+        mount = _path(mount)
+        return path.removesuffix(mount), mount
+    if host == "devpi":
+        server, _, index = path.rpartition("/")
+        server, _, user = server.rpartition("/")
+        if not user:
+            raise InvalidValue(
+                "url",
+                "Which index of devpi-server?",
+                "Write https://HOST/USER/INDEX, or name it with --repo.",
+            )
+        return server, f"/{user}/{index}"
+    return path, "" if not path or host in {"serve", "pypiserver"} else None
+
+
+def _name(text: str) -> str:
+    pattern = NamePattern.parse(text)
+    if pattern.is_prefix:
+        raise InvalidValue("package", f"{text!r} is not one package.", "Name each.")
+    return str(pattern)
+
 
 def _path(mount: str) -> str:
-    path = "/" + mount.strip("/")
-    if _is_odd(path) or not {"", ".", "..", "+t"}.isdisjoint(path.split("/")[1:] or [""]):
-        if path == "/":
-            return ""
+    path = f"/{mount.strip('/')}".rstrip("/")
+    segments = path.split("/")[1:]
+    if _is_odd(path) or not {"", ".", "..", "+t"}.isdisjoint(segments):
         raise InvalidValue(
             "mount",
             f"{mount[:60]!r} is no path of a repository in a server.",
-            "Write one such as /acme/prod, or an empty one.",
+            "Write one such as /acme/prod, or '' for none.",
         )
     return path
 
 
 def _is_odd(text: str) -> bool:
-    return any(char.isspace() or not char.isprintable() or char in _ODD for char in text)
+    return not _PLAIN.fullmatch(text)
 
 
 def _bad_url() -> InvalidValue:
     return InvalidValue(
         "url",
         "This is no address of a server.",
-        "Write https://HOST or https://HOST/PREFIX, without user, password and query.",
+        "Write https://HOST or https://HOST/PATH, without user, password and query.",
     )

@@ -1,0 +1,1 @@
+"""Tests of `entitlements_core.services.snippets`."""

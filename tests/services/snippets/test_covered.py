@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.services.snippets.covered import MOST, covered
+from entitlements_core.services.snippets.covered import MOST, Covered, covered
 from tests.policy.query.facts import wheel
 
 
@@ -55,7 +56,9 @@ def test_a_circle_is_named_whole() -> None:
     assert found.packages == ("a", "b")
 
 
-def test_every_version_counts_and_unknown_dependencies_are_none() -> None:
-    newer = replace(APP, dependencies=None)
-    assert covered([APP, newer, UTIL, BASE]).own == ("acme-app", "acme-util", "acme-base")
-    assert covered([]).packages == ()
+def test_every_version_counts_and_the_newest_is_named() -> None:
+    newer = replace(APP, dependencies=(), version=Version("9"), filename="acme_app-9.tar.gz")
+    found = covered([APP, newer, APP, UTIL, BASE])
+    assert found.own == ("acme-app", "acme-util", "acme-base")
+    assert found.filename == "acme_app-9.tar.gz"
+    assert covered([]) == Covered((), ())

@@ -1,0 +1,67 @@
+"""All clients, and their configuration for one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from entitlements_core.errors import InvalidValue
+from entitlements_core.services.snippets import (
+    automation,
+    credentials,
+    installers,
+    transfers,
+)
+from entitlements_core.services.snippets.place import Place
+from entitlements_core.services.snippets.snippet import Made, Snippet, Unfit
+
+__all__ = ["CLIENTS", "USUAL", "make_snippets"]
+
+# Basic authentication first: a secret in the path shows in what clients print, and in lock files.
+_MAKERS: Final[dict[str, Callable[[Place], list[Made]]]] = {
+    "netrc": credentials.netrc,
+    "pip": installers.pip,
+    "uv": installers.uv,
+    "poetry": installers.poetry,
+    "pdm": installers.pdm,
+    "pipenv": installers.pipenv,
+    "pip-tools": installers.pip_tools,
+    "keyring": credentials.keyring,
+    "docker": automation.docker,
+    "gitlab": automation.gitlab,
+    "github": automation.github,
+    "renovate": automation.renovate,
+    "dependabot": automation.dependabot,
+    "curl": transfers.curl,
+    "twine": transfers.twine,
+    "path": installers.path,
+    "link": transfers.link,
+}
+CLIENTS: Final = tuple(_MAKERS)
+"""In the order in which they are shown."""
+USUAL: Final = ("netrc", "pip", "uv", "poetry", "pdm", "pipenv")
+"""What most customers use."""
+
+
+def make_snippets(
+    place: Place, clients: Sequence[str] = CLIENTS
+) -> tuple[tuple[Snippet, ...], tuple[Unfit, ...]]:
+    """Configuration for clients, and why some of it is not to be had.
+
+    Args:
+        place: where, with which secret, and for which packages.
+        clients: of `CLIENTS`, in any order.
+
+    Raises:
+        InvalidValue: when there is no such client.
+    """
+    unknown = next((client for client in clients if client not in CLIENTS), None)
+    if unknown is not None:
+        raise InvalidValue(
+            "client", f"There is no client {unknown!r}.", f"Use any of {', '.join(CLIENTS)}."
+        )
+    made = [one for client, make in _MAKERS.items() if client in clients for one in make(place)]
+    return (
+        tuple(one for one in made if isinstance(one, Snippet)),
+        tuple(one for one in made if isinstance(one, Unfit)),
+    )

@@ -1,0 +1,125 @@
+"""Where a customer finds an index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entitlements_core.errors import InvalidValue
+from entitlements_core.services.snippets import Place
+
+H = "https://h.example:8443"
+DEVPI = {"host": "devpi", "mount": "/a/b"}
+
+
+@pytest.mark.parametrize(
+    ("url", "known", "simple", "path"),
+    [
+        (H, {}, f"{H}/simple/", f"{H}/+t/S/simple/"),
+        (f"{H}/", {"host": "serve"}, f"{H}/simple/", f"{H}/+t/S/simple/"),
+        (f"{H}/simple/", {}, f"{H}/simple/", f"{H}/+t/S/simple/"),
+        # Below a path it depends on whose path that is.
+        (f"{H}/pkgs", {}, f"{H}/pkgs/simple/", None),
+        (f"{H}/pkgs", {"host": "flask"}, f"{H}/pkgs/simple/", None),
+        (f"{H}/pkgs", {"host": "serve"}, f"{H}/pkgs/simple/", f"{H}/pkgs/+t/S/simple/"),
+        (f"{H}/pkgs", {"host": "pypiserver"}, f"{H}/pkgs/simple/", f"{H}/pkgs/+t/S/simple/"),
+        (f"{H}/pkgs", {"mount": ""}, f"{H}/pkgs/simple/", f"{H}/pkgs/+t/S/simple/"),
+        (f"{H}/pkgs", {"mount": "/"}, f"{H}/pkgs/simple/", f"{H}/pkgs/+t/S/simple/"),
+        (f"{H}/pkgs", {"mount": "b"}, f"{H}/pkgs/b/simple/", f"{H}/pkgs/+t/S/b/simple/"),
+        (H, {"mount": "/a/b"}, f"{H}/a/b/simple/", f"{H}/+t/S/a/b/simple/"),
+        (f"{H}/a/b", {"mount": "/a/b/"}, f"{H}/a/b/simple/", f"{H}/+t/S/a/b/simple/"),
+        (f"{H}/p/a/b/simple", {"mount": "a/b"}, f"{H}/p/a/b/simple/", f"{H}/p/+t/S/a/b/simple/"),
+        # An index of devpi-server is a user and a name.
+        (f"{H}/a/b", {"host": "devpi"}, f"{H}/a/b/+simple/", f"{H}/+t/S/a/b/+simple/"),
+        (f"{H}/a/b/+simple/", {}, f"{H}/a/b/+simple/", f"{H}/+t/S/a/b/+simple/"),
+        (f"{H}/p/a/b", {"host": "devpi"}, f"{H}/p/a/b/+simple/", f"{H}/p/+t/S/a/b/+simple/"),
+        (
+            f"{H}/p",
+            {"host": "devpi", "mount": "/a/b"},
+            f"{H}/p/a/b/+simple/",
+            f"{H}/p/+t/S/a/b/+simple/",
+        ),
+        (
+            f"{H}/p/a/b",
+            {"host": "devpi", "mount": "/a/b"},
+            f"{H}/p/a/b/+simple/",
+            f"{H}/p/+t/S/a/b/+simple/",
+        ),
+    ],
+)  # fmt: skip - a table
+def test_addresses(url: str, known: dict[str, Any], simple: str, path: str | None) -> None:
+    place = Place.parse(url, **known)
+    assert place.simple == simple
+    assert place.with_path("S") == path
+    assert place.with_user("S") == simple.replace("://", "://token:S@")
+
+
+def test_files_and_uploads() -> None:
+    place = Place.parse(f"{H}/p", host="serve", filename="a-1.whl")
+    assert place.file() == f"{H}/p/packages/a-1.whl"
+    assert place.file("S") == f"{H}/p/+t/S/packages/a-1.whl"
+    assert place.upload is None
+    assert Place.parse(f"{H}/p").file("S") is None
+    assert Place.parse(H).file() == f"{H}/packages/FILENAME"
+    assert Place.parse(f"{H}/p", host="pypiserver").upload == f"{H}/p/"
+    devpi = Place.parse(f"{H}/a/b", host="devpi")
+    assert devpi.upload == f"{H}/a/b/"
+    assert devpi.file() is None
+    assert devpi.file("S") is None
+
+
+def test_whether_a_secret_is_seen_on_its_way() -> None:
+    assert not Place.parse("https://h").is_open
+    assert Place.parse("http://h").is_open
+    assert not Place.parse("http://127.0.0.1:8080").is_open
+
+
+def test_names() -> None:
+    place = Place.parse(H, packages=["Acme_App"], own=["acme-app", "acme-util", "acme-*"])
+    assert place.packages == ("acme-app",)
+    assert place.own == ("acme-app", "acme-util", "acme-*")
+    assert place.own_names == ("acme-app", "acme-util")
+    assert not place.is_sample
+    assert Place.parse(H).is_sample
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        *(
+            ("url", {"url": url})
+            for url in (
+                *("", "h.example", "ftp://h", "https://", "https://u:p@h", "https://h?a=b"),
+                *("https://h#f", "https://h/a b", "https://h/$(id)", "https://h:port"),
+                *("https://[::1", 'https://h/"', "https://h/;id", "https://h/a&b", "https://h/'"),
+                *("https://h/\N{LATIN SMALL LETTER E WITH ACUTE}", "https://h/`id`"),
+            )
+        ),
+        *(("url", {"url": url, "host": "devpi"}) for url in (H, f"{H}/a")),
+        *(
+            ("mount", {"url": H, "mount": mount})
+            for mount in ("a b", "..", "a/../b", "a//b", "+t/x", "$x", "a;b")
+        ),
+        *(("name", {"url": H, "packages": [name]}) for name in ("", "a b", "$(id)", "-r", "a;b")),
+        ("package", {"url": H, "packages": ["acme-*"]}),
+    ],
+)
+def test_what_does_not_fit(field: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue) as error:
+        Place.parse(**arguments)
+    assert error.value.field == field
+
+
+@given(st.text(max_size=20), st.text(max_size=10), st.text(max_size=10))
+def test_whatever_is_said_nothing_is_left_that_a_shell_would_read(
+    path: str, mount: str, package: str
+) -> None:
+    try:
+        place = Place.parse(f"{H}/{path}", mount=mount, packages=[package])
+    except InvalidValue:
+        return
+    text = f"{place.simple} {' '.join(place.packages)}"
+    assert not set(text) & set("\"'`$\\<>|&;()*?!#{}\n\t")
