@@ -30,6 +30,7 @@ from benchmarks.load import (
     SHORT,
     alternating,
     closed_loop,
+    free_port,
     granian,
     guessing,
     open_loop,
@@ -170,6 +171,26 @@ def compared(
                 raise SystemExit(f"{mine.refused} requests were refused")
             reached = f"**{ratio:.2f}x** ({mine.per_second:,.0f} to {theirs.per_second:,.0f} /s)"
             yield f"{label}: {what}", f">= {goal}x bare Flask", reached
+
+
+def upstream(tokens: int) -> Iterator[Row]:
+    """With an upstream that nobody listens at: the vendor's pages, and being sent on to it."""
+    stage = Stage(tokens)
+    dead = {"ENTITLEMENTS_UPSTREAM": f"http://127.0.0.1:{free_port()}/simple/"}
+    with (
+        granian(OURS, stage.environment | dead) as ours,
+        granian(OURS, stage.environment) as alone,
+    ):
+        page = ours, "/simple/proj/", stage.secrets
+        for what, goal, one, other in (
+            ("page of 30 versions beside a dead upstream", 0.95, page, (alone, *page[1:])),
+            ("sent on to the upstream", 0.83, (ours, "/simple/numpy/", stage.secrets), page),
+        ):
+            mine, theirs, ratio = alternating(one, other)
+            if mine.refused or theirs.refused:
+                raise SystemExit(f"{mine.refused + theirs.refused} requests were refused")
+            reached = f"**{ratio:.2f}x** ({mine.per_second:,.0f} to {theirs.per_second:,.0f} /s)"
+            yield f"serve: {what}", f">= {goal}x the page without one", reached
 
 
 def sequence(tokens: int) -> Iterator[Row]:
@@ -509,6 +530,7 @@ def timed(work: Callable[[], object]) -> float:
 PARTS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "pages": pages,
     "files": files,
+    "upstream": upstream,
     "sequence": sequence,
     "guesses": guesses,
     "extension": extension,

@@ -57,7 +57,7 @@ def ways(document: Any, client: str) -> list[list[Printed]]:  # noqa: ANN401 - w
     return [[snippet for _, snippet in group] for _, group in numbered]
 
 
-@pytest.mark.parametrize(("host", "mode", "client"), cases())
+@pytest.mark.parametrize(("host", "mode", "client"), list(cases()))
 def test_what_is_printed_installs_the_vendors_packages(
     markets: Markets, host: str, mode: str, client: str, tmp_path: Path
 ) -> None:
