@@ -1,5 +1,6 @@
 """``entitlements doctor``: is everything as it should be?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -61,8 +62,15 @@ def doctor(  # noqa: PLR0913 - one option for each choice
 
     run = session(context)
     looked = [one.expanduser() for one in directories or []]
+    settings, unusable = run.usable
+    run = replace(run, given=settings)
     found = examine(
-        Patient(settings=run.settings, directories=tuple(looked), **_catalog(run, repo, looked))
+        Patient(
+            settings=settings,
+            unusable=unusable,
+            directories=tuple(looked),
+            **_catalog(run, repo, looked),
+        )
     )
     failed = any(one.health is Health.ERROR for one in found)
     document = {

@@ -71,7 +71,14 @@ def add(  # noqa: PLR0913 - one option for each field
         }
     emit(document, lambda console: console.print(f"Added {name}."), as_json=as_json)
     if issued is not None and not as_json:
-        note(f"Its default token is {issued.token.identifier}, secret {secret or MASK}.")
+        identifier, [grant] = issued.token.identifier, issued.token.grants
+        note(f"Its default token is {identifier}, secret {secret or MASK}.")
+        note(
+            f"It opens {grant.limit_package_query or 'everything'} in {name} ({grant.access.value})"
+            " to whoever has its secret, without an end. To narrow it:"
+            f" entitlements token edit {identifier}; to close it: entitlements token disable"
+            f" {identifier}"
+        )
 
 
 @app.command("list")

@@ -103,11 +103,19 @@ def _settings(run: Session, repo: str, directories: list[Path], upstream: str | 
 def _prepare(settings: "Settings") -> None:
     """Check the repository and build the catalog, so that every worker starts from its cache."""
     from entitlements_core.cli import progress  # noqa: PLC0415 - a fast start
-    from entitlements_core.engine.serving import open_catalog  # noqa: PLC0415 - a fast start
+    from entitlements_core.engine.serving import (  # noqa: PLC0415 - a fast start
+        open_catalog,
+        require_sender,
+    )
+    from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
+        require_access,
+    )
     from entitlements_core.services.wiring import Core  # noqa: PLC0415 - a fast start
 
+    require_access(settings, serves=True)  # which the workers would find out, each by itself
     core = Core.open(settings)
     try:
+        require_sender(settings, settings.directories)
         core.repositories.show(settings.repository)
         catalog = open_catalog(core, settings.repository, settings.directories)
         try:

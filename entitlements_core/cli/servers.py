@@ -146,7 +146,12 @@ def run_granian(options: Options, settings: "Settings") -> None:
     from granian.log import LogLevels  # noqa: PLC0415 - an extra
     from granian.server import Server  # noqa: PLC0415 - an extra
 
+    from entitlements_core.services.settings import (  # noqa: PLC0415 - a fast start
+        FORMER_REPOSITORY,
+    )
+
     os.environ.update(environment(settings))
+    os.environ.pop(FORMER_REPOSITORY, None)  # which may name another one than we were told
     # A fork would take over this process's threads half-way.
     multiprocessing.set_start_method("spawn", force=True)
     if sys.platform == "linux":

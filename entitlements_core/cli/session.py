@@ -25,10 +25,12 @@ class Session:
     Attributes:
         home: ``--home``, or None for the environment's or the default.
         database_url: ``--database-url``, or None likewise.
+        given: settings to go by instead of reading any.
     """
 
     home: Path | None = None
     database_url: str | None = None
+    given: "Settings | None" = None
 
     @cached_property
     def settings(self) -> "Settings":
@@ -39,7 +41,16 @@ class Session:
         """
         from entitlements_core.services.settings import Settings  # noqa: PLC0415 - a fast start
 
+        if self.given is not None:
+            return self.given
         return Settings.load(home=self.home, database_url=self.database_url)
+
+    @property
+    def usable(self) -> "tuple[Settings, dict[str, str]]":
+        """As many of the settings as can be used, and why the others cannot."""
+        from entitlements_core.services.settings import Settings  # noqa: PLC0415 - a fast start
+
+        return Settings.load_usable(home=self.home, database_url=self.database_url)
 
     @cached_property
     def actor(self) -> str:
@@ -59,11 +70,21 @@ class Session:
         Raises:
             EntitlementsError: when the settings, the key or the store cannot be used.
         """
+        from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
+            require_access,
+        )
         from entitlements_core.services.wiring import Core  # noqa: PLC0415 - a fast start
+        from entitlements_core.store.failures import (  # noqa: PLC0415 - a fast start
+            DatabaseReadOnly,
+        )
 
         core = Core.open(self.settings, create=create)
         try:
             yield core
+        except DatabaseReadOnly:
+            if core.address.is_sqlite:
+                require_access(self.settings, serves=True)
+            raise
         finally:
             core.close()
 

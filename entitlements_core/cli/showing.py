@@ -1,10 +1,10 @@
 """Tokens for people, and the documents that stand for them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from entitlements_core.cli.documents import token_document
+from entitlements_core.cli.documents import instant, token_document
 from entitlements_core.cli.output import emit, note, show_fields, warn
 from entitlements_core.policy.token import Status
 
@@ -25,12 +25,29 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
     warnings: tuple[str, ...] = (),
     headline: str = "",
     orphaned: Collection[str] = (),
+    previous: Sequence[datetime] | None = None,
 ) -> None:
-    """Print a token."""
+    """Print a token.
+
+    Args:
+        token: to be printed.
+        now: the moment of the command.
+        as_json: one document instead of lines.
+        secret: in clear; None masks it.
+        repository: only this one's terms.
+        warnings: what to know, one sentence each.
+        headline: above the lines.
+        orphaned: repositories whose grants open nothing.
+        previous: until when former secrets go on, exclusive; None says nothing of them.
+    """
     document = token_document(
         token, now, secret=secret, repository=repository, warnings=warnings, orphaned=orphaned
     )
     fields = list(_fields(document))
+    if previous is not None:
+        ends = [str(instant(until)) for until in previous]
+        document["previous_secrets"] = [{"valid_until": end} for end in ends]
+        fields[2:2] = [("Old secret", f"opens the same until {end}") for end in ends]
 
     def show(console: object) -> None:
         if headline:
@@ -41,9 +58,22 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
     warn(warnings, as_json=as_json)
 
 
-def emit_issued(issued: "Issued", now: datetime, *, as_json: bool) -> None:
-    """Print a token with the secret that was just made."""
-    emit_token(issued.token, now, as_json=as_json, secret=issued.secret, warnings=issued.warnings)
+def emit_issued(
+    issued: "Issued",
+    now: datetime,
+    *,
+    as_json: bool,
+    previous: Sequence[datetime] | None = None,
+) -> None:
+    """Print a token with the secret that was just made; see `emit_token`."""
+    emit_token(
+        issued.token,
+        now,
+        as_json=as_json,
+        secret=issued.secret,
+        warnings=issued.warnings,
+        previous=previous,
+    )
     if as_json:
         return
     status = issued.token.status(now)

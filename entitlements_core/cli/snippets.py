@@ -175,11 +175,14 @@ def _look_up(
     Raises:
         NotFound: when there is no such token, or it does not open the repository.
         InvalidValue: when it opens several, and none is named.
+        Refused: when it is deleted.
     """
     from entitlements_core.services.explaining import repository_of  # noqa: PLC0415 - see above
+    from entitlements_core.services.operation import require_living  # noqa: PLC0415 - see above
 
     with run.open() as core:
         token = core.lifecycle.read(slug_perm, repository=repo)
+        require_living(token)  # no secret of a deleted one opens anything
         repository = repository_of(token, repo)
         grant = token.grant_in(repository)
         if grant is None:

@@ -7,10 +7,11 @@ import typer
 
 from entitlements_core.cli.documents import token_document
 from entitlements_core.cli.options import AsJson, InRepository, Page, PageSize, ShowSecret, SlugPerm
-from entitlements_core.cli.output import emit, show_table
+from entitlements_core.cli.output import emit, note, show_table
 from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token, limits_in_words
+from entitlements_core.policy.credential import State
 
 __all__ = ["list_", "show"]
 
@@ -90,7 +91,10 @@ def show(
             secret=secret,
             repository=repo,
             orphaned=core.binding.orphaned(token),
+            previous=core.rotation.previous(slug_perm),
         )
+    if token.state is State.DELETED and not as_json:
+        note("This token is deleted, for good: no secret of it opens anything.")
 
 
 def _row(document: dict[str, object], *, show_secret: bool) -> list[str]:

@@ -67,10 +67,14 @@ def refresh(  # noqa: PLR0913 - one option for each choice
         issued = core.rotation.refresh(
             slug_perm, actor=run.actor, overlap=duration, repository=repo
         )
-        now = core.clock()
-        emit_issued(issued, now, as_json=as_json)
-    if duration and not as_json:
-        note(f"The old secret goes on until {now + duration:%Y-%m-%d %H:%M} UTC.")
+        previous = core.rotation.previous(slug_perm)
+        emit_issued(issued, core.clock(), as_json=as_json, previous=previous)
+    if as_json:
+        return
+    for until in previous:
+        note(f"An old secret opens the same until {until:%Y-%m-%d %H:%M} UTC.")
+    if previous:
+        note(f"`entitlements token refresh {slug_perm}` ends it at once, with the new one.")
 
 
 def _ask(name: str, slug_perm: str, *, yes: bool) -> None:

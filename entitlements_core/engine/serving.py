@@ -15,15 +15,17 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Offload, Sender
 from entitlements_core.engine.forks import keep_across_forks
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.source import Source
 from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.policy.upstream import Upstream
+from entitlements_core.services.offloading import require_locations
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 
-__all__ = ["create_app", "open_catalog", "open_index"]
+__all__ = ["create_app", "open_catalog", "open_index", "require_sender"]
 
 
 def create_app(settings: Settings | None = None) -> IndexApp:
@@ -34,7 +36,11 @@ def create_app(settings: Settings | None = None) -> IndexApp:
     Raises:
         EntitlementsError: when the settings, the key or the store cannot be used.
     """
-    settings = settings or Settings.load()
+    with told_in_words():
+        return _create_app(settings or Settings.load())
+
+
+def _create_app(settings: Settings) -> IndexApp:
     if not settings.repository or not settings.directories:
         raise ConfigurationError(
             "There is no repository or no directory to serve.",
@@ -145,14 +151,18 @@ def _upstream(address: str) -> Upstream | None:
     return Upstream.parse(address) if address else None
 
 
+def require_sender(settings: Settings, directories: Sequence[str | Path]) -> None:
+    """Return when what is set about sending files fits the directories.
+
+    Raises:
+        ConfigurationError: when it does not.
+    """
+    _sender(settings, directories)
+
+
 def _sender(settings: Settings, directories: Sequence[str | Path]) -> Sender:
     if settings.accel_redirect:
-        if len(settings.accel_redirect) != len(directories):
-            raise ConfigurationError(
-                f"accel_redirect names {len(settings.accel_redirect)} locations"
-                f" for {len(directories)} directories.",
-                "Name one internal location for each directory, in the same order.",
-            )
+        require_locations(settings.accel_redirect, directories)
         return Offload("X-Accel-Redirect", settings.accel_redirect)
     if settings.sendfile:
         roots = tuple(str(Path(item).expanduser().absolute()) for item in directories)

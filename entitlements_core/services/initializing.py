@@ -5,6 +5,7 @@ from pathlib import Path
 
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.services.home import make_home
+from entitlements_core.services.home_access import require_access
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 
@@ -37,6 +38,7 @@ def initialize(settings: Settings) -> Initialized:
         KeyFileError: when the store exists and its key does not.
         StoreError: when the store cannot be made.
     """
+    require_access(settings, makes=True)
     home = ("home",) if _make_home(settings.home) else ()
     core = Core(settings)
     try:

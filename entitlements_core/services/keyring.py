@@ -59,12 +59,12 @@ class Keyring:
         except FileNotFoundError:
             raise KeyFileError(
                 f"The key file {path} is missing.",
-                "Restore it from your backup: without it no token of its store can be found. Where"
-                " there is no store yet, `entitlements init` makes both; a home of its own"
-                " (ENTITLEMENTS_HOME) holds another store.",
+                "Restore it from your backup: without it no token of its store can be found.",
             ) from None
-        except (OSError, UnicodeDecodeError, binascii.Error) as error:
-            raise _unreadable(path, type(error).__name__) from None
+        except OSError as error:
+            raise _unreadable(path, error.strerror or type(error).__name__) from None
+        except (UnicodeDecodeError, binascii.Error):
+            raise _unreadable(path, "not a key of this product") from None
         if header != _HEADER or len(key) != _KEY_BYTES:
             raise _unreadable(path, "not a key of this product")
         return cls(key)
@@ -145,5 +145,5 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 def _unreadable(path: Path, why: str) -> KeyFileError:
     return KeyFileError(
         f"The key file {path} cannot be read ({why}).",
-        "Check its permissions, or restore it from your backup.",
+        "Restore it from your backup: no other key opens its store.",
     )

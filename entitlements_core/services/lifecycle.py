@@ -3,8 +3,9 @@
 Behaviour follows Cloudsmith's "Entitlements via the UI"; secrets have their own module, `rotation`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
@@ -138,7 +139,8 @@ class Lifecycle:
             issued = self._issuer.issue(operation, draft, secret)
             if enabled:
                 check_quota(operation, issued.token.owner, self._quota)
-        return replace(issued, warnings=(*issued.warnings, *missing))
+            past = _past(issued.token, changes, operation.now)
+        return replace(issued, warnings=(*issued.warnings, *missing, *past))
 
     def read(self, identifier: str, *, repository: str = "") -> Token:
         """The token called `identifier`, deleted ones included.
@@ -226,7 +228,8 @@ class Lifecycle:
                 _switch(operation, before, State.ENABLED if changes["enabled"] else State.DISABLED)
             check_quota_of_change(operation, before, self._quota)
             token = operation.record_token("token.edited", before, identifier)
-            return Edited(token=token, warnings=warnings)
+            past = _past(token, changes, operation.now)
+            return Edited(token=token, warnings=(*warnings, *past))
 
     def enable(self, identifier: str, *, actor: str, repository: str = "") -> Token:
         """Let a disabled token open its repositories again.
@@ -396,6 +399,15 @@ def _check_grants(grants: Sequence[TokenGrant]) -> None:
             "A token opens no repository." if not names else "A repository is granted twice.",
             "Give one grant for each repository that it is to open.",
         )
+
+
+def _past(token: Token, changes: Mapping[str, object], now: datetime) -> tuple[str, ...]:
+    """What to know of an end that was just set, and is over."""
+    end = token.terms.limit_date_range_to
+    if changes.get("limit_date_range_to") is None or end is None or end > now:
+        return ()
+    ended = f"{end:%Y-%m-%d %H:%M} UTC"
+    return (f"The token ended on {ended}, which is over: its files are refused from now on.",)
 
 
 def _require_editable(token: Token) -> None:

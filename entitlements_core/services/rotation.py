@@ -112,6 +112,19 @@ class Rotation:
             operation.record_token("token.revealed", token, identifier)
             return secret
 
+    def previous(self, identifier: str) -> tuple[datetime, ...]:
+        """Until when each former secret goes on, exclusive, the first to end first.
+
+        A secret that ends with the next one, and not with a moment, is no former one.
+
+        Raises:
+            NotFound: when there is no such token.
+        """
+        now = self._operations.clock()
+        with self._operations.database.read() as unit:
+            found = {one.digest: one.valid_until for one in unit.secrets.living(identifier)}
+        return tuple(sorted(until for until in found.values() if until is not None and until > now))
+
     def _replace(  # noqa: PLR0913, PLR0917 - one place for both ways to replace a secret
         self,
         identifier: str,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from entitlements_core.services.home_access import require_access, require_store
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 from entitlements_core.store.address import Address
@@ -28,6 +29,7 @@ class Schema:
             KeyFileError: when the store's key is missing.
             StoreError: when there is no store, or it was made by a later version.
         """
+        require_access(self._settings, serves=True)
         core = Core(self._settings)
         try:
             before = core.database.current()
@@ -57,6 +59,7 @@ class Schema:
 
     @contextmanager
     def _open(self) -> Iterator[Database]:
+        require_store(self._settings)
         database = Database(Address.parse(self._settings.url, timeouts=self._settings.timeouts))
         try:
             yield database

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import unquote
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,7 +18,12 @@ from entitlements_core.forwarded import FORWARDED, X_FORWARDED_FOR, Proxies
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
-__all__ = ["Settings"]
+__all__ = ["FORMER_REPOSITORY", "Settings"]
+
+log: Final = logging.getLogger("entitlements.settings")
+
+FORMER_REPOSITORY: Final = "ENTITLEMENTS_REPO"
+"""What `repository` was called by pypi-server-entitled before; it is still read."""
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -90,15 +98,14 @@ class Settings(BaseSettings):
         Raises:
             ConfigurationError: naming each setting that cannot be used.
         """
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if not chosen.get("repository"):
+            chosen |= _former_repository()
         try:
-            settings = cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # checked by pydantic
+            settings = cls(**chosen)  # type: ignore[arg-type] # checked by pydantic
             settings.proxies  # noqa: B018 - a wrong network is refused now
         except ValidationError as error:
-            problems = [
-                f"ENTITLEMENTS_{'.'.join(map(str, item['loc'])).upper()}:"
-                f" {item['msg'][:1].lower()}{item['msg'][1:]}"
-                for item in error.errors(include_input=False, include_url=False)
-            ]
+            problems = [f"{name}: {why}" for name, why in _unusable(error).items()]
             raise ConfigurationError(
                 f"The settings cannot be used: {'; '.join(problems)}.",
                 "Correct the variable, or the option that stands for it.",
@@ -108,6 +115,35 @@ class Settings(BaseSettings):
                 f"trusted_proxies cannot be used: {error.problem}", error.remedy
             ) from None
         return settings
+
+    @classmethod
+    def load_usable(cls, **given: object) -> tuple[Settings, dict[str, str]]:
+        """The settings that can be used, and why others cannot, by the names of their variables.
+
+        For who looks over a server; what serves uses `load`. In the place of what cannot be used
+        stands the default.
+        """
+        chosen = {name: value for name, value in given.items() if value is not None}
+        unusable: dict[str, str] = {}
+        if not chosen.get("repository"):
+            try:
+                chosen |= _former_repository()
+            except ConfigurationError as error:
+                unusable[FORMER_REPOSITORY] = error.problem.rstrip(".")
+        while True:
+            try:
+                settings = cls(**chosen)  # type: ignore[arg-type] # checked by pydantic
+                settings.proxies  # noqa: B018 - as above
+            except ValidationError as error:
+                found = _unusable(error)
+            except InvalidValue as error:
+                found = {_variable("trusted_proxies"): error.problem.rstrip(".")}
+            else:
+                return settings, unusable
+            unusable |= found
+            for name, field in cls.model_fields.items():
+                if _variable(name) in found:
+                    chosen[name] = field.default
 
     @field_validator("directories", "trusted_proxies", "accel_redirect", mode="before")
     @classmethod
@@ -134,6 +170,20 @@ class Settings(BaseSettings):
             return Upstream.parse(value).url if value.strip() else ""
         except InvalidValue as error:
             raise ValueError(f"{error.problem} {error.remedy}".rstrip(".")) from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _locate(cls, value: str) -> str:
+        """One place, whatever directory a command or a server is started in."""
+        scheme, _, rest = value.partition(":///")
+        path = rest.partition("?")[0]
+        if scheme.partition("+")[0] != "sqlite" or path in {"", ":memory:"} or path[0] == "/":
+            return value
+        here = Path(unquote(path)).absolute()
+        raise ValueError(
+            f"sqlite:///{path} is another file in each working directory; write the whole path"
+            f" after three slashes, which makes four: sqlite:///{here}"
+        )
 
     @field_validator("home")
     @classmethod
@@ -178,3 +228,44 @@ class Settings(BaseSettings):
     def proxies(self) -> Proxies:
         """`trusted_proxies`, and what they say."""
         return Proxies.parse(self.trusted_proxies, self.forwarded_header)
+
+
+def _former_repository() -> dict[str, object]:
+    """The repository by the former name of the setting, if it is set alone.
+
+    Raises:
+        ConfigurationError: when both are set, to two repositories: which one is no guess of ours.
+    """
+    former = os.environ.get(FORMER_REPOSITORY, "").strip()
+    current = os.environ.get(_variable("repository"), "").strip()
+    if not former:
+        return {}
+    if current and current != former:
+        raise ConfigurationError(
+            f"{FORMER_REPOSITORY} ({former}) and {_variable('repository')} ({current}) differ.",
+            f"Unset {FORMER_REPOSITORY}, the former name of the other one.",
+        )
+    _say_renamed()
+    return {"repository": former}
+
+
+@cache
+def _say_renamed() -> None:
+    """Once in a process."""
+    log.warning(
+        "%s is read, but is called %s now; set that one",
+        FORMER_REPOSITORY,
+        _variable("repository"),
+    )
+
+
+def _variable(name: str) -> str:
+    return f"ENTITLEMENTS_{name.upper()}"
+
+
+def _unusable(error: ValidationError) -> dict[str, str]:
+    """Why settings cannot be used, by the names of their variables; never their values."""
+    return {
+        _variable(".".join(map(str, item["loc"]))): f"{item['msg'][:1].lower()}{item['msg'][1:]}"
+        for item in error.errors(include_input=False, include_url=False)
+    }

@@ -20,6 +20,7 @@ from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.gate import Gate, MarkOf
 from entitlements_core.services.home import protect_home
+from entitlements_core.services.home_access import require_access
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.readiness import Readiness
 from entitlements_core.services.settings import Settings
@@ -104,10 +105,12 @@ class Core:
             mark_of: see the class.
 
         Raises:
+            ConfigurationError: when this user cannot read, or make, the home.
             KeyFileError: when the key is missing, or not the one that the store was made with.
             StoreError: when the store is missing, older or newer than this code, or out of reach.
             PluginError: when a plugin does not fit.
         """
+        require_access(settings, serves=create, makes=create)
         core = cls(settings, plugins=plugins, clock=clock, mark_of=mark_of)
         if create:
             if core.address.is_sqlite:

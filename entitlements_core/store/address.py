@@ -4,6 +4,7 @@ import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -66,12 +67,8 @@ class Address:
                 "The database address is neither a SQLite file nor a PostgreSQL database.",
                 "Write sqlite:////path/to/entitlements.db or postgresql://user@host/database.",
             )
-        if known != SQLITE and find_spec("psycopg") is None:
-            raise ConfigurationError(
-                "The store is on PostgreSQL, and its driver psycopg is not installed.",
-                "Run: pip install 'index-entitlements[postgres]'",
-            )
         if known != SQLITE:
+            _require_driver()
             _require_text(url)
             PostgresPlace.parse(rest)
         return cls(known, rest, timeouts)
@@ -160,6 +157,21 @@ class Address:
 def _lower(text: str | None) -> str | None:
     """SQLite's own `lower` knows only ASCII."""
     return None if text is None else text.lower()
+
+
+def _require_driver() -> None:
+    found = "is not installed"
+    if find_spec("psycopg") is not None:
+        try:
+            import_module("psycopg")
+        except ImportError as error:  # it is there, and libpq is not
+            found = f"cannot be loaded ({str(error).strip().partition(chr(10))[0]})"
+        else:
+            return
+    raise ConfigurationError(
+        f"The store is on PostgreSQL, and its driver psycopg {found}.",
+        "Run: pip install 'index-entitlements[postgres]'",
+    )
 
 
 def _require_text(url: str) -> None:

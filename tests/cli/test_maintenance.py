@@ -227,7 +227,8 @@ def test_doctor_of_nothing(empty: CommandLine, packages: Path) -> None:
     assert ran.status == 1
     assert "Traceback" not in ran.err
     states = {one["check"]: one["status"] for one in ran.json["checks"]}
-    assert (states["home"], states["key"], states["schema"]) == ("error", "error", "error")
+    assert states["home"] == "error"
+    assert not {"key", "schema"} & states.keys()  # of one cause, it is said once
 
 
 def test_doctor_looks_at_the_directories_of_the_settings(

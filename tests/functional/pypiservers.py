@@ -217,7 +217,7 @@ def serving(
     (vendor.root / "vendor_app.py").write_text(MODULE.format(**names))
     told = {
         "ENTITLEMENTS_HOME": str(vendor.home),
-        "ENTITLEMENTS_REPO": REPOSITORY,
+        "ENTITLEMENTS_REPOSITORY": REPOSITORY,
         "GUNICORN_CMD_ARGS": f"--no-control-socket --access-logfile - {form.gunicorn}",
         "HOME": str(vendor.root),
         **(environment or {}),

@@ -420,7 +420,7 @@ def test_below_a_base_path_pip_installs(vendor: Vendor, pip: Client, tmp_path: P
 def test_what_is_wrong_ends_the_start_in_words(vendor: Vendor) -> None:
     vendor.core.close()
     command = [str(BIN / "pypi-server-entitled"), "run", "-p", "0", str(vendor.packages)]
-    environment = {"ENTITLEMENTS_HOME": str(vendor.home), "ENTITLEMENTS_REPO": "acme/none"}
+    environment = {"ENTITLEMENTS_HOME": str(vendor.home), "ENTITLEMENTS_REPOSITORY": "acme/none"}
 
     ended = subprocess.run(
         command,

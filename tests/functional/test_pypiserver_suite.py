@@ -75,7 +75,7 @@ def begin(suite: Path, name: str, **environment: str) -> subprocess.Popen[bytes]
     told = {
         "HOME": str(suite.parent / "home"),
         "PYTHONPATH": str(Path(__file__).parent),
-        "ENTITLEMENTS_REPO": REPOSITORY,
+        "ENTITLEMENTS_REPOSITORY": REPOSITORY,
         "ENTITLEMENTS_WATCH": "polling",
         **environment,
     }

@@ -127,7 +127,7 @@ def test_what_is_no_key_is_refused_and_kept(
 
 
 def test_a_directory_is_no_key(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileError, match="IsADirectoryError"):
+    with pytest.raises(KeyFileError, match="Is a directory"):
         Keyring.load(tmp_path)
 
 

@@ -48,8 +48,21 @@ _HOMES: Final = {
     "entitlement_refused": "signals",
 }
 
+_EXTRA: Final = frozenset({"asgiref", "blinker", "click", "flask", "werkzeug"})
+"""What comes with Flask."""
+
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        # Still an ImportError, for whoever goes on without.
+        raise ModuleNotFoundError(
+            f"{name} needs Flask, which is not installed."
+            " Run: pip install 'index-entitlements[flask]'",
+            name=error.name,
+        ) from None

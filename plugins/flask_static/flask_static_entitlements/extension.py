@@ -12,6 +12,7 @@ import click
 from flask import Flask, Response, current_app, has_app_context
 from flask.cli import FlaskGroup
 
+from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
@@ -75,10 +76,11 @@ class Entitlements:
         plugins = (SignalHooks(app), *self._options.get("plugins", ()))
         _protect_logger("werkzeug")
         _protect_logger(app.name)
-        configuration = configure({**self._options, "plugins": plugins}, app.config)
-        site = Site(configuration, host=f"Flask {version('flask')}")
-        if not _runs_flask_command():
-            site.start()
+        with told_in_words():
+            configuration = configure({**self._options, "plugins": plugins}, app.config)
+            site = Site(configuration, host=f"Flask {version('flask')}")
+            if not _runs_flask_command():
+                site.start()
         app.extensions[EXTENSION] = site
         app.wsgi_app = TokenPathMiddleware(app.wsgi_app, site, views=FlaskViews(app))  # type: ignore[method-assign] # as Flask's documentation does
         if configuration.routes.guards:

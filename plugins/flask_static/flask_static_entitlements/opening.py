@@ -13,6 +13,7 @@ from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.serving import open_index
 from entitlements_core.errors import ConfigurationError, Conflict, NotFound
 from entitlements_core.plugins import Plugins
+from entitlements_core.services.offloading import require_locations
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.wiring import Core
 from flask_static_entitlements.checkpoint import Checkpoint
@@ -65,12 +66,9 @@ class OpenSite:
 
     def _index(self, mount: Mount, sender: Sender | None) -> Index:
         if mount.accel_redirect:
+            named = f"accel_redirect of {mount.repository}"
+            require_locations(mount.accel_redirect, mount.directories, named)
             sender = Offload("X-Accel-Redirect", mount.accel_redirect)
-            if len(mount.accel_redirect) != len(mount.directories):
-                raise ConfigurationError(
-                    f"accel_redirect of {mount.repository} does not fit its directories.",
-                    "Name one internal location for each directory, in the same order.",
-                )
         pages: Callable[..., Pages] = linked_pages(mount) if mount.protect else Pages
         return open_index(
             self.core,

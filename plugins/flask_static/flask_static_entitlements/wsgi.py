@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Unpack
 
+from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.services.wiring import Core
 from flask_static_entitlements.configuration import Options, configure
 from flask_static_entitlements.middleware import StartResponse, TokenPathMiddleware, WSGIApp
@@ -27,8 +28,9 @@ class EntitlementsMiddleware:
     """
 
     def __init__(self, app: WSGIApp, **options: Unpack[Options]) -> None:
-        self._site = Site(configure(options, {}), host="WSGI")
-        self._site.start()
+        with told_in_words():
+            self._site = Site(configure(options, {}), host="WSGI")
+            self._site.start()
         self._middleware = TokenPathMiddleware(app, self._site)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

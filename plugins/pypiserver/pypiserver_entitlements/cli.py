@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pypiserver_entitlements.seam import building
 
 __all__ = ["main"]
 
+_ADDRESS: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 _HELP: Final = frozenset({"-h", "--help"})
 
 
@@ -36,10 +38,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever read our output has seen enough; the interpreter must not flush it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (OSError, ValueError) as error:
-        # A port that is taken, a host that is none, a password file that is not there: pypiserver
-        # and the servers it runs let them pass.
+    except OSError as error:
+        # pypiserver and the servers it runs let them pass.
+        sys.exit(f"Error: {_of_system(error)}")
+    except ValueError as error:  # a host that is none
         sys.exit(f"Error: {error}")
+
+
+def _of_system(error: OSError) -> str:
+    """What the operating system refused: a file, or the address to listen on."""
+    if error.filename is not None:
+        return (
+            f"{error.filename}: {error.strerror}. Make it, or correct its name: the password file"
+            " (-P), a package directory or another file that was named."
+        )
+    if error.errno in _ADDRESS:
+        return (
+            f"The address to listen on (-i, -p) cannot be had: {error.strerror}."
+            " Choose another one, or end what has it."
+        )
+    return str(error)
 
 
 def own_options() -> argparse.ArgumentParser:
@@ -57,7 +75,7 @@ def own_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--entitlements-repo",
         metavar="OWNER/SLUG",
-        help="the repository whose tokens open this index (ENTITLEMENTS_REPO)",
+        help="the repository whose tokens open this index (ENTITLEMENTS_REPOSITORY)",
     )
     group.add_argument(
         "--entitlements-home",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
+from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.errors import ConfigurationError
 from pypiserver_entitlements import upstream
 from pypiserver_entitlements.options import NO, YES, Options
 from pypiserver_entitlements.seam import building
 
-__all__ = ["app", "paste_app"]
+__all__ = ["app", "files_named", "paste_app"]
 
 PREFIX: Final = "entitlements_"
 
@@ -32,8 +34,9 @@ def app(
         EntitlementsError: when something is configured wrongly, or the store cannot be opened.
     """
     ours, theirs = _divided(options)
-    with building(Options.load(**ours)) as pypiserver:
-        config = upstream.configured(theirs)
+    with told_in_words(), building(Options.load(**ours)) as pypiserver:
+        with files_named():
+            config = upstream.configured(theirs)
         if backend is not None:
             config.backend = backend(config) if callable(backend) else backend
         return pypiserver.setup_routes_from_config(pypiserver.app_from_config(config), config)
@@ -45,7 +48,13 @@ def paste_app(global_config: Mapping[str, str], **local: str) -> upstream.Bottle
     Raises:
         EntitlementsError: as `app` does.
     """
-    ours, theirs = _divided(local)
+    with told_in_words():
+        return _paste_app(global_config, *_divided(local))
+
+
+def _paste_app(
+    global_config: Mapping[str, str], ours: dict[str, str], theirs: dict[str, str]
+) -> upstream.Bottle:
     try:
         read = {name: _READERS[name](text.strip()) for name, text in ours.items()}
     except (KeyError, ValueError) as error:
@@ -53,8 +62,27 @@ def paste_app(global_config: Mapping[str, str], **local: str) -> upstream.Bottle
         raise ConfigurationError(
             f"The paste configuration cannot be read: {error}.", f"Our options are {names}."
         ) from None
-    with building(Options.load(**read)) as pypiserver:
+    with building(Options.load(**read)) as pypiserver, files_named():
         return pypiserver.paste_app_factory(global_config, **theirs)
+
+
+@contextmanager
+def files_named() -> Iterator[None]:
+    """What pypiserver lets pass of files that it cannot read, as an error of ours.
+
+    Raises:
+        ConfigurationError: naming the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise ConfigurationError(
+            f"pypiserver cannot read {error.filename}: {error.strerror}.",
+            "Make it, or correct its name: the password file (-P), a package directory or another"
+            " file that was named.",
+        ) from None
 
 
 def _divided(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

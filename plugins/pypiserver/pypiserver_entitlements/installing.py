@@ -66,8 +66,8 @@ def run(arguments: Sequence[str], *, directory: Path | None = None) -> int:
         prog="pypi-server-entitled autoload",
         allow_abbrev=False,
         description="Protect a plain `pypi-server run`, and every other way to start pypiserver"
-        " in this environment. It is configured by ENTITLEMENTS_REPO and ENTITLEMENTS_HOME; where"
-        " these are missing or wrong, pypiserver does not start.",
+        " in this environment. It is configured by ENTITLEMENTS_REPOSITORY and ENTITLEMENTS_HOME;"
+        " where these are missing or wrong, pypiserver does not start.",
     )
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--install", action="store_true", help="begin to protect")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,7 +56,7 @@ class Options:
 
         Args:
             home: ``ENTITLEMENTS_HOME``, see `Settings`.
-            repo: ``ENTITLEMENTS_REPO``, or ``ENTITLEMENTS_REPOSITORY`` as elsewhere.
+            repo: ``ENTITLEMENTS_REPOSITORY``.
             public: ``ENTITLEMENTS_PUBLIC``.
             create: ``ENTITLEMENTS_CREATE_REPOSITORIES``.
             upload_limit: ``ENTITLEMENTS_UPLOAD_LIMIT``.
@@ -67,11 +66,11 @@ class Options:
         Raises:
             ConfigurationError: when there is no repository, or something cannot be read.
         """
-        settings = Settings.load(home=home, repository=repo or _repository(os.environ))
+        settings = Settings.load(home=home, repository=repo or None)
         if not settings.repository:
             raise ConfigurationError(
                 "It is not said whose tokens open this index.",
-                "Set ENTITLEMENTS_REPO to a repository such as acme/prod,"
+                "Set ENTITLEMENTS_REPOSITORY to a repository such as acme/prod,"
                 " or give --entitlements-repo.",
             )
         return cls(
@@ -82,21 +81,6 @@ class Options:
             foreground=foreground,
             plugins=plugins,
         )
-
-
-def _repository(environment: Mapping[str, str]) -> str | None:
-    """Both names are in use; two that contradict each other are no guess of ours."""
-    found = {
-        value
-        for name in ("ENTITLEMENTS_REPO", "ENTITLEMENTS_REPOSITORY")
-        if (value := environment.get(name))
-    }
-    if len(found) > 1:
-        raise ConfigurationError(
-            f"ENTITLEMENTS_REPO and ENTITLEMENTS_REPOSITORY differ: {', '.join(sorted(found))}.",
-            "Set one of them.",
-        )
-    return found.pop() if found else None
 
 
 def _switch(name: str) -> bool:

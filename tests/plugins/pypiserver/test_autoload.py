@@ -72,7 +72,7 @@ def test_once_installed_every_import_is_protected_until_it_is_removed(
 ) -> None:
     command = ("-m", "pypiserver_entitlements", "autoload")
     make = MAKE.format(root=str(packages))
-    named = {"ENTITLEMENTS_REPO": REPOSITORY}
+    named = {"ENTITLEMENTS_REPOSITORY": REPOSITORY}
 
     assert run(*command, "--status").returncode == 1
     installed = run(*command, "--install")

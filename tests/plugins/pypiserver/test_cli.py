@@ -193,7 +193,7 @@ def test_what_is_wrong_is_one_message_and_no_traceback(
     with pytest.raises(SystemExit, match="Add it with `entitlements repo add acme/none`"):
         run("run", packages, "--entitlements-repo", "acme/none")
 
-    with pytest.raises(SystemExit, match=r"Error: .*No such file.*nobody\.htpasswd"):
+    with pytest.raises(SystemExit, match=r"Error: nobody\.htpasswd: No such file .*\(-P\)"):
         run("run", "-P", "nobody.htpasswd", packages, "--entitlements-repo", REPOSITORY)
 
     with pytest.raises(SystemExit, match="Error: There is no port 99999"):

@@ -70,7 +70,7 @@ def test_an_application_made_by_hand_is_protected_once(home: Path, packages: Pat
 def test_by_hand_the_environment_says_the_rest(
     home: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ENTITLEMENTS_REPO", REPOSITORY)
+    monkeypatch.setenv("ENTITLEMENTS_REPOSITORY", REPOSITORY)
     config = Config.default_with_overrides(roots=[packages])
 
     app = protect(pypiserver.app_from_config(config), config)
@@ -86,7 +86,7 @@ def test_once_held_pypiserver_itself_is_protected_or_ends(
 
     with pytest.raises(SystemExit, match="whose tokens open this index"):
         pypiserver.app(roots=[packages])
-    monkeypatch.setenv("ENTITLEMENTS_REPO", REPOSITORY)
+    monkeypatch.setenv("ENTITLEMENTS_REPOSITORY", REPOSITORY)
     app = pypiserver.app(roots=[packages])
 
     site_of(app).close()

@@ -38,7 +38,7 @@ def test_everything_may_come_from_the_environment(
 
 
 def test_what_is_given_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("ENTITLEMENTS_REPO", "acme/other")
+    monkeypatch.setenv("ENTITLEMENTS_REPOSITORY", "acme/other")
     monkeypatch.setenv("ENTITLEMENTS_PUBLIC", "1")
 
     options = Options.load(home=tmp_path, repo=REPOSITORY, public=False)
@@ -49,29 +49,19 @@ def test_what_is_given_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert options.upload_limit == UPLOAD_LIMIT
 
 
-def test_the_name_of_the_other_servers_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENTITLEMENTS_REPOSITORY", REPOSITORY)
-    assert Options.load().settings.repository == REPOSITORY
-    monkeypatch.setenv("ENTITLEMENTS_REPO", REPOSITORY)
-    assert Options.load().settings.repository == REPOSITORY
-    monkeypatch.setenv("ENTITLEMENTS_REPO", "acme/other")
-    with pytest.raises(ConfigurationError, match="differ: acme/other, acme/prod"):
-        Options.load()
-
-
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
         ("PUBLIC", "perhaps", "ENTITLEMENTS_PUBLIC is 'perhaps', neither yes nor no"),
         ("CREATE_REPOSITORIES", "-", "neither yes nor no"),
         ("UPLOAD_LIMIT", "1GB", "not a number of bytes"),
-        ("REPO", "", "whose tokens open this index"),
+        ("REPOSITORY", "", "whose tokens open this index"),
     ],
 )
 def test_what_cannot_be_read_is_said(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
 ) -> None:
-    monkeypatch.setenv("ENTITLEMENTS_REPO", REPOSITORY)
+    monkeypatch.setenv("ENTITLEMENTS_REPOSITORY", REPOSITORY)
     monkeypatch.setenv(f"ENTITLEMENTS_{name}", value)
 
     with pytest.raises(ConfigurationError, match=problem):
