@@ -14,56 +14,56 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_an_old_secret_is_told_for_as_long_as_it_lives(run: CommandLine) -> None:
-    token = run.token()
+def test_an_old_secret_is_told_for_as_long_as_it_lives(cli: CommandLine) -> None:
+    token = cli.token()
     perm = token["slug_perm"]
-    assert run.done("token", "show", perm)["previous_secrets"] == []
+    assert cli.done("token", "show", perm)["previous_secrets"] == []
 
-    refreshed = run.done("token", "refresh", perm, "--overlap", "2h")
-    again = run("token", "refresh", perm, "--overlap", "1d", "--yes")
+    refreshed = cli.done("token", "refresh", perm, "--overlap", "2h")
+    again = cli("token", "refresh", perm, "--overlap", "1d", "--yes")
 
     [until] = [moment(one["valid_until"]) for one in refreshed["previous_secrets"]]
     assert timedelta(hours=1) < until - datetime.now(UTC) <= timedelta(hours=2)  # noqa: TID251 - the command has the real time
     assert again.err.count("An old secret opens the same until") == 2
     assert f"entitlements token refresh {perm}" in again.err
-    shown = run.done("token", "show", perm)["previous_secrets"]
-    assert [moment(one["valid_until"]) for one in shown][0] == until
+    shown = cli.done("token", "show", perm)["previous_secrets"]
+    assert moment(shown[0]["valid_until"]) == until
     assert len(shown) == 2
-    assert len(re.findall("Old secret .*opens the same until", run("token", "show", perm).out)) == 2
+    assert len(re.findall("Old secret .*opens the same until", cli("token", "show", perm).out)) == 2
 
-    run.done("token", "refresh", perm)
-    assert run.done("token", "show", perm)["previous_secrets"] == []
-    assert "Old secret" not in run("token", "show", perm).out
+    cli.done("token", "refresh", perm)
+    assert cli.done("token", "show", perm)["previous_secrets"] == []
+    assert "Old secret" not in cli("token", "show", perm).out
 
 
-def test_a_repository_says_what_its_default_token_opens(run: CommandLine) -> None:
-    added = run("repo", "add", "acme/other")
+def test_a_repository_says_what_its_default_token_opens(cli: CommandLine) -> None:
+    added = cli("repo", "add", "acme/other")
     told = " ".join(added.err.split())
     assert "It opens everything in acme/other (r) to whoever has its secret" in told
     assert "entitlements token disable " in told
-    assert not run("repo", "add", "acme/bare", "--no-default-token").err
+    assert not cli("repo", "add", "acme/bare", "--no-default-token").err
 
 
 @pytest.mark.parametrize("command", ["create", "edit"])
-def test_an_end_that_is_over_is_warned_about(run: CommandLine, command: str) -> None:
+def test_an_end_that_is_over_is_warned_about(cli: CommandLine, command: str) -> None:
     words = ["--repo", "acme/prod", "--name", "x"]
     if command == "edit":
-        words = [run.token()["slug_perm"]]
-    past = run.done("token", command, *words, "--valid-until", "2020-01-01")
+        words = [cli.token()["slug_perm"]]
+    past = cli.done("token", command, *words, "--valid-until", "2020-01-01")
     [said] = past["warnings"]
     assert said.startswith("The token ended on 2020-01-01 00:00 UTC, which is over")
     if command == "edit":
-        assert not run.done("token", "edit", *words, "--name", "y")["warnings"]
-        assert not run.done("token", "edit", *words, "--valid-until", "2120-01-01")["warnings"]
-        assert not run.done("token", "edit", *words, "--no-valid-until")["warnings"]
+        assert not cli.done("token", "edit", *words, "--name", "y")["warnings"]
+        assert not cli.done("token", "edit", *words, "--valid-until", "2120-01-01")["warnings"]
+        assert not cli.done("token", "edit", *words, "--no-valid-until")["warnings"]
 
 
-def test_a_deleted_token_is_called_deleted(run: CommandLine) -> None:
-    perm = run.token()["slug_perm"]
-    run.done("token", "delete", perm)
+def test_a_deleted_token_is_called_deleted(cli: CommandLine) -> None:
+    perm = cli.token()["slug_perm"]
+    cli.done("token", "delete", perm)
 
-    assert "This token is deleted, for good" in run("token", "show", perm).err
-    assert run.done("token", "show", perm)["status"] == "deleted"
+    assert "This token is deleted, for good" in cli("token", "show", perm).err
+    assert cli.done("token", "show", perm)["status"] == "deleted"
     for extra in ([], ["--show-secret"]):
         words = ("snippets", perm, "--url", "https://index.example", *extra)
-        assert "is deleted, which is final" in run.refused(*words)["detail"]
+        assert "is deleted, which is final" in cli.refused(*words)["detail"]

@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 from devpi_entitlements.customizers import is_settled
 from devpi_entitlements.filtering import Window, host_lists
 from devpi_entitlements.site import Site
+from devpi_entitlements.vendor_names import keep_to_own
 from devpi_entitlements.visitor import AdmittedFile, Seen, Visitor, opened_by
 from entitlements_core.engine.distributions import Unservable, identify
 from entitlements_core.policy.credential import Credential
@@ -115,7 +116,9 @@ def _admit_in(
         return seen
     is_metadata = path.endswith(METADATA_SUFFIX)
     path = path.removesuffix(METADATA_SUFFIX)
-    resource = _file(site, seen, stage, path)
+    granted = site.xom.model.getstage(seen.repository)
+    settled = granted is not None and is_settled(granted)  # by all that it inherits from
+    resource = _file(site, visitor, seen, (granted, stage), path)
     if isinstance(resource, Deny):
         return resource
     if is_metadata and isinstance(resource, DistributionFile):
@@ -133,19 +136,13 @@ def _admit_in(
         question = replace(question, resource=sized)
     from_primary = stage is not None and stage.ixconfig["type"] != "mirror" and not exists
     arrives_whole = is_metadata and from_primary
-    key = None if is_metadata else _file_key(site, seen, path)
+    key = file_key(seen, path) if settled and not is_metadata else None
     return AdmittedFile(question, path, is_metadata, arrives_whole, key, entry)
 
 
 def file_key(seen: Seen, path: str) -> Hashable | None:
     """Under which a file may be remembered: whoever has this key sees it alike at one serial."""
     return None if seen.key is None else (seen.repository, path, seen.key)
-
-
-def _file_key(site: Site, seen: Seen, path: str) -> Hashable | None:
-    """The same, but none where more than devpi's commits decide."""
-    granted = site.xom.model.getstage(seen.repository)
-    return file_key(seen, path) if is_settled(granted) else None
 
 
 def _asks_others(site: Site) -> bool:
@@ -186,15 +183,28 @@ def _authenticate(site: Site, visitor: Visitor, repository: str) -> Credential |
     return site.gate.authenticate(visitor.presented, context, visitor.now)
 
 
-def _file(site: Site, seen: Seen, stage: Stage | None, path: str) -> Resource | Deny:
-    """The file as a page of the repository would list it; hidden where none would."""
+def _file(
+    site: Site, visitor: Visitor, seen: Seen, stages: tuple[Stage | None, Stage | None], path: str
+) -> Resource | Deny:
+    """The file as a page of the repository would list it; hidden where none would.
+
+    Args:
+        site: of the server.
+        visitor: who asks.
+        seen: the repository that the token opens.
+        stages: the index of that repository, and the one in the address.
+        path: of the file.
+    """
     hidden = Unidentified(path)
-    granted = site.xom.model.getstage(seen.repository)
+    granted, stage = stages
     try:
         project = identify(path.rpartition("/")[2]).name
     except Unservable:
         return hidden
-    if stage is None or granted is None or not _resolves(granted, stage, project):
+    if stage is None or granted is None:
+        return hidden
+    keep_to_own(site, visitor, granted, project)
+    if not _resolves(granted, stage, project):
         return hidden
     window = Window(granted, seen, site.knowledge)
     # Before anything is looked for: nobody makes a mirror ask upstream for what is not covered.

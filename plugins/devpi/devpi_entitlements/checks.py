@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["look_over"]
 
 SECONDS: Final = 10
+SHOWN: Final = 10
 CLOSED: Final = frozenset({401, 403})
 
 
@@ -43,6 +44,7 @@ def look_over(note: Note, host: HostHooks | None) -> Iterator[Finding]:
     )
     yield from _core_metadata(note)
     yield from _nginx(note)
+    yield from _mirrors(host)
     yield _strangers(note, host)
 
 
@@ -64,6 +66,27 @@ def _nginx(note: Note) -> Iterator[Finding]:
             health=Health.ERROR,
             detail=f"{path}:{line} sends files past the entitlements, to anybody.",
             remedy="Use nginx-entitlements.conf, which devpi-gen-config writes.",
+        )
+
+
+def _mirrors(host: HostHooks) -> Iterator[Finding]:
+    """Whoever registers a name of the vendor's elsewhere must not be installed in its place."""
+    opened = host.mirrors_opened()
+    for index, names in opened.items():
+        what = "every name" if "*" in names else ", ".join(names[:SHOWN])
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        yield Finding(
+            check="devpi mirrors",
+            health=Health.WARNING,
+            detail=f"mirror_whitelist of {index} lets mirrors answer for {what}{more}, of which the"
+            " vendor has or had files. Tokens are kept away from that; users of devpi are not.",
+            remedy=f"Run: devpi index {index} mirror_whitelist-={names[0]}",
+        )
+    if not opened:
+        yield Finding(
+            check="devpi mirrors",
+            health=Health.OK,
+            detail="No mirror answers for a name that the vendor has or had.",
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from devpi_server.views import SIMPLE_API_V1_JSON, is_simple_json
+from packaging.utils import canonicalize_name
 
 from devpi_entitlements.access import is_open
 from devpi_entitlements.admission import admit_file, admit_page
@@ -20,6 +21,7 @@ from devpi_entitlements.sending import send_file
 from devpi_entitlements.site import Site, site_of
 from devpi_entitlements.uploads import admit_upload
 from devpi_entitlements.users import Verdict, judge, show_configuration_alone
+from devpi_entitlements.vendor_names import keep_to_own
 from devpi_entitlements.visitor import VISITOR, Visitor, may_be_stranger, visitor_of
 from entitlements_core.http import Form, problem
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN
@@ -134,8 +136,11 @@ def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
     if request.matched_route.name == BARE_LIST:
         path = visitor.page_path or request.path_info
         raise Answered(moved(path, f"{path}/"))
+    # By all that it inherits from: a reservation is no commit of devpi's.
     visitor.is_settled = visitor.page_key is not None and is_settled(stage)
     of_project = context.project is not None
+    if of_project:
+        keep_to_own(site, visitor, stage, canonicalize_name(context.project))
     window = Window(stage, seen, site.knowledge)
     customizer = EntitledCustomizer(stage.customizer, window, of_project=of_project)
     stage.customizer = customizer

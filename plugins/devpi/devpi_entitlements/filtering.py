@@ -24,6 +24,7 @@ from devpi_entitlements.knowledge import (
     needs_of,
     stated,
 )
+from devpi_entitlements.vendor_names import own_stages
 from devpi_entitlements.visitor import Seen
 from entitlements_core.policy.query import Admits
 
@@ -89,7 +90,19 @@ class Window:
             self.shows(project, link, latest)
             for stage in own
             for link in self._knowledge.links_of(stage, project).values()
-        ) or (len(own) < len(stages) and not _is_blocked(own, project))
+        ) or (len(own) < len(stages) and not self._has_now(project))
+
+    def _has_now(self, project: NormalizedName) -> bool:
+        """Whether the vendor has a project, so that nothing of a mirror is shown for it.
+
+        What the vendor had, or reserves, is found out at the page: here it would be asked for each
+        project of the world.
+        """
+        return any(stage.has_project_perstage(project) for stage in self._own)
+
+    @cached_property
+    def _own(self) -> list[Stage]:
+        return own_stages(self._stage)
 
     @cached_property
     def _stages(self) -> list[Stage]:
@@ -99,14 +112,6 @@ class Window:
     def latest(self, project: NormalizedName) -> Latest:
         """Finds the latest version of a project, once."""
         return cache(partial(latest_version, self._stage, project))
-
-
-def _is_blocked(own: list[Stage], project: NormalizedName) -> bool:
-    """Whether devpi leaves out the mirrors, since an index of the vendor has the project itself."""
-    free = {"*", project}
-    return any(stage.has_project_perstage(project) for stage in own) and not any(
-        free.intersection(stage.ixconfig.get("mirror_whitelist", ())) for stage in own
-    )
 
 
 def host_lists(stage: Stage, project: NormalizedName, link: Link) -> bool:

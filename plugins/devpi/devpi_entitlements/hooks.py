@@ -64,10 +64,15 @@ class DevpiHooks:
 
     @hookimpl
     def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:
-        """Nobody reads a closed index by inheriting from it, unless somebody answers for that."""
+        """Nobody reads a closed index by inheriting from it, unless somebody answers for that.
+
+        And no visitor is given anything of a mirror for a project that is the vendor's.
+        """
         request = get_current_request()
         visitor = None if request is None else visitor_of(request)
         if visitor is not None:
+            if stage.name in visitor.alone and base_stage.ixconfig["type"] == "mirror":
+                return True
             return None if sees_base(self._site, visitor, stage, base_stage) else True
         if request is None or is_open(base_stage):
             return None

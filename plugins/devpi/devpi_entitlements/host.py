@@ -13,6 +13,7 @@ from devpi_entitlements.acl import inheriting_only
 from devpi_entitlements.bases import all_bases
 from devpi_entitlements.knowledge import Knowledge, latest_version, resolved_links
 from devpi_entitlements.marks import Marks
+from devpi_entitlements.vendor_names import mirrors_opened
 from entitlements_core import hookimpl
 from entitlements_core.policy.bases import Base
 from entitlements_core.policy.facts import Fact, FileFacts
@@ -99,6 +100,13 @@ class HostHooks:
             if stage is None or self._xom.model.get_user(user) is None:
                 return False
             return user_reads(stage, user, permission="index_modify")
+
+    def mirrors_opened(self) -> dict[str, tuple[str, ...]]:
+        """What indexes let come from mirrors though it is the vendor's, see `mirrors_opened`."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            stages = [self._xom.model.getstage(name) for name in self.entitlements_repositories()]
+            found = {stage.name: mirrors_opened(stage) for stage in stages if stage is not None}
+        return {name: names for name, names in found.items() if names}
 
     def closed_file(self) -> str | None:
         """The path of some file that not everybody may read; None where there is none."""

@@ -103,6 +103,8 @@ class Visitor:
         seen: of a page: what may be shown on it.
         known: what was found out of the repositories that were looked at, by their names.
         bases: whether an index's base is seen, by the names of both.
+        alone: indexes whose mirrors are left out, since the project that the request is about is
+            the vendor's.
         awaited: the file that a view of devpi is to answer with.
         uploads: an upload was checked, and may be stored.
         identifier: of the token, once it is known; for devpi's log.
@@ -120,6 +122,7 @@ class Visitor:
     seen: Seen | None = None
     known: dict[str, Seen] = field(default_factory=dict)
     bases: dict[tuple[str, str], bool] = field(default_factory=dict)
+    alone: set[str] = field(default_factory=set)
     awaited: AdmittedFile | None = None
     uploads: bool = False
     identifier: str = ""

@@ -1,0 +1,100 @@
+"""Which projects are the vendor's, so that no mirror has a say in them.
+
+devpi leaves mirrors out for a project that an index has itself, unless ``mirror_whitelist`` says
+otherwise, and only for as long as the index has it. Whoever registers the name of a project that
+was deleted, is only reserved, or lies in a base that a token does not see, would be installed in
+its place. So for tokens a name is the vendor's when any index of the vendor's that it could come
+from has it or ever had it, whatever the token sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from devpi_entitlements.site import Site
+from devpi_entitlements.visitor import Visitor
+from entitlements_core.policy.decide import NOT_FOUND
+
+__all__ = ["has_mirror", "keep_to_own", "mirrors_opened", "own_stages"]
+
+MIRROR: Final = "mirror"
+EVERYTHING: Final = "*"
+
+Stage = Any
+
+
+def own_stages(stage: Stage) -> list[Stage]:
+    """The index and all that it inherits from but mirrors, whoever may see them."""
+    return [one for one in _all_stages(stage) if one.ixconfig["type"] != MIRROR]
+
+
+def has_mirror(stage: Stage) -> bool:
+    """Whether an index inherits from a mirror, or is one."""
+    return any(one.ixconfig["type"] == MIRROR for one in _all_stages(stage))
+
+
+def keep_to_own(site: Site, visitor: Visitor, stage: Stage, project: NormalizedName) -> None:
+    """Leave the mirrors out for the project that a request is about, if it is the vendor's.
+
+    To be called before devpi resolves anything: it then asks no mirror for the project.
+    """
+    if stage.name in visitor.alone or stage.ixconfig["type"] == MIRROR or not has_mirror(stage):
+        return
+    own = own_stages(stage)
+    if any(ever_had(one, project) or _reserves(site, one.name, project) for one in own):
+        visitor.alone.add(stage.name)
+
+
+def _reserves(site: Site, repository: str, project: NormalizedName) -> bool:
+    """Whether a repository reserves a name; one that was removed reserves none."""
+    denied = site.gate.own_name(project, repository)
+    if denied is None:
+        return False
+    return denied is not NOT_FOUND or site.core.reader.has_repository(repository)
+
+
+def ever_had(stage: Stage, project: NormalizedName) -> bool:
+    """Whether an index has a project, or had it: devpi's history forgets no key.
+
+    That of an index which was deleted and made again under its name goes on.
+    """
+    if stage.has_project_perstage(project):
+        return True
+    transaction = stage.keyfs.tx
+    key = stage.key_projversions(project)
+    found = transaction.get_last_serial_and_value_at(
+        key, transaction.at_serial, raise_on_error=False
+    )
+    return found is not None
+
+
+def mirrors_opened(stage: Stage) -> tuple[str, ...]:
+    """What ``mirror_whitelist`` lets come from mirrors though it is the vendor's: names, or ``*``.
+
+    Tokens are kept away from that; users of devpi are not.
+    """
+    if stage.ixconfig["type"] == MIRROR or not has_mirror(stage):
+        return ()
+    listed = stage.ixconfig.get("mirror_whitelist") or ()
+    if EVERYTHING in listed:
+        return (EVERYTHING,)
+    own = own_stages(stage)
+    names = sorted({canonicalize_name(name) for name in listed})
+    return tuple(name for name in names if any(ever_had(one, name) for one in own))
+
+
+def _all_stages(stage: Stage) -> Iterator[Stage]:
+    """An index and everything it inherits from, each once; what is missing is left out."""
+    todo, seen = [stage], {stage.name}
+    while todo:
+        one = todo.pop(0)
+        yield one
+        for name in one.ixconfig.get("bases", ()):
+            if name not in seen:
+                seen.add(name)
+                base = stage.model.getstage(name)
+                if base is not None:
+                    todo.append(base)
