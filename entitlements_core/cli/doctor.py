@@ -34,6 +34,17 @@ def doctor(  # noqa: PLR0913 - one option for each choice
     repo: Annotated[
         str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose directories they are.")
     ] = "",
+    upstream: Annotated[
+        str,
+        typer.Option(
+            "--upstream",
+            metavar="URL",
+            help="Ask this simple index which of your project names somebody has there.",
+        ),
+    ] = "",
+    ask_upstream: Annotated[
+        bool, typer.Option("--ask-upstream", help="The same of the index of the settings.")
+    ] = False,
     repair: Annotated[
         bool,
         typer.Option(
@@ -47,13 +58,19 @@ def doctor(  # noqa: PLR0913 - one option for each choice
 ) -> None:
     """Check home, key, store, clock, proxies, directories, settings and plugins.
 
-    The exit status is 1 when something is an error; a warning leaves it 0.
+    The exit status is 1 when something is an error; a warning leaves it 0. Nobody else's server is
+    asked anything, except with --upstream or --ask-upstream; a name of yours that somebody has
+    there is an error.
     """
     if dry_run and not repair:
         raise InvalidValue("dry_run", "--dry-run is for --repair.", "Give both, or neither.")
     if repair:
         _repair(context, dry_run=dry_run, as_json=as_json)
         return
+    from entitlements_core.cli.doctor_upstream import (  # noqa: PLC0415 - a fast start
+        asked_upstream,
+        read_upstream,
+    )
     from entitlements_core.services.doctor import (  # noqa: PLC0415 - a fast start
         Health,
         Patient,
@@ -72,6 +89,11 @@ def doctor(  # noqa: PLR0913 - one option for each choice
             **_catalog(run, repo, looked),
         )
     )
+    answers = None
+    if upstream or ask_upstream:
+        asked = read_upstream(upstream, settings)
+        answers, seen = asked_upstream(run, asked, repo, looked)
+        found = (*found, *seen)
     failed = any(one.health is Health.ERROR for one in found)
     document = {
         "ok": not failed,
@@ -85,6 +107,17 @@ def doctor(  # noqa: PLR0913 - one option for each choice
             for one in found
         ],
     }
+    if answers is not None:
+        document["upstream"] = [
+            {
+                "name": one.name,
+                "exists": one.exists,
+                "files": one.files,
+                "newest": one.newest or None,
+                "reason": one.why or None,
+            }
+            for one in answers
+        ]
     emit(document, lambda console: _show(console, found), as_json=as_json)
     if failed:
         raise typer.Exit(1)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from packaging.utils import NormalizedName
+
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.project_names import NamePattern, parse_patterns
@@ -35,6 +37,20 @@ class ReservedNames:
         """
         with self._operations.database.read() as unit:
             return unit.reserved_names.of(repository)
+
+    def whole_names(self, repository: str) -> frozenset[NormalizedName]:
+        """The names that are the vendor's, as far as they can be listed.
+
+        Those that its files have or had, and those that are reserved; beginnings of names are not
+        among them.
+
+        Raises:
+            NotFound: when there is no such repository.
+        """
+        with self._operations.database.read() as unit:
+            reserved = unit.reserved_names.of(repository)
+            named = [NormalizedName(one.text) for one in reserved if not one.is_prefix]
+            return unit.reserved_names.of_files(repository).union(named)
 
     def add(self, repository: str, names: Iterable[str], *, actor: str) -> tuple[NamePattern, ...]:
         """Reserve names; gives all that are reserved now. Twice is as good as once.

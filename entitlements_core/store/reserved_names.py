@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from packaging.utils import NormalizedName
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from entitlements_core.policy.project_names import NamePattern
-from entitlements_core.store.models import ReservedNameRow
+from entitlements_core.store.models import ProjectNameRow, ReservedNameRow
 from entitlements_core.store.repositories import Repositories
 
 __all__ = ["ReservedNameRows"]
@@ -29,6 +30,16 @@ class ReservedNameRows:
         query = select(ReservedNameRow).where(ReservedNameRow.repository_id == number)
         rows = self.session.exec(query)
         return tuple(sorted(NamePattern(row.text, bool(row.is_prefix)) for row in rows))
+
+    def of_files(self, repository: str) -> frozenset[NormalizedName]:
+        """The names that files of a repository have or had.
+
+        Raises:
+            NotFound: when there is no such repository.
+        """
+        number = Repositories(self.session).row_id(repository)
+        query = select(ProjectNameRow.name).where(ProjectNameRow.repository_id == number)
+        return frozenset(map(NormalizedName, self.session.exec(query)))
 
     def put(self, repository: str, patterns: Iterable[NamePattern]) -> None:
         """Replace the reserved names of a repository.
