@@ -67,3 +67,59 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     assert ended.returncode == 1
     assert remedy in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+{code}
+"""
+FLASK = ("click", "flask", "werkzeug", "blinker")
+
+
+def ended_without(missing: tuple[str, ...], code: str) -> str:
+    """What a program says at its end where some packages are not installed."""
+    command = [sys.executable, "-c", WITHOUT.format(missing=missing, code=code)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return ended.stderr.strip().rpartition("\n")[2] if ended.returncode else ""
+
+
+@pytest.mark.parametrize("missing", [FLASK, *((name,) for name in FLASK)])
+def test_an_adapter_names_its_extra(missing: tuple[str, ...]) -> None:
+    said = ended_without(missing, "from flask_static_entitlements import Entitlements")
+    if missing == ("blinker",) and not said:
+        return  # Flask has it only with signals
+    assert "Entitlements needs Flask, which is not installed" in said
+    assert "pip install 'index-entitlements[flask]'" in said
+
+
+def test_the_plain_wrappers_need_no_flask() -> None:
+    code = "from flask_static_entitlements import EntitlementsASGI, EntitlementsMiddleware"
+    assert not ended_without(FLASK, code)
+
+
+def test_whatever_else_is_missing_is_named_as_it_is() -> None:
+    said = ended_without(("cryptography",), "from flask_static_entitlements import Entitlements")
+    assert said == "ModuleNotFoundError: No module named 'cryptography'"
+
+
+def test_the_adapter_of_pypiserver_names_its_extra(tmp_path: Path) -> None:
+    code = (
+        "import importlib.metadata as m\n"
+        "found = m.version\n"
+        "def version(name):\n"
+        "    if name == 'pypiserver': raise m.PackageNotFoundError(name)\n"
+        "    return found(name)\n"
+        "m.version = version\n"
+        "from pypiserver_entitlements.cli import main\n"
+        "main(['run'])"
+    )
+    said = ended_without(("pypiserver",), code)
+    assert said.startswith("Error: pypiserver is not installed.")
+    assert "index-entitlements[pypiserver]" in said

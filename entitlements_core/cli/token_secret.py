@@ -72,7 +72,7 @@ def refresh(  # noqa: PLR0913 - one option for each choice
     if as_json:
         return
     for until in previous:
-        note(f"An old secret opens the same until {until:%Y-%m-%d %H:%M} UTC.")
+        note(f"The old secret goes on until {until:%Y-%m-%d %H:%M} UTC, and opens the same.")
     if previous:
         note(f"`entitlements token refresh {slug_perm}` ends it at once, with the new one.")
 

@@ -112,6 +112,7 @@ def check_schema(patient: Patient) -> Iterator[Finding]:
 
 def check_key_fits(patient: Patient) -> Iterator[Finding]:
     """The store was made with this key."""
+    require_key(patient.settings)
     fingerprint = Keyring.load(patient.settings.key_file).fingerprint
     with store_of(patient) as database:
         database.require_current()

@@ -24,7 +24,7 @@ def test_an_old_secret_is_told_for_as_long_as_it_lives(cli: CommandLine) -> None
 
     [until] = [moment(one["valid_until"]) for one in refreshed["previous_secrets"]]
     assert timedelta(hours=1) < until - datetime.now(UTC) <= timedelta(hours=2)  # noqa: TID251 - the command has the real time
-    assert again.err.count("An old secret opens the same until") == 2
+    assert again.err.count("The old secret goes on until") == 2
     assert f"entitlements token refresh {perm}" in again.err
     shown = cli.done("token", "show", perm)["previous_secrets"]
     assert moment(shown[0]["valid_until"]) == until

@@ -22,6 +22,7 @@ from entitlements_core.services.initializing import initialize
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
+from entitlements_core.store import address
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -271,3 +272,103 @@ def test_a_check_that_has_no_memory_says_nothing_of_the_server(
     monkeypatch.setattr(shutil, "disk_usage", fail)
     with pytest.raises(MemoryError):
         examine(patient)
+
+
+def test_every_variable_that_the_documentation_names_is_known(patient: Patient) -> None:
+    root = Path(__file__).parents[2]
+    pages = [
+        root / "README.md",
+        *(root / "docs").rglob("*.md"),
+        *root.glob("plugins/**/Dockerfile"),
+    ]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"\bENTITLEMENTS_[A-Z0-9_]*[A-Z0-9]\b", page.read_text("utf-8"))
+    }
+    assert {"ENTITLEMENTS_HOME", "ENTITLEMENTS_UPLOAD_LIMIT"} <= named
+    told = replace(patient, environment=dict.fromkeys(sorted(named - {"ENTITLEMENTS_REPO"}), "x"))
+    assert "settings" not in ill(told)
+
+
+def test_every_setting_of_every_adapter_is_known(patient: Patient) -> None:
+    from flask_static_entitlements.configuration import Options
+
+    named = {f"ENTITLEMENTS_{name.upper()}" for name in Options.__annotations__} - {
+        "ENTITLEMENTS_PLUGINS"  # objects, which no variable can hold
+    }
+    assert "settings" not in ill(replace(patient, environment=dict.fromkeys(named, "x")))
+
+
+def test_the_former_name_of_a_setting_is_named(patient: Patient) -> None:
+    found = ill(replace(patient, environment={"ENTITLEMENTS_REPO": "acme/prod"}))
+    assert "has another name now" in found["settings"].detail
+
+
+def test_a_setting_that_cannot_be_used_is_one_error_and_ends_nothing(patient: Patient) -> None:
+    unusable = {"ENTITLEMENTS_DOWNLOAD_WINDOW": "input should be a number"}
+    found = examine(replace(patient, unusable=unusable))
+    assert {one.check for one in found} == set(doctor.CHECKS)
+    [wrong] = [one for one in found if one.health is not Health.OK]
+    assert wrong.health is Health.ERROR
+    assert wrong.detail.startswith("ENTITLEMENTS_DOWNLOAD_WINDOW cannot be used: input should")
+
+
+def test_an_unknown_repository(patient: Patient) -> None:
+    assert "repository" not in ill(told(patient, repository="acme/prod"))
+    other = told(patient, repository="acme/none")
+    found = ill(other)["repository"]
+    assert found.health is Health.ERROR
+    assert "names acme/none, which is not in the store. It has acme/prod." in found.detail
+    assert "entitlements repo add acme/none" in found.remedy
+    creates = replace(other, environment={"ENTITLEMENTS_CREATE_REPOSITORIES": "1"})
+    assert "repository" not in ill(creates)
+
+
+@pytest.mark.parametrize(
+    ("locations", "directories", "said"),
+    [
+        (("/+files",), 1, ""),
+        (("/+files", "/+more/"), 2, ""),
+        (("/+files",), 0, ""),
+        (("/a", "/b"), 1, "names 2 locations for 1 directories"),
+        (("/a",), 2, "names 1 locations for 2 directories"),
+        (("/a", "/a/"), 2, "names a location twice"),
+        (("/a", "/a"), 0, "names a location twice"),
+        (("files",), 1, "'files', which is no location"),
+        (("//files",), 1, "no location"),
+        (("https://host/files",), 0, "no location"),
+        (("/fi les",), 1, "no location"),
+        (("/files;",), 1, "no location"),
+        (("/files?x",), 1, "no location"),
+        (("/f\u00fcr",), 1, "no location"),
+    ],
+)
+def test_locations_of_nginx_that_do_not_fit(
+    patient: Patient, tmp_path: Path, locations: tuple[str, ...], directories: int, said: str
+) -> None:
+    named = [tmp_path / f"packages{number}" for number in range(directories)]
+    for directory in named:
+        directory.mkdir()
+    settings = {"accel_redirect": locations, "directories": tuple(map(str, named[:1]))}
+    found = ill(replace(told(patient, **settings), directories=tuple(named[1:])))
+    assert found.keys() == ({"offloading"} if said else set())
+    assert not said or said in found["offloading"].detail
+
+
+def test_a_driver_of_postgresql_that_is_not_there_or_cannot_be_loaded(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = told(patient, database_url="postgresql://shop@127.0.0.1:1/shop")
+
+    def broken(_: str) -> None:
+        raise ImportError("no pq wrapper available.\nAttempts made:")
+
+    monkeypatch.setattr(address, "import_module", broken)
+    said = [one for one in examine(there) if "psycopg" in one.detail]
+    assert len(said) == 1
+    assert "its driver psycopg cannot be loaded (no pq wrapper available.)." in said[0].detail
+    monkeypatch.setattr(address, "find_spec", lambda _: None)
+    said = [one for one in examine(there) if "psycopg" in one.detail]
+    assert len(said) == 1
+    assert "index-entitlements[postgres]" in said[0].remedy
