@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -251,6 +252,12 @@ def home(root: Path, sound: Path, request: pytest.FixtureRequest) -> Path:
     return found
 
 
+def names_in(home: Path) -> set[str]:
+    """What lies in a home, but for what SQLite and who opens it leave beside a store."""
+    found = {path.name for path in home.iterdir()} if home.is_dir() else set()
+    return found - {f"entitlements.db{end}" for end in ("-wal", "-shm", ".lock")}
+
+
 def ask(home: Path, root: Path, doors: list[str]) -> Any:  # noqa: ANN401 - JSON
     ended = subprocess.run(
         [*DROP, sys.executable, "-c", DOORS, str(home), str(root / "packages")],
@@ -270,7 +277,7 @@ def ask(home: Path, root: Path, doors: list[str]) -> Any:  # noqa: ANN401 - JSON
 def test_every_door_says_the_same_of_a_fault(root: Path, home: Path, name: str) -> None:
     fault = FAULTS[name]
     fault.cause(home)
-    before = sorted(str(path) for path in home.rglob("*")) if home.is_dir() else []
+    before = names_in(home)
     doors = [*(() if fault.makes else SERVING), *(() if fault.serves else READING)]
     if not fault.makes and not fault.serves:
         doors.append("init")
@@ -290,8 +297,7 @@ def test_every_door_says_the_same_of_a_fault(root: Path, home: Path, name: str) 
             assert "entitlements init" not in text, door
     texts = {text for _, text in told.values()}
     assert len(texts) == 1, texts
-    if not fault.closed and home.is_dir():
-        assert sorted(str(path) for path in home.rglob("*")) == before  # nothing was made
+    assert names_in(home) == before  # nothing was made in its place
 
 
 PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -315,16 +321,30 @@ PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "pypiserver": ("pypi-server-entitled", "run", "-p", "0", "{packages}"),
 }
+NAMELESS: Final[Mapping[str, tuple[str, ...]]] = {
+    "gunicorn": (
+        *("gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "--log-level", "critical"),
+        "pypiserver_entitlements:app(root='{packages}', password_file='/nowhere/htpasswd')",
+    ),
+    "pypiserver": (
+        "pypi-server-entitled",
+        "run",
+        "-p",
+        "0",
+        "-P",
+        "/nowhere/htpasswd",
+        "{packages}",
+    ),
+}
+"""Programs that are given a password file that is not there."""
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_ends_with_one_message(root: Path, home: Path, program: str) -> None:
-    close(home / "key")
+def run(home: Path, root: Path, words: tuple[str, ...]) -> tuple[int, str]:
+    """The status of a program, run as the service's user, and all that it said."""
     given = {"home": str(home), "packages": str(root / "packages")}
-    command, *words = [word.format(**given) for word in PROGRAMS[program]]
-
+    command, *rest = [word.format(**given) for word in words]
     ended = subprocess.run(
-        [*DROP, BIN / command, *words],
+        [*DROP, BIN / command, *rest],
         capture_output=True,
         text=True,
         check=False,
@@ -339,11 +359,40 @@ def test_a_program_ends_with_one_message(root: Path, home: Path, program: str) -
         },
         timeout=60,
     )
+    return ended.returncode, ended.stdout + ended.stderr
 
-    said = ended.stdout + ended.stderr
-    assert ended.returncode not in {0, 124}
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_ends_with_one_message(root: Path, home: Path, program: str) -> None:
+    close(home / "key")
+
+    status, said = run(home, root, PROGRAMS[program])
+
+    assert status not in {0, 124}
     assert "Traceback" not in said
     assert said.count(f"The key file {home}/key may not be read by {USER.pw_name}") == 1, said
+
+
+@pytest.mark.parametrize("program", NAMELESS)
+def test_a_password_file_that_is_missing_is_named(root: Path, home: Path, program: str) -> None:
+    status, said = run(home, root, NAMELESS[program])
+
+    assert status not in {0, 124}
+    assert "Traceback" not in said
+    assert said.count("/nowhere/htpasswd: No such file or directory") == 1, said
+    assert "password file" in said
+
+
+@pytest.mark.parametrize("server", ["auto", "gunicorn", "gevent", "wsgiref"])
+def test_a_port_that_is_taken_is_named_by_pypiserver(root: Path, home: Path, server: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = ("pypi-server-entitled", "run", "-i", "127.0.0.1", "-p", port, "--server", server)
+        status, said = run(home, root, (*words, "{packages}"))
+
+    assert status not in {0, 124}
+    assert "Traceback" not in said
+    assert "ddress already in use" in said or f"127.0.0.1', {port}" in said, said
 
 
 def test_a_devpi_server_ends_with_the_message(root: Path, home: Path) -> None:

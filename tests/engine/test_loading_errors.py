@@ -1,0 +1,38 @@
+"""What a server is told of an application that cannot be opened."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from entitlements_core.engine.loading_errors import told_in_words
+from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
+
+
+@pytest.mark.parametrize(
+    "error", [NotFound("There is none.", "Add it."), InvalidValue("name", "It is odd.", "Mend it.")]
+)
+def test_an_error_of_ours_is_one_of_gunicorn_too(error: EntitlementsError) -> None:
+    kind, text = type(error), str(error)
+    import_module("gunicorn.errors")
+    with pytest.raises(kind) as caught, told_in_words():
+        raise error
+    assert caught.value is error
+    assert isinstance(error, import_module("gunicorn.errors").AppImportError)
+    assert isinstance(error, RuntimeError)
+    assert (type(error).__name__, str(error), error.code) == (kind.__name__, text, kind.code)
+
+
+def test_elsewhere_it_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gunicorn.errors", raising=False)
+    with pytest.raises(NotFound) as caught, told_in_words():
+        raise NotFound("There is none.")
+    assert type(caught.value) is NotFound
+
+
+def test_a_defect_is_left_alone() -> None:
+    with pytest.raises(ZeroDivisionError) as caught, told_in_words():
+        _ = 1 / 0
+    assert type(caught.value) is ZeroDivisionError
