@@ -15,14 +15,14 @@ from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
     "error", [NotFound("There is none.", "Add it."), InvalidValue("name", "It is odd.", "Mend it.")]
 )
 def test_an_error_of_ours_is_one_of_gunicorn_too(error: EntitlementsError) -> None:
-    kind, text = type(error), str(error)
+    kind, text, code = type(error), str(error), error.code
     import_module("gunicorn.errors")
     with pytest.raises(kind) as caught, told_in_words():
         raise error
     assert caught.value is error
     assert isinstance(error, import_module("gunicorn.errors").AppImportError)
-    assert isinstance(error, RuntimeError)
-    assert (type(error).__name__, str(error), error.code) == (kind.__name__, text, kind.code)
+    assert isinstance(caught.value, RuntimeError)
+    assert (type(error).__name__, str(error), kind.code) == (kind.__name__, text, code)
 
 
 def test_elsewhere_it_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

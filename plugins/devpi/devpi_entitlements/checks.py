@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ def _mirrors(host: HostHooks) -> Iterator[Finding]:
             health=Health.WARNING,
             detail=f"mirror_whitelist of {index} lets mirrors answer for {what}{more}, of which the"
             " vendor has or had files. Tokens are kept away from that; users of devpi are not.",
-            remedy=f"Run: devpi index {index} mirror_whitelist-={names[0]}",
+            remedy=f"Run: devpi index {index} {shlex.quote(f'mirror_whitelist-={names[0]}')}",
         )
     if not opened:
         yield Finding(
