@@ -178,3 +178,11 @@ def test_the_doctor_names_what_an_index_opens(shop: Shop) -> None:
         assert said in found["detail"]
     answer = shop.server.request("PATCH", f"/{OPEN}", "acme", json=["mirror_whitelist=*"])
     assert answer.status_code == 200, answer.text
+
+
+def test_nobody_makes_the_mirror_ask_for_a_name_of_the_vendors(shop: Shop) -> None:
+    assert shop.files(OPEN, "everything", "acme-nobody-knows") is None
+    assert shop.files(OPEN, "everything", "other-nobody-knows") is None
+
+    assert "/+simple/acme-nobody-knows" not in shop.upstream.log
+    assert "/+simple/other-nobody-knows" in shop.upstream.log
