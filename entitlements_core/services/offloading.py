@@ -34,7 +34,8 @@ def require_locations(
             )
     if directories is not None and len(locations) != len(directories):
         raise ConfigurationError(
-            f"{of} names {len(locations)} locations for {len(directories)} directories.",
+            f"{of} does not fit: it names {len(locations)} locations for"
+            f" {len(directories)} directories.",
             "Name one internal location for each directory, in the same order.",
         )
     if len({location.rstrip("/") for location in locations}) < len(locations):

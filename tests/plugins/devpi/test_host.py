@@ -176,7 +176,8 @@ def test_what_the_doctor_finds(
         assert urls == [f"http://devpi.example{path}"]
     with answering(monkeypatch, 401):
         healthy = found()
-        assert set(healthy) == {"devpi-server", "closed indexes"}
+        assert set(healthy) == {"devpi-server", "closed indexes", "devpi mirrors"}
+        assert healthy["devpi mirrors"].health is Health.OK
         assert healthy["devpi-server"].health is Health.OK
         lacking = found(Note(**asdict(NOTE) | {"core_metadata": False}))
         assert lacking["devpi core metadata"].health is Health.WARNING

@@ -367,10 +367,11 @@ def test_a_project_of_the_vendor_hides_its_namesake_upstream(devpi: DevpiApp) ->
     hidden = devpi.token("acme/cust", query="name:acme-core version:9", name="hidden")
     assert devpi.projects("acme/cust", hidden) == []
 
-    devpi.configure("acme/cust", mirror_whitelist=["acme-core"])
-    assert devpi.files("acme/cust", "acme-core", secret) == [*names("1.0"), upstream]
-    assert devpi.request("HEAD", path, secret).status_code == 200
-    assert devpi.projects("acme/cust", hidden) == ["acme-core"]
+    for whitelist in (["acme-core"], ["*"]):  # is for users of devpi, and no token's
+        devpi.configure("acme/cust", mirror_whitelist=whitelist)
+        assert devpi.files("acme/cust", "acme-core", secret) == names("1.0")
+        assert devpi.request("HEAD", path, secret).status_code == 404
+        assert devpi.projects("acme/cust", hidden) == []
 
 
 def test_an_upstream_that_fails_shows_nothing(devpi: DevpiApp) -> None:
