@@ -25,7 +25,7 @@ from entitlements_core.cli import main
 sys.argv = ["entitlements", *{arguments!r}]
 main()
 """
-EXTRAS = ("psycopg", "flask", "werkzeug", "granian", "waitress")
+EXTRAS = ("psycopg", "flask", "werkzeug", "granian", "waitress", "devpi_server")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,6 +53,8 @@ def test_a_store_on_sqlite_needs_no_extra(tmp_path: Path) -> None:
     [
         (("--database-url", "postgresql://localhost/x", "init"), "index-entitlements[postgres]"),
         (("serve", "{packages}", "--repo", "acme/prod"), "index-entitlements[serve]"),
+        (("devpi", "leave", "--dry-run"), "index-entitlements[devpi]"),
+        (("devpi", "--help"), "index-entitlements[devpi]"),
     ],
 )
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(

@@ -248,3 +248,27 @@ def test_a_terminal_is_shown_how_far_it_is(
     found = cli("index", str(packages), "--repo", "acme/prod")
     assert found.status == 0
     assert "Reading distributions" in found.err
+
+
+def test_the_doctor_goes_on_where_settings_cannot_be_used(cli: CommandLine) -> None:
+    ran = cli(
+        "doctor",
+        "--json",
+        ENTITLEMENTS_DOWNLOAD_WINDOW="soon",
+        ENTITLEMENTS_TRUSTED_PROXIES="nowhere",
+        ENTITLEMENTS_REPOSITORY="acme/none",
+        ENTITLEMENTS_ACCEL_REDIRECT="files",
+    )
+    assert ran.status == 1
+    found = {(one["check"], one["status"]): one["detail"] for one in ran.json["checks"]}
+    assert {check for check, status in found if status == "error"} == {
+        "settings",
+        "repository",
+        "offloading",
+    }
+    assert ("schema", "ok") in found
+    told = [one["detail"] for one in ran.json["checks"] if one["check"] == "settings"]
+    assert [detail.partition(" ")[0] for detail in told] == [
+        "ENTITLEMENTS_DOWNLOAD_WINDOW",
+        "ENTITLEMENTS_TRUSTED_PROXIES",
+    ]

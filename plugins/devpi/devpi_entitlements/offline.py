@@ -18,6 +18,7 @@ import typer
 
 from devpi_entitlements.note import Note, read_note
 from entitlements_core import hookimpl
+from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.bases import Base
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.health import Finding
@@ -91,8 +92,12 @@ class OfflineHost:
 
     @hookimpl
     def entitlements_commands(self, app: typer.Typer) -> None:
-        """See the hook: those that need devpi-server, where it is installed."""
+        """See the hook: those that need devpi-server; where it is not installed, a hidden one."""
         if find_spec("devpi_server") is None:
+            anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+            app.command("devpi", hidden=True, context_settings=anything, add_help_option=False)(
+                _not_installed
+            )
             return
         from devpi_entitlements.commands import app as ours  # noqa: PLC0415 - see the module
 
@@ -119,6 +124,15 @@ class OfflineHost:
         except Exception as error:  # noqa: BLE001 - whatever devpi raises, and its exit
             log.warning("the devpi-server in %s cannot be read: %s", self._note.serverdir, error)
             return None
+
+
+def _not_installed() -> None:
+    """What concerns a devpi-server."""
+    raise ConfigurationError(
+        "devpi-server is not installed here.",
+        "Run the command in the environment of devpi-server, or: pip install"
+        " 'index-entitlements[devpi]'",
+    )
 
 
 def _read_server(note: Note) -> Any:  # noqa: ANN401 - of devpi-server
