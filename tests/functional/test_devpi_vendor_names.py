@@ -33,6 +33,9 @@ QUERIES: Final = {
 VENDORS: Final = ("acme-core", "acme-util", "acme-gone", "acme-closed", "acme-next", "acme-exact")
 """Has, has, had, has where the token does not see it, and reserves: by a beginning and by name."""
 
+ASKED_ONCE: Final = ("acme-never", "lab-asked")
+"""One that is reserved, and one that is not; no other test asks for either."""
+
 
 @dataclass(frozen=True)
 class Shop:
@@ -57,7 +60,7 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     root = tmp_path_factory.mktemp("names")
     vendor, wheels = DevpiVendor(root), root / "wheels"
-    theirs = [build_wheel(wheels, name, "9.0") for name in (*VENDORS, "lab-foo")]
+    theirs = [build_wheel(wheels, name, "9.0") for name in (*VENDORS, *ASKED_ONCE, "lab-foo")]
     theirs.append(build_wheel(wheels, "lab-foo", "1.0"))
     own = [build_wheel(wheels, name, "1.0") for name in VENDORS[:3]]
     own[0] = build_wheel(wheels, "acme-core", "1.0", requires=["acme-util", "lab-foo"])
@@ -181,8 +184,9 @@ def test_the_doctor_names_what_an_index_opens(shop: Shop) -> None:
 
 
 def test_nobody_makes_the_mirror_ask_for_a_name_of_the_vendors(shop: Shop) -> None:
-    assert shop.files(OPEN, "everything", "acme-nobody-knows") is None
-    assert shop.files(OPEN, "everything", "other-nobody-knows") is None
+    reserved, other = ASKED_ONCE
+    assert shop.files(OPEN, "everything", reserved) is None
+    assert shop.files(OPEN, "everything", other) == {"lab_asked-9.0-py3-none-any.whl"}
 
-    assert "/+simple/acme-nobody-knows" not in shop.upstream.log
-    assert "/+simple/other-nobody-knows" in shop.upstream.log
+    assert f"/+simple/{reserved}" not in shop.upstream.log
+    assert f"/+simple/{other}" in shop.upstream.log
