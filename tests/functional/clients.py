@@ -23,9 +23,12 @@ _KEPT: Final = Path(__file__).parents[2] / ".cache" / "clients"
 _UV: Final = Path(sys.executable).with_name("uv")
 
 
-def program(name: str) -> Path:
-    """The directory of the programs of a client of `VERSIONS`, which is installed if need be."""
-    requirements = VERSIONS[name]
+def program(*requirements: str) -> Path:
+    """The directory of the programs of distributions, which are installed if need be.
+
+    Args:
+        requirements: each with its version.
+    """
     home = _KEPT / "-".join(requirements).replace("[", "-").replace("]", "")
     if not home.exists():
         _KEPT.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,7 @@ class Machine:
         public: the simple index that stands for the public one.
         pip: the requirement of the pip in the virtual environment.
         environment: further variables.
+        versions: requirements of clients, in place of those of `clients.VERSIONS`.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class Machine:
     public: str
     pip: str = PIP
     environment: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for path in (self.home, self.project):
@@ -121,8 +123,9 @@ class Machine:
     def run(self, client: str, script: str) -> Ended:
         """Run a script as one pastes it, and stop where a line fails."""
         path = [str(self.venv / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
-        if client in clients.VERSIONS and client != "pip-tools":
-            path.insert(0, str(clients.program(client)))
+        wanted = {**clients.VERSIONS, **self.versions}.get(client, ())
+        if wanted and client != "pip-tools":
+            path.insert(0, str(clients.program(*wanted)))
         variables = {
             "HOME": str(self.home),
             "PATH": os.pathsep.join(path),

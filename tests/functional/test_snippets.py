@@ -5,6 +5,7 @@ The stand-in for the public index has every name of the vendor's in a higher ver
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -93,6 +94,30 @@ def check(market: Market, client: str, package: str, snippets: list[Printed], ro
         assert machine.installed == {f"{package} 1.0", "acme-util 1.0", *public}
     if client == "pip-tools":
         assert machine.secret not in (machine.project / "requirements.txt").read_text()
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("mode", [UPSTREAM, ALONE])
+@pytest.mark.parametrize(
+    "version",
+    [
+        *("uv==0.6.17", "uv==0.8.24", "uv==0.9.30"),
+        *("poetry==2.0.1", "poetry==2.2.1", "pdm[locked]==2.26.9", "pipenv==2025.1.3"),
+    ],
+)
+def test_earlier_versions_understand_it(
+    markets: Markets, version: str, mode: str, tmp_path: Path
+) -> None:
+    client = re.split(r"\W", version)[0]
+    market = markets.open("serve below a path", upstream=mode == UPSTREAM)
+    document = market.printed("--client", client, "--package", "acme-app")
+    machine = market.customer(tmp_path)
+    machine.versions = {client: (version,)}
+
+    ended = machine.follow(client, document["snippets"])
+
+    assert ended.status == 0, ended.text
+    assert machine.installed == {"acme-app 1.0", "acme-util 1.0", "public-lib 9.0"}
 
 
 @pytest.mark.parametrize("host", [one for one in HOSTS if one.startswith(("pypiserver", "devpi"))])
