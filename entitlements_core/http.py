@@ -34,6 +34,7 @@ __all__ = [
     "read_range",
     "refuse",
     "split_token_path",
+    "words",
 ]
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -218,7 +219,7 @@ _HIDDEN_PAGE: Final = (
     Reason.ADDRESS_UNKNOWN,
     Reason.VETOED,
 )
-"""Refusals that cover the pages too, with a code that resolvers do not step over (402)."""
+"""Refusals of a page, with a code that resolvers do not step over (402)."""
 
 
 def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
@@ -258,10 +259,18 @@ def refuse(
     texts = {"title": deny.title, "detail": deny.remedy, "code": deny.reason.value}
     if deny.retry_at is not None:
         texts["retry_at"] = instant(deny.retry_at)
-    return _problem(status_of(deny, form, transfers=transfers), texts, head=head)
+    return _problem(
+        status_of(deny, form, transfers=transfers), texts, head=head, reason=words(deny)
+    )
 
 
-def _problem(status: int, texts: dict[str, str], *, head: bool) -> Answer:
+def words(deny: Deny) -> str:
+    """The reason phrase of a refusal; it ends with whom to ask where that has room and is ASCII."""
+    asked = f"{deny.title}; ask {deny.contact}"
+    return asked if deny.contact and phrase(asked) == asked else phrase(deny.title)
+
+
+def _problem(status: int, texts: dict[str, str], *, head: bool, reason: str) -> Answer:
     body = json.dumps({"type": "about:blank", "status": status, **texts}).encode()
     headers: Headers = (
         ("Content-Type", PROBLEM_JSON),
@@ -273,7 +282,7 @@ def _problem(status: int, texts: dict[str, str], *, head: bool) -> Answer:
     )
     if status == 401:  # noqa: PLR2004 - RFC 9110: a 401 carries a challenge
         headers = (*headers, ("WWW-Authenticate", CHALLENGE))
-    return Answer(status, phrase(texts["title"]), headers, b"" if head else body)
+    return Answer(status, reason, headers, b"" if head else body)
 
 
 def phrase(text: str) -> str:
@@ -357,4 +366,5 @@ def problem(status: int, title: str, detail: str = "", *, code: str, head: bool 
         code: a stable word.
         head: leave out the body.
     """
-    return _problem(status, {"title": title, "detail": detail, "code": code}, head=head)
+    texts = {"title": title, "detail": detail, "code": code}
+    return _problem(status, texts, head=head, reason=phrase(title))

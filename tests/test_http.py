@@ -29,6 +29,7 @@ from entitlements_core.http import (
     read_range,
     refuse,
     split_token_path,
+    words,
 )
 from entitlements_core.policy.decision import Deny, Reason
 
@@ -200,11 +201,30 @@ REFUSALS = st.builds(
         st.text(max_size=200),
         st.text(max_size=50),
         st.sampled_from([None, datetime(2026, 2, 1, tzinfo=UTC)]),
+        st.text(max_size=120),
     ),
     form=st.sampled_from([None, *Form]),
     transfers=st.booleans(),
     head=st.booleans(),
 )
+
+
+@pytest.mark.parametrize(
+    ("contact", "expected"),
+    [
+        ("", DENY.title),
+        ("sales@acme.example", f"{DENY.title}; ask sales@acme.example"),
+        ("https://acme.example/renew", f"{DENY.title}; ask https://acme.example/renew"),
+        ("Müller", DENY.title),
+        ("a\nb", DENY.title),
+        ("x" * 54, f"{DENY.title}; ask {'x' * 54}"),
+        ("x" * 55, DENY.title),
+    ],
+)
+def test_a_reason_phrase_ends_with_whom_to_ask(contact: str, expected: str) -> None:
+    denied = replace(DENY, contact=contact)
+    assert words(denied) == refuse(denied, transfers=True).reason == expected
+    assert json.loads(refuse(denied, transfers=True).body)["title"] == DENY.title
 
 
 @given(answer=REFUSALS)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from entitlements_core.engine.reasons import worded
 from entitlements_core.http import Answer, Headers, Presented, line, problem, refuse
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.network import Address
@@ -19,12 +20,18 @@ __all__ = [
     "not_acceptable",
     "not_ready",
     "outgoing",
+    "redirect",
     "refused",
     "unsatisfiable",
 ]
 
 NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 """Of an answer without a body that nobody keeps."""
+
+
+_TO: Final = "307 Temporary Redirect"
+_TOLD: Final = frozenset({403, 410})
+"""Refusals of what was on a page: it changed since, or the page tells nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,17 @@ def outgoing(answer: Answer) -> Outgoing:
 def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
     """A refusal by the gate; `transfers` when the request was for a file."""
     form = request.presented.form if request.presented else None
-    return outgoing(refuse(deny, form=form, transfers=transfers, head=request.method == "HEAD"))
+    answer = refuse(deny, form=form, transfers=transfers, head=request.method == "HEAD")
+    told = transfers and answer.status in _TOLD
+    elsewhere = worded(request.path, deny, request.headers) if told else None
+    if elsewhere is None:
+        return outgoing(answer)
+    return Outgoing(_TO, (("Location", elsewhere), *answer.headers), [answer.body])
+
+
+def redirect(location: str) -> Outgoing:
+    """To another address, for this time."""
+    return Outgoing(_TO, (("Location", location), *NOT_STORED), [])
 
 
 def method_refused(request: Incoming) -> Outgoing:

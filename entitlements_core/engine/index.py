@@ -23,7 +23,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import DirectSender, Sender
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.visit import Parts, Visit
-from entitlements_core.http import phrase, refuse, status_of
+from entitlements_core.http import refuse, status_of, words
 from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.upstream import Upstream
@@ -105,7 +105,7 @@ class Index:
             *NOT_STORED,
             ("X-Entitlements-Status", str(status)),
             ("X-Entitlements-Code", denied.reason.value),
-            ("X-Entitlements-Reason", phrase(denied.title)),
+            ("X-Entitlements-Reason", words(denied)),
         )
         return Outgoing("401 Refused" if status == _UNAUTHORIZED else "403 Refused", headers, [])
 

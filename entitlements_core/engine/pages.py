@@ -1,7 +1,6 @@
 """Pages as a view shows them, remembered for as long as nothing they show has changed."""
 
 import hashlib
-import re
 import threading
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -12,19 +11,12 @@ from packaging.utils import NormalizedName
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.snapshot import EMPTY, Project, Snapshot, versions_of
-from entitlements_core.http import PAGE_HEADERS, Headers, phrase
-from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.facts import FileFacts
+from entitlements_core.http import PAGE_HEADERS, Headers
 from entitlements_core.policy.query import Admits
 from entitlements_core.policy.view import View
 from entitlements_core.simple import MediaType, list_html, list_json, project_html, project_json
 
-__all__ = ["REASON_MARK", "Page", "Pages", "with_reason"]
-
-FILES: Final = b"../../packages/"
-"""How the links of a project page begin."""
-REASON_MARK: Final = b"~"
-"""Begins a part of an address that is only there to be read; no file name begins with it."""
+__all__ = ["Page", "Pages"]
 
 CACHE_BYTES: Final = 32 * 1024 * 1024
 """How much memory remembered pages may take."""
@@ -74,14 +66,6 @@ class Pages:
             page = self._keep(key, project, _page(body, media))
         return page
 
-    def sample(self, name: NormalizedName, view: View) -> FileFacts | None:
-        """The smallest visible file of a project: if that is refused, all are."""
-        project = self._catalog.snapshot.projects.get(name)
-        visible = (
-            (file.facts for file in project.files if view.shows(file.facts)) if project else ()
-        )
-        return min(visible, key=lambda facts: facts.size, default=None)
-
     def projects(self, view: View, media: MediaType) -> Page:
         """The list of the projects of which anything is visible."""
         snapshot = self._catalog.snapshot
@@ -104,18 +88,6 @@ class Pages:
             with self._lock:
                 self._cache[key] = (source, page)
         return page
-
-
-def with_reason(page: Page, deny: Deny, media: MediaType) -> Page:
-    """The page with the reason why its files are refused in their links.
-
-    For servers that cannot send a reason phrase (HTTP/2 has none): clients print the address of a
-    file that they are refused. The words change nothing in what the address leads to, so that one
-    kept in a lock file goes on working when the reason is gone.
-    """
-    words = re.sub(r"[^0-9A-Za-z.]+", "-", phrase(deny.title)).strip("-")
-    marked = page.body.replace(FILES, FILES + REASON_MARK + words.encode() + b"/")
-    return _page(marked, media)
 
 
 def _project_body(project: Project, view: View, media: MediaType) -> bytes | None:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.engine.answers import (
-    NOT_STORED,
     Incoming,
     Outgoing,
     not_acceptable,
+    redirect,
     refused,
     unsatisfiable,
 )
 from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import OpenFile, Sender, open_current, plan
-from entitlements_core.engine.pages import REASON_MARK, Page, Pages, with_reason
+from entitlements_core.engine.pages import Page, Pages
+from entitlements_core.engine.reasons import only_words
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
 from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext
+from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext, sent_elsewhere
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import (
     CoreMetadata,
@@ -93,7 +94,7 @@ class Visit:
                 return self._list()
             case ["", "simple", name, ""] | ["", "simple", "", name, ""] if name:
                 return self._project(name)
-            case ["", "packages", *words, filename] if _only_words(words):
+            case ["", "packages", *words, filename] if only_words(words):
                 return self._file(filename)
             case ["", "simple"]:
                 return self._slash("simple/", ProjectList())
@@ -140,7 +141,7 @@ class Visit:
         page = self._parts.pages.project(resource.name, view, media)
         if page is None:
             return self._elsewhere(resource.name)
-        return self._page(self._spelled_out(page, resource, view, media))
+        return self._page(page)
 
     def _elsewhere(self, name: NormalizedName) -> Outgoing:
         """To the upstream's page of a project that never was the vendor's, else nowhere.
@@ -151,7 +152,9 @@ class Visit:
         if upstream is None or self._catalog.has_name(name):
             return self._refuse(NOT_FOUND)
         denied = self._gate.own_name(name, self._context.repository)
-        return _redirect(upstream.page(name)) if denied is None else self._refuse(denied)
+        if denied is None:
+            denied = sent_elsewhere(self._question(ProjectPage(name)))
+        return redirect(upstream.page(name)) if denied is None else self._refuse(denied)
 
     def _admitted(self, resource: Resource) -> tuple[View, MediaType] | Outgoing:
         """What a page is made with, or the answer instead of it."""
@@ -163,16 +166,6 @@ class Visit:
             return not_acceptable(self._request)
         view = self._gate.view(self._credential, self._context.repository, self._now)
         return self._refuse(view) if isinstance(view, Deny) else (view, media)
-
-    def _spelled_out(self, page: Page, resource: ProjectPage, view: View, media: MediaType) -> Page:
-        """The page with a refusal's reason in its links, where there is no other way to tell it."""
-        if not self._credential.is_conditional or not _drops_phrases(self._request.headers):
-            return page
-        facts = self._parts.pages.sample(resource.name, view)
-        if facts is None:
-            return page
-        denied = self._gate.foresee(self._question(DistributionFile(facts)))
-        return page if denied is None else with_reason(page, denied, media)
 
     def _file(self, filename: str) -> Outgoing:
         found = self._find(filename)
@@ -297,26 +290,10 @@ class Visit:
         denied = self._denied(resource)
         if denied is not None:
             return self._refuse(denied)
-        return _redirect(location)
+        return redirect(location)
 
     def _refuse(self, deny: Deny, *, transfers: bool = False) -> Outgoing:
         return refused(deny, self._request, transfers=transfers)
-
-
-def _redirect(location: str) -> Outgoing:
-    return Outgoing("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
-
-
-def _drops_phrases(environ: dict[str, Any]) -> bool:
-    """Whether the server is known to replace our reason phrase: granian does, HTTP/2 has none."""
-    return environ.get("SERVER_SOFTWARE") == "Granian" or (
-        environ.get("SERVER_PROTOCOL") in {"HTTP/2", "HTTP/2.0"}
-    )
-
-
-def _only_words(parts: list[str]) -> bool:
-    """Whether the parts of an address before a file name are none, or one that is only read."""
-    return not parts or (len(parts) == 1 and parts[0].startswith(REASON_MARK.decode()))
 
 
 def _project_page(name: str) -> ProjectPage:

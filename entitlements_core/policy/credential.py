@@ -121,12 +121,6 @@ class Credential:
     user_has_access: bool = False
     contact: str = ""
 
-    @property
-    def is_conditional(self) -> bool:
-        """Whether a file that it covers may be refused all the same: by date, licence or limit."""
-        dated = self.valid_from is not None or self.valid_until is not None
-        return dated or self.eula.required or self.limits.any
-
     def grant_in(self, repository: str) -> Grant | None:
         """The grant for `repository`, or None: nothing is open there."""
         for grant in self.grants:

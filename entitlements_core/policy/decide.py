@@ -4,13 +4,15 @@
 and what a download opens, so the two cannot disagree.
 
 What a customer is told depends on the order: whatever the state of a token, what its restriction
-does not cover looks exactly like what does not exist. States that keep the pages readable (expired,
-over a limit, licence not accepted) refuse only files, since a file is the one place where every
-client prints the reason.
+does not cover looks exactly like what does not exist. The states of a known token (disabled, not
+yet valid, expired, over a limit, licence not accepted) refuse only files, since a file is the one
+place where every client prints the reason, and a page that is refused makes most of them look for
+the project elsewhere. Pages are kept only from who may not see them: at an address that the vendor
+does not allow, or as a user whom the host does not let read.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +20,7 @@ from entitlements_core.policy.credential import Access, Credential, CredentialKi
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.limits import Usage
-from entitlements_core.policy.metering import exhausted
+from entitlements_core.policy.metering import asking, exhausted
 from entitlements_core.policy.network import Address
 from entitlements_core.policy.resource import (
     CoreMetadata,
@@ -28,7 +30,17 @@ from entitlements_core.policy.resource import (
     Unidentified,
 )
 
-__all__ = ["CHECKS", "Check", "Question", "RequestContext", "covers", "decide", "explain"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Question",
+    "RequestContext",
+    "covers",
+    "decide",
+    "explain",
+    "sent_elsewhere",
+    "with_contact",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,24 +126,16 @@ def granted_here(question: Question) -> Deny | None:
     return None if _grant(question) is not None else UNKNOWN
 
 
-def enabled(question: Question) -> Deny | None:
-    """The vendor switched the credential off."""
-    if question.credential.state is State.ENABLED:
-        return None
-    return Deny(
-        Reason.TOKEN_DISABLED, "Entitlement token disabled", _ask(question, "to enable it again")
-    )
-
-
 def user_may_read(question: Question) -> Deny | None:
     """A user token lives only as long as its user may read the repository."""
     credential = question.credential
     if credential.kind is not CredentialKind.USER or credential.user_has_access:
         return None
-    return Deny(
+    return _refusal(
+        question,
         Reason.USER_WITHOUT_ACCESS,
         "User has no access to this repository",
-        _ask(question, "to be given access again"),
+        "to be given access again",
     )
 
 
@@ -145,10 +149,11 @@ def address_admitted(question: Question) -> Deny | None:
     address = question.request.address
     if question.credential.networks.admits(address):
         return None
-    return Deny(
+    return _refusal(
+        question,
         Reason.ADDRESS_DENIED,
         f"Address {address} not allowed for this entitlement",
-        _ask(question, "to allow this address"),
+        "to allow this address",
     )
 
 
@@ -157,7 +162,7 @@ def may_write(question: Question) -> Deny | None:
     grant = _grant(question)
     if not question.request.writes or (grant is not None and grant.access is Access.WRITE):
         return None
-    return Deny(Reason.READ_ONLY, "Entitlement is read-only", _ask(question, "to allow uploads"))
+    return _refusal(question, Reason.READ_ONLY, "Entitlement is read-only", "to allow uploads")
 
 
 def covered(question: Question) -> Deny | None:
@@ -173,13 +178,21 @@ def covered(question: Question) -> Deny | None:
     return None
 
 
+def enabled(question: Question) -> Deny | None:
+    """The vendor switched the credential off, and files with it."""
+    return _disabled(question) if _transfers(question) else None
+
+
 def already_valid(question: Question) -> Deny | None:
     """Files open at `valid_from`, inclusive."""
     start = question.credential.valid_from
     if not _transfers(question) or start is None or question.now >= start:
         return None
     return Deny(
-        Reason.TOKEN_NOT_YET_VALID, f"Entitlement valid from {_minute(start)}", retry_at=start
+        Reason.TOKEN_NOT_YET_VALID,
+        f"Entitlement valid from {_minute(start)}",
+        retry_at=start,
+        contact=question.credential.contact,
     )
 
 
@@ -188,9 +201,8 @@ def still_valid(question: Question) -> Deny | None:
     end = question.credential.valid_until
     if not _transfers(question) or end is None or question.now < end:
         return None
-    return Deny(
-        Reason.TOKEN_EXPIRED, f"Entitlement expired {_minute(end)}", _ask(question, "to renew it")
-    )
+    title = f"Entitlement expired {_minute(end)}"
+    return _refusal(question, Reason.TOKEN_EXPIRED, title, "to renew it")
 
 
 def eula_accepted(question: Question) -> Deny | None:
@@ -199,7 +211,9 @@ def eula_accepted(question: Question) -> Deny | None:
     if not _transfers(question) or not eula.required or eula.accepted:
         return None
     title = f"Accept the licence first: {eula.url}" if eula.url else "Accept the licence first"
-    return Deny(Reason.EULA_REQUIRED, title, _ask(question, "how to accept it"))
+    refused = _refusal(question, Reason.EULA_REQUIRED, title, "how to accept it")
+    # Who has an address to accept it at need not ask anybody.
+    return replace(refused, contact="") if eula.url else refused
 
 
 def client_known(question: Question) -> Deny | None:
@@ -215,23 +229,38 @@ def within_limits(question: Question) -> Deny | None:
     usage, resource = question.usage, question.resource
     if usage is None or question.request.writes or not isinstance(resource, DistributionFile):
         return None
-    return exhausted(
+    reached = exhausted(
         question.credential.limits,
         usage,
         new_client=not question.client_known,
         length=resource.facts.size,
     )
+    return None if reached is None else with_contact(reached, question.credential)
+
+
+def with_contact(deny: Deny, credential: Credential) -> Deny:
+    """A refusal by a limit, which does not know whose it is, with whom its customer can turn to."""
+    contact = credential.contact
+    return replace(deny, remedy=asking(contact), contact=contact) if contact else deny
+
+
+def sent_elsewhere(question: Question) -> Deny | None:
+    """Why who asks is not even sent to another index for what is not the vendor's, or None.
+
+    Asked after `decide` allowed the page. Whoever is switched off is served nothing of that.
+    """
+    return _disabled(question)
 
 
 CHECKS: Final[tuple[Check, ...]] = (
     not_deleted,
     granted_here,
-    enabled,
     user_may_read,
     address_known,
     address_admitted,
     may_write,
     covered,
+    enabled,
     already_valid,
     still_valid,
     eula_accepted,
@@ -252,15 +281,25 @@ def _transfers(question: Question) -> bool:
 def _unknown_address(question: Question) -> Deny | None:
     if question.request.address is not None:
         return None
-    return Deny(
+    return _refusal(
+        question,
         Reason.ADDRESS_UNKNOWN,
         "The server cannot tell your address, which this entitlement depends on",
-        _ask(question, "to look into the server's log"),
+        "to look into the server's log",
     )
 
 
-def _ask(question: Question, purpose: str) -> str:
-    return f"Ask {question.credential.contact or 'the vendor'} {purpose}."
+def _disabled(question: Question) -> Deny | None:
+    if question.credential.state is State.ENABLED:
+        return None
+    title = "Entitlement token disabled"
+    return _refusal(question, Reason.TOKEN_DISABLED, title, "to enable it again")
+
+
+def _refusal(question: Question, reason: Reason, title: str, purpose: str) -> Deny:
+    """A refusal that the vendor can do something about; `purpose` is what to ask them for."""
+    contact = question.credential.contact
+    return Deny(reason, title, f"Ask {contact or 'the vendor'} {purpose}.", contact=contact)
 
 
 def _minute(moment: datetime) -> str:

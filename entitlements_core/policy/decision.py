@@ -55,12 +55,14 @@ class Deny:
             becomes the HTTP reason phrase, the only text that every client prints.
         remedy: what the customer can do, one sentence or empty.
         retry_at: when the same request would be allowed if nothing else changes, or None.
+        contact: whom the customer can turn to, free text, or empty.
     """
 
     reason: Reason
     title: str
     remedy: str = ""
     retry_at: datetime | None = None
+    contact: str = ""
 
 
 Decision = Allow | Deny

@@ -23,6 +23,7 @@ __all__ = [
     "Schedule",
     "Taken",
     "Transfer",
+    "asking",
     "due_reset",
     "exhausted",
     "is_believed",
@@ -220,6 +221,11 @@ def exhausted(
     return None
 
 
+def asking(whom: str = "the vendor") -> str:
+    """What a customer can do about a limit."""
+    return f"Ask {whom} to raise the limit or to reset it."
+
+
 def _rides(transfer: Transfer, demand: Demand, since: datetime) -> bool:
     counted_at = transfer.counted_at
     if counted_at is None or not demand.window:
@@ -243,7 +249,7 @@ def _collect(transfer: Transfer, demand: Demand) -> tuple[bool, Transfer]:
 def _limit_reached(reason: Reason, noun: str, limit: int, used: int) -> Deny:
     amount = f"{min(used, limit)}/{limit}"
     title = f"{noun} limit {amount}{' bytes' * (reason is Reason.BANDWIDTH_LIMIT)} reached"
-    return Deny(reason, title, "Ask the vendor to raise the limit or to reset it.")
+    return Deny(reason, title, asking())
 
 
 def _resetting(denied: Deny, schedule: Schedule, now: datetime) -> Deny:

@@ -18,11 +18,17 @@ from entitlements_core.interfaces import Sealer
 from entitlements_core.plugins import UNAVAILABLE, Plugins
 from entitlements_core.policy import secret as secrets
 from entitlements_core.policy.credential import Credential, CredentialKind, Grant
-from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question, RequestContext, decide
+from entitlements_core.policy.decide import (
+    NOT_FOUND,
+    UNKNOWN,
+    Question,
+    RequestContext,
+    decide,
+    with_contact,
+)
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.metering import Account, rolled
 from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
@@ -63,10 +69,6 @@ class Reader(FactSource, Protocol):
 
     def repositories(self, digest: bytes, now: datetime) -> tuple[str, ...]:
         """The repositories that a digested secret opens, sorted."""
-        ...
-
-    def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
-        """The counters of a token, and whether `client` counts among them."""
         ...
 
     def is_own(self, name: NormalizedName, repository: str) -> bool:
@@ -258,25 +260,6 @@ class Gate:
             self._alarm.raised(f"the names of {repository} cannot be read", error)
             return UNAVAILABLE
 
-    def foresee(self, question: Question) -> Deny | None:
-        """What a download would be refused for now, counters included; nothing is counted.
-
-        For showing a reason early. Only `reserve` decides.
-        """
-        if question.credential.limits.any and question.credential.id:
-            client = self._client(question.request.address)
-            try:
-                found = self._reader.account(question.credential.id, client)
-            except EntitlementsError as error:
-                self._alarm.raised("counters cannot be read", error)
-                return UNAVAILABLE
-            if found is not None:
-                account = rolled(found[0], question.now)
-                known = found[1] and account is found[0]
-                question = replace(question, usage=account.usage, client_known=known)
-        decision = decide(question)
-        return decision if isinstance(decision, Deny) else None
-
     def reserve(self, question: Question, delivery: Delivery) -> Reservation | Deny:
         """Count an answer before its first byte; a refusal names the limit.
 
@@ -292,8 +275,9 @@ class Gate:
             self._alarm.raised("a download could not be counted", error)
             return UNAVAILABLE
         if isinstance(receipt, Deny):
-            self._plugins.decided(question, receipt)
-            return receipt
+            denied = with_contact(receipt, credential)
+            self._plugins.decided(question, denied)
+            return denied
         if receipt.taken.counted:
             self._tell(credential, entry)
         return Reservation(receipt)

@@ -24,12 +24,10 @@ from entitlements_core.policy.credential import (
     State,
 )
 from entitlements_core.policy.limits import BandwidthUnit, Limits
-from entitlements_core.policy.metering import Account
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store.address import Address
-from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.remembered import CAPACITY, Remembered
 from entitlements_core.store.statements import Statements
@@ -86,11 +84,7 @@ _CREDENTIAL: Final = f"""
     JOIN repositories r ON r.id = g.repository_id
     WHERE t.id = ? AND r.id = ? AND t.revision = ? AND r.revision = ?
 """  # noqa: S608 - only constants are put together
-_ACCOUNT: Final = f"""
-    SELECT {ACCOUNT_COLUMNS},
-           (SELECT c.since FROM clients c WHERE c.token_id = t.id AND c.client = ?)
-    FROM usage u JOIN tokens t ON t.id = u.token_id WHERE u.token_id = ?
-"""  # noqa: S608 - only constants are put together
+
 _REPOSITORY: Final = """
     SELECT 1 FROM repositories WHERE owner = ? AND slug = ? AND removed_at IS NULL
 """
@@ -224,19 +218,6 @@ class CredentialReader:
         """
         rows = self._statements.read("SELECT value FROM store_info WHERE name = 'key_fingerprint'")
         return rows[0][0] if rows else None
-
-    def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
-        """The counters of a token, and whether `client` counts among them; None when it is gone.
-
-        Raises:
-            StoreError: when the store cannot be read.
-        """
-        rows = self._statements.read(_ACCOUNT, (client, token_id))
-        if not rows:
-            return None
-        *account, known_since = rows[0]
-        found = account_of(account)
-        return found, known_since is not None and from_micros(known_since) == found.usage.since
 
     def downloads(self, repository: str) -> dict[str, int]:
         """How often each file of `repository` was downloaded, by file name; 0 is left out.

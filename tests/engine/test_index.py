@@ -5,9 +5,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -98,7 +99,7 @@ class Closed:
 STATES: list[Any] = [
     pytest.param({}, 200, 200, "", id="valid"),
     pytest.param({"state": State.DELETED}, 401, 401, "unknown_token", id="deleted"),
-    pytest.param({"state": State.DISABLED}, 402, 403, "token_disabled", id="disabled"),
+    pytest.param({"state": State.DISABLED}, 200, 403, "token_disabled", id="disabled"),
     pytest.param(
         {"limit_date_range_from": NOW + HOUR}, 200, 403, "token_not_yet_valid", id="too-early"
     ),
@@ -434,8 +435,8 @@ def test_a_page_without_its_slash_leads_to_it(site: Site, path: str, location: s
     }
 
 
-def test_a_disabled_token_is_led_nowhere(site: Site) -> None:
-    secret = site.token(state=State.DISABLED)
+def test_who_may_not_see_a_page_is_led_nowhere(site: Site) -> None:
+    secret = site.token(allow_networks=("10.0.0.0/8",))
     for path in ("/simple", "/simple/foo"):
         assert site.get(path, secret).code == 402
 
@@ -497,7 +498,8 @@ def test_a_form_that_does_not_exist_is_refused(site: Site, path: str) -> None:
 @pytest.mark.parametrize(
     ("terms", "page", "file"),
     [
-        ({"state": State.DISABLED}, 402, 403),
+        ({"allow_networks": ("10.0.0.0/8",)}, 402, 403),
+        ({"state": State.DISABLED}, 304, 403),
         ({"limit_date_range_to": NOW}, 304, 403),
         ({"limit_num_downloads": 0}, 304, 304),
     ],
@@ -744,28 +746,118 @@ def test_forwarded_addresses_are_counted(tmp_path: Path, sqlite_template: Path) 
 
 # Servers that drop the reason phrase.
 
+DROPPING: Final = [{"SERVER_SOFTWARE": "Granian"}, {"SERVER_PROTOCOL": "HTTP/2"}]
+INSTALLERS: Final = [
+    "pip/26.3 {}",
+    "poetry/2.5.1 CPython/3.11.7",
+    "pdm/2.29.3 CPython",
+    "uv/0.13.9",
+]
+OTHERS: Final = ["curl/7.88.1", "Wget/1.21", "Mozilla/5.0 (pip/26)", ""]
+REFUSED_LATE: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "disabled": ({"state": State.DISABLED}, "Entitlement-token-disabled"),
+    "expired": ({"limit_date_range_to": NOW}, "Entitlement-expired-2026-03-31-12-00-UTC"),
+    "downloads": ({"limit_num_downloads": 0}, "Download-limit-0-0-reached"),
+    "clients": ({"limit_num_clients": 0}, "Client-limit-0-0-reached"),
+    "bandwidth": ({"limit_bandwidth": 10}, "Bandwidth-limit-0-10-bytes-reached"),
+    "address": (
+        {"allow_networks": ("10.0.0.0/8",)},
+        "Address-203.0.113.9-not-allowed-for-this-entitlement",
+    ),
+}
 
-@pytest.mark.parametrize(
-    "server", [{"SERVER_SOFTWARE": "Granian"}, {"SERVER_PROTOCOL": "HTTP/2"}], ids=str
-)
-def test_where_phrases_are_lost_links_spell_the_reason(site: Site, server: dict[str, str]) -> None:
-    secret = site.token(query=ONLY_FOO, limit_date_range_to=NOW)
-    plain = site.get(FOO_PAGE, secret)
-    site.extra = server
 
-    marked = site.get(FOO_PAGE, secret)
+@pytest.mark.parametrize("form", ["basic", "path"])
+@pytest.mark.parametrize("agent", INSTALLERS)
+@pytest.mark.parametrize("server", DROPPING, ids=str)
+@pytest.mark.parametrize(("terms", "words"), REFUSED_LATE.values(), ids=REFUSED_LATE)
+def test_where_phrases_are_lost_the_address_of_a_refused_file_says_why(
+    site: Site, server: dict[str, str], agent: str, form: str, terms: dict[str, Any], words: str
+) -> None:
+    secret = site.token(query=ONLY_FOO, **terms)
+    prefix, header = (f"/+t/{secret}", None) if form == "path" else ("", secret)
+    site.extra = {**server, "HTTP_USER_AGENT": agent}
 
-    words = "~Entitlement-expired-2026-03-31-12-00-UTC"
-    assert marked.text == plain.text.replace("../../packages/", f"../../packages/{words}/")
-    assert marked.headers["ETag"] != plain.headers["ETag"]
-    assert site.get(f"/packages/{words}/{FOO}", secret).code == 403
-    assert site.get(f"/packages/{words}/{FOO}.metadata", secret).code == 200
+    sent = site.get(prefix + FOO_URL, header)
+
+    assert sent.code == 307
+    assert sent.headers["Location"] == f"~{words}/{FOO}"
+    assert sent.headers["Cache-Control"] == "no-store"
+    told = site.get(f"{prefix}/packages/~{words}/{FOO}", header)
+    assert told.code == 403
+    check_refusal(told)
+    assert told.body == sent.body
+    stale = site.get(f"{prefix}/packages/~Former-words/{FOO}", header)
+    assert (stale.code, stale.headers["Location"]) == (307, f"../~{words}/{FOO}")
+    assert site.used() == (0, 0, 0)
 
 
-def test_where_nothing_is_refused_links_stay(site: Site) -> None:
+@pytest.mark.parametrize("agent", OTHERS)
+def test_who_takes_a_redirect_for_success_is_refused_at_once(site: Site, agent: str) -> None:
+    secret = site.token(limit_date_range_to=NOW)
+    site.extra = {"SERVER_SOFTWARE": "Granian", "HTTP_USER_AGENT": agent}
+    assert site.get(FOO_URL, secret).code == 403
+
+
+def test_a_phrase_that_arrives_is_enough_except_for_who_prints_none(site: Site) -> None:
+    secret = site.token(limit_date_range_to=NOW)
+    for agent, code in zip(INSTALLERS, (403, 403, 307, 403), strict=True):
+        site.extra = {"HTTP_USER_AGENT": agent}
+        assert site.get(FOO_URL, secret).code == code
+
+
+@pytest.mark.parametrize("path", ["/packages/~Words/x/y.whl", "/packages/a/b.whl", "/packages/"])
+def test_nobody_is_sent_to_what_cannot_be_a_file(site: Site, path: str) -> None:
+    site.extra = {"SERVER_SOFTWARE": "Granian", "HTTP_USER_AGENT": "pip/26.3"}
+    assert site.get(f"/+t/never-issued-1{path}").code == 410
+    assert site.get(path, site.token(state=State.DISABLED)).code == 404
+
+
+def test_a_secret_that_goes_while_files_are_fetched(site: Site) -> None:
+    """A page is refused without a redirect; in a header, a client is asked for another secret."""
+    site.extra = {"SERVER_SOFTWARE": "Granian", "HTTP_USER_AGENT": "pip/26.3"}
+    words = "~Unknown-or-revoked-entitlement-token"
+    sent = site.get(f"/+t/never-issued-1{FOO_URL}")
+    assert (sent.code, sent.headers["Location"]) == (307, f"{words}/{FOO}")
+    assert site.get(f"/+t/never-issued-1/packages/{words}/{FOO}").code == 410
+    assert site.get(f"/+t/never-issued-1{FOO_PAGE}").code == 410
+    assert site.get(FOO_URL, "never-issued-1").code == 401
+
+
+def test_what_is_hidden_or_cannot_be_decided_is_answered_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.extra = {"SERVER_SOFTWARE": "Granian", "HTTP_USER_AGENT": "pip/26.3"}
+    secret = site.token(query=ONLY_FOO)
+    assert site.get(HIDDEN_URL, secret).code == 404
+
+    def fail(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(SqliteLedger, "commit", fail)
+    assert site.get(FOO_URL, secret).code == 503
+
+
+def test_pages_say_nothing_of_states_and_old_words_lead_to_the_file(site: Site) -> None:
     secret, free = site.token(limit_num_downloads=5), site.token("free-of-limits.secret")
     plain = site.get(FOO_PAGE, secret)
-    site.extra = {"SERVER_SOFTWARE": "Granian"}
+    site.extra = {"SERVER_SOFTWARE": "Granian", "HTTP_USER_AGENT": "pip/26.3"}
     assert site.get(FOO_PAGE, secret) == plain
     assert site.get(FOO_PAGE, free) == plain
     assert site.get(f"/packages/~Old-words/{FOO}", secret).code == 200
+    assert site.get(f"/packages/~Old-words/{FOO}.metadata", secret).code == 200
+
+
+def test_whom_to_ask_stands_behind_the_reason(site: Site) -> None:
+    secret = site.token(limit_num_downloads=0)
+    with site.database.begin() as unit:
+        found = unit.repositories.get(REPOSITORY)
+        unit.repositories.save(replace(found, contact="sales@acme.example"))
+    response = site.get(FOO_URL, secret)
+    assert response.status == "403 Download limit 0/0 reached; ask sales@acme.example"
+    said = json.loads(response.body)
+    assert said["title"] == "Download limit 0/0 reached"
+    assert said["detail"] == "Ask sales@acme.example to raise the limit or to reset it."
+    site.extra = {"SERVER_SOFTWARE": "Granian", "HTTP_USER_AGENT": "pip/26.3"}
+    words = "~Download-limit-0-0-reached-ask-sales@acme.example"
+    assert site.get(FOO_URL, secret).headers["Location"] == f"{words}/{FOO}"

@@ -10,8 +10,7 @@ from packaging.utils import canonicalize_name
 
 from entitlements_core.engine import pages as module
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.pages import Pages, with_reason
-from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.engine.pages import Pages
 from entitlements_core.policy.view import View, view
 from entitlements_core.simple import MediaType, negotiate
 from tests.factories import NOW, REPOSITORY, credential
@@ -174,30 +173,6 @@ def test_a_page_too_large_is_not_remembered(
     pages = Pages(catalog)
     assert pages.project(FOO, seen(), HTML) is not None
     assert len(pages._cache) == 0
-
-
-def test_the_smallest_visible_file_is_the_sample(catalog: Catalog) -> None:
-    pages = Pages(catalog)
-    wheels = pages.sample(FOO, seen("format:wheel"))
-    assert wheels is not None
-    assert wheels.filename == FIRST
-    assert pages.sample(FOO, seen("name:^bar$")) is None
-    assert pages.sample(canonicalize_name("missing"), seen()) is None
-
-
-@pytest.mark.parametrize("form", [HTML, JSON])
-def test_a_reason_stands_in_the_links(catalog: Catalog, form: MediaType) -> None:
-    page = Pages(catalog).project(FOO, seen(), form)
-    assert page is not None
-    denied = Deny(Reason.TOKEN_EXPIRED, 'Entitlement expired 2026-01-31 00:00 UTC; ask "us"/<b>')
-
-    marked = with_reason(page, denied, form)
-
-    assert marked.etag != page.etag
-    assert dict(marked.headers)["Content-Length"] == str(len(marked.body))
-    words = b"../../packages/~Entitlement-expired-2026-01-31-00-00-UTC-ask-us-b/"
-    assert marked.body.count(words) == page.body.count(b"../../packages/") == 3
-    assert marked.body.replace(words, b"../../packages/") == page.body
 
 
 def test_a_view_that_is_certain_of_nothing_looks_at_every_file(catalog: Catalog) -> None:

@@ -1,7 +1,8 @@
 """The policy: every check, their order, and what a listing shows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,13 @@ from packaging.utils import canonicalize_name
 from entitlements_core.policy.credential import Access, CredentialKind, Eula, State
 from entitlements_core.policy.decide import (
     CHECKS,
+    NOT_FOUND,
+    UNKNOWN,
     Question,
     covers,
     decide,
     explain,
+    sent_elsewhere,
 )
 from entitlements_core.policy.decision import Allow, Deny, Reason
 from entitlements_core.policy.limits import Limits, Usage
@@ -87,12 +91,7 @@ HOUR = timedelta(hours=1)
             id="no-grant-here",
         ),
         pytest.param(
-            {"state": State.DISABLED},
-            "token_disabled",
-            "token_disabled",
-            "token_disabled",
-            ["token_disabled"] * 4,
-            id="disabled",
+            {"state": State.DISABLED}, "ok", "ok", "token_disabled", HIDDEN, id="disabled"
         ),
         pytest.param(
             {"kind": CredentialKind.USER, "user": "ann"},
@@ -349,10 +348,10 @@ def test_explain_gives_all_refusals_in_order() -> None:
     )
     reasons = [denied.reason.value for denied in explain(question(whose, usage=Usage(since=NOW)))]
     assert reasons == [
-        "token_disabled",
         "user_without_access",
         "address_denied",
         "not_found",
+        "token_disabled",
         "token_not_yet_valid",
         "token_expired",
         "eula_required",
@@ -365,9 +364,9 @@ def test_a_deleted_credential_without_a_grant_that_writes() -> None:
     assert [denied.reason.value for denied in explain(asked)] == [
         "unknown_token",
         "unknown_token",
-        "token_disabled",
         "read_only",
         "not_found",
+        "token_disabled",
     ]
 
 
@@ -415,21 +414,71 @@ def test_titles_are_short_printable_ascii(asked: Question) -> None:
 @given(asked=QUESTIONS)
 def test_only_an_enabled_credential_with_a_grant_is_allowed(asked: Question) -> None:
     if isinstance(decide(asked), Allow):
-        assert asked.credential.state is State.ENABLED
+        assert asked.credential.state is not State.DELETED
+        if asked.request.writes or isinstance(asked.resource, DistributionFile):
+            assert asked.credential.state is State.ENABLED
         assert asked.credential.grant_in(asked.request.repository) is not None
         assert not isinstance(asked.resource, Unidentified | Other)
+
+
+CLOSE_PAGES: Final = {
+    Reason.UNKNOWN_TOKEN,
+    Reason.USER_WITHOUT_ACCESS,
+    Reason.ADDRESS_DENIED,
+    Reason.ADDRESS_UNKNOWN,
+}
+"""Nobody known, or somebody who may not be shown what there is."""
+
+
+@given(
+    asked=QUESTIONS.filter(lambda asked: not asked.request.writes),
+    resource=st.sampled_from([ProjectList(), ProjectPage(canonicalize_name("foo"))]),
+)
+def test_no_other_state_of_a_token_closes_a_page(asked: Question, resource: Resource) -> None:
+    """Most clients look elsewhere for what is on a page that they are refused, without a word."""
+    decision = decide(replace(asked, resource=resource))
+    file = decide(asked)
+    if isinstance(decision, Deny):
+        assert decision.reason in CLOSE_PAGES
+        assert isinstance(file, Deny)
+        assert file.reason is decision.reason
+    elif isinstance(file, Deny):
+        assert file.reason not in CLOSE_PAGES
+
+
+@given(asked=QUESTIONS)
+def test_only_who_is_enabled_is_sent_elsewhere(asked: Question) -> None:
+    denied = sent_elsewhere(asked)
+    assert (denied is None) is (asked.credential.state is State.ENABLED)
+
+
+@given(asked=QUESTIONS)
+def test_every_refusal_of_a_known_token_names_whom_to_ask(asked: Question) -> None:
+    whose = replace(asked.credential, contact="sales@acme.example")
+    for denied in explain(replace(asked, credential=whose)):
+        if denied not in {NOT_FOUND, UNKNOWN}:
+            assert denied.contact == "sales@acme.example"
+            assert denied.contact in denied.remedy or denied.reason is Reason.TOKEN_NOT_YET_VALID
+
+
+def test_a_licence_with_an_address_need_not_be_asked_for() -> None:
+    eula = Eula(required=True, url="https://vendor.example/eula/x")
+    denied = decide(question(credential(eula=eula)))
+    assert isinstance(denied, Deny)
+    assert denied.title == "Accept the licence first: https://vendor.example/eula/x"
+    assert denied.contact == ""
 
 
 def test_the_order_of_the_checks_is_the_policy() -> None:
     assert [check.__name__ for check in CHECKS] == [
         "not_deleted",
         "granted_here",
-        "enabled",
         "user_may_read",
         "address_known",
         "address_admitted",
         "may_write",
         "covered",
+        "enabled",
         "already_valid",
         "still_valid",
         "eula_accepted",

@@ -21,7 +21,6 @@ from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.metering import Account, Schedule
 from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.package_tags import VendorTags
-from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import CoreMetadata, DistributionFile, ProjectPage
 from entitlements_core.policy.secret import from_random_bytes
@@ -53,7 +52,6 @@ class MemoryReader:
     counts: dict[str, int] = field(default_factory=dict)
     tags: VendorTags = field(default_factory=VendorTags)
     names: set[tuple[str, str]] = field(default_factory=set)
-    counters: tuple[Account, bool] | None = None
     failure: Exception | None = None
     asked: int = 0
 
@@ -68,12 +66,6 @@ class MemoryReader:
         if self.failure is not None:
             raise self.failure
         return tuple(sorted(name for known, name in self.known if known == digest))
-
-    def account(self, token_id: int, client: str) -> tuple[Account, bool] | None:
-        self.asked += 1
-        if self.failure is not None:
-            raise self.failure
-        return self.counters
 
     def downloads(self, repository: str) -> Mapping[str, int]:
         if self.failure is not None:
@@ -574,58 +566,6 @@ def test_what_cannot_be_taken_back_stays_counted(caplog: pytest.LogCaptureFixtur
     found.driver.failure = StoreError("The disk is full.")
     found.gate.settle(reserved, delivered=False)
     assert "a reservation stays counted: The disk is full." in caplog.text
-
-
-# Foresee.
-
-
-def counted(period: ResetPeriod = ResetPeriod.NEVER, **used: int) -> Account:
-    anchor = NOW - timedelta(days=1, hours=1)
-    return Account(
-        limits=Limits(),
-        schedule=Schedule(period=period, anchor=anchor),
-        usage=Usage(since=anchor, **used),
-    )
-
-
-@pytest.mark.parametrize(
-    ("limits", "counters", "expected"),
-    [
-        (Limits(), (counted(downloads=9), False), None),
-        (Limits(downloads=9), (counted(downloads=8), False), None),
-        (Limits(downloads=9), (counted(downloads=9), False), Reason.DOWNLOAD_LIMIT),
-        (Limits(downloads=9), (counted(ResetPeriod.DAILY, downloads=9), False), None),
-        (Limits(clients=1), (counted(clients=1), False), Reason.CLIENT_LIMIT),
-        (Limits(clients=1), (counted(clients=1), True), None),
-        (Limits(clients=0), (counted(ResetPeriod.DAILY, clients=1), True), Reason.CLIENT_LIMIT),
-        (Limits(bandwidth=1999), (counted(), False), Reason.BANDWIDTH_LIMIT),
-        (Limits(downloads=0), None, None),
-    ],
-)
-def test_a_refusal_is_foreseen_without_counting(
-    limits: Limits, counters: tuple[Account, bool] | None, expected: Reason | None
-) -> None:
-    found = setup()
-    found.reader.counters = counters
-    denied = found.gate.foresee(question(credential(limits=limits)))
-    assert (None if denied is None else denied.reason) is expected
-    assert found.driver.entries == []
-
-
-def test_without_limits_or_with_foreign_counters_none_are_read() -> None:
-    found = setup()
-    found.reader.failure = StoreError("not asked")
-    assert found.gate.foresee(question()) is None
-    assert found.gate.foresee(question(credential(id=0, limits=Limits(downloads=0)))) is None
-    denied = found.gate.foresee(question(credential(valid_until=NOW)))
-    assert denied is not None
-    assert denied.reason is Reason.TOKEN_EXPIRED
-
-
-def test_counters_that_cannot_be_read_are_unavailable() -> None:
-    found = setup()
-    found.reader.failure = StoreError("The disk is gone.")
-    assert found.gate.foresee(question(credential(limits=Limits(downloads=1)))) is UNAVAILABLE
 
 
 def test_closing_goes_to_the_ledger() -> None:

@@ -20,11 +20,9 @@ from entitlements_core.policy.credential import (
     Grant,
     State,
 )
-from entitlements_core.policy.limits import Limits, Usage
-from entitlements_core.policy.metering import Account, Schedule
+from entitlements_core.policy.limits import Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import Package, VendorTags
-from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store import reader as module
 from entitlements_core.store import remembered
@@ -499,21 +497,6 @@ def test_what_a_secret_opens_changes_at_once(
     store.change(edit)
 
     assert store.reader.repositories(DIGEST, NOW) == ((REPOSITORY,) if opened else ())
-
-
-def test_the_counters_of_a_token(store: Store) -> None:
-    number = add_token(
-        store.database, limit_num_downloads=5, scheduled_reset_period="Daily", at=NOW
-    )
-    assert store.reader.account(number, "203.0.113.9") == (
-        Account(
-            limits=Limits(downloads=5),
-            schedule=Schedule(period=ResetPeriod.DAILY, anchor=NOW),
-            usage=Usage(since=NOW),
-        ),
-        False,
-    )
-    assert store.reader.account(4711, "203.0.113.9") is None
 
 
 def test_downloads_are_counted_by_file(store: Store, database_url: str) -> None:

@@ -13,7 +13,7 @@ from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_stranger, is_
 from devpi_entitlements.sending import reserve
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import VISITOR, AdmittedFile, Visitor, meet
-from entitlements_core.http import phrase, read_range, refuse, status_of
+from entitlements_core.http import read_range, refuse, status_of, words
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
@@ -118,7 +118,7 @@ def _refused(denied: Deny, visitor: Visitor) -> Response:
         *NOT_STORED,
         ("X-Entitlements-Status", str(status)),
         ("X-Entitlements-Code", denied.reason.value),
-        ("X-Entitlements-Reason", phrase(denied.title)),
+        ("X-Entitlements-Reason", words(denied)),
     )
     line = "401 Refused" if status == UNAUTHORIZED else FORBIDDEN
     return plain(line, headers, [])

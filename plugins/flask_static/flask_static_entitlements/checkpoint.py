@@ -17,6 +17,7 @@ from entitlements_core.policy.decide import (
     Question,
     RequestContext,
     already_valid,
+    enabled,
     eula_accepted,
     still_valid,
 )
@@ -28,7 +29,7 @@ from flask_static_entitlements.passage import Passage
 
 __all__ = ["Checkpoint", "Visitor", "refusal"]
 
-_LIVING: Final[tuple[Check, ...]] = (already_valid, still_valid, eula_accepted)
+_LIVING: Final[tuple[Check, ...]] = (enabled, already_valid, still_valid, eula_accepted)
 """What pages overlook, so that clients can print the reason at the file. A view is no such page."""
 
 METADATA: Final = ".metadata"
@@ -76,7 +77,7 @@ class Checkpoint:
         decision = self._gate.decide(question)
         if isinstance(decision, Deny):
             return decision
-        # Asked as for an upload: those three let a page pass.
+        # Asked as for an upload: those let a page pass.
         strict = replace(question, request=replace(question.request, writes=True))
         return next((denied for check in _LIVING if (denied := check(strict)) is not None), None)
 

@@ -154,10 +154,14 @@ def test_offloading_to_a_front_server_is_kept(wrap: Wrap) -> None:
     assert answer.headers["X-Accel-Redirect"] == f"/_internal/acme-tool/{TOOL}"
 
 
-def test_reasons_are_told_in_links_where_there_are_no_phrases(wrap: Wrap) -> None:
+def test_reasons_are_told_in_addresses_where_there_are_no_phrases(wrap: Wrap) -> None:
     wrapped = wrap()
-    page = wrapped.get("/simple/acme-tool/", issue(wrapped.core, limit_num_downloads=0))
-    assert "limit" in page.text.lower()
+    secret = issue(wrapped.core, limit_num_downloads=0)
+    sent = wrapped.get(f"/packages/{TOOL}", secret, **{"User-Agent": "pip/26.3"})
+    assert (sent.status_code, sent.headers["Location"]) == (
+        307,
+        f"~Download-limit-0-0-reached/{TOOL}",
+    )
 
 
 def test_the_mount_point_of_a_server_is_left_out(wrap: Wrap) -> None:

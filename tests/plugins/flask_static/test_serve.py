@@ -191,4 +191,5 @@ def test_a_disabled_token_is_refused_on_the_next_request(served: Served) -> None
     assert client.get("/simple/").status_code == 200
     token = next(item for item in served.core.lifecycle.list().items if not item.is_default)
     served.core.lifecycle.disable(token.identifier, actor="test")
-    assert client.get("/simple/").status_code == 402
+    assert client.get("/simple/").status_code == 200
+    assert client.get(f"/packages/{TOOL}").status == "403 Entitlement token disabled"

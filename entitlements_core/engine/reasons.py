@@ -1,0 +1,69 @@
+"""The reason of a refusal in the address of a file, for clients that can be told nothing else.
+
+HTTP/2 has no reason phrase, and some servers replace ours. What pip, pipenv, Poetry and PDM print
+of a file that they are refused is its address. So they are sent to another address of the same
+file, in which words stand before the file's name: there it is refused as well, unless the reason
+has gone meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from entitlements_core.http import words
+from entitlements_core.policy.decision import Deny
+
+__all__ = ["drops_phrases", "only_words", "worded"]
+
+MARK: Final = "~"
+"""Begins a part of an address that is only there to be read; no file name begins with it."""
+INSTALLERS: Final = ("pip/", "poetry/", "pdm/", "uv/")
+"""How the user agents begin that fail where they are led; pipenv is pip. To others, such as curl, a
+redirect is a success unless they were told to follow it."""
+BLIND: Final = "pdm/"
+"""Who prints the standard phrase, whatever it was sent."""
+
+
+_FILENAME: Final = re.compile(r"[0-9A-Za-z._+!-]+").fullmatch
+"""What the names of files that can be served are made of, or nearly."""
+
+
+def drops_phrases(environ: Mapping[str, Any]) -> bool:
+    """Whether the server is known to replace our reason phrase: granian does, HTTP/2 has none."""
+    return environ.get("SERVER_SOFTWARE") == "Granian" or (
+        environ.get("SERVER_PROTOCOL") in {"HTTP/2", "HTTP/2.0"}
+    )
+
+
+def only_words(parts: Sequence[str]) -> bool:
+    """Whether the parts of an address before a file's name are none, or one that is only read."""
+    return not parts or (len(parts) == 1 and parts[0].startswith(MARK))
+
+
+def worded(path: str, deny: Deny, environ: Mapping[str, Any]) -> str | None:
+    """Where the same file has the words of its refusal in its address, relative to `path`.
+
+    None where they stand there already, or need not or cannot.
+
+    Args:
+        path: of the file that is refused.
+        deny: the refusal.
+        environ: of the request.
+    """
+    match path.split("/"):
+        case ["", "packages", *before, filename] if only_words(before) and _FILENAME(filename):
+            marked = MARK + _spelled(deny)
+            if before != [marked] and _reads_addresses(environ):
+                return f"{'../' * len(before)}{marked}/{filename}"
+    return None
+
+
+def _reads_addresses(environ: Mapping[str, Any]) -> bool:
+    agent: str = environ.get("HTTP_USER_AGENT") or ""
+    return agent.startswith(BLIND) or (drops_phrases(environ) and agent.startswith(INSTALLERS))
+
+
+def _spelled(deny: Deny) -> str:
+    return re.sub(r"[^0-9A-Za-z.@]+", "-", words(deny)).strip("-")
