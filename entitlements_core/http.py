@@ -8,7 +8,7 @@ pipenv print) and a body of exactly ``application/problem+json`` (RFC 9457; what
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -222,6 +222,11 @@ _HIDDEN_PAGE: Final = (
 """Refusals of a page, with a code that resolvers do not step over (402)."""
 
 
+_HARD: Final = frozenset({402, 410})
+"""What a page is refused with where no login would help, and waiting neither."""
+_UNREADABLE: Final = 300
+
+
 def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
     """The status code of a refusal.
 
@@ -246,22 +251,40 @@ def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
 
 
 def refuse(
-    deny: Deny, *, form: Form | None = None, transfers: bool = False, head: bool = False
+    deny: Deny,
+    *,
+    form: Form | None = None,
+    transfers: bool = False,
+    head: bool = False,
+    agent: str = "",
 ) -> Answer:
     """The response that tells a client of a refusal, in the words that it will print.
+
+    pip prints nothing of a page that it is refused, and goes on as if there was none. What it does
+    print is the content type of a page that it cannot read, for which the status has to be below
+    400. So it alone is answered 300, which leads nowhere and is no success either.
 
     Args:
         deny: the refusal.
         form: how the secret travelled, None when there was none.
         transfers: the request was for a file (or an upload), not for a page.
         head: the request was a HEAD: headers as for GET, no body.
+        agent: the User-Agent, or empty where it does not matter.
     """
     texts = {"title": deny.title, "detail": deny.remedy, "code": deny.reason.value}
     if deny.retry_at is not None:
         texts["retry_at"] = instant(deny.retry_at)
-    return _problem(
-        status_of(deny, form, transfers=transfers), texts, head=head, reason=words(deny)
-    )
+    status, reason = status_of(deny, form, transfers=transfers), words(deny)
+    answer = _problem(status, texts, head=head, reason=reason)
+    is_page_of_pip = not transfers and status in _HARD and agent.startswith("pip/")
+    return _for_pip(answer) if is_page_of_pip else answer
+
+
+def _for_pip(answer: Answer) -> Answer:
+    quoted = re.sub(r'(["\\])', r"\\\1", answer.reason)
+    content_type = ("Content-Type", f'{PROBLEM_JSON}; title="{quoted}"')
+    others = (pair for pair in answer.headers if pair[0] != "Content-Type")
+    return replace(answer, status=_UNREADABLE, headers=(content_type, *others))
 
 
 def words(deny: Deny) -> str:

@@ -227,6 +227,36 @@ def test_a_reason_phrase_ends_with_whom_to_ask(contact: str, expected: str) -> N
     assert json.loads(refuse(denied, transfers=True).body)["title"] == DENY.title
 
 
+@pytest.mark.parametrize("agent", ["", "pip/26.3 {}", "poetry/2.5.1", "uv/0.13.9", "pipx/1"])
+@pytest.mark.parametrize("transfers", [False, True])
+@pytest.mark.parametrize("form", [None, *Form])
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_page_that_pip_is_refused_for_good_tells_why_in_its_type(
+    agent: str,
+    transfers: bool,  # noqa: FBT001 - a column
+    form: Form | None,
+    reason: Reason,
+) -> None:
+    denied = replace(DENY, reason=reason)
+    usual = refuse(denied, form=form, transfers=transfers)
+    answer = refuse(denied, form=form, transfers=transfers, agent=agent)
+    if agent.startswith("pip/") and not transfers and usual.status in {402, 410}:
+        told = f'application/problem+json; title="{DENY.title}"'
+        assert (answer.status, dict(answer.headers)["Content-Type"]) == (300, told)
+        assert "Location" not in dict(answer.headers)
+        assert answer.body == usual.body
+        assert answer.headers[1:] == usual.headers[1:]
+    else:
+        assert answer == usual
+
+
+def test_a_quotation_mark_does_not_end_the_words() -> None:
+    denied = replace(DENY, reason=Reason.VETOED, title='Say "friend"\\')
+    answer = refuse(denied, agent="pip/26.3")
+    told = r'application/problem+json; title="Say \"friend\"\\"'
+    assert dict(answer.headers)["Content-Type"] == told
+
+
 @given(answer=REFUSALS)
 def test_every_refusal_keeps_the_rules(answer: Answer) -> None:
     names = [name for name, _ in answer.headers]

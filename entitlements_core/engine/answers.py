@@ -70,7 +70,9 @@ def outgoing(answer: Answer) -> Outgoing:
 def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
     """A refusal by the gate; `transfers` when the request was for a file."""
     form = request.presented.form if request.presented else None
-    answer = refuse(deny, form=form, transfers=transfers, head=request.method == "HEAD")
+    agent: str = request.headers.get("HTTP_USER_AGENT") or ""
+    head = request.method == "HEAD"
+    answer = refuse(deny, form=form, transfers=transfers, head=head, agent=agent)
     told = transfers and answer.status in _TOLD
     elsewhere = worded(request.path, deny, request.headers) if told else None
     if elsewhere is None:

@@ -83,17 +83,19 @@ def shop(
         yield Shop(vendor, server, tokens)
 
 
+UNKNOWN: Final = "Unknown or revoked entitlement token"
+
 # State, form, what pip prints, what uv prints.
 REFUSALS: Final = [
     ("no credentials", HEADER, NOTHING, "401 Unauthorized"),
     ("unknown", HEADER, NOTHING, "401 Unauthorized"),
-    ("unknown", PATH, NOTHING, "Unknown or revoked entitlement token"),
-    ("deleted", PATH, NOTHING, "Unknown or revoked entitlement token"),
-    ("replaced", PATH, NOTHING, "Unknown or revoked entitlement token"),
+    ("unknown", PATH, UNKNOWN, UNKNOWN),
+    ("deleted", PATH, UNKNOWN, UNKNOWN),
+    ("replaced", PATH, UNKNOWN, UNKNOWN),
     ("replaced", HEADER, NOTHING, "401 Unauthorized"),
-    ("disabled", PATH, NOTHING, "Entitlement token disabled"),
-    ("disabled", HEADER, NOTHING, "Entitlement token disabled"),
-    ("address", PATH, NOTHING, "Address 127.0.0.1 not allowed"),
+    ("disabled", PATH, "Entitlement token disabled", "Entitlement token disabled"),
+    ("disabled", HEADER, "Entitlement token disabled", "Entitlement token disabled"),
+    ("address", PATH, "Address 127.0.0.1 not allowed", "Address 127.0.0.1 not allowed"),
     ("not covered", PATH, NOTHING, "was not found in the package registry"),
     ("not yet valid", PATH, "Entitlement valid from", "Entitlement valid from"),
     ("expired", PATH, "Entitlement expired", "Entitlement expired"),

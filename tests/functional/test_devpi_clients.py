@@ -128,12 +128,16 @@ def test_a_bearer_gets_its_own_view(shop: Shop) -> None:
     assert (answer.status_code, stranger.status_code) == (200, 401)
 
 
+UNKNOWN: Final = "Unknown or revoked entitlement token"
+DISABLED: Final = "Entitlement token disabled"
+ELSEWHERE: Final = "Address 127.0.0.1 not allowed"
+
 # Token, requirement, what pip prints, what uv prints.
 REFUSALS: Final = [
     ("no credentials", "lab-foo", NOTHING, "401 Unauthorized"),
-    ("unknown", "lab-foo", NOTHING, "Unknown or revoked entitlement token"),
-    ("disabled", "lab-foo", NOTHING, "Entitlement token disabled"),
-    ("address", "lab-foo", NOTHING, "Address 127.0.0.1 not allowed"),
+    ("unknown", "lab-foo", UNKNOWN, UNKNOWN),
+    ("disabled", "lab-foo", DISABLED, DISABLED),
+    ("address", "lab-foo", ELSEWHERE, ELSEWHERE),
     ("not covered", "lab-foo", NOTHING, "was not found in the package registry"),
     ("old", "lab-foo==2.0", "(from versions: 1.0)", "no version of lab-foo==2.0"),
     ("expired", "lab-foo", "Entitlement expired", "Entitlement expired"),

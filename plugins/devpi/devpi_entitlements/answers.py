@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from pyramid.response import Response
 
-from entitlements_core.http import Answer, Headers, Presented, line, refuse
+from devpi_entitlements.visitor import Visitor
+from entitlements_core.http import Answer, Headers, line, refuse
 from entitlements_core.policy.decision import Deny
 
 __all__ = [
@@ -63,10 +64,10 @@ def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
     return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
 
 
-def refusal(deny: Deny, presented: Presented | None, *, transfers: bool, head: bool) -> Any:  # noqa: ANN401 - of pyramid
+def refusal(deny: Deny, visitor: Visitor, *, transfers: bool, head: bool) -> Any:  # noqa: ANN401 - of pyramid
     """What a token holder is told; `transfers` when the request is for a file or an upload."""
-    form = presented.form if presented else None
-    return response_of(refuse(deny, form=form, transfers=transfers, head=head))
+    form, agent = visitor.presented.form, visitor.user_agent
+    return response_of(refuse(deny, form=form, transfers=transfers, head=head, agent=agent))
 
 
 def private(response: Any) -> Any:  # noqa: ANN401 - of pyramid

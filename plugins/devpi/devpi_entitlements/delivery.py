@@ -77,7 +77,7 @@ def _page(site: Site, request: Request, visitor: Visitor, response: Response) ->
     _close(response)
     if visitor.is_empty():
         head = request.method == "HEAD"
-        return refusal(NOT_FOUND, visitor.presented, transfers=False, head=head)
+        return refusal(NOT_FOUND, visitor, transfers=False, head=head)
     page = Page.of(body, response.headers["Content-Type"])
     if visitor.page_key is not None and visitor.is_settled:
         site.pages.keep(visitor.page_key, int(response.headers[SERIAL]), page)
@@ -103,7 +103,7 @@ def _file(
         denied = _reserve(site, visitor, admitted, length or 0)
         if denied is not None:
             _close(response)
-            return refusal(denied, visitor.presented, transfers=True, head=False)
+            return refusal(denied, visitor, transfers=True, head=False)
     return plain("200 OK", headers, response.app_iter)
 
 
@@ -134,7 +134,7 @@ def _metadata_of(
         _close(response)
         found = get_core_metadata(arrived, entry.project, entry.version, basename=entry.basename)
     if found is None or not is_announceable(found):
-        return refusal(NOT_FOUND, visitor.presented, transfers=True, head=head)
+        return refusal(NOT_FOUND, visitor, transfers=True, head=head)
     headers = (
         ("Content-Type", "application/octet-stream"),
         ("Content-Length", str(len(found))),
@@ -160,7 +160,7 @@ def _redirect(request: Request, visitor: Visitor, response: Response) -> Respons
     if target is not None and location == f"{request.script_name}{target}":
         return moved(visitor.page_path or request.path_info, target)
     if visitor.awaited is None:
-        return refusal(NOT_FOUND, visitor.presented, transfers=False, head=False)
+        return refusal(NOT_FOUND, visitor, transfers=False, head=False)
     answer = problem(
         403,
         "This index has its files elsewhere",
@@ -199,7 +199,7 @@ def _failed(request: Request, visitor: Visitor, response: Response) -> Response:
     head = request.method == "HEAD"
     if response.status_code < 500:  # noqa: PLR2004 - HTTP
         transfers = visitor.awaited is not None
-        return refusal(NOT_FOUND, visitor.presented, transfers=transfers, head=head)
+        return refusal(NOT_FOUND, visitor, transfers=transfers, head=head)
     answer = problem(
         response.status_code,
         "The index cannot answer this now",

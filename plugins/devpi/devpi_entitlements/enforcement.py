@@ -80,7 +80,7 @@ def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | No
     if is_manager(request) and door not in {Door.PAGE, Door.FILE}:
         raise Answered(response_of(_FOR_INSTALLERS))
     transfers = door is Door.FILE
-    raise Answered(refusal(denied, visitor.presented, transfers=transfers, head=head))
+    raise Answered(refusal(denied, visitor, transfers=transfers, head=head))
 
 
 def _is_stranger(

@@ -61,7 +61,7 @@ def _page(
         return _rendered(site, request, visitor, seen, project)
     if may_be_stranger(site, visitor, index):
         return None
-    return refusal(seen, visitor.presented, transfers=False, head=request.method == "HEAD")
+    return refusal(seen, visitor, transfers=False, head=request.method == "HEAD")
 
 
 def _rendered(
@@ -114,7 +114,7 @@ def _file(site: Site, request: Request, visitor: Visitor, index: str, path: str)
         vetoed = site.gate.decide(question)
         if isinstance(vetoed, Deny):
             head = request.method == "HEAD"
-            return refusal(vetoed, visitor.presented, transfers=True, head=head)
+            return refusal(vetoed, visitor, transfers=True, head=head)
         log.info("%s %s (remembered)", request.method, request.path)
         return send_local(site, visitor, question, file, request.environ)
     return None

@@ -85,7 +85,7 @@ def _answer(
     reserved = reserve(site, visitor, question, body.start, body.length)
     if isinstance(reserved, Deny):
         opened.close()
-        return refusal(reserved, visitor.presented, transfers=True, head=head)
+        return refusal(reserved, visitor, transfers=True, head=head)
     try:
         headers, chunks = site.sender.send(opened, body, environ)
     except BaseException:

@@ -124,7 +124,7 @@ def _resolve_alias(
     head = environ["REQUEST_METHOD"] == "HEAD"
     opened = opened_by(site, visitor)
     if isinstance(opened, Deny):
-        return refusal(opened, visitor.presented, transfers=False, head=head)
+        return refusal(opened, visitor, transfers=False, head=head)
     if len(opened) > 1:
         answer = problem(
             404,

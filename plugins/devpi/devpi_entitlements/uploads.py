@@ -44,7 +44,7 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
     credential = _uploader(site, visitor, repository)
     if stage is None or isinstance(credential, Deny):
         denied = credential if isinstance(credential, Deny) else UNKNOWN
-        return refusal(denied, visitor.presented, transfers=True, head=False)
+        return refusal(denied, visitor, transfers=True, head=False)
     visitor.identifier = credential.identifier
     if site.xom.is_replica():
         return None
@@ -107,7 +107,7 @@ def _uploader(site: Site, visitor: Visitor, repository: str) -> Credential | Den
 
 def _denied(denied: Deny, visitor: Visitor) -> Response:
     if denied.reason is not Reason.NOT_FOUND:
-        return refusal(denied, visitor.presented, transfers=True, head=False)
+        return refusal(denied, visitor, transfers=True, head=False)
     # There is nothing to hide from somebody who names the file: 404 would send them looking.
     return response_of(
         problem(
