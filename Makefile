@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test clients test-lowest check bench docs format clean
+.PHONY: help demo test clients refusals test-lowest check bench docs format clean
 help:
 	@echo "make demo [KEEP=1]  run the main job end to end; KEEP=1 leaves the server running"
 	@echo "make test           run every test, with the coverage gate"
 	@echo "make test-lowest    run every test with the oldest versions that pyproject.toml allows"
 	@echo "make clients        run every client with every host, which takes half an hour"
+	@echo "make refusals       write docs/refusals.md anew: what each client prints of each refusal"
 	@echo "make check          lint, types, import contracts"
 	@echo "make bench          measure against the bare servers; BENCH='pages files' only these parts,"
 	@echo "                    BENCH_SECONDS=1 a trial run of all in some minutes"
@@ -42,6 +43,9 @@ clients: $(STAMP)
 test-lowest: $(LOWEST)/.installed
 	$(BIN)/uv pip freeze --quiet --python $(LOWEST)
 	$(LOWEST)/bin/python tests/run.py $(TESTS)
+
+refusals: $(STAMP)
+	REFUSALS=write $(BIN)/python tests/run.py -m clients tests/functional/test_refusals.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ from typing import Final
 
 from tests.functional.vendors import Ended, clean_environment
 
-__all__ = ["INSTALLERS", "Installer", "Project", "environment_of"]
+__all__ = ["INSTALLERS", "Installer", "Project", "environment_of", "pip_of_version"]
 
 ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = ROOT / ".cache" / "clients"
@@ -65,10 +65,18 @@ class Project:
 
     @property
     def installed(self) -> dict[str, str]:
-        """What of ours is installed: names and versions."""
-        found = self.folder.rglob("*.dist-info")
-        names = (path.name.removesuffix(".dist-info").split("-") for path in found)
-        return {name: version for name, version in names if name.startswith("lab_")}
+        """What of ours is installed, or of others under such a name: names and summaries."""
+        home = self.folder / ".home"
+        found = (one for one in self.folder.rglob("lab_*.dist-info/METADATA"))
+        metadata = {
+            one.parent.name.partition("-")[0]: one.read_text()
+            for one in found
+            if home not in one.parents
+        }
+        return {
+            name: text.partition("\nSummary: ")[2].partition("\n")[0]
+            for name, text in metadata.items()
+        }
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
@@ -102,6 +110,7 @@ class Installer:
         home.mkdir(exist_ok=True)
         environment = clean_environment(HOME=str(home), XDG_CACHE_HOME=str(home / "cache"))
         environment.pop("VIRTUAL_ENV", None)
+        environment["COLUMNS"] = "1000"  # some break lines anywhere
         environment |= {name: value.format(home=home) for name, value in self.variables.items()}
         ended = subprocess.run(
             command,
@@ -169,11 +178,17 @@ def _pipenv(project: Project) -> None:
 
 _QUIET: Final = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_RETRIES": "0"}
 
+
+def pip_of_version(version: str) -> Installer:
+    """A pip by its version."""
+    return Installer(f"pip {version}", (f"pip=={version}",), _pip, _QUIET)
+
+
 INSTALLERS: Final = {
     one.name: one
     for one in (
-        Installer("pip 26.3", ("pip==26.3",), _pip, _QUIET),
-        Installer("pip 23.2.1", ("pip==23.2.1",), _pip, _QUIET),
+        pip_of_version("26.3"),
+        pip_of_version("23.2.1"),
         Installer("uv 0.13.9", ("uv==0.13.9",), _uv, {"UV_HTTP_RETRIES": "0"}),
         Installer(
             "Poetry 2.5.1",

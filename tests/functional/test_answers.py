@@ -12,7 +12,6 @@ from typing import Final
 import pytest
 
 from entitlements_core.services.issuing import Issued
-from tests.functional.conftest import pip_of
 from tests.functional.vendors import REPOSITORY, Client, Running, Vendor
 from tests.wheelhouse import build_wheel
 
@@ -143,19 +142,6 @@ def test_a_token_installs_a_project_and_its_dependency(
 
     assert ended.status == 0, ended.text
     assert (tmp_path / "lab_foo-1.0.dist-info").is_dir()
-    assert (tmp_path / "lab_bar-1.0.dist-info").is_dir()
-
-
-@pytest.mark.parametrize("version", ["22.3.1", "23.0.1", "23.1.2"])
-def test_pips_that_fail_at_the_former_name_of_metadata_install(
-    shop: Shop, tmp_path: Path, version: str
-) -> None:
-    """PEP 714 is about them; 23.0.1 is Debian 12's."""
-    client = pip_of(version, tmp_path / "pip")
-
-    ended = client.install("lab-foo", shop.url("enabled", HEADER), tmp_path)
-
-    assert ended.status == 0, ended.text
     assert (tmp_path / "lab_bar-1.0.dist-info").is_dir()
 
 
