@@ -30,8 +30,8 @@ NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", 
 
 
 _TO: Final = "307 Temporary Redirect"
-_TOLD: Final = frozenset({403, 410})
-"""Refusals of what was on a page: it changed since, or the page tells nothing of it."""
+_TOLD: Final = frozenset({402, 403, 410})
+"""What is refused for good, and not for want of a login or of the thing itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
     agent: str = request.headers.get("HTTP_USER_AGENT") or ""
     head = request.method == "HEAD"
     answer = refuse(deny, form=form, transfers=transfers, head=head, agent=agent)
-    told = transfers and answer.status in _TOLD
+    told = answer.status in _TOLD
     elsewhere = worded(request.path, deny, request.headers) if told else None
     if elsewhere is None:
         return outgoing(answer)

@@ -1,9 +1,9 @@
-"""The reason of a refusal in the address of a file, for clients that can be told nothing else.
+"""The reason of a refusal in an address, for clients that can be told nothing else.
 
 HTTP/2 has no reason phrase, and some servers replace ours. What pip, pipenv, Poetry and PDM print
 of a file that they are refused is its address. So they are sent to another address of the same
 file, in which words stand before the file's name: there it is refused as well, unless the reason
-has gone meanwhile.
+has gone meanwhile. Of a page, Poetry alone prints the address; words below that are never a page.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from typing import Any, Final
 from entitlements_core.http import words
 from entitlements_core.policy.decision import Deny
 
-__all__ = ["drops_phrases", "only_words", "worded"]
+__all__ = ["drops_phrases", "is_words", "only_words", "worded"]
 
 MARK: Final = "~"
 """Begins a part of an address that is only there to be read; no file name begins with it."""
 INSTALLERS: Final = ("pip/", "poetry/", "pdm/", "uv/")
 """How the user agents begin that fail where they are led; pipenv is pip. To others, such as curl, a
 redirect is a success unless they were told to follow it."""
+READS_PAGES: Final = "poetry/"
+"""Who prints the address of a page, too."""
 BLIND: Final = "pdm/"
 """Who prints the standard phrase, whatever it was sent."""
 
@@ -37,32 +39,36 @@ def drops_phrases(environ: Mapping[str, Any]) -> bool:
     )
 
 
+def is_words(part: str) -> bool:
+    """Whether a part of an address is only there to be read."""
+    return part.startswith(MARK)
+
+
 def only_words(parts: Sequence[str]) -> bool:
     """Whether the parts of an address before a file's name are none, or one that is only read."""
-    return not parts or (len(parts) == 1 and parts[0].startswith(MARK))
+    return not parts or (len(parts) == 1 and is_words(parts[0]))
 
 
 def worded(path: str, deny: Deny, environ: Mapping[str, Any]) -> str | None:
-    """Where the same file has the words of its refusal in its address, relative to `path`.
+    """Where what is refused has the words of the refusal in its address, relative to `path`.
 
     None where they stand there already, or need not or cannot.
 
     Args:
-        path: of the file that is refused.
+        path: of the file or the page of a project that is refused.
         deny: the refusal.
         environ: of the request.
     """
+    agent: str = environ.get("HTTP_USER_AGENT") or ""
+    dropped, marked = drops_phrases(environ), MARK + _spelled(deny)
     match path.split("/"):
         case ["", "packages", *before, filename] if only_words(before) and _FILENAME(filename):
-            marked = MARK + _spelled(deny)
-            if before != [marked] and _reads_addresses(environ):
+            reads = agent.startswith(BLIND) or (dropped and agent.startswith(INSTALLERS))
+            if reads and before != [marked]:
                 return f"{'../' * len(before)}{marked}/{filename}"
+        case ["", "simple", _, ""] if dropped and agent.startswith(READS_PAGES):
+            return f"{marked}/"
     return None
-
-
-def _reads_addresses(environ: Mapping[str, Any]) -> bool:
-    agent: str = environ.get("HTTP_USER_AGENT") or ""
-    return agent.startswith(BLIND) or (drops_phrases(environ) and agent.startswith(INSTALLERS))
 
 
 def _spelled(deny: Deny) -> str:

@@ -21,7 +21,7 @@ from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import OpenFile, Sender, open_current, plan
 from entitlements_core.engine.pages import Page, Pages
-from entitlements_core.engine.reasons import only_words
+from entitlements_core.engine.reasons import is_words, only_words
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
 from entitlements_core.policy.credential import Credential
@@ -94,14 +94,12 @@ class Visit:
                 return self._list()
             case ["", "simple", name, ""] | ["", "simple", "", name, ""] if name:
                 return self._project(name)
+            case ["", "simple", name, words, ""] if is_words(words):
+                return self._refuse(self._denied(_project_page(name)) or NOT_FOUND)
             case ["", "packages", *words, filename] if only_words(words):
                 return self._file(filename)
-            case ["", "simple"]:
-                return self._slash("simple/", ProjectList())
-            case ["", "simple", name]:
-                return self._slash(
-                    f"{quote(canonicalize_name(name), safe='')}/", _project_page(name)
-                )
+            case ["", "simple", *bare] if len(bare) <= 1:
+                return self._slash(*bare)
         return self._refuse(NOT_FOUND)
 
     def authorize(self, path: str) -> Deny | None:
@@ -285,12 +283,11 @@ class Visit:
             "200 OK", page.headers, [] if self._request.method == "HEAD" else [page.body]
         )
 
-    def _slash(self, location: str, resource: Resource) -> Outgoing:
+    def _slash(self, *name: str) -> Outgoing:
         """To the same page with the slash that its relative links need; never remembered."""
-        denied = self._denied(resource)
-        if denied is not None:
-            return self._refuse(denied)
-        return redirect(location)
+        location = quote(canonicalize_name(*name), safe="") if name else "simple"
+        denied = self._denied(_project_page(*name) if name else ProjectList())
+        return redirect(f"{location}/") if denied is None else self._refuse(denied)
 
     def _refuse(self, deny: Deny, *, transfers: bool = False) -> Outgoing:
         return refused(deny, self._request, transfers=transfers)

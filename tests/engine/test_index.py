@@ -824,6 +824,35 @@ def test_a_secret_that_goes_while_files_are_fetched(site: Site) -> None:
     assert site.get(FOO_URL, "never-issued-1").code == 401
 
 
+@pytest.mark.parametrize("agent", [*INSTALLERS, *OTHERS])
+@pytest.mark.parametrize("server", [{}, *DROPPING], ids=str)
+def test_who_prints_the_address_of_a_page_is_told_there(
+    site: Site, server: dict[str, str], agent: str
+) -> None:
+    secret = site.token(allow_networks=("10.0.0.0/8",))
+    site.extra = {**server, "HTTP_USER_AGENT": agent}
+    words = "~Address-203.0.113.9-not-allowed-for-this-entitlement"
+
+    answer = site.get(FOO_PAGE, secret)
+
+    if server and agent.startswith("poetry/"):
+        assert (answer.code, answer.headers["Location"]) == (307, f"{words}/")
+    else:
+        assert answer.code == (300 if agent.startswith("pip/") else 402)
+    if not agent.startswith("pip/"):
+        assert site.get(f"{FOO_PAGE}{words}/", secret).code == 402
+        assert site.get(f"/simple/missing/{words}/", secret).code == 402
+        assert site.get("/simple/", secret).code == 402
+
+
+def test_words_below_a_page_are_no_page(site: Site) -> None:
+    disabled = site.token("a-disabled-one.secret", state=State.DISABLED)
+    for secret in (site.token(), disabled):
+        answer = site.get(f"{FOO_PAGE}~Some-words/", secret)
+        assert answer == site.get("/simple/missing/", secret)
+        assert answer.code == 404
+
+
 def test_what_is_hidden_or_cannot_be_decided_is_answered_at_once(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

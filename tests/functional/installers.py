@@ -150,6 +150,11 @@ def _source(name: str, url: str, rest: str = "") -> str:
     return f'[[tool.{name}]]\nname = "{{}}"\nurl = "{url}"\n{rest}' if url else ""
 
 
+def _uv_project(project: Project) -> None:
+    index = _source("uv.index", project.url, "default = true\n").format("vendor")
+    _pyproject(project, index)
+
+
 def _poetry(project: Project) -> None:
     first = _source("poetry.source", project.url, 'priority = "primary"\n').format("vendor")
     second = _source("poetry.source", project.second, 'priority = "supplemental"\n')
@@ -189,7 +194,13 @@ INSTALLERS: Final = {
     for one in (
         pip_of_version("26.3"),
         pip_of_version("23.2.1"),
-        Installer("uv 0.13.9", ("uv==0.13.9",), _uv, {"UV_HTTP_RETRIES": "0"}),
+        Installer(
+            "uv 0.13.9",
+            ("uv==0.13.9",),
+            _uv,
+            {"UV_HTTP_RETRIES": "0", "UV_PYTHON": sys.executable, "UV_NO_CONFIG": "false"},
+            _uv_project,
+        ),
         Installer(
             "Poetry 2.5.1",
             ("poetry==2.5.1",),

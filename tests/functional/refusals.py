@@ -164,7 +164,7 @@ def _plain(text: str, secrets: Iterable[str]) -> str:
         (r"%2Bt/", "+t/"),
         (r"lab_(?:foo|bar)-1\.0-py3-none-any\.whl", "FILE"),
         (r"lab-(?:foo|bar)", "PROJECT"),
-        (r" \(from -r [^)]*\)", ""),
+        (r" \(from -r .*?\(line \d+\)\)", ""),
         (r"\s*\(from (?:http|versions)[^)]*\)", ""),
     ):
         text = re.sub(pattern, stands, text)

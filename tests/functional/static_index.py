@@ -30,9 +30,11 @@ def static_index(folder: Path, wheels: Path) -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         # Another name than the vendor's host, so that nobody takes the two for one.
-        yield f"http://localhost:{server.server_port}/simple/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://localhost:{server.server_port}/simple/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
