@@ -6,7 +6,6 @@ They are installed with uv into a directory that is kept, once for each version.
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shutil
 import subprocess
@@ -16,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.functional.clients import venv
 from tests.functional.vendors import Ended, clean_environment
 
 __all__ = ["INSTALLERS", "Installer", "Project", "environment_of", "pip_of_version"]
 
 ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = ROOT / ".cache" / "clients"
-UV: Final = Path(sys.executable).with_name("uv")
 SECONDS: Final = 120
 PYTHON: Final = "import sys; print(sys.prefix)"
 
@@ -36,15 +35,9 @@ def environment_of(*requirements: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # workers of a run want the same
         if not (place / "complete").exists():
             shutil.rmtree(place, ignore_errors=True)
-            _run(str(UV), "venv", "--quiet", "--python", sys.executable, str(place))
-            python = str(place / "bin" / "python")
-            _run(str(UV), "pip", "install", "--quiet", "--python", python, *requirements)
+            venv(place, *requirements)
             (place / "complete").touch()
     return place / "bin"
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=300, env=dict(os.environ))
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,20 @@ def test_a_refused_client_prints_why(
     assert not list(tmp_path.glob("lab_foo*"))
 
 
+def test_a_limit_that_is_reached_in_the_middle_of_an_installation_is_told(
+    shop: Shop, client: Client, tmp_path: Path
+) -> None:
+    """The pages were fetched before, and can have said nothing of it."""
+    issued = shop.vendor.token(f"{client.name} in {shop.server.port}", limit_num_downloads=1)
+
+    ended = client.install("lab-foo", shop.server.with_basic(issued.secret or ""), tmp_path)
+
+    words = "Download limit 1/1 reached"
+    assert ended.status != 0
+    assert words in ended.text or spelled_in_link(words) in ended.text
+    assert shop.vendor.downloads(issued, NOW) == 1
+
+
 def spelled_in_link(words: str) -> str:
     """How the words look in a file's address, where the server can send no reason phrase."""
     return words.replace(" ", "-").replace("/", "-")
