@@ -1,4 +1,4 @@
-"""The pips that Python and distributions brought over the years install, from every host.
+"""Every host: the pips that Python and distributions brought over the years install from it.
 
 Python 3.11 brought 22.3 to 24.0, 3.12 23.2.1, 3.13 24.2, 3.14 25.2; Debian 12 has 23.0.1. What is
 older came with Pythons that customers still have; it runs on 3.11 as well, without help.
@@ -40,7 +40,7 @@ Entitlements(app, repository="{repository}", directories=["{packages}"])
 
 
 class Host:
-    """A server, with the URLs of two customers: one who may, and one whose token has expired."""
+    """A server, with customers: one who may, one whose token has expired, and a disabled one."""
 
     def __init__(self, url: str, page: str, secrets: dict[str, str]) -> None:
         self.url = url
@@ -62,6 +62,7 @@ def _secrets(vendor: Vendor | DevpiVendor) -> dict[str, str]:
     return {
         "paying": vendor.token("paying").secret or "",
         "late": vendor.token("late", limit_date_range_to=ENDED).secret or "",
+        "disabled": vendor.token("disabled", enabled=False).secret or "",
     }
 
 
@@ -164,6 +165,23 @@ def test_it_installs_and_says_why_not(
     words = "Entitlement expired 2026-01-31 00:00 UTC"
     assert words in ended.text or words.replace(" ", "-").replace(":", "-") in ended.text
     assert not project.installed
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_disabled_token_keeps_its_pages_and_is_refused_files(hosts: Hosts, name: str) -> None:
+    host = hosts.get(name)
+    page = f"{host.index('disabled')}lab-foo/"
+
+    listed = httpx.get(page, headers={"Accept": JSON}, timeout=30)
+    [file] = listed.json()["files"]
+    url = str(listed.url.join(file["url"]))
+    credentials = ("token", host.secrets["disabled"])
+    metadata = httpx.get(f"{url}.metadata", auth=credentials, timeout=30)
+    refused = httpx.get(url, auth=credentials, timeout=30)
+
+    assert metadata.status_code == 200
+    assert "Name: lab-foo" in metadata.text
+    assert (refused.status_code, refused.json()["code"]) == (403, "token_disabled")
 
 
 @pytest.mark.parametrize("name", HOSTS)
