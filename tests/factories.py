@@ -279,8 +279,9 @@ def open_site(
     plugins: Iterable[object] = (),
     prefix: str = "",
     upstream: Upstream | None = None,
+    more: Iterable[Path] = (),
 ) -> Iterator[Site]:
-    """An index over ``folder/files``, with a store copied from `template`."""
+    """An index over ``folder/files`` and `more`, with a store copied from `template`."""
     shutil.copy(template, folder / "store.db")
     url = f"sqlite:///{folder / 'store.db'}"
     database, keyring = Database(url), Keyring(b"k" * 32)
@@ -288,7 +289,7 @@ def open_site(
     directory = folder / "files"
     directory.mkdir(exist_ok=True)
     catalog = Catalog(
-        [directory],
+        [directory, *more],
         repository=REPOSITORY,
         cache=folder / "catalog.db",
         clock=lambda: NOW,

@@ -21,6 +21,7 @@ __all__ = [
     "OpenFile",
     "Sender",
     "StoredFile",
+    "is_nameable",
     "open_current",
     "plan",
 ]
@@ -205,6 +206,11 @@ class _Chunks:
     def close(self) -> None:
         """Called by the server at the end (PEP 3333)."""
         self._opened.close()
+
+
+def is_nameable(file: StoredFile) -> bool:
+    """Whether its path can stand in a header as it is: servers take no others than these."""
+    return file.relative.isascii() and file.relative.isprintable()
 
 
 def open_current(

@@ -20,10 +20,10 @@ from entitlements_core.engine.answers import (
 )
 from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import DirectSender, Sender
+from entitlements_core.engine.files import DirectSender, Sender, StoredFile
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.visit import Parts, Visit
-from entitlements_core.http import refuse, status_of, words
+from entitlements_core.http import Headers, refuse, status_of, words
 from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.upstream import Upstream
@@ -87,16 +87,21 @@ class Index:
     def authorize(self, request: Incoming) -> Outgoing:
         """Only the decision, for a server in front that sends files itself (``auth_request``).
 
-        204 allows; the download is then counted. 401 and 403 refuse, since nginx passes no others;
-        what the answer would have been stands in ``X-Entitlements-*`` headers. Pages are refused:
-        a page from a disk is not filtered.
+        204 allows; the download is then counted. ``X-Entitlements-File`` says which file it was
+        allowed for, by its path below a directory, with a slash before it, and
+        ``X-Entitlements-Directory`` which directory, counted from 0: what the address that was
+        asked for means on a disk is nothing that the server in front should guess. 401 and 403
+        refuse, since nginx passes no others; what the answer would have been stands in
+        ``X-Entitlements-*`` headers. Pages are refused: a page from a disk is not filtered. So is
+        a file whose path does not fit into a header; the index itself does send it.
         """
         if not self.is_ready:
             return _AUTHORIZE_LATER
         visit = self._enter(request)
-        denied = visit if isinstance(visit, Deny) else visit.authorize(request.path)
-        if denied is None:
-            return Outgoing("204 Allowed", NOT_STORED, [])
+        found = visit if isinstance(visit, Deny) else visit.authorize(request.path)
+        if not isinstance(found, Deny):
+            return Outgoing("204 Allowed", (*NOT_STORED, *_place(found)), [])
+        denied = found
         form = request.presented.form if request.presented else None
         status = status_of(denied, form, transfers=True)
         challenge = refuse(denied, form=form, transfers=True).headers
@@ -129,6 +134,15 @@ _AUTHORIZE_LATER: Final = Outgoing(
     ),
     (),
 )
+
+
+def _place(file: StoredFile | None) -> Headers:
+    if file is None:
+        return ()
+    return (
+        ("X-Entitlements-Directory", str(file.root_index)),
+        ("X-Entitlements-File", f"/{file.relative}"),
+    )
 
 
 def _is_file(path: str) -> bool:

@@ -19,7 +19,7 @@ from entitlements_core.engine.answers import (
 )
 from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import OpenFile, Sender, open_current, plan
+from entitlements_core.engine.files import OpenFile, Sender, is_nameable, open_current, plan
 from entitlements_core.engine.pages import Page, Pages
 from entitlements_core.engine.reasons import is_words, only_words
 from entitlements_core.engine.snapshot import CatalogFile
@@ -102,14 +102,23 @@ class Visit:
                 return self._slash(*bare)
         return self._refuse(NOT_FOUND)
 
-    def authorize(self, path: str) -> Deny | None:
-        """The decision on a file or its core metadata alone; an allowed download is counted."""
+    def authorize(self, path: str) -> CatalogFile | Deny | None:
+        """The file that a server in front may send, or why not; an allowed download is counted.
+
+        Core metadata is allowed without a file, since it lies in none.
+        """
         found = self._find(path.rpartition("/")[2])
         if isinstance(found, Deny):
             return found
         file, question = found
-        if isinstance(question.resource, CoreMetadata) or self._request.method == "HEAD":
+        if isinstance(question.resource, CoreMetadata):
             return None
+        opened = open_current(self._catalog, file) if is_nameable(file) else None
+        if opened is None:
+            return NOT_FOUND
+        opened.close()
+        if self._request.method == "HEAD":
+            return file
         # The server in front knows the file by another ETag, and may then send all of it.
         conditional = self._header("HTTP_IF_RANGE") is not None or encodes(
             self._header("HTTP_ACCEPT_ENCODING")
@@ -121,7 +130,7 @@ class Visit:
             wanted = None
         start, stop = (0, file.size) if wanted is None else (wanted.start, wanted.stop)
         reserved = self._gate.reserve(question, self._delivery(start, stop - start))
-        return reserved if isinstance(reserved, Deny) else None
+        return reserved if isinstance(reserved, Deny) else file
 
     def _list(self) -> Outgoing:
         admitted = self._admitted(ProjectList())

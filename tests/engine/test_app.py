@@ -209,6 +209,65 @@ def test_an_allowed_download_is_counted(
     assert site.used()[0] == counted
 
 
+PLACES = {
+    "foo-1.0-py3-none-any.whl": ("0", "/foo-1.0-py3-none-any.whl"),
+    "folder-1.0-py3-none-any.whl": ("0", "/a b/c%2e$d?#/folder-1.0-py3-none-any.whl"),
+    "space-1.0-py3-none-any.whl": ("0", "/ /space-1.0-py3-none-any.whl"),
+    "second-1.0-py3-none-any.whl": ("1", "/x/second-1.0-py3-none-any.whl"),
+}
+UNNAMED = {"umlaut-1.0-py3-none-any.whl": "fünf", "line-1.0-py3-none-any.whl": "a\r\nX: y"}
+
+
+@pytest.fixture
+def folders(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
+    """An index of files in folders of two directories."""
+    files, more = tmp_path / "files", tmp_path / "more"
+    for filename, (directory, place) in PLACES.items():
+        root = more if directory == "1" else files
+        build_wheel((root / place[1:]).parent, filename.partition("-")[0], "1.0")
+    for filename, folder in UNNAMED.items():
+        build_wheel(files / folder, filename.partition("-")[0], "1.0")
+    with open_site(tmp_path, sqlite_template, more=[more]) as site:
+        yield site
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("filename", PLACES)
+def test_the_answer_says_which_file_it_was_made_for(
+    folders: Site, filename: str, method: str
+) -> None:
+    folders.token()
+    response = ask(folders, f"/packages/{filename}", X_Original_Method=method)
+    directory, place = PLACES[filename]
+    assert response.code == 204
+    assert response.headers["X-Entitlements-Directory"] == directory
+    assert response.headers["X-Entitlements-File"] == place
+
+
+@pytest.mark.parametrize("filename", UNNAMED)
+def test_what_does_not_fit_into_a_header_is_left_to_the_index(folders: Site, filename: str) -> None:
+    folders.token()
+    response = ask(folders, f"/packages/{filename}")
+    assert response.code == 403
+    assert response.headers["X-Entitlements-Status"] == "404"
+    assert folders.used() == (0, 0, 0)
+    assert folders.get(f"/packages/{filename}", SECRET).code == 200
+
+
+def test_core_metadata_lies_in_no_file(site: Site) -> None:
+    site.token()
+    response = ask(site, f"/packages/{FOO}.metadata")
+    assert response.code == 204
+    assert "X-Entitlements-File" not in response.headers
+
+
+def test_a_file_that_is_gone_is_not_allowed(site: Site, tmp_path: Path) -> None:
+    site.token()
+    (tmp_path / "files" / FOO).unlink()
+    assert ask(site, f"/packages/{FOO}").code == 403
+    assert site.used() == (0, 0, 0)
+
+
 def test_a_token_in_the_original_path_is_read(site: Site) -> None:
     site.token(query=ONLY_FOO)
     assert ask(site, f"/+t/{SECRET}/packages/{FOO}", None).code == 204
