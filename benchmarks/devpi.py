@@ -21,7 +21,8 @@ import psutil
 from benchmarks import devpi_site, workload
 from benchmarks.load import ROUNDS, SECONDS, closed_loop, times
 from tests.functional import devpis
-from tests.functional.devpi_nginx import fronted, generated, reserved_port
+from tests.functional.devpi_nginx import fronted, generated
+from tests.functional.nginx import reserved_port
 
 __all__ = ["Site", "Target", "alternated", "rows"]
 

@@ -1,5 +1,6 @@
 """The documentation keeps up with the code."""
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from entitlements_core import hookspecs
 from entitlements_core.services.settings import Settings
+from tests.pages import PAGES, ROOT, TAKEN, Block, blocks, take
 
-DOCS: Final = Path(__file__).parent.parent / "docs"
+DOCS: Final = ROOT / "docs"
 HOOKS: Final = {
     name: tuple(inspect.signature(spec).parameters)
     for name, spec in vars(hookspecs).items()
@@ -46,3 +48,57 @@ def test_each_module_that_the_architecture_names_exists(room: str) -> None:
     assert named
     for module in named:
         assert (DOCS.parent / "entitlements_core" / room / module).exists()
+
+
+RUN_BY_SYBIL: Final = {page for page in PAGES if page not in {"README.md", "docs/flask.md"}}
+"""The pages of which `conftest.py` of the project runs every block of Python."""
+
+ENTRY_POINT: Final = take("docs/hooks.md", "toml", "entry-points")
+
+NOT_RUN: Final = {
+    "entitlements_core/\n": "a picture of folders",
+    "sudo certbot": "asks somebody else for a certificate, and changes the machine",
+    "scp primary:": "needs another machine; tests/functional/test_devpi_replica.py runs one",
+    "docker build": "needs a Docker daemon; test_pypiserver.py runs the steps of the image",
+    "autoload --install": "tests/plugins/pypiserver/test_autoload.py does, beside more",
+}
+"""What no test runs as it stands, by a word that is in it, and why."""
+
+
+def takers() -> list[str]:
+    """The test modules that take blocks from pages."""
+    return [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted(ROOT.glob("tests/**/test_*.py"))
+        if path != Path(__file__) and "from tests.pages import" in path.read_text(encoding="utf-8")
+    ]
+
+
+def test_every_block_is_run() -> None:
+    for module in takers():
+        importlib.import_module(module)
+    missed = [
+        str(block)
+        for page in PAGES
+        for block in blocks(page)
+        if block not in TAKEN and not is_run_elsewhere(block)
+    ]
+    assert not missed
+
+
+def is_run_elsewhere(block: Block) -> bool:
+    """By Sybil, or nowhere for a reason."""
+    if block.language == "python" and block.page in RUN_BY_SYBIL:
+        return True
+    return any(word in block.text for word in NOT_RUN)
+
+
+@pytest.mark.parametrize("word", NOT_RUN)
+def test_what_is_not_run_is_still_there(word: str) -> None:
+    found = [block for page in PAGES for block in blocks(page) if word in block.text]
+    assert len(found) == 1
+
+
+def test_the_entry_point_of_the_example_is_that_of_the_page() -> None:
+    example = (DOCS / "examples/entitlements-embargo/pyproject.toml").read_text()
+    assert ENTRY_POINT in example

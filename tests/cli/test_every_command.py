@@ -1,6 +1,5 @@
 """What holds for all commands."""
 
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from entitlements_core import __version__, hookimpl, plugins
 from entitlements_core.cli import app
 from entitlements_core.errors import PluginError
 from tests.cli.conftest import CommandLine
+from tests.pages import commands as printed
+from tests.pages import take_all
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -102,12 +103,10 @@ def test_a_plugin_that_cannot_be_loaded(cli: CommandLine, monkeypatch: pytest.Mo
 
 
 DOCUMENTED = [
-    line.replace("\\\n", " ")
-    for line in re.findall(
-        r"^\$ (entitlements (?:[^\n]*\\\n)*[^\n]*)",
-        (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
+    line
+    for block in take_all("docs/cli.md", "console")
+    for line in printed(block.text)
+    if line.startswith("entitlements ")
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from tests.functional.consoles import build
 from tests.functional.vendors import Client, Vendor, clean_environment
 
 OLD_PIP: Final = "23.2.1"
@@ -55,6 +56,12 @@ def client(request: pytest.FixtureRequest) -> Client:
     """Each client in turn."""
     found: Client = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel."""
+    return build(tmp_path_factory.mktemp("dist"), "--wheel")
 
 
 @pytest.fixture(scope="session")

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
-from tests.functional import devpis
-from tests.functional.devpi_verbs import SECONDS, Devpi
-from tests.functional.nginx import BINARY
+from tests.functional import devpis, nginx
+from tests.functional.devpi_verbs import Devpi
 
-__all__ = ["Front", "fronted", "generated", "reserved_port"]
-
-_CONFIGURATION: Final = """
-daemon off;
-{user}
-worker_processes 1;
-pid {root}/nginx.pid;
-error_log {root}/error.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    sendfile on;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
-    include {configuration};
-}}
-"""
+__all__ = ["Front", "fronted", "generated"]
 
 Front = str
 """The URL of an nginx, without a slash at the end."""
-
-
-def reserved_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def generated(
@@ -69,27 +36,7 @@ def generated(
 @contextmanager
 def fronted(root: Path, configuration: Path, url: str) -> Iterator[Front]:
     """Start nginx in the new folder `root`; it is to answer at `url`."""
-    root.mkdir()
-    (root / "logs").mkdir()
-    user = "user root;" if os.geteuid() == 0 else ""
-    text = _CONFIGURATION.format(root=root, user=user, configuration=configuration)
-    (root / "nginx.conf").write_text(text)
-    command = [str(BINARY), "-p", str(root), "-c", str(root / "nginx.conf"), "-e", "stderr"]
-    with (root / "output.log").open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-    try:
-        _await(process, int(url.rpartition(":")[2]), root)
+    http = "access_log off; sendfile on;"
+    port = int(url.rpartition(":")[2])
+    with nginx.started(root, http=http, servers=f"include {configuration};", port=port):
         yield url
-    finally:
-        process.terminate()
-        process.wait(SECONDS)
-
-
-def _await(process: subprocess.Popen[bytes], port: int, root: Path) -> None:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError((root / "output.log").read_text())

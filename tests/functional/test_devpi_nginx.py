@@ -15,9 +15,10 @@ import pytest
 
 from devpi_entitlements.nginx import unguarded_configurations
 from tests.functional import devpis
-from tests.functional.devpi_nginx import fronted, generated, reserved_port
+from tests.functional.devpi_nginx import fronted, generated
 from tests.functional.devpi_vendor import EVERY_REQUEST, INDEX, DevpiVendor
 from tests.functional.devpi_verbs import Devpi
+from tests.functional.nginx import reserved_port
 from tests.functional.vendors import Client
 from tests.wheelhouse import build_wheel
 
@@ -182,6 +183,17 @@ def test_with_devpi_lockdown_lists_and_files_agree(tmp_path: Path, name: str) ->
             words = ("token", "create", "--repo", "acme/open", "--name", "later", "--json")
             late = json.loads(vendor.entitlements(*words).text)["token"]
             assert httpx.get(f"{front}/+t/{late}{page}").status_code == 200
+
+
+def test_the_decision_alone_is_for_nginx(shop: Shop) -> None:
+    token = shop.vendor.token("customer", "name:^lab-foo$")
+    asked = {"X-Original-URI": shop.path}
+    for target in ("/+authcheck", "/%2Bauthcheck"):
+        answer = httpx.get(
+            f"{shop.front}{target}", headers=asked, auth=("token", token.secret or "")
+        )
+        assert answer.status_code == 404
+    assert shop.vendor.downloads(token, NOW) == 0
 
 
 def test_a_user_of_the_index_gets_the_file(shop: Shop) -> None:

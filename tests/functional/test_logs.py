@@ -6,12 +6,11 @@ clients.
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import shlex
 import shutil
-import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,20 +22,31 @@ import httpx
 import pytest
 
 from devpi_entitlements import nginx as devpi_nginx
+from entitlements_core.policy.secret import from_random_bytes
 from entitlements_core.services.redaction import redact
 from tests.functional import nginx
-from tests.functional.devpi_nginx import reserved_port
 from tests.functional.launching import launched
+from tests.functional.nginx import reserved_port
+from tests.functional.raw import raw_get
 from tests.functional.test_forwarded import ENGINE, FLASK
 from tests.functional.vendors import REPOSITORY, Client, Vendor, clean_environment
+from tests.pages import ROOT, take
 from tests.plugins.flask_static.conftest import wait
 from tests.wheelhouse import build_wheel
 
-DOCS: Final = Path(__file__).parents[2] / "docs" / "serving.md"
-LOGS: Final = DOCS.read_text().partition("\n## Logs\n")[2].partition("\n## ")[0]
+PAGE: Final = "docs/nginx.md"
+LOGS: Final = (
+    (ROOT / PAGE).read_text().partition("\n## Logs of the server")[2].partition("\n## ")[0]
+)
+REDACTED: Final = take(PAGE, "nginx", "log_format redacted")
+CADDYFILE: Final = take(PAGE, "caddy", "request>uri")
 
 SECRET: Final = "a-secret-of-the-customer"
 """A custom one: nothing but its place says what it is."""
+
+GENERATED: Final = from_random_bytes(bytes(range(32)))
+BODY: Final = GENERATED.removeprefix("ent_")
+"""What of a generated one is the secret part."""
 
 SLASH: Final = ("/", "%2F", "%2f")
 SPELLINGS: Final = [
@@ -72,27 +82,41 @@ TARGETS: Final = [
 ]
 """What stands in a request line."""
 
+PREFIXES: Final = ("ent_", "%65nt_", "en%74%5F", "ent%5f", "e%6Et%255F", "%2565%256e%2574%255f")
+ELSEWHERE: Final = [
+    *(
+        f"{before}{prefix}{body}{after}"
+        for prefix in PREFIXES
+        for body in (BODY, f"%{ord(BODY[0]):02x}{BODY[1:]}")
+        for before, after in (
+            ("/simple/", "/"),
+            ("/+t", "/simple/"),
+            ("/t/", "/simple/lab-foo/"),
+            ("/simple/?token=", "&x=1"),
+            ("/a?next=%2Fb%3Ftoken%3D", f"%26again={prefix}{BODY}"),
+            (f"/%2Bt/{SECRET}/simple/?x=", ""),
+            (f"/x{prefix}{BODY}/y/", f"/{prefix}{BODY}-{prefix}{BODY}"),
+        )
+    ),
+    *(f"/{prefix}{'a' * count}{GENERATED}" for prefix in PREFIXES for count in (0, 12, 13, 14, 40)),
+    *(f"/{odd * (LONG // len(odd) - 60)}{GENERATED}" for odd in ("ent_", "e", "ent", "ent%5f")),
+]
+"""Addresses with a generated one where nothing says that one stands there."""
 
-def printed(language: str, word: str) -> str:
-    """The one block of a language with that word."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", LOGS, re.DOTALL)
-    [block] = [text for text in blocks if word in text]
-    return str(block)
+SHOWN: Final = BODY[1:20]
+"""A part of it that no log may have."""
 
 
-def requested(url: str) -> None:
+def requested(url: str, context: ssl.SSLContext | None = None) -> None:
     """Send each spelling as it is, with what a client can say of itself besides."""
-    host, port = url.removeprefix("http://").split(":")
-    user = base64.b64encode(f"{SECRET}:".encode()).decode()
-    for target in TARGETS:
-        referer = "" if target in LONG_TARGETS else f"Referer: {url}{target}\r\n"
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(
-                f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\n{referer}"
-                f"Authorization: Basic {user}\r\nConnection: close\r\n\r\n".encode()
-            )
-            while connection.recv(1 << 16):
-                pass
+    for target in (*TARGETS, *ELSEWHERE):
+        referer = "" if len(target) > LONG // 2 else f"{url}{target}"
+        raw_get(url, target, context, user=f"{SECRET}:", referer=referer)
+
+
+def shows(line: str) -> bool:
+    """Whether a line of a log has one of the secrets."""
+    return SECRET in line or SHOWN in line
 
 
 def written_logs(folder: Path) -> dict[str, str]:
@@ -102,13 +126,20 @@ def written_logs(folder: Path) -> dict[str, str]:
 
 def recipe(root: Path) -> str:
     """What the documentation prints for nginx, with the logs in a folder."""
-    return printed("nginx", "redacted_uri").replace("/var/log/nginx", str(root))
+    return (
+        f"{REDACTED} access_log {root}/packages.access.log redacted;"
+        f" error_log {root}/packages.error.log crit;"
+    )
 
 
 def generated(root: Path) -> str:
     """What ``devpi-gen-config`` writes of logs, for every server."""
     text = devpi_nginx._ACCEL.safe_substitute(
-        marker=devpi_nginx._MARKER, segment=devpi_nginx._SEGMENT, logs=root
+        marker=devpi_nginx._MARKER,
+        segment=devpi_nginx._SEGMENT,
+        generated=devpi_nginx._GENERATED,
+        octet=devpi_nginx._OCTET,
+        logs=root,
     )
     lines = re.search(r"map \$request_uri.*?';\n", text, re.DOTALL)
     logs = re.findall(r"^ *(?:access|error)_log .*;$", text, re.MULTILINE)
@@ -129,11 +160,11 @@ def test_nginx_logs_no_spelling_of_a_secret(tmp_path: Path, logs: object) -> Non
 
     said = written_logs(root)
     [access] = [text for name, text in said.items() if name.endswith("access.log")]
-    assert len(access.splitlines()) == len(TARGETS) + 1
+    assert len(access.splitlines()) == len(TARGETS) + len(ELSEWHERE) + 1
     assert "GET /simple/lab-foo/?x=1" in access
     assert f"{SPELLINGS[0]}***/simple/lab-foo/" in access
-    assert not [line for line in access.splitlines() if SECRET in line]
-    assert not any(SECRET in text for text in said.values())
+    assert not [line for line in access.splitlines() if shows(line)]
+    assert not any(shows(text) for text in said.values())
 
 
 def test_the_error_log_of_nginx_shows_secrets_at_its_usual_level(tmp_path: Path) -> None:
@@ -142,12 +173,12 @@ def test_the_error_log_of_nginx_shows_secrets_at_its_usual_level(tmp_path: Path)
     down = f"location / {{ proxy_pass http://127.0.0.1:{reserved_port()}; }}"
 
     with nginx.running(
-        root, down, logs=recipe(root).replace("error.log crit", "error.log")
+        root, down, logs=recipe(root).replace(f"error_log {root}/packages.error.log crit;", "")
     ) as front:
         httpx.get(f"{front}/%2Bt/{SECRET}/simple/")
 
     assert SECRET in (root / "error.log").read_text()
-    assert SECRET not in (root / "access.log").read_text()
+    assert SECRET not in (root / "packages.access.log").read_text()
 
 
 @contextmanager
@@ -158,7 +189,7 @@ def caddy(root: Path, upstream: str) -> Iterator[str]:
         pytest.skip("caddy is not installed; .ci/run does")
     root.mkdir()
     url = f"http://127.0.0.1:{reserved_port()}"
-    text = printed("caddy", "request>uri").replace("example.com", url)
+    text = CADDYFILE.replace("packages.acme.example", url)
     text = text.replace("/var/log/caddy", str(root)).replace("127.0.0.1:8080", upstream)
     text = text.replace("\n{\n", "\n{\n    admin off\n    auto_https off\n", 1)
     (root / "Caddyfile").write_text(text)
@@ -175,9 +206,9 @@ def caddy(root: Path, upstream: str) -> Iterator[str]:
         process.wait(30)
 
 
-def answers(url: str) -> bool:
+def answers(url: str, context: ssl.SSLContext | bool = True) -> bool:  # noqa: FBT001, FBT002 - httpx
     try:
-        return bool(httpx.get(f"{url}/ready").status_code)
+        return bool(httpx.get(f"{url}/ready", verify=context).status_code)
     except httpx.TransportError:
         return False
 
@@ -185,12 +216,14 @@ def answers(url: str) -> bool:
 def test_caddy_logs_no_spelling_of_a_secret(tmp_path: Path) -> None:
     with caddy(tmp_path / "caddy", f"127.0.0.1:{reserved_port()}") as front:
         requested(front)
+        decision = httpx.get(f"{front}/+auth")
 
+    assert decision.status_code == 404
     said = written_logs(tmp_path / "caddy")
     assert said["access.log"].count("GET") > len(TARGETS) - 9  # some are cut amid a percent sign
     assert "/+t/***/simple/lab-foo/" in said["access.log"]
     assert said["output.log"].count("connection refused") > len(TARGETS) - 9
-    assert not [line for text in said.values() for line in text.splitlines() if SECRET in line]
+    assert not [line for text in said.values() for line in text.splitlines() if shows(line)]
 
 
 FORMATS: Final = {
@@ -256,7 +289,7 @@ def test_a_session_of_clients_leaves_no_secret_in_any_log(
             requested(front)
 
     said = written_logs(vendor.root)
-    assert "/simple/lab-foo/" in said["access.log"]
+    assert "/simple/lab-foo/" in said["packages.access.log"]
     expected = {"uwsgi": " GET 200 ", "uwsgi-flask": "uWSGI"}.get(name, "lab-foo")
     assert expected in said["server.log"]
     shown = {

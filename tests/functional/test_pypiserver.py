@@ -34,11 +34,12 @@ from tests.functional.pypiservers import (
     serving,
 )
 from tests.functional.vendors import REPOSITORY, Client, Ended, Vendor, clean_environment
+from tests.pages import commands, take
 from tests.wheelhouse import build_wheel, wheel_bytes
 
 NOW: Final = datetime.now(UTC)  # noqa: TID251 - real servers have the real time
 WHEEL: Final = "lab_foo-1.0-py3-none-any.whl"
-DOCS: Final = Path(__file__).parents[2] / "docs" / "pypiserver.md"
+STARTED: Final = take("docs/pypiserver.md", "console", "uwsgi --http")
 BY_NAME: Final = {form.name: form for form in FORMS}
 WAITRESS: Final = FORMS[0]
 PRELOADED: Final = BY_NAME["run-gunicorn-kgevent--preload"]
@@ -86,7 +87,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 def test_what_is_printed_for_other_servers(vendor: Vendor, server: str) -> None:
     build_wheel(vendor.packages, "lab-foo", "1.0")
     secret = vendor.token("customer").secret or ""
-    [line] = re.findall(rf"^\$ ({server} .*)$", DOCS.read_text(), re.MULTILINE)
+    [line] = [line for line in commands(STARTED) if line.startswith(f"{server} ")]
     words = shlex.split(line.replace("/srv/packages", str(vendor.packages)))
     words = [word.replace(":8080", "127.0.0.1:{port}") for word in words]
 

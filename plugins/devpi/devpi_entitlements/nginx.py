@@ -53,10 +53,8 @@ def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 -
     """
     configuration = read_configuration(config.args)
     location = (configuration.accel_redirect if configuration else "") or DEFAULT_LOCATION
-    host, port = _outside(config)
     given = {
-        "host": host,
-        "listen": port,
+        **_outside(config.outside_url),
         "backend": f"http://127.0.0.1:{config.args.port}",
         "serverdir": config.server_path.absolute(),
         "location": location,
@@ -64,8 +62,11 @@ def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 -
         "lockdown": "1" if config.pluginmanager.has_plugin(LOCKDOWN) else "",
         "marker": _MARKER,
         "segment": _SEGMENT,
+        "generated": _GENERATED,
+        "octet": _OCTET,
         "logs": DISTRIBUTION_LOGS if Path(DISTRIBUTION_LOGS).is_dir() else "logs",
     }
+    given["plain"] = Template(given["plain"]).substitute(given)
     writer("nginx-entitlements.conf", _ACCEL.substitute(given))
     writer("nginx-entitlements-auth-request.conf", _AUTH_REQUEST.substitute(given))
 
@@ -122,16 +123,33 @@ def _text(path: Path) -> str:
         return ""  # not readable for us, so not a statement about anything
 
 
-def _outside(config: Any) -> tuple[str, str]:  # noqa: ANN401 - of devpi-server
-    outside = URL(config.outside_url or "http://localhost:80")
+def _outside(url: str | None) -> dict[str, str]:
+    """What the address at which nginx answers says of its server, and of one beside it."""
+    outside = URL(url or "http://localhost:80")
     host, _, port = outside.netloc.partition(":")
-    return host, port or "80"
+    if outside.scheme != "https":
+        return {"host": host, "listen": f"{port or '80'};", "plain": ""}
+    folder = f"/etc/letsencrypt/live/{host}"
+    return {
+        "host": host,
+        "listen": f"{port or '443'} ssl;\n"
+        f"    ssl_certificate {folder}/fullchain.pem;\n"
+        f"    ssl_certificate_key {folder}/privkey.pem;",
+        "plain": "" if port else _PLAIN,
+    }
 
 
 _MARKER: Final = r"(?:/|%(?:25)*2f)(?:\+|%(?:25)*2b)(?:t|%(?:25)*74)(?:/|%(?:25)*2f)"
 """What stands before a token in an address, in each spelling; pip writes ``/%2Bt/``."""
 
 _SEGMENT: Final = "(?:(?!%(?:25)*2f)[^/?])+"
+
+_OCTET: Final = "%(?:25)*[3-7][0-9a-f]"
+
+_PREFIX: Final = "(?:e|%(?:25)*65)(?:n|%(?:25)*6e)(?:t|%(?:25)*74)(?:_|%(?:25)*5f)"
+
+_GENERATED: Final = f"{_PREFIX}(?:[0-9a-z]|{_OCTET}){{16}}"
+"""How a generated secret begins, wherever it stands."""
 
 _HEAD: Final = """\
 # $title
@@ -145,9 +163,15 @@ map $$http_x_forwarded_proto $$x_scheme {
 }
 
 # A token in an address is a secret: leave it out of the access log.
-map $$request_uri $$logged_uri {
+map $$request_uri $$without_token {
     default $$request_uri;
     "~*^(?<before>.*?$marker+)$segment(?<after>(?:(?!$marker).)*).*$$" "$${before}***$$after";
+}
+# What looks like one anywhere else.
+map $$without_token $$logged_uri {
+    default $$without_token;
+    "~*^(?<ahead>.*?)$generated(?:[0-9a-z_]|$octet)*+(?<behind>(?:(?!$generated).)*).*$$"
+        "$${ahead}***$$behind";
 }
 # So is a user name, as in https://TOKEN@host/, and what an address refers to.
 log_format entitlements '$$remote_addr [$$time_local] '
@@ -155,12 +179,28 @@ log_format entitlements '$$remote_addr [$$time_local] '
 
 server {
     server_name $host;
-    listen $listen;
+    listen $listen
     access_log $logs/devpi-access.log entitlements;
     # At lower levels it repeats the request line, with the token, of whatever fails.
     error_log $logs/devpi-error.log crit;
     client_max_body_size 64M;
     proxy_read_timeout 60s;
+"""
+
+_PLAIN: Final = """
+# A redirect would let a client send its token in the clear each time.
+server {
+    server_name $host;
+    listen 80;
+    access_log $logs/devpi-access.log entitlements;
+    error_log $logs/devpi-error.log crit;
+    location / {
+        return 403 "Use https, and a new token: this one was sent in the clear.\\n";
+    }
+    location /.well-known/acme-challenge/ {
+        root /var/www/html;
+    }
+}
 """
 
 _PROXY: Final = """\
@@ -196,9 +236,14 @@ _ACCEL: Final = Template(
         alias $serverdir/;
     }
 
+    # For servers in front that ask; this one does not.
+    location = /+authcheck {
+        internal;
+    }
+
 """
     + _CLOSED.replace("$proxy", _PROXY)
-    + "}\n"
+    + "}\n$plain"
 )
 
 _AUTH_REQUEST: Final = Template(
@@ -239,5 +284,5 @@ _AUTH_REQUEST: Final = Template(
 
 """
     + _CLOSED.replace("$proxy", _PROXY)
-    + "}\n"
+    + "}\n$plain"
 )

@@ -15,6 +15,7 @@ from pluggy import PluginManager
 
 from devpi_entitlements import nginx, plugin
 from devpi_entitlements.nginx import unguarded_configurations, write_configurations
+from tests.functional.certificates import certificate
 from tests.functional.nginx import BINARY
 
 pytestmark = pytest.mark.notransaction
@@ -56,7 +57,8 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert set(files) == {ACCEL, AUTH_REQUEST}
     for text in files.values():
         assert "server_name packages.example;" in text
-        assert "listen 8443;" in text
+        assert "listen 8443 ssl;" in text
+        assert text.count("server {") == 1
         assert "proxy_pass http://127.0.0.1:3141;" in text
         assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in text
         assert re.search(r"location /\+changelog \{\s+allow 127.0.0.1;\s+deny all;", text)
@@ -67,6 +69,8 @@ def test_what_is_written(tmp_path: Path) -> None:
     protected = f"location /+protected/ {{\n        internal;\n        alias {tmp_path}/devpi/;"
     assert protected in accel
     assert "try_files" not in accel
+    for text in (accel, auth_request):
+        assert re.search(r"location = /\+authcheck \{\s+internal;", text)
     assert "auth_request /+authcheck;" in auth_request
     assert "proxy_set_header X-Original-URI $request_uri;" in auth_request
     assert f"root {tmp_path}/devpi;" in auth_request
@@ -76,7 +80,11 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert "server_name localhost;" in own[ACCEL]
 
 
-def test_nginx_takes_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("outside", ["http://localhost:18080", "https://packages.acme.example"])
+def test_nginx_takes_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outside: str
+) -> None:
+    tls = certificate(tmp_path / "tls").folder
     monkeypatch.setattr(nginx, "DISTRIBUTION_LOGS", str(tmp_path / "none"))
     (tmp_path / "logs").mkdir()
     user = "user root;" if os.geteuid() == 0 else ""
@@ -84,8 +92,10 @@ def test_nginx_takes_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
         f"{name}_temp_path {tmp_path}/{name};"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    for name, text in written(tmp_path / "devpi", "http://localhost:18080").items():
-        (tmp_path / name).write_text(text)
+    for name, text in written(tmp_path / "devpi", outside).items():
+        moved = text.replace("/etc/letsencrypt/live/packages.acme.example", str(tls))
+        (tmp_path / name).write_text(moved)
+        assert ("listen 443 ssl;" in text) == ("listen 80;" in text) == (str(tls) in moved)
         whole = (
             f"{user} pid {tmp_path}/pid; error_log stderr; events {{}}"
             f" http {{ {temporary} include {tmp_path / name}; }}"
