@@ -25,7 +25,7 @@ from entitlements_core.engine.reasons import is_words, only_words
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
 from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext, sent_elsewhere
+from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import (
     CoreMetadata,
@@ -153,14 +153,14 @@ class Visit:
     def _elsewhere(self, name: NormalizedName) -> Outgoing:
         """To the upstream's page of a project that never was the vendor's, else nowhere.
 
-        Fetching it would make the vendor's pages wait for somebody else's server.
+        Fetching it would make the vendor's pages wait for somebody else's server. Whoever may see
+        pages is sent on, also when no file would be given: else an installation would stop at a
+        public project, where most clients say nothing, and not at the file, where all say why.
         """
         upstream = self._parts.upstream
         if upstream is None or self._catalog.has_name(name):
             return self._refuse(NOT_FOUND)
         denied = self._gate.own_name(name, self._context.repository)
-        if denied is None:
-            denied = sent_elsewhere(self._question(ProjectPage(name)))
         return redirect(upstream.page(name)) if denied is None else self._refuse(denied)
 
     def _admitted(self, resource: Resource) -> tuple[View, MediaType] | Outgoing:

@@ -38,7 +38,6 @@ __all__ = [
     "covers",
     "decide",
     "explain",
-    "sent_elsewhere",
     "with_contact",
 ]
 
@@ -180,7 +179,10 @@ def covered(question: Question) -> Deny | None:
 
 def enabled(question: Question) -> Deny | None:
     """The vendor switched the credential off, and files with it."""
-    return _disabled(question) if _transfers(question) else None
+    if not _transfers(question) or question.credential.state is State.ENABLED:
+        return None
+    title = "Entitlement token disabled"
+    return _refusal(question, Reason.TOKEN_DISABLED, title, "to enable it again")
 
 
 def already_valid(question: Question) -> Deny | None:
@@ -244,14 +246,6 @@ def with_contact(deny: Deny, credential: Credential) -> Deny:
     return replace(deny, remedy=asking(contact), contact=contact) if contact else deny
 
 
-def sent_elsewhere(question: Question) -> Deny | None:
-    """Why who asks is not even sent to another index for what is not the vendor's, or None.
-
-    Asked after `decide` allowed the page. Whoever is switched off is served nothing of that.
-    """
-    return _disabled(question)
-
-
 CHECKS: Final[tuple[Check, ...]] = (
     not_deleted,
     granted_here,
@@ -287,13 +281,6 @@ def _unknown_address(question: Question) -> Deny | None:
         "The server cannot tell your address, which this entitlement depends on",
         "to look into the server's log",
     )
-
-
-def _disabled(question: Question) -> Deny | None:
-    if question.credential.state is State.ENABLED:
-        return None
-    title = "Entitlement token disabled"
-    return _refusal(question, Reason.TOKEN_DISABLED, title, "to enable it again")
 
 
 def _refusal(question: Question, reason: Reason, title: str, purpose: str) -> Deny:

@@ -104,7 +104,6 @@ def test_below_a_token_no_secret_is_in_the_address(site: Site) -> None:
 
 REFUSED: Final[dict[str, tuple[dict[str, Any], int]]] = {
     "deleted": ({"state": State.DELETED}, 401),
-    "disabled": ({"state": State.DISABLED}, 402),
     "elsewhere": ({"allow_networks": ("10.0.0.0/8",)}, 402),
 }
 
@@ -123,8 +122,13 @@ def test_strangers_are_sent_nowhere(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "terms",
-    [{"limit_date_range_to": NOW}, {"limit_num_downloads": 0}, {"eula_required": True}],
-    ids=["expired", "used-up", "licence"],
+    [
+        {"limit_date_range_to": NOW},
+        {"limit_num_downloads": 0},
+        {"eula_required": True},
+        {"state": State.DISABLED},
+    ],
+    ids=["expired", "used-up", "licence", "disabled"],
 )
 def test_who_is_refused_at_the_file_still_gets_as_far(site: Site, terms: dict[str, Any]) -> None:
     """Else installing would fail at what the vendor does not have, without a word of why."""

@@ -18,7 +18,6 @@ from entitlements_core.policy.decide import (
     covers,
     decide,
     explain,
-    sent_elsewhere,
 )
 from entitlements_core.policy.decision import Allow, Deny, Reason
 from entitlements_core.policy.limits import Limits, Usage
@@ -444,12 +443,6 @@ def test_no_other_state_of_a_token_closes_a_page(asked: Question, resource: Reso
         assert file.reason is decision.reason
     elif isinstance(file, Deny):
         assert file.reason not in CLOSE_PAGES
-
-
-@given(asked=QUESTIONS)
-def test_only_who_is_enabled_is_sent_elsewhere(asked: Question) -> None:
-    denied = sent_elsewhere(asked)
-    assert (denied is None) is (asked.credential.state is State.ENABLED)
 
 
 @given(asked=QUESTIONS)

@@ -81,11 +81,17 @@ def raw(shop: Shop, path: str, method: str = "GET", **extra: str) -> tuple[str, 
 
 @pytest.mark.parametrize("options", [{}, {"disable_fallback": True}])
 def test_1_no_redirect_to_the_public_index(start: Start, options: dict[str, bool]) -> None:
+    """But for a token, where it was asked for, and for a project that is not the vendor's."""
     shop = start(fallback_url="https://public.example/simple/", **options)
 
     for path in ROUTES:
+        assert "public.example" not in str(shop.anonymous(path).headers)
         for asked in (f"/+t/{shop.secret}{path}", path):
             answer = shop.get(asked)
+            if "nothing-like-it" in path and not options:
+                to = "https://public.example/simple/nothing-like-it/"
+                assert (answer.status_code, answer.headers["Location"]) == (307, to)
+                continue
             assert "public.example" not in str(answer.headers) + answer.text, asked
             location = answer.headers.get("Location", "")
             assert "://" not in location
