@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["VERSIONS", "program", "venv"]
+__all__ = ["VERSIONS", "programs", "venv"]
 
 VERSIONS: Final = {
     "keyring": ("keyring==25.7.0", "keyrings.alt==5.0.2"),
@@ -23,23 +24,22 @@ _KEPT: Final = Path(__file__).parents[2] / ".cache" / "clients"
 _UV: Final = Path(sys.executable).with_name("uv")
 
 
-def program(*requirements: str) -> Path:
-    """The directory of the programs of distributions, which are installed if need be.
+def programs(*requirements: str) -> Path:
+    """The ``bin`` of a virtual environment with these requirements, made when it is not there.
 
     Args:
-        requirements: each with its version.
+        requirements: each with its version, since what was made is kept.
     """
-    home = _KEPT / "-".join(requirements).replace("[", "-").replace("]", "")
-    if not home.exists():
-        _KEPT.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=_KEPT))
-        # Scripts name the place they were made for, so another process may win, but not move.
-        venv(made / "venv", *requirements)
-        try:
-            home.symlink_to(made / "venv", target_is_directory=True)
-        except FileExistsError:
-            shutil.rmtree(made)
-    return home.resolve() / "bin"
+    name = re.sub(r"[^0-9A-Za-z.]+", "-", "-".join(requirements)).strip("-")
+    place = _KEPT / f"{name}-{sys.version_info[0]}.{sys.version_info[1]}"
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    with (_KEPT / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # workers of a run want the same
+        if not (place / "complete").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            venv(place, *requirements)
+            (place / "complete").touch()
+    return place / "bin"
 
 
 def venv(directory: Path, *requirements: str) -> Path:

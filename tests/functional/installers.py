@@ -1,13 +1,7 @@
-"""Every installer that customers use, each of a fixed version, at its own normal verbosity.
-
-They are installed with uv into a directory that is kept, once for each version.
-"""
+"""Every installer that customers use, each of a fixed version, at its own normal verbosity."""
 
 from __future__ import annotations
 
-import fcntl
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,29 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.functional.clients import venv
+from tests.functional.clients import VERSIONS, programs
 from tests.functional.vendors import Ended, clean_environment
 
-__all__ = ["INSTALLERS", "Installer", "Project", "environment_of", "pip_of_version"]
+__all__ = ["INSTALLERS", "Installer", "Project", "pip_of_version"]
 
-ROOT: Final = Path(__file__).parents[2]
-KEPT: Final = ROOT / ".cache" / "clients"
 SECONDS: Final = 120
-PYTHON: Final = "import sys; print(sys.prefix)"
-
-
-def environment_of(*requirements: str) -> Path:
-    """The ``bin`` of a virtual environment with these requirements, made when it is not there."""
-    name = re.sub(r"[^0-9A-Za-z.]+", "-", "-".join(requirements)).strip("-")
-    place = KEPT / f"{name}-{sys.version_info[0]}.{sys.version_info[1]}"
-    KEPT.mkdir(parents=True, exist_ok=True)
-    with (KEPT / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # workers of a run want the same
-        if not (place / "complete").exists():
-            shutil.rmtree(place, ignore_errors=True)
-            venv(place, *requirements)
-            (place / "complete").touch()
-    return place / "bin"
 
 
 @dataclass(frozen=True)
@@ -95,7 +72,7 @@ class Installer:
 
     def run(self, project: Project, *words: str) -> Ended:
         """Install what the project requires; with `words`, run these in its place."""
-        tools = environment_of(*self.requirements)
+        tools = programs(*self.requirements)
         if not words:
             self.prepare(project)
         command = [str(tools / words[0]), *words[1:]] if words else self.words(tools, project)
@@ -196,7 +173,7 @@ INSTALLERS: Final = {
         ),
         Installer(
             "Poetry 2.5.1",
-            ("poetry==2.5.1",),
+            VERSIONS["poetry"],
             lambda tools, _: [str(tools / "poetry"), "install", "--no-interaction"],
             {
                 "POETRY_VIRTUALENVS_IN_PROJECT": "true",
@@ -207,14 +184,14 @@ INSTALLERS: Final = {
         ),
         Installer(
             "PDM 2.29.3",
-            ("pdm[locked]==2.29.3",),
+            VERSIONS["pdm"],
             lambda tools, _: [str(tools / "pdm"), "install"],
             {"PDM_CHECK_UPDATE": "0", "PDM_CACHE_DIR": "{home}/pdm", "PDM_LOG_DIR": "{home}/log"},
             _pdm,
         ),
         Installer(
             "pipenv 2026.10.3",
-            ("pipenv==2026.10.3",),
+            VERSIONS["pipenv"],
             lambda tools, _: [str(tools / "pipenv"), "install"],
             {**_QUIET, "PIPENV_VENV_IN_PROJECT": "1", "PIPENV_IGNORE_VIRTUALENVS": "1"},
             _pipenv,

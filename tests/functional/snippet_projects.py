@@ -125,7 +125,7 @@ class Machine:
         path = [str(self.venv / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
         wanted = {**clients.VERSIONS, **self.versions}.get(client, ())
         if wanted and client != "pip-tools":
-            path.insert(0, str(clients.program(*wanted)))
+            path.insert(0, str(clients.programs(*wanted)))
         variables = {
             "HOME": str(self.home),
             "PATH": os.pathsep.join(path),

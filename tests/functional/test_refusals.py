@@ -16,7 +16,8 @@ from typing import Final
 
 import pytest
 
-from tests.functional.installers import INSTALLERS, Project, environment_of
+from tests.functional.clients import programs
+from tests.functional.installers import INSTALLERS, Project
 from tests.functional.refusals import (
     CONTACT,
     SERVERS,
@@ -72,7 +73,7 @@ def observed(
 @pytest.mark.timeout(1800)
 def test_the_page_is_what_each_client_prints(tmp_path: Path) -> None:
     for installer in INSTALLERS.values():
-        environment_of(*installer.requirements)
+        programs(*installer.requirements)
     seen: dict[tuple[str, str, str], str] = {}
     for server in SERVERS:
         with (

@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from tests.functional.installers import INSTALLERS, Project
+from tests.functional.public_index import public_index
 from tests.functional.refusals import shown
-from tests.functional.static_index import static_index
 from tests.functional.vendors import Client, Running, Vendor
 from tests.wheelhouse import build_wheel
 
@@ -57,7 +57,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
             wheels = root / f"wheels-{version}"
             for name in ("lab-bar", "lab-foo"):
                 build_wheel(wheels, name, version, summary=FOREIGN)
-            public[version] = stack.enter_context(static_index(root / version, wheels))
+            public[version] = stack.enter_context(public_index(wheels)).url
         yield Street(vendor, stack.enter_context(vendor.serving()), public)
 
 
