@@ -11,6 +11,7 @@ from entitlements_core.policy.token import Status
 if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
     from entitlements_core.services.issuing import Issued
+    from entitlements_core.store.records import FormerSecret
 
 __all__ = ["emit_issued", "emit_token", "limits_in_words"]
 
@@ -25,7 +26,7 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
     warnings: tuple[str, ...] = (),
     headline: str = "",
     orphaned: Collection[str] = (),
-    previous: Sequence[datetime] | None = None,
+    previous: Sequence["FormerSecret"] | None = None,
 ) -> None:
     """Print a token.
 
@@ -38,16 +39,18 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
         warnings: what to know, one sentence each.
         headline: above the lines.
         orphaned: repositories whose grants open nothing.
-        previous: until when former secrets go on, exclusive; None says nothing of them.
+        previous: former secrets that go on; None says nothing of them.
     """
     document = token_document(
         token, now, secret=secret, repository=repository, warnings=warnings, orphaned=orphaned
     )
     fields = list(_fields(document))
     if previous is not None:
-        ends = [str(instant(until)) for until in previous]
-        document["previous_secrets"] = [{"valid_until": end} for end in ends]
-        fields[2:2] = [("Old secret", f"opens the same until {end}") for end in ends]
+        document["previous_secrets"] = [
+            {"valid_until": instant(one.valid_until), "last_used_at": instant(one.last_used_at)}
+            for one in previous
+        ]
+        fields[2:2] = [("Old secret", _in_words(one)) for one in previous]
 
     def show(console: object) -> None:
         if headline:
@@ -63,7 +66,7 @@ def emit_issued(
     now: datetime,
     *,
     as_json: bool,
-    previous: Sequence[datetime] | None = None,
+    previous: Sequence["FormerSecret"] | None = None,
 ) -> None:
     """Print a token with the secret that was just made; see `emit_token`."""
     emit_token(
@@ -100,6 +103,15 @@ def limits_in_words(document: Mapping[str, object]) -> str:
     if words and document["scheduled_reset_period"] != "Never Reset":
         words.append(str(document["scheduled_reset_period"]))
     return ", ".join(words)
+
+
+def _in_words(former: "FormerSecret") -> str:
+    used = (
+        "not used since the refresh: no file was fetched with it"
+        if former.last_used_at is None
+        else f"last used {instant(former.last_used_at)}"
+    )
+    return f"opens the same until {instant(former.valid_until)}, {used}"
 
 
 def _fields(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -71,8 +71,9 @@ def refresh(  # noqa: PLR0913 - one option for each choice
         emit_issued(issued, core.clock(), as_json=as_json, previous=previous)
     if as_json:
         return
-    for until in previous:
-        note(f"The old secret goes on until {until:%Y-%m-%d %H:%M} UTC, and opens the same.")
+    for former in previous:
+        until = f"{former.valid_until:%Y-%m-%d %H:%M} UTC"
+        note(f"The old secret goes on until {until}, and opens the same.")
     if previous:
         note(f"`entitlements token refresh {slug_perm}` ends it at once, with the new one.")
 

@@ -375,6 +375,7 @@ class Gate:
             length=delivery.length,
             window=self._window,
             now=question.now,
+            former_digest=question.credential.former_digest,
         )
 
     def _tell(self, credential: Credential, entry: Entry) -> None:

@@ -18,6 +18,7 @@ from entitlements_core.services.operation import ChangeObserver, Operations, req
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
+    from entitlements_core.store.records import FormerSecret
 
 __all__ = ["LONGEST_OVERLAP", "Rotation"]
 
@@ -112,18 +113,14 @@ class Rotation:
             operation.record_token("token.revealed", token, identifier)
             return secret
 
-    def previous(self, identifier: str) -> tuple[datetime, ...]:
-        """Until when each former secret goes on, exclusive, the first to end first.
+    def previous(self, identifier: str) -> tuple["FormerSecret", ...]:
+        """The former secrets that go on, the first to end first; none where there is no such token.
 
         A secret that ends with the next one, and not with a moment, is no former one.
-
-        Raises:
-            NotFound: when there is no such token.
         """
         now = self._operations.clock()
         with self._operations.database.read() as unit:
-            found = {one.digest: one.valid_until for one in unit.secrets.living(identifier)}
-        return tuple(sorted(until for until in found.values() if until is not None and until > now))
+            return unit.secrets.former(identifier, at=now)
 
     def _replace(  # noqa: PLR0913, PLR0917 - one place for both ways to replace a secret
         self,

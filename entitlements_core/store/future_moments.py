@@ -18,6 +18,7 @@ from entitlements_core.store.models import (
     ClientRow,
     DownloadRow,
     PartialRow,
+    SecretRow,
     TokenRow,
     UsageRow,
 )
@@ -32,6 +33,7 @@ _COLUMNS: Final[dict[str, tuple[Any, Any]]] = {
     "clients.first_seen_at": (ClientRow, col(ClientRow.first_seen_at)),
     "clients.last_seen_at": (ClientRow, col(ClientRow.last_seen_at)),
     "partial_downloads.since": (PartialRow, col(PartialRow.since)),
+    "secrets.last_used_at": (SecretRow, col(SecretRow.last_used_at)),
 }
 _CLOSED: Final = "rollup_state.closed_until"
 

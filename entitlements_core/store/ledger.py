@@ -51,6 +51,8 @@ has few threads, and pages and other tokens' files need them."""
 FORGIVEN: Final = 2.0
 """Seconds after a failure from which on requests wait together again."""
 
+SecretKey = tuple[bytes, int]
+"""Digest, repository."""
 TransferKey = tuple[int, int, str, str]
 """Token, repository, file name, client."""
 ClientKey = tuple[int, str]
@@ -80,6 +82,7 @@ class Entry:
         length: bytes to be sent.
         window: for how long further answers ride on a counted download.
         now: aware, UTC.
+        former_digest: as in `Credential`.
     """
 
     token_id: int
@@ -94,6 +97,7 @@ class Entry:
     length: int
     window: timedelta
     now: datetime
+    former_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,8 @@ class Book:
     emptied: set[FileKey] = field(default_factory=set)
     """Of which files nothing is collected any more, by nobody; written before `collected`."""
     collected: dict[TransferKey, tuple[int, datetime]] = field(default_factory=dict)
+    former: dict[SecretKey, datetime] = field(default_factory=dict)
+    """When each former secret was used; nothing is written of a current one."""
 
     def recall(
         self, key: TransferKey, counted_at: datetime | None, collected: int, pool: int
@@ -197,6 +203,8 @@ class Book:
             used_at=entry.now,
         )
         self.usage_after[entry.token_id] = (outcome.usage, entry.now)
+        if entry.former_digest is not None:
+            self.former[entry.former_digest, repository_id] = entry.now
         if outcome.new_client:
             self.clients[client] = since
             self.clients_after[client] = (since, entry.now)

@@ -93,6 +93,18 @@ _DROP_COLLECTED: Final = """
     WHERE p.token_id = n.token_id AND p.repository_id = n.repository_id
       AND p.filename = n.filename AND p.client = n.client
 """
+# Nor is anything waited for here: a use that meets a change of its secret goes unnoted.
+_SAVE_FORMER: Final = """
+    WITH free AS (
+        SELECT s.digest, s.repository_id, n.used
+        FROM unnest(?::text[], ?::int[], ?::bigint[]) AS n(digest, repository_id, used)
+        JOIN secrets s ON s.digest = decode(n.digest, 'hex') AND s.repository_id = n.repository_id
+        WHERE s.valid_until IS NOT NULL
+        FOR NO KEY UPDATE OF s SKIP LOCKED
+    )
+    UPDATE secrets s SET last_used_at = free.used FROM free
+    WHERE s.digest = free.digest AND s.repository_id = free.repository_id
+"""
 
 
 class PostgresLedger:
@@ -203,6 +215,7 @@ def _close_book(connection: BoundConnection, book: Book) -> None:
         (_EMPTY, list(book.emptied), 3),
         (_SAVE_COLLECTED, _collected_rows(book), 6),
         (_DROP_COLLECTED, [key for key, (size, _) in book.collected.items() if not size], 4),
+        (_SAVE_FORMER, _former_rows(book), 3),
     )
     questions = [(statement, _columns(rows, width)) for statement, rows, width in changes if rows]
     exchange(connection, *questions, ("COMMIT", ()))
@@ -258,6 +271,13 @@ def _collected_rows(book: Book) -> list[tuple[object, ...]]:
         (*key, collected, to_micros(now))
         for key, (collected, now) in book.collected.items()
         if collected
+    ]
+
+
+def _former_rows(book: Book) -> list[tuple[object, ...]]:
+    return [
+        (digest.hex(), repository_id, to_micros(now))
+        for (digest, repository_id), now in book.former.items()
     ]
 
 

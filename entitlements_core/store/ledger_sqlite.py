@@ -76,6 +76,10 @@ _DROP_COLLECTED: Final = """
     DELETE FROM partial_downloads
     WHERE token_id = ? AND repository_id = ? AND filename = ? AND client = ?
 """
+_SAVE_FORMER: Final = """
+    UPDATE secrets SET last_used_at = ?
+    WHERE digest = ? AND repository_id = ? AND valid_until IS NOT NULL
+"""
 
 
 class SqliteLedger:
@@ -271,3 +275,5 @@ def _save(connection: sqlite3.Connection, book: Book) -> None:
             connection.execute(_SAVE_COLLECTED, (*key, collected, to_micros(now)))
         else:
             connection.execute(_DROP_COLLECTED, key)
+    for secret, now in book.former.items():
+        connection.execute(_SAVE_FORMER, (to_micros(now), *secret))

@@ -220,7 +220,8 @@ class SecretRow(SQLModel, table=True):
     """Which token a secret opens in a repository: the only table a request is looked up in.
 
     One row per repository and living secret. The primary key is the rule that a secret is used
-    once in a repository. `valid_until` (exclusive) is set on a previous secret that overlaps.
+    once in a repository. `valid_until` (exclusive) is set on a previous secret that overlaps, and
+    `last_used_at` when a file was sent for it since then.
     """
 
     __tablename__ = "secrets"
@@ -230,6 +231,7 @@ class SecretRow(SQLModel, table=True):
     repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
     token_id: int = Field(foreign_key="tokens.id", index=True, sa_type=BigInteger)
     valid_until: datetime | None = Field(default=None, sa_type=Moment)
+    last_used_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class UsageRow(SQLModel, table=True):

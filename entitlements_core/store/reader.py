@@ -8,6 +8,7 @@ those revisions was built once and is remembered under them.
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -148,13 +149,16 @@ class CredentialReader:
         parsed = lru_cache(maxsize=4096)(parse)
 
         # What is read of a store says nothing of one that takes its place.
-        def load(_replacements: int, *state: int) -> Credential | None:
+        def load(_replacements: int, former_digest: bytes | None, *state: int) -> Credential | None:
             row = self._statements.read(_CREDENTIAL, state)
             try:
-                return _credential(row[0], parsed, eula_url) if row else None
+                found = _credential(row[0], parsed, eula_url) if row else None
             except ValueError as error:
                 # A word of another version, a restriction whose plugin is gone: never open.
                 raise StoreError(f"The token {row[0][1]} cannot be read: {error}") from error
+            if found is None or former_digest is None:
+                return found
+            return replace(found, former_digest=former_digest)
 
         self._load = lru_cache(maxsize=CAPACITY)(load)
 
@@ -168,7 +172,7 @@ class CredentialReader:
         opened = self._known.get((digest, repository), heard)
         if opened is None:
             owner, _, slug = repository.partition("/")
-            opened = self._open(_BY_SECRET, (digest, owner, slug))
+            opened = self._open(_BY_SECRET, (digest, owner, slug), digest)
             if opened:  # what nobody knows is not worth the room
                 self._known.keep((digest, repository), heard, opened)
         return _valid(opened, now)
@@ -284,12 +288,17 @@ class CredentialReader:
         self._revised[repository] = tags
         return tags
 
-    def _open(self, statement: str, values: tuple[object, ...]) -> Opened:
-        """The credentials of a look-up, each with the end of its secret."""
+    def _open(
+        self, statement: str, values: tuple[object, ...], digest: bytes | None = None
+    ) -> Opened:
+        """The credentials of a look-up, each with the end of its secret, that of `digest`."""
         for _ in range(ATTEMPTS):
             replacements = self._statements.replacements
             states = self._statements.read(statement, values)
-            found = [(until, self._load(replacements, *state)) for until, *state in states]
+            found = [
+                (until, self._load(replacements, None if until is None else digest, *state))
+                for until, *state in states
+            ]
             opened = tuple((until, one) for until, one in found if one is not None)
             if len(opened) == len(states) and replacements == self._statements.replacements:
                 return opened

@@ -10,6 +10,7 @@ __all__ = [
     "ClientRecord",
     "Download",
     "EulaRevision",
+    "FormerSecret",
     "FutureReset",
     "Page",
     "Repository",
@@ -102,6 +103,20 @@ class AuditEntry:
     token: str = ""
     before: Mapping[str, object] = field(default_factory=dict)
     after: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerSecret:
+    """A secret that was replaced by another one, and goes on for a while.
+
+    Attributes:
+        valid_until: aware, exclusive.
+        last_used_at: when the last file was sent for it, in any repository, since it was replaced;
+            None is never.
+    """
+
+    valid_until: datetime
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

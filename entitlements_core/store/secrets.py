@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import Conflict
 from entitlements_core.store.models import SecretRow, TokenRow
+from entitlements_core.store.records import FormerSecret
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.tokens import Tokens
+from entitlements_core.store.types import Moment
 
 __all__ = ["Living", "Secrets"]
 
@@ -121,6 +123,21 @@ class Secrets:
         found = [Living(digest, until) for digest, until in self.session.exec(query)]
         return tuple(sorted(found, key=lambda one: (one.valid_until is not None, one.digest)))
 
+    def former(self, identifier: str, *, at: datetime) -> tuple[FormerSecret, ...]:
+        """The secrets that a token had before and that live on at `at`, the first to end first."""
+        until = func.max(SecretRow.valid_until, type_=Moment)
+        query = (
+            select(until, func.max(SecretRow.last_used_at, type_=Moment))
+            .join(TokenRow, col(TokenRow.id) == SecretRow.token_id)
+            .where(TokenRow.identifier == identifier, col(SecretRow.valid_until) > at)
+            .group_by(col(SecretRow.digest))
+            .order_by(until, col(SecretRow.digest))
+        )
+        return tuple(
+            FormerSecret(valid_until=end, last_used_at=used)
+            for end, used in self.session.execute(query)
+        )
+
     def current_in(self, repository: str) -> dict[bytes, str]:
         """Of every current secret that opens `repository`, its token's identifier."""
         query = (
@@ -160,6 +177,8 @@ class Secrets:
                 f"This secret is already used by another token in {repository}.",
                 "Choose another secret, or let one be generated.",
             )
+        if row.token_id != token_id or secret.valid_until is None:
+            row.last_used_at = None
         row.token_id = token_id
         row.valid_until = secret.valid_until
         self.session.add(row)

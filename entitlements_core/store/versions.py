@@ -26,7 +26,7 @@ __all__ = [
     "stored_revision",
 ]
 
-KNOWN: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+KNOWN: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision of the schema, oldest first; a test compares it with the migrations."""
 HEAD: Final = KNOWN[-1]
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from entitlements_core.http import Form, Presented
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import RequestContext
+from entitlements_core.policy.instants import instant
+from entitlements_core.policy.network import parse_address
+from entitlements_core.services.gate import Delivery, Reservation
 from tests.cli.conftest import CommandLine
+from tests.factories import question
 
 
 def moment(text: str) -> datetime:
@@ -34,6 +43,30 @@ def test_an_old_secret_is_told_for_as_long_as_it_lives(cli: CommandLine) -> None
     cli.done("token", "refresh", perm)
     assert cli.done("token", "show", perm)["previous_secrets"] == []
     assert "Old secret" not in cli("token", "show", perm).out
+
+
+def test_whether_an_old_secret_is_still_used_is_told(cli: CommandLine) -> None:
+    token = cli.token()
+    perm, secret = token["slug_perm"], token["token"]
+    [before] = cli.done("token", "refresh", perm, "--overlap", "2h")["previous_secrets"]
+    assert before["last_used_at"] is None
+    shown = " ".join(cli("token", "show", perm).out.split())
+    assert f"opens the same until {before['valid_until']}, not used since the refresh" in shown
+
+    with closing(cli.core()) as core:
+        presented = Presented(secret=secret, form=Form.BASIC)
+        context = RequestContext(repository="acme/prod", address=parse_address("192.0.2.1"))
+        used = core.clock()
+        found = core.gate.authenticate(presented, context, used)
+        assert isinstance(found, Credential)
+        asked = question(found, repository="acme/prod", address="192.0.2.1")
+        reserved = core.gate.reserve(replace(asked, now=used), Delivery(start=0, length=1))
+        assert isinstance(reserved, Reservation)
+
+    [after] = cli.done("token", "show", perm)["previous_secrets"]
+    assert after == before | {"last_used_at": instant(used)}
+    shown = " ".join(cli("token", "show", perm).out.split())
+    assert f"opens the same until {before['valid_until']}, last used {instant(used)}" in shown
 
 
 def test_a_repository_says_what_its_default_token_opens(cli: CommandLine) -> None:

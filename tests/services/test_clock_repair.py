@@ -13,16 +13,18 @@ from entitlements_core.services.clock_repair import ClockRepair
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import Ledger
-from tests.factories import NOW, add_repository, add_token, entry, rows
+from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry, rows
 from tests.store.test_ledger import OTHER_CLIENT, OTHER_FILE, counters, driver, outcome
 
 AHEAD = NOW + timedelta(days=400)
 RIGHT = NOW + timedelta(hours=1)
+FORMER = b"f" * 32
 MOMENTS = (
     "SELECT since, last_used_at FROM usage",
     "SELECT since, first_seen_at, last_seen_at FROM clients",
     "SELECT since FROM partial_downloads",
     "SELECT closed_until FROM rollup_state",
+    "SELECT last_used_at FROM secrets WHERE last_used_at IS NOT NULL",
 )
 
 
@@ -33,9 +35,14 @@ def ledger(database_url: str, database: Database) -> Ledger:
     token = add_token(
         database, limit_num_downloads=3, limit_num_clients=1, scheduled_reset_period="Daily"
     )
+    for digest in (FORMER, b"n" * 32):
+        with database.begin() as unit:
+            unit.secrets.put(
+                "abcdefghijkl", [REPOSITORY], digest, sealed=None, at=NOW, previous_until=AHEAD
+            )
     ledger = Ledger(driver(database_url))
     for now in (NOW, AHEAD):
-        assert outcome(ledger.reserve(entry(token, now=now))) == "granted"
+        assert outcome(ledger.reserve(entry(token, now=now, former_digest=FORMER))) == "granted"
     assert outcome(ledger.reserve(entry(token, **OTHER_FILE, start=9, length=9, now=AHEAD))) == (
         "granted"
     )
@@ -60,6 +67,7 @@ def test_it_is_shown_and_mended(ledger: Ledger, database: Database) -> None:
         "usage.last_used_at": 1,
         "clients.last_seen_at": 1,
         "partial_downloads.since": 1,
+        "secrets.last_used_at": 1,
         "rollup_state.closed_until": 1,
     }
     assert (shown.downloads, shown.now, shown.is_mendable) == (1, RIGHT, True)

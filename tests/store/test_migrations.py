@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -9,8 +10,9 @@ from entitlements_core.policy.package_tags import Package
 from entitlements_core.store.database import Database
 from entitlements_core.store.failures import DatabaseOlder
 from entitlements_core.store.migrate import known_revisions
+from entitlements_core.store.records import FormerSecret
 from entitlements_core.store.versions import HEAD, KNOWN
-from tests.factories import REPOSITORY, add_repository, add_token, rows
+from tests.factories import NOW, REPOSITORY, add_repository, add_token, rows
 
 _START = """
 import sys
@@ -85,6 +87,41 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(empty_url: str) -> No
     assert rows(database, "SELECT project, version, tag FROM package_tags") == [
         ("demo", "1.0", "stable")
     ]
+    database.close()
+
+
+def test_former_secrets_come_through_from_the_schema_before(empty_url: str) -> None:
+    from alembic import command
+
+    from entitlements_core.store import migrate
+
+    database = Database(empty_url)
+    database.upgrade()
+    add_repository(database)
+    add_token(database, digest=b"d" * 32)
+    with database.begin() as unit:
+        unit.secrets.put(
+            "abcdefghijkl",
+            [REPOSITORY],
+            b"e" * 32,
+            sealed=None,
+            at=NOW,
+            previous_until=NOW + timedelta(days=7),
+        )
+        command.downgrade(migrate._config(unit.session.connection()), "0006")
+    before = rows(database, "SELECT * FROM secrets ORDER BY digest")
+    assert len(before) == 2
+
+    database.upgrade()
+
+    assert database.check() == ()
+    assert rows(database, "SELECT * FROM secrets ORDER BY digest") == [
+        (*row, None) for row in before
+    ]
+    with database.read() as unit:
+        assert unit.secrets.former("abcdefghijkl", at=NOW) == (
+            FormerSecret(valid_until=NOW + timedelta(days=7)),
+        )
     database.close()
 
 
