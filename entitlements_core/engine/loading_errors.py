@@ -3,10 +3,27 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final, NoReturn
 
 from entitlements_core.errors import EntitlementsError
 
-__all__ = ["told_in_words"]
+__all__ = ["end_process", "told_in_words"]
+
+APP_LOAD_ERROR: Final = 4
+"""The exit status of a worker with which gunicorn ends, and starts no other one."""
+
+
+def end_process(problem: object) -> NoReturn:
+    """End the process that loads an application, and its server, where nobody may go on without.
+
+    Args:
+        problem: what to say; never a secret.
+    """
+    ending = SystemExit(f"Error: {problem}")
+    if "gunicorn.arbiter" in sys.modules:
+        sys.stderr.write(f"{ending}\n")
+        ending.code = APP_LOAD_ERROR
+    raise ending
 
 
 @contextmanager

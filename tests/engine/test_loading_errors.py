@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from entitlements_core.engine.loading_errors import told_in_words
+from entitlements_core.engine.loading_errors import APP_LOAD_ERROR, end_process, told_in_words
 from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
 
 
@@ -36,3 +36,22 @@ def test_a_defect_is_left_alone() -> None:
     with pytest.raises(ZeroDivisionError) as caught, told_in_words():
         _ = 1 / 0
     assert type(caught.value) is ZeroDivisionError
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_process_is_ended_with_what_is_wrong(
+    serves: bool,  # noqa: FBT001 - a column
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arbiter = import_module("gunicorn.arbiter")
+    if not serves:
+        monkeypatch.delitem(sys.modules, "gunicorn.arbiter")
+    with pytest.raises(SystemExit, match=r"^Error: It is odd\. Mend it\.$") as ended:
+        end_process(InvalidValue("name", "It is odd.", "Mend it."))
+    if serves:
+        assert ended.value.code == APP_LOAD_ERROR == arbiter.Arbiter.APP_LOAD_ERROR
+        assert capsys.readouterr().err == "Error: It is odd. Mend it.\n"
+    else:  # Python prints it, and ends with 1
+        assert ended.value.code == "Error: It is odd. Mend it."
+        assert not capsys.readouterr().err

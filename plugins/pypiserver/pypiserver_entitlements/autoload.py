@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from entitlements_core.engine.loading_errors import end_process
 from entitlements_core.errors import ConfigurationError
 from pypiserver_entitlements.seam import is_held, take_hold
 
@@ -54,9 +55,9 @@ def _holding(found: ModuleSpec) -> ModuleSpec:
         try:
             take_hold(module)
         except ConfigurationError as error:
-            sys.exit(f"Error: {error}")
+            end_process(error)
         if not is_held(module):  # whatever the reason is
-            sys.exit("Error: pypiserver could not be taken hold of.")
+            end_process("pypiserver could not be taken hold of.")
 
     # The loader stays the same object, since resources are found through it.
     found.loader.exec_module = execute_and_hold  # type: ignore[union-attr,method-assign] # see above

@@ -31,10 +31,14 @@ class EntitledPypiserver:
             return spec(self)
         except Exception as error:
             import sys
-            sys.exit(
+            problem = (
                 f"Error: pypiserver must be protected here and cannot be: {error!r}. "
                 "Install index-entitlements[pypiserver] again, or delete " + FILE + "."
             )
+            if "gunicorn.arbiter" not in sys.modules:
+                sys.exit(problem)
+            sys.stderr.write(problem + chr(10))
+            sys.exit(4)  # so that no other worker is started
 
 import sys
 sys.meta_path.insert(0, EntitledPypiserver())

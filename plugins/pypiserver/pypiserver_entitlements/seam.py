@@ -6,7 +6,6 @@ answered yet.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +13,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any, Final
 
+from entitlements_core.engine.loading_errors import end_process
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from pypiserver_entitlements.options import Options
 from pypiserver_entitlements.requirement import require
@@ -52,7 +52,7 @@ def take_hold(pypiserver: ModuleType) -> None:
             if given is not None:
                 raise
             # Whoever called pypiserver itself knows nothing of our errors, and must not go on.
-            sys.exit(f"Error: {error}")
+            end_process(error)
 
     setattr(protected, MARK, True)
     setattr(pypiserver, SEAM, protected)

@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from entitlements_core.engine.loading_errors import APP_LOAD_ERROR
 from entitlements_core.errors import ConfigurationError
 from pypiserver_entitlements import autoload, cli, installing
 from pypiserver_entitlements.seam import SEAM, is_held
@@ -103,6 +104,53 @@ def test_once_installed_every_import_is_protected_until_it_is_removed(
     assert removed.returncode == 0
     assert "Not installed" in removed.stdout
     assert run("-c", "import pypiserver; print(1)").stdout == "1\n"
+
+
+HALTED = {
+    "no repository": ("", {}, "whose tokens open this index"),
+    "no such repository": ("", {"ENTITLEMENTS_REPOSITORY": "acme/none"}, "repo add acme/none"),
+    "not importable": ("sys.modules['pypiserver_entitlements'] = None", {}, "must be protected"),
+    "not protected": (
+        "import pypiserver_entitlements.autoload as a; a.take_hold = lambda _: None",
+        {},
+        "could not be taken hold of",
+    ),
+    "not to be held": (
+        "import pypiserver_entitlements.seam as s; s.SEAM = 'none'",
+        {},
+        "has no function none",
+    ),
+}
+MODULE = """
+import sys
+{before}
+import pypiserver
+application = pypiserver.app(roots=[{root!r}])
+"""
+
+
+@pytest.mark.parametrize("loaded", ["in a worker", "first"])
+@pytest.mark.parametrize("why", HALTED)
+def test_gunicorn_ends_and_starts_no_other_worker(
+    run: Run, packages: Path, python: Path, tmp_path: Path, why: str, loaded: str
+) -> None:
+    before, settings, problem = HALTED[why]
+    (tmp_path / "vendor_app.py").write_text(MODULE.format(before=before, root=str(packages)))
+    assert run("-m", "pypiserver_entitlements", "autoload", "--install").returncode == 0
+
+    preload = ["--preload"] if loaded == "first" else []
+    ended = run(
+        *("-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", *preload),
+        *("--pythonpath", str(tmp_path), "vendor_app:application"),
+        environment=settings,
+    )
+
+    run("-m", "pypiserver_entitlements", "autoload", "--remove")
+    said = " ".join(ended.stderr.split())
+    assert said.count(problem) == 1, said
+    assert said.count("Booting worker") == (0 if preload else 1), said
+    assert "Traceback" not in said
+    assert ended.returncode == APP_LOAD_ERROR
 
 
 def test_the_line_is_one_and_begins_as_python_wants_it() -> None:
