@@ -13,6 +13,7 @@ from sqlalchemy import text
 from entitlements_core.policy.decision import Deny
 from entitlements_core.store import ledger_postgres, postgres_stack
 from entitlements_core.store.database import Database
+from entitlements_core.store.exchange import exchange
 from entitlements_core.store.ledger import Entry, Ledger, LedgerDriver, Receipt
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import FormerSecret
@@ -116,11 +117,11 @@ def test_a_use_is_noted_of_a_former_secret_alone(store: Store) -> None:
 
 def test_it_is_noted_for_whatever_was_admitted(store: Store) -> None:
     store.refresh(SECOND)
-    whole = {"now": NOW, **OTHER_CLIENT}
-    store.use(SECOND, **whole)
-    for number, asked in enumerate([whole, {"start": 500, "length": 10}], 1):
+    store.use(SECOND, **OTHER_CLIENT)
+    answers: list[dict[str, Any]] = [OTHER_CLIENT, {"start": 500, "length": 10}]
+    for number, asked in enumerate(answers, 1):
         moment = NOW + timedelta(seconds=number)
-        assert isinstance(store.use(FIRST, **{**asked, "now": moment}), Receipt)
+        assert isinstance(store.use(FIRST, **asked, now=moment), Receipt)
         assert store.former() == [moment]  # of one that rides on a download, and of a range
     with store.database.begin() as unit:
         unit.session.execute(text("UPDATE tokens SET limit_num_downloads = 0"))
@@ -166,7 +167,7 @@ def test_each_of_a_batch_is_noted(store: Store) -> None:
     outcomes = store.driver.commit([*batch, store.wanted(FIRST, now=NOW + 4 * HOUR)])
 
     assert [type(one) for one in outcomes] == [Receipt] * 4
-    assert {digest for digest, _ in store.noted().items()} == {FIRST, SECOND}
+    assert set(store.noted()) == {FIRST, SECOND}
     assert set(store.former()) == {NOW + 4 * HOUR, NOW + 2 * HOUR}
 
 
@@ -213,7 +214,6 @@ def listening(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
         store.said.extend(" ".join(statement.split()[:3]) for statement, _ in questions)
         return exchange(connection, *questions)
 
-    exchange = ledger_postgres.exchange
     monkeypatch.setattr(StoreConnection, "__init__", opened)
     for module in (ledger_postgres, postgres_stack):
         monkeypatch.setattr(module, "exchange", exchanged)
