@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["snippets"]
 
-_OPEN = "The address is not encrypted: the secret can be read on its way. Use https."
-_SAMPLE = (
+_OPEN: Final = "The address is not encrypted: the secret can be read on its way. Use https."
+_SAMPLE: Final = (
     "The packages are not known, so your-package stands for them. Name them with --package, or the"
     " directories of the distributions with --dir."
 )
-_TWO = (
+_TWO: Final = (
     "Without an upstream each customer needs a second index for public packages, which no client"
-    " makes wholly safe; see docs/dependency-confusion.md."
+    " makes wholly safe; see Dependency confusion in the documentation."
+)
+_MIRROR: Final = (
+    "Where the index inherits from a mirror, and the token's query lets public names in, it is the"
+    " one index that a customer needs: then say --upstream."
 )
 
 
@@ -150,7 +154,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
     warnings = [
         *([_OPEN] if place.is_open else []),
         *([_SAMPLE] if place.is_sample else []),
-        *([] if place.upstream else [_TWO]),
+        *([] if place.upstream else [_MIRROR if place.is_hashed else _TWO]),
         *([f"The token covers {others} more packages: name those to install."] if others else []),
     ]
     document = {

@@ -27,6 +27,7 @@ from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_ran
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext
 from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.project_names import is_name
 from entitlements_core.policy.resource import (
     CoreMetadata,
     DistributionFile,
@@ -158,7 +159,7 @@ class Visit:
         public project, where most clients say nothing, and not at the file, where all say why.
         """
         upstream = self._parts.upstream
-        if upstream is None or self._catalog.has_name(name):
+        if upstream is None or not is_name(name) or self._catalog.has_name(name):
             return self._refuse(NOT_FOUND)
         denied = self._gate.own_name(name, self._context.repository)
         return redirect(upstream.page(name)) if denied is None else self._refuse(denied)

@@ -5,7 +5,7 @@ it elsewhere has a say in what customers install.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.errors import InvalidValue
 
-__all__ = ["NamePattern", "names_in", "parse_patterns"]
+__all__ = ["NamePattern", "is_name", "names_in", "parse_patterns"]
 
 _NAME: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
 """PEP 508."""
@@ -21,6 +21,8 @@ _BEGINNING: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]*\*", re.IGNORECASE | re.ASC
 _RUN: Final = re.compile(r"[-_.]+")
 _LONGEST: Final = 200
 _WHEEL: Final = ".whl"
+_WHEEL_PARTS: Final = (5, 6)
+"""Name, version and three tags; a build number is one more."""
 _VERSION: Final = re.compile(r"[-_](?=v?[0-9])", re.IGNORECASE | re.ASCII)
 """Where the name of an sdist may end. It cannot be told for sure: names have numbers, too."""
 
@@ -77,11 +79,26 @@ def parse_patterns(texts: Iterable[str]) -> tuple[NamePattern, ...]:
 def names_in(filename: str) -> frozenset[NormalizedName]:
     """The projects that a distribution's file name can be of; empty for a name without any.
 
-    Of a wheel there is one. The name of an sdist may end before any number in it, so that all of
-    these are given: one too many keeps a foreign project away, one too few lets one in.
+    Of a wheel there is one. The name of an sdist may end before any number in it, and that of a
+    file that is named wrongly before any hyphen, so that all of these are given: one too many keeps
+    a foreign project away, one too few lets one in.
     """
-    if filename.endswith(_WHEEL):
-        candidates = [filename.partition("-")[0]]
+    if filename.lower().endswith(_WHEEL):
+        parts = filename[: -len(_WHEEL)].split("-")
+        is_right = len(parts) in _WHEEL_PARTS and parts[1][:1].isdigit()
+        candidates = parts[:1] if is_right else _cuts(parts)
     else:
         candidates = [filename[: found.start()] for found in _VERSION.finditer(filename)]
-    return frozenset(canonicalize_name(name) for name in candidates if _NAME.fullmatch(name))
+        candidates = candidates or _cuts(filename.split("-"))[:-1]
+    names = (name.strip() for name in candidates)
+    return frozenset(canonicalize_name(name) for name in names if _NAME.fullmatch(name))
+
+
+def is_name(text: str) -> bool:
+    """Whether it is a project name (PEP 508), in any spelling."""
+    return _NAME.fullmatch(text) is not None
+
+
+def _cuts(parts: Sequence[str]) -> list[str]:
+    """What stands before each hyphen, and the whole."""
+    return ["-".join(parts[: count + 1]) for count in range(len(parts))]

@@ -98,10 +98,13 @@ _TAGS: Final = """
 # The revision stands with every tag, and alone where there is none: one statement, one state.
 _IS_OWN: Final = """
     SELECT CASE WHEN
-        EXISTS (SELECT 1 FROM project_names n WHERE n.repository_id = r.id AND n.name = ?)
+        EXISTS (
+            SELECT 1 FROM repositories o JOIN project_names n ON n.repository_id = o.id
+            WHERE o.owner = r.owner AND n.name = ?
+        )
         OR EXISTS (
-            SELECT 1 FROM reserved_names n WHERE n.repository_id = r.id AND n.text =
-            CASE n.is_prefix WHEN 0 THEN CAST(? AS text)
+            SELECT 1 FROM repositories o JOIN reserved_names n ON n.repository_id = o.id
+            WHERE o.owner = r.owner AND n.text = CASE n.is_prefix WHEN 0 THEN CAST(? AS text)
             ELSE substr(CAST(? AS text), 1, length(n.text)) END
         )
     THEN 1 ELSE 0 END
@@ -251,7 +254,8 @@ class CredentialReader:
     def is_own(self, name: NormalizedName, repository: str) -> bool:
         """Whether a project name is the vendor's: a file has or had it, or it is reserved.
 
-        True where there is no such repository.
+        In any repository of the same owner, since what one has others may depend on. True where
+        there is no such repository.
 
         Raises:
             StoreError: when the store cannot be read.

@@ -128,7 +128,7 @@ def test_for_people(cli: CommandLine) -> None:
 def test_without_a_store(empty: CommandLine) -> None:
     words = ("snippets", "--secret", "-", *URL, "--client", "pip", "--show-secret")
     ran = empty(*words, stdin="one-of-our-own-secrets\n")
-    assert "token:one-of-our-own-secrets@packages.example" in ran.out
+    assert "export VENDOR_TOKEN=one-of-our-own-secrets\n" in ran.out
     hidden = empty(*words[:-1], stdin="one-of-our-own-secrets\n")
     assert "${VENDOR_TOKEN}" in hidden.out
     assert "own-secrets" not in hidden.out

@@ -53,6 +53,11 @@ def statuses(server: Running, secret: str) -> set[int]:
     return {status(server, path, secret) for _ in range(ROUNDS) for path in PATHS}
 
 
+def of_files(server: Running, secret: str) -> set[int]:
+    """What files answer: a token that is disabled is refused at them, and keeps its pages."""
+    return {status(server, WHEEL, secret) for _ in range(ROUNDS)}
+
+
 def command(vendor: Vendor, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "entitlements_core.cli", "--home", str(vendor.home), *words],
@@ -155,7 +160,7 @@ def test_a_copy_moved_over_the_store_shuts_every_door_until_it_is_restored(vendo
         assert statuses(server, secret) == {200}
         disabled = command(vendor, "token", "disable", identifier)
         assert disabled.returncode == 0, disabled.stderr
-        assert 200 not in statuses(server, secret)
+        assert 200 not in of_files(server, secret)
 
         lines = server.log.read_text().splitlines()
     looked_up = [line for line in lines if "could not be looked up" in line]
@@ -185,7 +190,7 @@ def test_a_removed_store_is_never_made_anew(vendor: Vendor) -> None:
         assert restored.returncode == 0, restored.stderr
         assert statuses(server, secret) == {200}
         assert command(vendor, "token", "disable", identifier).returncode == 0
-        assert 200 not in statuses(server, secret)
+        assert 200 not in of_files(server, secret)
     assert command(vendor, "db", "check").returncode == 0
 
 
@@ -210,7 +215,7 @@ def test_a_store_is_restored_while_downloads_go_on(vendor: Vendor) -> None:
         assert after - before == ROUNDS
         vendor.core.close()
         assert command(vendor, "token", "disable", identifier).returncode == 0
-        assert 200 not in statuses(server, secret)
+        assert 200 not in of_files(server, secret)
     assert command(vendor, "db", "check").returncode == 0
     assert len(list(vendor.home.glob("entitlements.db.before-*T*Z"))) == 3
 
@@ -246,7 +251,7 @@ def test_a_log_removed_under_servers_opens_nothing_and_undoes_nothing(
         assert shown["status"] == "disabled"
         assert statuses(server, secret) == {200}
         assert command(vendor, "token", "disable", identifier).returncode == 0
-        assert 200 not in statuses(server, secret)
+        assert 200 not in of_files(server, secret)
     with vendor.serving("--workers", "1", environment=EVERY_REQUEST) as server:
-        assert 200 not in statuses(server, secret)
+        assert 200 not in of_files(server, secret)
     assert command(vendor, "db", "check").returncode == 0

@@ -15,7 +15,7 @@ from entitlements_core.store.upload_register import UploadRegister
 from tests.factories import REPOSITORY, add_repository, rows
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-OTHER = "acme/other"
+BESIDE, OTHER = "acme/other", "beta/prod"
 FILES = ("acme_app-1.0-py3-none-any.whl", "acme-2-tools-1.0.tar.gz", "Acme.Util-3.tar.gz")
 OWN = {"acme-app", "acme", "acme-2-tools", "acme-util"}
 FOREIGN = {"numpy", "acme-app2", "acm", "acme-apps", "a"}
@@ -24,6 +24,7 @@ FOREIGN = {"numpy", "acme-app2", "acm", "acme-apps", "a"}
 @pytest.fixture
 def store(database: Database) -> Database:
     add_repository(database)
+    add_repository(database, BESIDE)
     add_repository(database, OTHER)
     return database
 
@@ -55,6 +56,7 @@ def test_a_name_is_the_vendors_once_a_file_had_it(
     assert own(reader, OWN | FOREIGN) == set()
     upload(database_url, *FILES)
     assert own(reader, OWN | FOREIGN) == OWN
+    assert own(reader, OWN | FOREIGN, BESIDE) == OWN
     assert own(reader, OWN | FOREIGN, OTHER) == set()
     upload(database_url, "new_one-1.0-py3-none-any.whl")
     assert own(reader, OWN | {"new-one"}) == OWN | {"new-one"}
@@ -67,6 +69,7 @@ def test_a_reserved_name_is_the_vendors_from_the_next_question_on(
     assert own(reader, asked) == set()
     reserve(store, "acme-*", "tool")
     assert own(reader, asked) == {"acme-app", "acme-x-y", "tool"}
+    assert own(reader, asked, BESIDE) == {"acme-app", "acme-x-y", "tool"}
     assert own(reader, asked, OTHER) == set()
     reserve(store, "acme*")
     assert own(reader, asked) == {"acme", "acme-app", "acme-x-y", "acmes"}
@@ -127,6 +130,6 @@ def test_an_upgrade_knows_the_names_of_all_files_that_ever_were(
         command.downgrade(migrate._config(unit.session.connection()), "0005")
     database.upgrade()
     assert rows(database, "SELECT name FROM project_names ORDER BY name") == before
-    assert len(before) == len(OWN) + len(many)
+    assert len(before) == len(OWN | {"no"}) + len(many)
     assert database.check() == ()
     database.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from entitlements_core.services.snippets.place import PLACEHOLDER, VARIABLE, Place
+from entitlements_core.services.snippets.place import VARIABLE, Place
 from entitlements_core.services.snippets.snippet import HIDDEN_NAMES, Made, Snippet, Unfit
 
 __all__ = ["path", "pdm", "pip", "pip_tools", "pipenv", "poetry", "uv"]
@@ -77,7 +77,7 @@ def pip_tools(place: Place) -> list[Made]:
             language="sh",
             text=(
                 f'export PIP_INDEX_URL="{place.with_user(place.plain)}"\n'
-                f"printf '%s\\n' {words} > requirements.in\n"
+                f"printf '%s\\n' {words} >> requirements.in\n"
                 "pip-compile --no-emit-index-url --quiet requirements.in\n"
                 "pip-sync requirements.txt\n"
             ),
@@ -257,5 +257,4 @@ def _alone(place: Place) -> str:
 
 
 def _with_variable(place: Place, command: str) -> str:
-    given = "" if place.secret else f"export {VARIABLE}={PLACEHOLDER}\n"
-    return f"{given}{command}\n"
+    return f"export {VARIABLE}={place.plain}\n{command}\n"

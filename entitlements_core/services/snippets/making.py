@@ -39,6 +39,8 @@ _MAKERS: Final[dict[str, Callable[[Place], list[Made]]]] = {
 }
 CLIENTS: Final = tuple(_MAKERS)
 """In the order in which they are shown."""
+_WITH_NETRC: Final = frozenset({"pip", "docker", "curl"})
+"""Whose configuration leaves the credentials to ~/.netrc, which therefore comes with them."""
 USUAL: Final = ("netrc", "pip", "uv", "poetry", "pdm", "pipenv")
 """What most customers use."""
 
@@ -60,7 +62,8 @@ def make_snippets(
         raise InvalidValue(
             "client", f"There is no client {unknown!r}.", f"Use any of {', '.join(CLIENTS)}."
         )
-    made = [one for client, make in _MAKERS.items() if client in clients for one in make(place)]
+    wanted = {*clients, *(["netrc"] if _WITH_NETRC.intersection(clients) else [])}
+    made = [one for client, make in _MAKERS.items() if client in wanted for one in make(place)]
     return (
         tuple(one for one in made if isinstance(one, Snippet)),
         tuple(one for one in made if isinstance(one, Unfit)),

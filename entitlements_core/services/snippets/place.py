@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.project_names import NamePattern
@@ -21,6 +21,7 @@ HOSTS: Final = ("serve", "flask", "pypiserver", "devpi")
 """What may serve an index: their addresses differ, and so does what they take."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SECRET: Final = re.compile(r"[A-Za-z0-9._-]+")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/%+@:~,=._\[\]-]*")
 """Of what an address may consist: nothing that a shell, TOML, YAML or INI reads in its own way."""
 
@@ -95,9 +96,17 @@ class Place:
         extras = parts.username, parts.password, parts.query or None, parts.fragment or None
         if parts.scheme not in {"http", "https"} or not parts.hostname or any(extras):
             raise _bad_url()
-        if _is_odd(url.strip()):
+        if _is_odd(url.strip()) or "@" in parts.netloc:
             raise _bad_url()
+        if secret and not _SECRET.fullmatch(secret):
+            raise InvalidValue(
+                "secret",
+                "A secret has no such characters.",
+                "Give the whole of it: letters, digits, dots, dashes and underscores.",
+            )
         path = parts.path.rstrip("/")
+        if not {".", "..", "+t"}.isdisjoint(unquote(path).split("/")) or "%" in path:
+            raise _bad_url()
         if not host and path.endswith("/+simple"):
             host = "devpi"
         base = path.removesuffix("/+simple" if host == "devpi" else "/simple").rstrip("/")
@@ -156,8 +165,8 @@ class Place:
 
     @property
     def expanded(self) -> str:
-        """The secret, for places where variables are expanded."""
-        return self.secret or f"${{{VARIABLE}}}"
+        """The secret in a file that expands variables, and that may be shared: never in clear."""
+        return f"${{{VARIABLE}}}"
 
     def with_user(self, secret: str) -> str:
         """The simple index with basic authentication in its address."""
@@ -233,5 +242,5 @@ def _bad_url() -> InvalidValue:
     return InvalidValue(
         "url",
         "This is no address of a server.",
-        "Write https://HOST or https://HOST/PATH, without user, password and query.",
+        "Write https://HOST or https://HOST/PATH, without user, password, token and query.",
     )

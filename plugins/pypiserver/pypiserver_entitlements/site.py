@@ -17,6 +17,7 @@ from entitlements_core.engine.serving import open_index
 from entitlements_core.engine.source import Source
 from entitlements_core.errors import ConfigurationError, Conflict, InvalidValue
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.project_names import is_name
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.wiring import Core
 from pypiserver_entitlements import upstream
@@ -79,7 +80,8 @@ class Site:
         project = canonicalize_name(name)
         repository = self.index.repository
         return (
-            self.index.catalog.has_name(project)
+            not is_name(project)
+            or self.index.catalog.has_name(project)
             or self.core.gate.own_name(project, repository) is not None
         )
 

@@ -34,13 +34,13 @@ ONE = Place.parse(URL, upstream=True, **OWN)
 
 
 def of(client: str, place: Place) -> tuple[Snippet, ...]:
-    return make_snippets(place, [client])[0]
+    return tuple(one for one in make_snippets(place, [client])[0] if one.client == client)
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_client_gets_something_or_is_told_why_not(client: str, place: Place) -> None:
-    snippets, unfit = make_snippets(place, [client])
+    snippets, unfit = of(client, place), make_snippets(place, [client])[1]
     assert snippets or unfit
     for snippet in snippets:
         assert snippet.client == client
@@ -58,14 +58,12 @@ def test_variables_only_where_they_are_expanded(place: Place) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_secret_only_where_it_was_given(place: Place) -> None:
-    with_it = {one.client for one in make_snippets(place)[0] if "ent_secret" in one.text}
-    services = {"gitlab", "github", "renovate", "dependabot"}
-    assert not with_it & {"keyring", "docker", "curl", *services}
-    assert ("ent_secret" in str(make_snippets(place))) == bool(place.secret)
-    for client in set(CLIENTS) - services if place.secret else ():
-        assert "VENDOR_TOKEN" not in str(of(client, place))
-        assert "YOUR_TOKEN" not in str(of(client, place))
+def test_a_secret_only_where_it_was_given_and_in_no_file_that_is_shared(place: Place) -> None:
+    with_it = [one for one in make_snippets(place)[0] if "ent_secret" in one.text]
+    assert bool(with_it) == bool(place.secret)
+    assert {one.file for one in with_it} <= {"~/.netrc", "shell", "browser"}
+    for one in make_snippets(place)[0] if place.secret else ():
+        assert "YOUR_TOKEN" not in str(one)
 
 
 def test_basic_authentication_first_and_the_path_last() -> None:
@@ -127,6 +125,12 @@ def test_uploads_only_where_a_server_takes_them() -> None:
     assert not snippets
     assert isinstance(unfit[0], Unfit)
     assert of("twine", Place.parse(URL, host="pypiserver"))
+
+
+def test_credentials_come_with_what_leaves_them_to_a_file() -> None:
+    for client in ("pip", "docker", "curl"):
+        assert make_snippets(ONE, [client])[0][0].client == "netrc"
+    assert {one.client for one in make_snippets(ONE, ["uv"])[0]} == {"uv"}
 
 
 def test_an_unknown_client_is_named() -> None:

@@ -95,7 +95,13 @@ def test_names() -> None:
                 *("", "h.example", "ftp://h", "https://", "https://u:p@h", "https://h?a=b"),
                 *("https://h#f", "https://h/a b", "https://h/$(id)", "https://h:port"),
                 *("https://[::1", 'https://h/"', "https://h/;id", "https://h/a&b", "https://h/'"),
-                *("https://h/\N{LATIN SMALL LETTER E WITH ACUTE}", "https://h/`id`"),
+                *("https://h/\N{LATIN SMALL LETTER E WITH ACUTE}", "https://h/`id`", "https://:@h"),
+                *(
+                    "https://@h",
+                    "https://h/+t/secret/simple/",
+                    "https://h/%2bt/s",
+                    "https://h/a/../b",
+                ),
             )
         ),
         *(("url", {"url": url, "host": "devpi"}) for url in (H, f"{H}/a")),
@@ -105,6 +111,10 @@ def test_names() -> None:
         ),
         *(("name", {"url": H, "packages": [name]}) for name in ("", "a b", "$(id)", "-r", "a;b")),
         ("package", {"url": H, "packages": ["acme-*"]}),
+        *(
+            ("secret", {"url": H, "secret": secret})
+            for secret in ("$(id)a", "a b", 'a"', "a@b", "a/b")
+        ),
     ],
 )
 def test_what_does_not_fit(field: str, arguments: dict[str, Any]) -> None:
