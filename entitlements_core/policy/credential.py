@@ -103,8 +103,8 @@ class Credential:
         user: of a user credential; empty otherwise.
         user_has_access: for a user credential, whether the host confirms it now; unknown is no.
         contact: whom a refused customer turns to; empty when the vendor named none.
-        former_digest: of the secret that opened it, where the token has another one by now; None
-            is the current one. For counting.
+        former: the store's number, among those of the token, of the former secret that opened it;
+            None is the current one. For counting.
     """
 
     id: int = 0
@@ -122,7 +122,7 @@ class Credential:
     user: str = ""
     user_has_access: bool = False
     contact: str = ""
-    former_digest: bytes | None = field(default=None, repr=False)
+    former: int | None = None
 
     def grant_in(self, repository: str) -> Grant | None:
         """The grant for `repository`, or None: nothing is open there."""

@@ -375,7 +375,7 @@ class Gate:
             length=delivery.length,
             window=self._window,
             now=question.now,
-            former_digest=question.credential.former_digest,
+            former=question.credential.former,
         )
 
     def _tell(self, credential: Credential, entry: Entry) -> None:

@@ -51,8 +51,8 @@ has few threads, and pages and other tokens' files need them."""
 FORGIVEN: Final = 2.0
 """Seconds after a failure from which on requests wait together again."""
 
-SecretKey = tuple[bytes, int]
-"""Digest, repository."""
+FormerKey = tuple[int, int, int]
+"""Token, repository, number of the former secret."""
 TransferKey = tuple[int, int, str, str]
 """Token, repository, file name, client."""
 ClientKey = tuple[int, str]
@@ -82,7 +82,7 @@ class Entry:
         length: bytes to be sent.
         window: for how long further answers ride on a counted download.
         now: aware, UTC.
-        former_digest: as in `Credential`.
+        former: as in `Credential`.
     """
 
     token_id: int
@@ -97,7 +97,7 @@ class Entry:
     length: int
     window: timedelta
     now: datetime
-    former_digest: bytes | None = None
+    former: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ class Book:
     emptied: set[FileKey] = field(default_factory=set)
     """Of which files nothing is collected any more, by nobody; written before `collected`."""
     collected: dict[TransferKey, tuple[int, datetime]] = field(default_factory=dict)
-    former: dict[SecretKey, datetime] = field(default_factory=dict)
+    former: dict[FormerKey, datetime] = field(default_factory=dict)
     """When each former secret was used; nothing is written of a current one."""
 
     def recall(
@@ -203,8 +203,8 @@ class Book:
             used_at=entry.now,
         )
         self.usage_after[entry.token_id] = (outcome.usage, entry.now)
-        if entry.former_digest is not None:
-            self.former[entry.former_digest, repository_id] = entry.now
+        if entry.former is not None:
+            self.former[entry.token_id, repository_id, entry.former] = entry.now
         if outcome.new_client:
             self.clients[client] = since
             self.clients_after[client] = (since, entry.now)

@@ -97,9 +97,10 @@ _DROP_COLLECTED: Final = """
 _SAVE_FORMER: Final = """
     WITH free AS (
         SELECT s.digest, s.repository_id, n.used
-        FROM unnest(?::text[], ?::int[], ?::bigint[]) AS n(digest, repository_id, used)
-        JOIN secrets s ON s.digest = decode(n.digest, 'hex') AND s.repository_id = n.repository_id
-        WHERE s.valid_until IS NOT NULL
+        FROM unnest(?::bigint[], ?::int[], ?::int[], ?::bigint[])
+             AS n(token_id, repository_id, former, used)
+        JOIN secrets s ON s.token_id = n.token_id AND s.repository_id = n.repository_id
+                      AND s.former = n.former
         FOR NO KEY UPDATE OF s SKIP LOCKED
     )
     UPDATE secrets s SET last_used_at = free.used FROM free
@@ -215,7 +216,7 @@ def _close_book(connection: BoundConnection, book: Book) -> None:
         (_EMPTY, list(book.emptied), 3),
         (_SAVE_COLLECTED, _collected_rows(book), 6),
         (_DROP_COLLECTED, [key for key, (size, _) in book.collected.items() if not size], 4),
-        (_SAVE_FORMER, _former_rows(book), 3),
+        (_SAVE_FORMER, _former_rows(book), 4),
     )
     questions = [(statement, _columns(rows, width)) for statement, rows, width in changes if rows]
     exchange(connection, *questions, ("COMMIT", ()))
@@ -275,10 +276,7 @@ def _collected_rows(book: Book) -> list[tuple[object, ...]]:
 
 
 def _former_rows(book: Book) -> list[tuple[object, ...]]:
-    return [
-        (digest.hex(), repository_id, to_micros(now))
-        for (digest, repository_id), now in book.former.items()
-    ]
+    return [(*secret, to_micros(now)) for secret, now in book.former.items()]
 
 
 def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:

@@ -78,7 +78,7 @@ _DROP_COLLECTED: Final = """
 """
 _SAVE_FORMER: Final = """
     UPDATE secrets SET last_used_at = ?
-    WHERE digest = ? AND repository_id = ? AND valid_until IS NOT NULL
+    WHERE token_id = ? AND repository_id = ? AND former = ?
 """
 
 

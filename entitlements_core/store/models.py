@@ -220,8 +220,9 @@ class SecretRow(SQLModel, table=True):
     """Which token a secret opens in a repository: the only table a request is looked up in.
 
     One row per repository and living secret. The primary key is the rule that a secret is used
-    once in a repository. `valid_until` (exclusive) is set on a previous secret that overlaps, and
-    `last_used_at` when a file was sent for it since then.
+    once in a repository. `valid_until` (exclusive) and `former` are set on a previous secret that
+    overlaps: its number among those of the token in the repository; and `last_used_at` when a file
+    was sent for it since then.
     """
 
     __tablename__ = "secrets"
@@ -231,6 +232,7 @@ class SecretRow(SQLModel, table=True):
     repository_id: int = Field(foreign_key="repositories.id", primary_key=True)
     token_id: int = Field(foreign_key="tokens.id", index=True, sa_type=BigInteger)
     valid_until: datetime | None = Field(default=None, sa_type=Moment)
+    former: int | None = None
     last_used_at: datetime | None = Field(default=None, sa_type=Moment)
 
 

@@ -60,7 +60,7 @@ _COLUMNS: Final = """
 # The last column is NULL when no licence is needed and empty when the one in force is accepted.
 # Otherwise it names what must be accepted; a licence without a text cannot be, and opens nothing.
 
-_STATE: Final = "s.valid_until, t.id, r.id, t.revision, r.revision"
+_STATE: Final = "s.valid_until, s.former, t.id, r.id, t.revision, r.revision"
 _BY_SECRET: Final = f"""
     SELECT {_STATE} FROM repositories r
     JOIN secrets s ON s.repository_id = r.id AND s.digest = ?
@@ -68,7 +68,7 @@ _BY_SECRET: Final = f"""
     WHERE r.owner = ? AND r.slug = ?
 """  # noqa: S608 - only constants are put together
 _BY_IDENTIFIER: Final = """
-    SELECT NULL, t.id, r.id, t.revision, r.revision FROM tokens t
+    SELECT NULL, NULL, t.id, r.id, t.revision, r.revision FROM tokens t
     JOIN grants g ON g.token_id = t.id
     JOIN repositories r ON r.id = g.repository_id
     WHERE t.identifier = ? AND r.owner = ? AND r.slug = ?
@@ -152,16 +152,16 @@ class CredentialReader:
         parsed = lru_cache(maxsize=4096)(parse)
 
         # What is read of a store says nothing of one that takes its place.
-        def load(_replacements: int, former_digest: bytes | None, *state: int) -> Credential | None:
+        def load(_replacements: int, former: int | None, *state: int) -> Credential | None:
             row = self._statements.read(_CREDENTIAL, state)
             try:
                 found = _credential(row[0], parsed, eula_url) if row else None
             except ValueError as error:
                 # A word of another version, a restriction whose plugin is gone: never open.
                 raise StoreError(f"The token {row[0][1]} cannot be read: {error}") from error
-            if found is None or former_digest is None:
+            if found is None or former is None:
                 return found
-            return replace(found, former_digest=former_digest)
+            return replace(found, former=former)
 
         self._load = lru_cache(maxsize=CAPACITY)(load)
 
@@ -175,7 +175,7 @@ class CredentialReader:
         opened = self._known.get((digest, repository), heard)
         if opened is None:
             owner, _, slug = repository.partition("/")
-            opened = self._open(_BY_SECRET, (digest, owner, slug), digest)
+            opened = self._open(_BY_SECRET, (digest, owner, slug))
             if opened:  # what nobody knows is not worth the room
                 self._known.keep((digest, repository), heard, opened)
         return _valid(opened, now)
@@ -292,17 +292,12 @@ class CredentialReader:
         self._revised[repository] = tags
         return tags
 
-    def _open(
-        self, statement: str, values: tuple[object, ...], digest: bytes | None = None
-    ) -> Opened:
-        """The credentials of a look-up, each with the end of its secret, that of `digest`."""
+    def _open(self, statement: str, values: tuple[object, ...]) -> Opened:
+        """The credentials of a look-up, each with the end of its secret."""
         for _ in range(ATTEMPTS):
             replacements = self._statements.replacements
             states = self._statements.read(statement, values)
-            found = [
-                (until, self._load(replacements, None if until is None else digest, *state))
-                for until, *state in states
-            ]
+            found = [(until, self._load(replacements, *state)) for until, *state in states]
             opened = tuple((until, one) for until, one in found if one is not None)
             if len(opened) == len(states) and replacements == self._statements.replacements:
                 return opened

@@ -161,8 +161,9 @@ class Secrets:
             self.session.execute(delete(SecretRow).where(mine))
             return
         self.session.execute(delete(SecretRow).where(mine, col(SecretRow.valid_until) <= at))
-        for row in self.session.exec(select(SecretRow).where(mine)):
+        for row in self.session.exec(select(SecretRow).where(mine)).all():
             row.valid_until = min(row.valid_until or until, until)
+            row.former = row.former or self._next_number(row.token_id, row.repository_id)
             self.session.add(row)
         self.session.flush()
 
@@ -178,7 +179,17 @@ class Secrets:
                 "Choose another secret, or let one be generated.",
             )
         if row.token_id != token_id or secret.valid_until is None:
-            row.last_used_at = None
+            row.former = row.last_used_at = None
+        if secret.valid_until is not None:
+            row.former = row.former or self._next_number(token_id, repository_id)
         row.token_id = token_id
         row.valid_until = secret.valid_until
         self.session.add(row)
+
+    def _next_number(self, token_id: int, repository_id: int) -> int:
+        """Of a further former secret of a token in a repository."""
+        mine = (col(SecretRow.token_id) == token_id) & (
+            col(SecretRow.repository_id) == repository_id
+        )
+        latest = self.session.scalar(select(func.max(SecretRow.former)).where(mine))
+        return (latest or 0) + 1

@@ -18,7 +18,6 @@ from tests.store.test_ledger import OTHER_CLIENT, OTHER_FILE, counters, driver, 
 
 AHEAD = NOW + timedelta(days=400)
 RIGHT = NOW + timedelta(hours=1)
-FORMER = b"f" * 32
 MOMENTS = (
     "SELECT since, last_used_at FROM usage",
     "SELECT since, first_seen_at, last_seen_at FROM clients",
@@ -35,14 +34,14 @@ def ledger(database_url: str, database: Database) -> Ledger:
     token = add_token(
         database, limit_num_downloads=3, limit_num_clients=1, scheduled_reset_period="Daily"
     )
-    for digest in (FORMER, b"n" * 32):
+    for digest in (b"f" * 32, b"n" * 32):
         with database.begin() as unit:
             unit.secrets.put(
                 "abcdefghijkl", [REPOSITORY], digest, sealed=None, at=NOW, previous_until=AHEAD
             )
     ledger = Ledger(driver(database_url))
     for now in (NOW, AHEAD):
-        assert outcome(ledger.reserve(entry(token, now=now, former_digest=FORMER))) == "granted"
+        assert outcome(ledger.reserve(entry(token, now=now, former=1))) == "granted"
     assert outcome(ledger.reserve(entry(token, **OTHER_FILE, start=9, length=9, now=AHEAD))) == (
         "granted"
     )

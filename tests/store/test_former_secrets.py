@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.terms import Terms
 from entitlements_core.store import ledger_postgres, postgres_stack
 from entitlements_core.store.database import Database
 from entitlements_core.store.exchange import exchange
 from entitlements_core.store.ledger import Entry, Ledger, LedgerDriver, Receipt
+from entitlements_core.store.moments import to_micros
 from entitlements_core.store.reader import CredentialReader
-from entitlements_core.store.records import FormerSecret
+from entitlements_core.store.records import FormerSecret, Repository
 from entitlements_core.store.store_file import StoreConnection
+from entitlements_core.store.unit import Unit
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry, rows
 from tests.store.test_ledger import OTHER_CLIENT, OTHER_FILE, driver
 
@@ -50,7 +54,7 @@ class Store:
         now, repository = changes.get("now", NOW), changes.get("repository", REPOSITORY)
         found = self.reader.find(digest, repository, now)
         assert found is not None
-        return entry(found.id, former_digest=found.former_digest, **changes)
+        return entry(found.id, former=found.former, **changes)
 
     def use(self, digest: bytes, **changes: Any) -> Receipt | Deny:  # noqa: ANN401 - any field
         return self.ledger.reserve(self.wanted(digest, **changes))
@@ -83,7 +87,7 @@ def test_the_reader_tells_a_former_secret_from_the_current_one(store: Store) -> 
     for _ in range(2):  # read, and remembered
         found = store.reader.find(FIRST, REPOSITORY, NOW)
         assert found is not None
-        assert found.former_digest is None
+        assert found.former is None
 
     store.refresh(SECOND)
 
@@ -94,9 +98,7 @@ def test_the_reader_tells_a_former_secret_from_the_current_one(store: Store) -> 
         assert former is not None
         assert current is not None
         assert named is not None
-        assert (former.former_digest, current.former_digest) == (FIRST, None)
-        assert named.former_digest is None
-        assert "first" not in repr(former)
+        assert (former.former, current.former, named.former) == (1, None, None)
 
 
 def test_a_use_is_noted_of_a_former_secret_alone(store: Store) -> None:
@@ -156,6 +158,43 @@ def test_the_last_use_in_any_repository_is_the_last(store: Store) -> None:
     assert store.former() == [NOW + 2 * HOUR]
     store.use(FIRST, now=NOW + 3 * HOUR, repository=OTHER_REPOSITORY)
     assert store.former() == [NOW + 3 * HOUR]
+
+
+def test_secrets_of_several_origins_are_told_apart_in_a_further_repository(store: Store) -> None:
+    add_repository(store.database, "acme/third")
+    with store.database.begin() as unit:
+        for digest, repository in ((SECOND, REPOSITORY), (THIRD, OTHER_REPOSITORY)):
+            unit.secrets.drop(TOKEN, repository)
+            name = f"origin{digest[:1].decode()}xxxxx"
+            add_origin(unit, name, digest, repository)
+            unit.secrets.copy(name, TOKEN, repository, at=NOW, origin=f"{repository}-origin")
+        unit.tokens.set_grant(TOKEN, "acme/third")
+        unit.secrets.extend(TOKEN, "acme/third", at=NOW)
+
+    store.use(SECOND, repository="acme/third", now=NOW + HOUR)
+
+    assert store.noted() == {SECOND: to_micros(NOW + HOUR)}
+
+
+def add_origin(unit: Unit, identifier: str, digest: bytes, repository: str) -> None:
+    """A token of another repository whose former secret is `digest`."""
+    origin = f"{repository}-origin"
+    unit.repositories.add(Repository(name=origin, created_at=NOW))
+    terms = Terms(name="Origin")
+    unit.tokens.insert(
+        terms,
+        identifier=identifier,
+        kind=CredentialKind.STANDARD,
+        state=State.ENABLED,
+        user="",
+        at=NOW,
+        by="v",
+    )
+    unit.tokens.set_grant(identifier, origin)
+    unit.secrets.put(identifier, [origin], digest, sealed=None, at=NOW)
+    unit.secrets.put(
+        identifier, [origin], digest[::-1] + b"n", sealed=None, at=NOW, previous_until=END
+    )
 
 
 def test_each_of_a_batch_is_noted(store: Store) -> None:

@@ -116,7 +116,7 @@ def test_former_secrets_come_through_from_the_schema_before(empty_url: str) -> N
 
     assert database.check() == ()
     assert rows(database, "SELECT * FROM secrets ORDER BY digest") == [
-        (*row, None) for row in before
+        (*row, 1 if row[3] else None, None) for row in before
     ]
     with database.read() as unit:
         assert unit.secrets.former("abcdefghijkl", at=NOW) == (
