@@ -17,7 +17,11 @@ from entitlements_core.policy.upstream import Upstream
             "https://index.example:8443/a/b/simple/",
             False,
         ),
-        ("http://127.0.0.1:3141/root/+simple/", "http://127.0.0.1:3141/root/+simple/", True),
+        (
+            "http://127.0.0.1:3141/acme/prod/+simple/",
+            "http://127.0.0.1:3141/acme/prod/+simple/",
+            True,
+        ),
         ("https://[2001:db8::1]/simple", "https://[2001:db8::1]/simple/", False),
     ],
 )
