@@ -1,8 +1,10 @@
 """What the services need from the outside, as Protocols."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from datetime import datetime
 from typing import Protocol
+
+from packaging.utils import NormalizedName
 
 __all__ = ["Clock", "Sealer", "UploadKey", "UploadTimes"]
 
@@ -47,6 +49,14 @@ class UploadTimes(Protocol):
 
         Raises:
             StoreError: when the store cannot be read.
+        """
+        ...
+
+    def keep_names(self, names: Collection[NormalizedName]) -> None:
+        """Remember for good that projects are the vendor's; those of the files of `of` are.
+
+        Raises:
+            StoreError: when the store cannot be read or written.
         """
         ...
 

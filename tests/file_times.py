@@ -1,7 +1,9 @@
 """Upload times for catalogs that have no store."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+
+from packaging.utils import NormalizedName
 
 from entitlements_core.interfaces import UploadKey
 
@@ -13,6 +15,9 @@ class FileTimes:
 
     def revision(self) -> int:
         return 0
+
+    def keep_names(self, names: Collection[NormalizedName]) -> None:
+        """There is nowhere to keep them."""
 
     def of(
         self,

@@ -241,15 +241,15 @@ class Catalog:
                 looked = True
             finally:
                 whole = complete and looked and self._intake.is_available
+                self._names = self._names_left_out()
                 with uncollected():
-                    self._dating.settle(complete=whole)
+                    self._dating.settle(self._names, complete=whole)
                     self._snapshot = self._inventory.publish()
                 self._problems = self._inventory.problems()
-                self._names = self._names_left_out()
 
     def _names_left_out(self) -> frozenset[NormalizedName]:
         """The names of the files that are there and not served, or not yet."""
-        paths = [problem.path for problem in self._problems]
+        paths = [problem.path for problem in self._inventory.problems()]
         paths += [path for _, path in self._intake.waiting]
         return frozenset(name for path in paths for name in names_in(path.rpartition("/")[2]))
 

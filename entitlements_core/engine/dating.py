@@ -8,6 +8,8 @@ import time
 from collections.abc import Hashable
 from typing import Final
 
+from packaging.utils import NormalizedName
+
 from entitlements_core.engine.inventory import Inventory
 from entitlements_core.errors import EntitlementsError, StoreError
 from entitlements_core.interfaces import UploadTimes
@@ -37,6 +39,7 @@ class Dating:
         self._asked_at = 0.0
         self._is_complete = False
         self._failed = False
+        self._kept: frozenset[NormalizedName] = frozenset()
 
     def is_due(self) -> bool:
         """Whether times were changed in the store, or are still wanted; asks now and then only."""
@@ -51,21 +54,26 @@ class Dating:
         except StoreError:
             return False  # as nobody is let in now, the times that are known can wait
 
-    def settle(self, *, complete: bool) -> None:
+    def settle(self, names: frozenset[NormalizedName], *, complete: bool) -> None:
         """Ask for the times that are wanted. Raises nothing that has to do with them.
 
         Args:
+            names: of the projects of files that are there and not served, which are remembered
+                as those of the others are.
             complete: everything that is there is in the inventory.
         """
         try:
             self._settle(complete=complete)
+            if names - self._kept:
+                self._times.keep_names(names - self._kept)
+                self._kept |= names
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - logged; one odd time must not keep back all files
             if not self._failed:
                 unforeseen = not isinstance(error, EntitlementsError)
                 _log.warning(
-                    "The upload times of new files are not known yet: %s",
+                    "The upload times and names of new files are not recorded yet: %s",
                     error,
                     exc_info=unforeseen,
                 )

@@ -58,7 +58,8 @@ _MOST: Final = 2**63 - 1
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
-_NAMED: Final = SUFFIXES + LEGACY_SUFFIXES
+_NAMED: Final = tuple(suffix.lower() for suffix in SUFFIXES + LEGACY_SUFFIXES)
+"""In lower case: ``FOO-1.0.TAR.GZ`` is not served, but its owner meant it, and its name counts."""
 
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError)
 
@@ -209,7 +210,7 @@ def list_file(root: str, relative: str) -> Listing:
     """List one file that may be a distribution, with its notes; empty when it is not there."""
     listing = Listing()
     directory, _, name = relative.rpartition("/")
-    if not name.endswith(_NAMED):
+    if not _is_named(name):
         return listing
     try:
         real_root = os.path.realpath(root, strict=True)
@@ -252,7 +253,7 @@ def _descend(
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((relative, _entries(entry.path)))
                     continue
-                if entry.name.endswith(_NAMED) or entry.is_symlink():
+                if _is_named(entry.name) or entry.is_symlink():
                     _add(listing, root, real_root, relative, is_link=entry.is_symlink())
                 if entry.name.endswith(_NOTES):
                     noted.add(distribution_of(relative))
@@ -273,8 +274,13 @@ def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link:
                 "Copy the files, or serve the directory it points to as one of its own.",
             )
         )
-    elif relative.endswith(_NAMED):
+    elif _is_named(relative):
         listing.take(path, relative, os.stat(path))  # noqa: PTH116 - for every file, a Path costs more
+
+
+def _is_named(name: str) -> bool:
+    """Whether a file may be a distribution, by its name."""
+    return name.lower().endswith(_NAMED)
 
 
 def _followed(path: str) -> str:

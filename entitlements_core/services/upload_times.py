@@ -4,10 +4,12 @@ A customer may be entitled to what was released until a day. Copying a file agai
 restoring it from a backup is no release, and a build that writes old times into its files is one.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from packaging.utils import NormalizedName
 
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.interfaces import Clock, UploadKey
@@ -44,6 +46,15 @@ class RecordedUploads:
     def revision(self) -> Hashable:
         """See `interfaces.UploadTimes`."""
         return self.register.revision(self.repository)
+
+    def keep_names(self, names: Collection[NormalizedName]) -> None:
+        """See `interfaces.UploadTimes`. Who only looks keeps none.
+
+        Raises:
+            EntitlementsError: when the store cannot be read or written.
+        """
+        if self.records:
+            self.register.keep_names(self.repository, names)
 
     def of(
         self, found: Mapping[UploadKey, datetime], *, complete: bool

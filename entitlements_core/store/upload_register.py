@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from packaging.utils import NormalizedName
+
 from entitlements_core.interfaces import UploadKey
 from entitlements_core.policy.project_names import names_in
 from entitlements_core.store.address import Address
@@ -36,6 +38,10 @@ _RECORD: Final = """
 """
 _NAME: Final = """
     INSERT INTO project_names (repository_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING
+"""
+_HAS_NAME: Final = """
+    SELECT 1 FROM project_names n JOIN repositories r ON r.id = n.repository_id
+    WHERE r.owner = ? AND r.slug = ? AND n.name = ?
 """
 _ADOPT: Final = "UPDATE repositories SET adopted_at = ? WHERE id = ? AND adopted_at IS NULL"
 
@@ -133,6 +139,26 @@ class UploadRegister:
                 transaction.run_many(_ADOPT, [(to_micros(now), number)])
             times = _times(transaction.rows, (owner, slug), found)
         return {upload: times[upload] for upload in found if upload in times}
+
+    def keep_names(self, repository: str, names: Collection[NormalizedName]) -> None:
+        """Make names the repository's from now on; of one that is not there nothing is kept.
+
+        Args:
+            repository: ``owner/slug``.
+            names: of projects, whatever files of them there are.
+
+        Raises:
+            StoreError: when the store cannot be read or written.
+        """
+        owner, _, slug = repository.partition("/")
+        read = self._statements.read
+        new = [name for name in sorted(names) if not read(_HAS_NAME, (owner, slug, name))]
+        if not new:
+            return
+        with self._statements.transaction() as transaction:
+            row = transaction.locked(_REPOSITORY, (owner, slug))
+            if row is not None:
+                transaction.run_many(_NAME, [(row[0], name) for name in new])
 
     def close(self) -> None:
         """Close the idle connections."""

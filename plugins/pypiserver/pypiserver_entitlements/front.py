@@ -18,7 +18,7 @@ from pypiserver_entitlements.bodies import Discarding, length_of
 from pypiserver_entitlements.passing import Environ, Passing, StartResponse, WSGIApp
 from pypiserver_entitlements.publishers import PasswordsUnknown, Publishers
 from pypiserver_entitlements.uploading import Uploads
-from pypiserver_entitlements.visitors import Reader, Visitor, admitted
+from pypiserver_entitlements.visitors import Reader, Uploader, Visitor, admitted
 
 __all__ = ["Front"]
 
@@ -56,6 +56,7 @@ class Front:
         addresses: reads where requests come from.
         keeps: whether a project is the vendor's, so that nobody is sent to pypiserver's fallback
             for it; None where there is no fallback.
+        note: is told the name of each file that is about to be uploaded.
     """
 
     def __init__(  # noqa: PLR0913 - it is put together from its parts
@@ -70,6 +71,7 @@ class Front:
         public: bool,
         addresses: ClientAddresses,
         keeps: Callable[[str], bool] | None = None,
+        note: Callable[[str], None],
     ) -> None:
         self._app = app
         self._engine = engine
@@ -80,6 +82,7 @@ class Front:
         self._public = public
         self._addresses = addresses
         self._keeps = keeps
+        self._note = note
         self._passing = Passing(app, addresses.proxies)
         self._discarding = Discarding()
 
@@ -127,36 +130,41 @@ class Front:
         if presented is None or presented.form is not Form.PATH:
             publisher = self._publishers.recognise(presented, address)
             if publisher is not None:
-                unfit = _unfit(environ) if (method, path) == ("POST", "/") else None
+                unfit = self._offered(environ) if (method, path) == ("POST", "/") else None
                 return replace(publisher, stays=self._stays(path)) if unfit is None else unfit
         if self._public and presented is None and _reads(method, path):
             bounded = "HTTP_TRANSFER_ENCODING" not in environ and length_of(environ) <= SEARCHED
             return Reader(stays=self._stays(path)) if bounded else _LONG
         if method != "POST" or path != "/":
             return None
-        return self._uploads.admit(
+        decided = self._uploads.admit(
             Incoming(
                 method=method, path=path, presented=presented, address=address, headers=environ
             )
         )
+        if isinstance(decided, Uploader):
+            for filename in decided.filenames:
+                self._note(filename)
+        return decided
+
+    def _offered(self, environ: Environ) -> Outgoing | None:
+        """Take note of a publisher's upload; the answer where pypiserver would end in an error."""
+        try:
+            form = upstream.read_form(environ)
+        except ValueError as error:
+            return outgoing(problem(400, "The form cannot be read", f"{error}.", code="invalid"))
+        for upload in filter(None, (form.content, form.signature)):
+            if len(os.fsencode(upload.filename)) > _LONGEST_NAME:
+                words = f"The file name has more than {_LONGEST_NAME} characters"
+                return outgoing(problem(400, words, code="invalid"))
+        if form.action == "file_upload" and form.content is not None:
+            self._note(form.content.filename)
+        return None
 
     def _stays(self, path: str) -> bool:
         """Whether pypiserver may not go on to its fallback; found out before bottle is entered."""
         name = path.removeprefix(_PAGES).strip("/")
         return self._keeps is not None and path.startswith(_PAGES) and self._keeps(name)
-
-
-def _unfit(environ: Environ) -> Outgoing | None:
-    """The answer to an upload that pypiserver would end in an error of its own."""
-    try:
-        form = upstream.read_form(environ)
-    except ValueError as error:
-        return outgoing(problem(400, "The form cannot be read", f"{error}.", code="invalid"))
-    for upload in filter(None, (form.content, form.signature)):
-        if len(os.fsencode(upload.filename)) > _LONGEST_NAME:
-            words = f"The file name has more than {_LONGEST_NAME} characters"
-            return outgoing(problem(400, words, code="invalid"))
-    return None
 
 
 def _reads(method: str, path: str) -> bool:

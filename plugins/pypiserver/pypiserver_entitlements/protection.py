@@ -53,6 +53,9 @@ def protect(
     auther = upstream.default_auther(config)
     if auther is None:
         log.warning("no publisher is known: only tokens with an rw grant upload (see --passwords)")
+    if options.settings.upstream and not upstream.fallback_given(config):
+        # One index for all: publishers and readers are not sent to another one than customers.
+        config.fallback_url = options.settings.upstream
     site = Site(config, options)
     core, index = site.core, site.index
     app.wsgi = Front(
@@ -71,6 +74,7 @@ def protect(
         public=options.public,
         addresses=core.addresses,
         keeps=None if upstream.fallback(config) is None else site.keeps,
+        note=site.note,
     )
     setattr(app, SITE, site)
     config.auther = was_admitted

@@ -15,9 +15,9 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.serving import open_index
 from entitlements_core.engine.source import Source
-from entitlements_core.errors import ConfigurationError, Conflict, InvalidValue
+from entitlements_core.errors import ConfigurationError, Conflict, EntitlementsError, InvalidValue
 from entitlements_core.plugins import Plugins
-from entitlements_core.policy.project_names import is_name
+from entitlements_core.policy.project_names import is_name, names_in
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.wiring import Core
 from pypiserver_entitlements import upstream
@@ -74,6 +74,18 @@ class Site:
             build=_build if options.foreground else None,
             upstream=options.settings.upstream or _fallback(config),
         )
+
+    def note(self, filename: str) -> None:
+        """Make the project of a file that is about to be uploaded the vendor's.
+
+        Before it is there, so that nobody is sent elsewhere for it from the answer on. Where that
+        cannot be written, the catalog does it as soon as it can.
+        """
+        uploads = self.core.uploads_of(self.index.repository, records=True)
+        try:
+            uploads.keep_names(names_in(filename))
+        except EntitlementsError as error:
+            log.warning("the name of an upload is not recorded yet: %s", error)
 
     def keeps(self, name: str) -> bool:
         """Whether a project is the vendor's, so that nobody is sent elsewhere for it."""

@@ -6,11 +6,15 @@ import logging
 from typing import Final
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from entitlements_core.errors import StoreError
+from entitlements_core.policy.credential import Access
 from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.upload_register import UploadRegister
 from pypiserver_entitlements import upstream
-from tests.plugins.pypiserver.conftest import REPOSITORY, Shop, Start
+from tests.plugins.pypiserver.conftest import REPOSITORY, Shop, Start, upload
+from tests.wheelhouse import wheel_bytes
 
 FALLBACK: Final = "https://index.example/simple/"
 OWN: Final = ("secret-sauce", "acme-old", "later-x")
@@ -100,6 +104,46 @@ def test_the_setting_of_every_host_wins(start: Start, monkeypatch: pytest.Monkey
     shop = start(fallback_url=FALLBACK)
     assert shop.get("/simple/numpy/").location == "https://mirror.example/simple/numpy/"
     assert shop.publisher("/simple/numpy/").location == f"{FALLBACK}numpy/"
+
+
+def test_with_the_setting_alone_it_is_everybodys(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENTITLEMENTS_UPSTREAM", FALLBACK)
+    shop = start(entitlements_public=True)
+    for answer in (
+        shop.get("/simple/numpy/"),
+        shop.publisher("/simple/numpy/"),
+        shop.anonymous("/simple/numpy/"),
+    ):
+        assert answer.location == f"{FALLBACK}numpy/"
+
+
+@pytest.mark.parametrize("by", ["token", "publisher"])
+def test_the_name_of_an_upload_is_the_vendors_from_the_answer_on(shop: Shop, by: str) -> None:
+    data = upload(wheel_bytes("brand-new", "1.0"), "brand_new-1.0-py3-none-any.whl")
+    name = canonicalize_name("brand-new")
+    assert shop.core.gate.own_name(name, REPOSITORY) is None
+    if by == "token":
+        answer = shop.post(shop.issue(access=Access.WRITE, query=None), data)
+    else:
+        answer = shop.publisher("/", method="POST", data=data)
+    assert answer.status_code == 200
+    # Whatever the catalog knows by now.
+    assert shop.core.gate.own_name(name, REPOSITORY) is not None
+
+
+def test_an_upload_is_taken_though_its_name_cannot_be_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("The store is away.")
+
+    monkeypatch.setattr(UploadRegister, "keep_names", fail)
+    data = upload(wheel_bytes("brand-new", "1.0"), "brand_new-1.0-py3-none-any.whl")
+    with caplog.at_level(logging.WARNING, "entitlements.pypiserver"):
+        assert shop.publisher("/", method="POST", data=data).status_code == 200
+    assert "name of an upload is not recorded" in caplog.text
 
 
 def test_customers_are_never_given_somebodys_password(

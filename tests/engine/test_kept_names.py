@@ -1,0 +1,76 @@
+"""The projects of files that cannot be served are the vendor's, too, and stay so."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from entitlements_core.errors import StoreError
+from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.upload_register import UploadRegister
+from tests.engine.test_upload_times import Place, place
+from tests.factories import REPOSITORY
+from tests.wheelhouse import build_wheel
+
+__all__ = ["place"]
+
+UNSERVABLE: Final = (
+    *("late-1.0.egg", "late-1.0.tar.bz2", "late-1.0.TAR.GZ", "late-1.0-py3-none-any.WHL"),
+    *("late-1.0-py3-none-any.whl", "late-1.0.Zip", "late-dev.tar.gz", "late.whl", "late-1.0.exe"),
+)
+
+
+def own(place: Place, name: str) -> bool:
+    with closing(CredentialReader(place.url)) as reader:
+        return reader.is_own(canonicalize_name(name), REPOSITORY)
+
+
+@pytest.mark.parametrize("filename", UNSERVABLE)
+def test_whatever_the_file_was(place: Place, filename: str) -> None:
+    place.files.mkdir(exist_ok=True)
+    path = place.files / filename
+    with place.catalog() as catalog:
+        assert not own(place, "late")
+        path.write_text("nothing that can be served")
+        catalog.refresh()
+        assert catalog.has_name(canonicalize_name("late"))
+        assert [Path(problem.path).name for problem in catalog.problems] == [filename]
+        path.unlink()
+        catalog.refresh()
+        assert not catalog.has_name(canonicalize_name("late"))
+    assert own(place, "late")
+    assert not own(place, "other")
+
+
+def test_who_only_looks_keeps_none(place: Place) -> None:
+    place.files.mkdir(exist_ok=True)
+    (place.files / "late-1.0.egg").write_text("")
+    with place.catalog(records=False) as catalog:
+        assert catalog.has_name(canonicalize_name("late"))
+    assert not own(place, "late")
+
+
+def test_a_store_that_was_away_is_told_later(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_wheel(place.files, "foo", "1.0")
+    (place.files / "late-1.0.egg").write_text("")
+
+    def fail(*_: object) -> None:
+        raise StoreError("The store is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UploadRegister, "keep_names", fail)
+        with place.catalog() as catalog:
+            assert catalog.snapshot.projects.keys() == {"foo"}
+            assert not own(place, "late")
+            patch.undo()
+            catalog.refresh()
+            assert own(place, "late")
+
+
+def test_of_a_repository_that_is_not_there_nothing_is_kept(place: Place) -> None:
+    place.uploads("acme/none").keep_names({canonicalize_name("late")})
+    assert not own(place, "late")
