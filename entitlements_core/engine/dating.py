@@ -73,7 +73,7 @@ class Dating:
             if not self._failed:
                 unforeseen = not isinstance(error, EntitlementsError)
                 _log.warning(
-                    "The upload times and names of new files are not recorded yet: %s",
+                    "The upload times of new files are not known yet: %s",
                     error,
                     exc_info=unforeseen,
                 )
