@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.output import note
 from entitlements_core.cli.session import Session, session
 
 if TYPE_CHECKING:
+    from entitlements_core.engine.snapshot import Snapshot
     from entitlements_core.services.settings import Settings
 
 __all__ = ["serve"]
 
 _WORKERS = 2
+_SHOWN = 5
 
 
 def serve(  # noqa: PLR0913 - one option for each setting
@@ -71,7 +74,7 @@ def serve(  # noqa: PLR0913 - one option for each setting
     run = session(context)
     settings = _settings(run, repo, directories, upstream)
     servers.require(server)
-    _prepare(settings)
+    _prepare(settings, as_json=as_json)
     with listening.take_place(host, port) as place:
         host, port = place.getsockname()[:2]
         options = listening.Options(
@@ -100,7 +103,27 @@ def _settings(run: Session, repo: str, directories: list[Path], upstream: str | 
     )
 
 
-def _prepare(settings: "Settings") -> None:
+def _note_lacking(snapshot: "Snapshot") -> None:
+    """Say what the newest files depend on that is not here, where customers would look in vain."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415 - a fast start
+
+    newest = [project.files[-1].facts for project in snapshot.projects.values()]
+    needed = {
+        canonicalize_name(one.name)
+        for facts in newest
+        for one in facts.dependencies
+        if "extra" not in str(one.marker or "")
+    }
+    lacking = sorted(needed - snapshot.projects.keys())
+    if lacking:
+        more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+        note(
+            f"Packages here need {', '.join(lacking[:_SHOWN])}{more}, which are not here: with"
+            " --upstream URL customers get them from that index, without one they do not."
+        )
+
+
+def _prepare(settings: "Settings", *, as_json: bool) -> None:
     """Check the repository and build the catalog, so that every worker starts from its cache."""
     from entitlements_core.cli import progress  # noqa: PLC0415 - a fast start
     from entitlements_core.engine.serving import (  # noqa: PLC0415 - a fast start
@@ -120,6 +143,8 @@ def _prepare(settings: "Settings") -> None:
         catalog = open_catalog(core, settings.repository, settings.directories)
         try:
             progress.note_problems(progress.build(catalog))
+            if not (settings.upstream or as_json):
+                _note_lacking(catalog.snapshot)
         finally:
             catalog.close()
     finally:

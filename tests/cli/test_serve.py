@@ -289,6 +289,27 @@ def test_a_taken_port_is_refused(cli: CommandLine, packages: Path) -> None:
         assert "cannot listen" in refused["detail"]
 
 
+@pytest.mark.parametrize("upstream", ["", "https://index.example/simple/"])
+def test_what_customers_would_look_for_in_vain_is_said(
+    cli: CommandLine, tmp_path: Path, upstream: str
+) -> None:
+    folder = tmp_path / "needing"
+    build_wheel(folder, "acme-app", "1.0", requires=["old-need", "acme-util"])
+    needs = ["acme-util>=1", "Public_Lib", 'tested; extra == "test"']
+    build_wheel(folder, "acme-app", "2.0", requires=needs)
+    build_wheel(folder, "acme-util", "1.0")
+    # A port that is taken ends it behind the look at the files.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        words = ("serve", str(folder), "--repo", "acme/prod", "--port", f"{taken.getsockname()[1]}")
+        ran = cli(*words, ENTITLEMENTS_UPSTREAM=upstream)
+    assert ran.status == 1
+    said = "Packages here need public-lib, which are not here" in ran.err
+    assert said == (not upstream)
+    assert "old-need" not in ran.err
+
+
 def test_what_cannot_be_served(cli: CommandLine, packages: Path) -> None:
     words = ("serve", str(packages), "--repo")
     assert cli.refused(*words, "acme/nope")["code"] == "not_found"
