@@ -339,6 +339,13 @@ NAMELESS: Final[Mapping[str, tuple[str, ...]]] = {
 """Programs that are given a password file that is not there."""
 
 
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    """That of a service, with nothing of a user's."""
+    ours = {f"ENTITLEMENTS_{name}": value for name, value in settings.items()}
+    plain = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_COLOR": "1"}
+    return {**plain, "ENTITLEMENTS_HOME": str(home), **ours}
+
+
 def run(home: Path, root: Path, words: tuple[str, ...]) -> tuple[int, str]:
     """The status of a program, run as the service's user, and all that it said."""
     given = {"home": str(home), "packages": str(root / "packages")}
@@ -349,14 +356,7 @@ def run(home: Path, root: Path, words: tuple[str, ...]) -> tuple[int, str]:
         text=True,
         check=False,
         cwd="/",
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": "/nonexistent",
-            "NO_COLOR": "1",
-            "ENTITLEMENTS_HOME": str(home),
-            "ENTITLEMENTS_REPOSITORY": REPOSITORY,
-            "ENTITLEMENTS_DIRECTORIES": given["packages"],
-        },
+        env=environment(home, REPOSITORY=REPOSITORY, DIRECTORIES=given["packages"]),
         timeout=60,
     )
     return ended.returncode, ended.stdout + ended.stderr
@@ -438,13 +438,7 @@ def test_settings_that_cannot_be_used_are_one_message_of_serve(
         text=True,
         check=False,
         cwd="/",
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": "/nonexistent",
-            "NO_COLOR": "1",
-            "ENTITLEMENTS_HOME": str(home),
-            f"ENTITLEMENTS_{setting}": value,
-        },
+        env=environment(home, **{setting: value}),
         timeout=60,
     )
 
