@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.functional import clients
 from tests.functional.snippet_hosts import HOSTS, Market, Markets
 from tests.functional.snippet_projects import Printed
 from tests.wheelhouse import build_wheel
@@ -118,6 +119,31 @@ def test_earlier_versions_understand_it(
 
     assert ended.status == 0, ended.text
     assert machine.installed == {"acme-app 1.0", "acme-util 1.0", "public-lib 9.0"}
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize(
+    ("beside", "works"),
+    [
+        (("pip==21.3.1",), False),
+        (("pip==22.3.1",), False),
+        (("pip==21.3.1", *clients.VERSIONS["keyring"]), True),
+        (("pip==22.3.1", *clients.VERSIONS["keyring"]), True),
+        (("pip==23.1.2",), True),
+    ],
+)
+def test_a_keyring_and_old_pips(
+    markets: Markets, beside: tuple[str, ...], tmp_path: Path, *, works: bool
+) -> None:
+    market = markets.open("serve", upstream=False)
+    document = market.printed("--client", "keyring", "--package", "acme-tool")
+    machine = market.customer(tmp_path)
+    clients.venv(machine.venv, *beside)
+
+    ended = machine.follow("keyring", document["snippets"])
+
+    assert (ended.status == 0) == works, ended.text
+    assert machine.installed == ({"acme-tool 1.0", "acme-util 1.0"} if works else set())
 
 
 @pytest.mark.parametrize("host", [one for one in HOSTS if one.startswith(("pypiserver", "devpi"))])
