@@ -1,6 +1,7 @@
 """``entitlements backup`` and ``entitlements restore``: copies of the store."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from entitlements_core.services.backups import Backup, Backups, Restored
+    from entitlements_core.store.replaced import Since
 
 __all__ = ["backup", "restore"]
 
@@ -64,6 +66,7 @@ def restore(
         "before": done.before,
         "current": done.schema,
         "kept": None if done.kept is None else str(done.kept),
+        "since": None if done.since is None else asdict(done.since),
     }
     emit(document, lambda console: _show_restored(console, done), as_json=as_json)
 
@@ -87,10 +90,26 @@ def _show_restored(console: "Console", done: "Restored") -> None:
     console.print(f"{done.database} is a copy of {done.source} now.", soft_wrap=True)
     if done.before != done.schema:
         console.print(f"Brought from {done.before} to {done.schema}.")
+    if done.kept is None:
+        return
     console.print(
         "What was changed and counted since the copy was made is gone: a token that was disabled"
-        " or deleted since then is in force again.",
+        " or deleted since then is in force again, and so is a secret that was replaced.",
         soft_wrap=True,
     )
-    if done.kept is not None:
-        console.print(f"The store that was there is kept: {done.kept}", soft_wrap=True)
+    for identifiers, what in _changed(done.since):
+        if identifiers:
+            console.print(f"{what}: {', '.join(identifiers)}", soft_wrap=True)
+    if done.since is None:
+        console.print("Which these are cannot be told: the store of before cannot be read.")
+    console.print(f"The store that was there is kept: {done.kept}", soft_wrap=True)
+
+
+def _changed(since: "Since | None") -> "list[tuple[tuple[str, ...], str]]":
+    if since is None:
+        return []
+    return [
+        (since.replaced, "The secret of then opens again, that of now nothing (refresh it anew)"),
+        (since.closed, "In force again (disable or delete it anew)"),
+        (since.gone, "Made since, and gone"),
+    ]

@@ -75,7 +75,7 @@ def refresh(  # noqa: PLR0913 - one option for each choice
         until = f"{former.valid_until:%Y-%m-%d %H:%M} UTC"
         note(f"The old secret goes on until {until}, and opens the same.")
     if previous:
-        note(f"`entitlements token refresh {slug_perm}` ends it at once, with the new one.")
+        note(f"`entitlements token refresh {slug_perm}` makes another one, and ends both at once.")
 
 
 def _ask(name: str, slug_perm: str, *, yes: bool) -> None:

@@ -28,6 +28,7 @@ from entitlements_core.store.failures import (
     DatabaseNewer,
     failure_of,
 )
+from entitlements_core.store.replaced import Since, carry_over
 from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.versions import HEAD, KNOWN
 
@@ -65,6 +66,7 @@ class Restored:
         before: the revision of the copy's tables, which are of this version now.
         schema: the revision of this version.
         kept: the store that was there before; None where there was none.
+        since: what was changed in that one after the copy was made; None where that is not known.
     """
 
     database: Path
@@ -72,6 +74,7 @@ class Restored:
     before: str
     schema: str
     kept: Path | None
+    since: Since | None = None
 
 
 class Backups:
@@ -130,7 +133,8 @@ class Backups:
     def restore(self, source: Path, *, actor: str) -> Restored:
         """Put a copy of `source` in the store's place, once it was found sound.
 
-        The store that was there is kept beside it. Servers that run notice by themselves. The audit
+        The store that was there is kept beside it, and the names of projects that it has noted as
+        the vendor's are taken over. Servers that run notice by themselves. The audit
         of the copy has a line about it.
 
         Args:
@@ -165,6 +169,7 @@ class Backups:
                 kept = str(aside) if database.exists() else None
                 after = {"file": str(source), "schema": before, "kept": kept}
                 operation.record("store.restored", "", after=after)
+            since = carry_over(copy, self._address)
             there = put_in_place(copy, self._address, aside)
         return Restored(
             database=database,
@@ -172,6 +177,7 @@ class Backups:
             before=before,
             schema=HEAD,
             kept=aside if there else None,
+            since=since,
         )
 
     def _require_sqlite(self, *command: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from packaging.utils import canonicalize_name
 
 from entitlements_core.errors import StoreError
 from entitlements_core.services.settings import Settings
@@ -127,6 +128,36 @@ def test_a_store_that_is_gone_is_restored(cli: CommandLine, tmp_path: Path) -> N
     assert cli.refused("backup", str(tmp_path / "other.db"))["code"] == "store_missing"
     assert cli.done("restore", str(tmp_path / "copy.db"))["kept"] is None
     assert "kept" in names(cli)
+
+
+def test_what_was_changed_since_is_told_and_names_are_not_forgotten(
+    cli: CommandLine, packages: Path, tmp_path: Path
+) -> None:
+    leaked, closed, same = (cli.token(name=name) for name in ("leaked", "closed", "same"))
+    cli.done("backup", str(tmp_path / "copy.db"))
+    cli.done("token", "refresh", leaked["slug_perm"])
+    cli.done("token", "disable", closed["slug_perm"])
+    new = cli.token(name="new")
+    cli.done("repo", "reserve", "acme/beta", "acme-*")
+    cli.done("index", str(packages), "--repo", "acme/prod")
+
+    done = cli.done("restore", str(tmp_path / "copy.db"))
+
+    assert done["since"] == {
+        "replaced": [leaked["slug_perm"]],
+        "closed": [closed["slug_perm"]],
+        "gone": [new["slug_perm"]],
+    }
+    assert same["slug_perm"] in str(cli.done("token", "list"))
+    assert "acme-*" in str(cli.done("repo", "reserved", "acme/beta"))
+    core = cli.core()
+    assert core.reader.is_own(canonicalize_name("demo"), "acme/prod")
+    core.close()
+    again = cli("restore", str(tmp_path / "copy.db"))
+    assert "a secret that was replaced" in again.out
+    assert "In force again" not in again.out
+    kept = cli("restore", done["kept"])
+    assert f"nothing (refresh it anew): {leaked['slug_perm']}" in kept.out
 
 
 def test_a_store_that_is_gone_is_made_anew_by_init_only(cli: CommandLine) -> None:

@@ -33,6 +33,9 @@ QUERIES: Final = {
 VENDORS: Final = ("acme-core", "acme-util", "acme-gone", "acme-closed", "acme-next", "acme-exact")
 """Has, has, had, has where the token does not see it, and reserves: by a beginning and by name."""
 
+BASES: Final = ("acme-deleted", "acme-taken-out", "acme-beside")
+"""Projects of a base that is deleted, of one that is taken out, and of an index that is no base."""
+
 ASKED_ONCE: Final = ("acme-never", "lab-asked")
 """One that is reserved, and one that is not; no other test asks for either."""
 
@@ -60,7 +63,9 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     root = tmp_path_factory.mktemp("names")
     vendor, wheels = DevpiVendor(root), root / "wheels"
-    theirs = [build_wheel(wheels, name, "9.0") for name in (*VENDORS, *ASKED_ONCE, "lab-foo")]
+    theirs = [
+        build_wheel(wheels, name, "9.0") for name in (*VENDORS, *BASES, *ASKED_ONCE, "lab-foo")
+    ]
     theirs.append(build_wheel(wheels, "lab-foo", "1.0"))
     own = [build_wheel(wheels, name, "1.0") for name in VENDORS[:3]]
     own[0] = build_wheel(wheels, "acme-core", "1.0", requires=["acme-util", "lab-foo"])
@@ -190,3 +195,26 @@ def test_nobody_makes_the_mirror_ask_for_a_name_of_the_vendors(shop: Shop) -> No
 
     assert f"/+simple/{reserved}" not in shop.upstream.log
     assert f"/+simple/{other}" in shop.upstream.log
+
+
+def test_a_base_that_is_gone_leaves_its_names_to_nobody(shop: Shop, tmp_path: Path) -> None:
+    server, index = shop.server, "acme/late"
+    for project in BASES:
+        server.index(f"acme/{project}", bases=[], acl_pkg_read=["acme"])
+        server.upload(f"acme/{project}", build_wheel(tmp_path, project, "1.0"))
+    bases = [f"acme/{project}" for project in BASES[:2]]
+    server.index(index, bases=[*bases, "acme/them"], acl_pkg_read=["acme"])
+    issued = shop.vendor.token("late", repositories=(index,))
+    assert shop.vendor.entitlements("token", "regrant", issued.token.identifier).status == 0
+    shop.secrets["late"] = issued.secret or ""
+    assert shop.files(index, "late", BASES[0]) == {"acme_deleted-1.0-py3-none-any.whl"}
+
+    answer = server.request("PATCH", f"/{index}", "acme", json=[f"bases={bases[0]},acme/them"])
+    assert answer.status_code == 200, answer.text
+    # One deletion after the other, so that what is remembered of the user has to be read on.
+    for gone in (bases[1], bases[0]):
+        assert [shop.files(index, "late", project) for project in BASES[1:]] == [None, None]
+        assert server.request("DELETE", f"/{gone}", "acme").status_code == 201
+    assert [shop.files(index, "late", project) for project in BASES] == [None, None, None]
+    found = shop.files(index, "late", "lab-foo")
+    assert found == {"lab_foo-1.0-py3-none-any.whl", "lab_foo-9.0-py3-none-any.whl"}

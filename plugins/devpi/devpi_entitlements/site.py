@@ -12,6 +12,7 @@ from devpi_entitlements.files import FileCache
 from devpi_entitlements.knowledge import Knowledge
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.pages import PageCache
+from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.tally import Tally
 from entitlements_core.engine.files import DirectSender, Offload, Sender
 from entitlements_core.services.gate import Gate
@@ -60,6 +61,7 @@ class Site:
         self.pages = PageCache()
         self.files = FileCache()
         self.knowledge = Knowledge()
+        self.past_indexes = PastIndexes()
         self.tally = Tally()
         core.plugins.register(self.tally)
         self.lockdown = configuration.lockdown

@@ -3,8 +3,8 @@
 devpi leaves mirrors out for a project that an index has itself, unless ``mirror_whitelist`` says
 otherwise, and only for as long as the index has it. Whoever registers the name of a project that
 was deleted, is only reserved, or lies in a base that a token does not see, would be installed in
-its place. So for tokens a name is the vendor's when any index of the vendor's that it could come
-from has it or ever had it, whatever the token sees.
+its place. So for tokens a name is the vendor's when any index of the same user, or that it could
+come from, has it or ever had it, whatever the token sees and whether that index is still there.
 """
 
 from __future__ import annotations
@@ -43,9 +43,16 @@ def keep_to_own(site: Site, visitor: Visitor, stage: Stage, project: NormalizedN
     """
     if stage.name in visitor.alone or stage.ixconfig["type"] == MIRROR or not has_mirror(stage):
         return
-    own = own_stages(stage)
-    if any(ever_had(one, project) or _reserves(site, one.name, project) for one in own):
+    names = site.past_indexes.of(stage).union(one.name for one in own_stages(stage))
+    own = sorted(name for name in names if not _is_mirror(stage, name))
+    if any(_ever_had(stage, one, project) or _reserves(site, one, project) for one in own):
         visitor.alone.add(stage.name)
+
+
+def _is_mirror(stage: Stage, name: str) -> bool:
+    """Whether another index is a mirror; one that is not there any more is taken for none."""
+    other = stage.model.getstage(name)
+    return other is not None and other.ixconfig["type"] == MIRROR
 
 
 def _reserves(site: Site, repository: str, project: NormalizedName) -> bool:
@@ -56,15 +63,19 @@ def _reserves(site: Site, repository: str, project: NormalizedName) -> bool:
     return denied is not NOT_FOUND or site.core.reader.has_repository(repository)
 
 
-def ever_had(stage: Stage, project: NormalizedName) -> bool:
+def _ever_had(stage: Stage, name: str, project: NormalizedName) -> bool:
     """Whether an index has a project, or had it: devpi's history forgets no key.
 
-    That of an index which was deleted and made again under its name goes on.
+    That of an index which was deleted, and made again under its name or not, is there as well.
+
+    Args:
+        stage: any, in a transaction.
+        name: of the index, ``user/index``.
+        project: normalised.
     """
-    if stage.has_project_perstage(project):
-        return True
     transaction = stage.keyfs.tx
-    key = stage.key_projversions(project)
+    user, _, index = name.partition("/")
+    key = stage.keyfs.PROJVERSIONS(user=user, index=index, project=project)
     found = transaction.get_last_serial_and_value_at(
         key, transaction.at_serial, raise_on_error=False
     )
@@ -83,7 +94,7 @@ def mirrors_opened(stage: Stage) -> tuple[str, ...]:
         return (EVERYTHING,)
     own = own_stages(stage)
     names = sorted({canonicalize_name(name) for name in listed})
-    return tuple(name for name in names if any(ever_had(one, name) for one in own))
+    return tuple(name for name in names if any(_ever_had(stage, one.name, name) for one in own))
 
 
 def _all_stages(stage: Stage) -> Iterator[Stage]:
