@@ -76,8 +76,8 @@ def add(  # noqa: PLR0913 - one option for each field
         note(
             f"It opens {grant.limit_package_query or 'everything'} in {name} ({grant.access.value})"
             " to whoever has its secret, without an end. To narrow it:"
-            f" entitlements token edit {identifier} --query Q; to close it: entitlements token disable"
-            f" {identifier}"
+            f" entitlements token edit {identifier} --query Q; to close it:"
+            f" entitlements token disable {identifier}"
         )
 
 

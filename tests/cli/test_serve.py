@@ -109,6 +109,21 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 @pytest.mark.functional
+def test_a_client_writes_no_line_of_the_access_log(cli: CommandLine, packages: Path) -> None:
+    token = cli.token()["token"]
+    with serving(cli, packages, "--server", "granian", "--access-log") as running:
+        for path in ("/simple/a%0d%0a127.0.0.1%20forged/", "/simple/%1b%5b2Jforged/"):
+            assert running.get(path, token)[0] == 404
+        assert running.get("/simple/demo/", token)[0] == 200
+        running.stop()
+        assert running.process.stdout is not None
+        lines = (running.process.stdout.read() + running.log.read_text()).split("\n")
+    assert not [line for line in lines if line.startswith("127.0.0.1 forged")]
+    assert len([line for line in lines if "forged" in line]) == 2
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.functional
 @pytest.mark.parametrize("server", SERVERS)
 def test_serves_to_tokens_and_to_nobody_else(cli: CommandLine, packages: Path, server: str) -> None:
     token = cli.token("--query", "name:^demo$", "--max-downloads", "1")["token"]

@@ -161,6 +161,29 @@ def test_an_access_log_that_formats_arguments_still_works(output: Output) -> Non
     assert stream.getvalue() == "203.0.113.9 GET /+t/***/simple/foo/ 200\n"
 
 
+@pytest.mark.parametrize(
+    "name", ["granian.access", "gunicorn.access", "uvicorn.access", "werkzeug"]
+)
+@pytest.mark.parametrize("steering", ["\r\n", "\n", "\0", "\x1b[2J", "\x9b2J"])
+def test_nobody_writes_a_line_of_an_access_log(output: Output, name: str, steering: str) -> None:
+    path = f"/simple/a{steering}127.0.0.1 forged"
+    for arguments in ((path,), ({"path": path},)):
+        record = logging.LogRecord(name, logging.INFO, "x", 1, "GET %s", arguments, None)
+        if isinstance(record.args, dict):
+            record.msg = "GET %(path)s"
+        assert RedactingFilter().filter(record)
+        shown = record.getMessage()
+        assert shown.startswith("GET /simple/a\\x")
+        assert shown.isprintable()
+        assert shown.endswith("127.0.0.1 forged")
+
+
+def test_other_logs_keep_their_lines() -> None:
+    record = logging.LogRecord("app", logging.INFO, "x", 1, "%s", ("one\ntwo",), None)
+    assert RedactingFilter().filter(record)
+    assert record.getMessage() == "one\ntwo"
+
+
 def test_a_traceback_is_masked(output: Output) -> None:
     logger, _, stream = output
     try:
