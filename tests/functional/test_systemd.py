@@ -197,7 +197,7 @@ def test_operation(machine: Path) -> None:
         for command in directives(DAILY[0].text, "ExecStart"):
             shell.run(f"env {environment} {command}")
         [copy] = (machine / "var/backups/entitlements").glob("*.db")
-        copy.rename(copy.with_name("monday.db"))
+        copy.rename(shell.home / "monday.db")
         shell.type(upgrade.text)
         shutil.rmtree(machine / "var/lib/entitlements")
         shell.run("install -d -m 0700 /var/lib/entitlements")
