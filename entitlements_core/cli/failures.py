@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from entitlements_core.cli import streams
+from entitlements_core.cli.journal import priority
 from entitlements_core.cli.plugin_commands import added_commands
 from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
 
@@ -192,11 +194,11 @@ def _print_refusal(error: EntitlementsError) -> None:
 def _print_lines(problem: str, remedy: str) -> None:
     from entitlements_core.cli.output import stderr  # noqa: PLC0415 - imports Rich
 
-    console = stderr()
-    console.print("Error:", style="bold red", end=" ")
+    console, before = stderr(), priority(logging.ERROR)
+    console.print(f"{before}Error:", style="bold red", end=" ")
     console.print(problem, soft_wrap=True)
     if remedy:
-        console.print(remedy, style="dim", soft_wrap=True)
+        console.print(f"{before}{remedy}", style="dim", soft_wrap=True)
 
 
 def _print_usage(error: object) -> None:

@@ -48,8 +48,8 @@ LOGGING: Final[Mapping[str, Any]] = {
         "notable": {"()": "entitlements_core.cli.servers.Notable"},
     },
     "formatters": {
-        "generic": {"format": "[%(levelname)s] %(message)s"},
-        "access": {"format": "%(message)s"},
+        name: {"class": "entitlements_core.cli.journal.JournalFormatter", "format": form}
+        for name, form in (("generic", "[%(levelname)s] %(message)s"), ("access", "%(message)s"))
     },
     "handlers": {
         name: {
