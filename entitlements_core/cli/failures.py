@@ -4,7 +4,6 @@
 """
 
 import json
-import logging
 import os
 import sys
 import traceback
@@ -15,7 +14,6 @@ import typer
 from typer.core import TyperGroup
 
 from entitlements_core.cli import streams
-from entitlements_core.cli.journal import priority
 from entitlements_core.cli.plugin_commands import added_commands
 from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
 
@@ -193,8 +191,9 @@ def _print_refusal(error: EntitlementsError) -> None:
 
 def _print_lines(problem: str, remedy: str) -> None:
     from entitlements_core.cli.output import stderr  # noqa: PLC0415 - imports Rich
+    from entitlements_core.services.journal import error_prefix  # noqa: PLC0415 - rarely needed
 
-    console, before = stderr(), priority(logging.ERROR)
+    console, before = stderr(), error_prefix()
     console.print(f"{before}Error:", style="bold red", end=" ")
     console.print(problem, soft_wrap=True)
     if remedy:

@@ -48,7 +48,7 @@ LOGGING: Final[Mapping[str, Any]] = {
         "notable": {"()": "entitlements_core.cli.servers.Notable"},
     },
     "formatters": {
-        name: {"class": "entitlements_core.cli.journal.JournalFormatter", "format": form}
+        name: {"()": "entitlements_core.services.journal.formatter", "form": form}
         for name, form in (("generic", "[%(levelname)s] %(message)s"), ("access", "%(message)s"))
     },
     "handlers": {

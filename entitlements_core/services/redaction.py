@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Final
 
+from entitlements_core.services.journal import prioritize
 from entitlements_core.terminal import escaped
 
 __all__ = ["RedactingFilter", "protect_logs", "redact"]
@@ -85,6 +86,7 @@ def protect_logs(*loggers: str) -> None:
     """Put the filter on the servers' loggers and their handlers, and on those that are named.
 
     The loggers themselves have it for what is logged to them before a server adds its handler.
+    Handlers that write to systemd's journal give their lines a priority as well.
     """
     named = [logging.getLogger(name or None) for name in (*SERVER_LOGGERS, *loggers)]
     handlers = [handler for logger in named for handler in logger.handlers]
@@ -93,6 +95,8 @@ def protect_logs(*loggers: str) -> None:
     for filterer in (*named, *handlers, *last):
         if not any(isinstance(item, RedactingFilter) for item in filterer.filters):
             filterer.addFilter(RedactingFilter())
+    for handler in (*handlers, *last):
+        prioritize(handler)
 
 
 def _is_access(record: logging.LogRecord) -> bool:

@@ -30,11 +30,18 @@ HOSTS: Final = (
     "pypiserver",
     "devpi-server",
 )
+COMMON: Final = "What all have in common"
 UNITS: Final = {unit.heading: unit for unit in take_all(PAGE, "ini")}
+[FIRST] = take_all(PAGE, "console", COMMON)
+SETTINGS, COMMAND = take_all(PAGE, "sh", COMMON)
+MORE: Final = {host: take_all(PAGE, "sh", host)[0].text for host in ("pypiserver", "devpi-server")}
 STEPS: Final = {host: take_all(PAGE, "console", host) for host in HOSTS}
 DEVPI: Final = take(PAGE, "yaml", "serverdir")
 DAILY: Final = take_all("docs/operations.md", "ini")
-ALIAS, *OPERATIONS = take_all("docs/operations.md", "console")
+OPERATIONS: Final = [
+    take_all("docs/operations.md", "console", heading)
+    for heading in ("Every day", "Upgrade", "Restore")
+]
 MAIL: Final = take("docs/operations.md", "text", "--index-url")
 
 EXPOSURE: Final = 25
@@ -49,8 +56,9 @@ def directives(unit: str, name: str) -> list[str]:
 @contextmanager
 def started(unit: str, root: Path, asked: str) -> Iterator[None]:
     """The service of a unit, with its environment and its working directory."""
+    [path] = directives(unit, "EnvironmentFile")
     environment = dict(
-        word.split("=", 1) for line in directives(unit, "Environment") for word in shlex.split(line)
+        word.split("=", 1) for word in shlex.split(Path(path).read_text(), comments=True)
     )
     [command] = directives(unit, "ExecStart")
     [folder] = directives(unit, "WorkingDirectory") or [str(root)]
@@ -81,8 +89,19 @@ def is_ready(url: str) -> bool:
 
 def moved(root: Path, port: int) -> dict[str, str]:
     """Where directories and ports are."""
-    places = ("/opt/", "/srv/", "/etc/", "/var/lib/", "/var/backups/")
+    places = ("/opt/", "/srv/", "/etc/", "/var/lib/", "/var/backups/", "/usr/local/bin/")
     return {place: f"{root}{place}" for place in places} | {"8080": str(port), "3141": str(port)}
+
+
+def settle(shell: Console, host: str, table: dict[str, str]) -> None:
+    """Do what all hosts have in common, and write the files that a host needs."""
+    shell.type(FIRST.text)
+    root = shell.root
+    (root / "usr/local/bin/entitlements").write_text(put(COMMAND.text, table))
+    more = MORE.get(host, "")
+    shell.run(f"export PATH={root}/usr/local/bin:$PATH")
+    before = "" if host == "devpi-server" else SETTINGS.text
+    (root / "etc/entitlements.env").write_text(put(before + more, table))
 
 
 def put(text: str, table: dict[str, str]) -> str:
@@ -128,7 +147,7 @@ def test_the_unit_is_closed(host: str, tmp_path: Path) -> None:
 def machine(tmp_path: Path) -> Path:
     """With packages, and what the hosts bring of their own."""
     build_wheel(tmp_path / "srv/packages", "acme-core", "1.0")
-    for name in ("opt/vendor", "etc/pypiserver", "var/lib", "var/backups"):
+    for name in ("opt/vendor", "etc/pypiserver", "var/lib", "var/backups", "usr/local/bin"):
         (tmp_path / name).mkdir(parents=True)
     app = FLASK_APP.replace("/srv/", f"{tmp_path}/srv/")
     (tmp_path / "opt/vendor/vendor.py").write_text(app)
@@ -147,6 +166,7 @@ def test_what_the_page_sets_up_serves_customers(host: str, machine: Path, pip: C
     }}"""
     first, *later = STEPS[host]
     with Console(machine, None, table) as shell:
+        settle(shell, host, table)
         shell.type(first.text)
         with started(put(UNITS[host].text, table), machine, f"http://127.0.0.1:{port}/+health"):
             for block in later:
@@ -164,12 +184,12 @@ def test_devpi_server_is_set_up(machine: Path) -> None:
     table = moved(machine, port)
     first, last = STEPS["devpi-server"]
     with Console(machine, None, table) as shell:
+        settle(shell, "devpi-server", table)
         shell.type(first.text)
         (machine / "etc/devpi.yml").write_text(put(DEVPI, table))
         unit = put(UNITS["devpi-server"].text, table)
         with started(unit, machine, f"http://127.0.0.1:{port}/+api"):
-            shell.type(last.text)
-            printed = shell.run("entitlements doctor")
+            printed = shell.type(last.text)
             json = {"Accept": "application/json"}
             status = httpx.get(f"http://127.0.0.1:{port}/+status", timeout=60, headers=json).json()[
                 "result"
@@ -188,22 +208,23 @@ def test_operation(machine: Path) -> None:
     }
     host = HOSTS[0]
     with Console(machine, None, table) as shell:
+        settle(shell, host, table)
+        alone = machine / "etc/entitlements.env"  # there is no nginx in front
+        alone.write_text(alone.read_text().replace("ENTITLEMENTS_ACCEL", "#"))
         shell.type(STEPS[host][0].text)
-        shell.type(ALIAS.text)
-        daily, upgrade, restore = OPERATIONS
+        [daily], [upgrade], [restore] = OPERATIONS
         shell.type(daily.text)
         shutil.copy(machine / "var/lib/entitlements/key", shell.home / "copied-key")
-        [environment] = directives(DAILY[0].text, "Environment")
+        assert directives(DAILY[0].text, "EnvironmentFile") == ["/etc/entitlements.env"]
         for command in directives(DAILY[0].text, "ExecStart"):
-            shell.run(f"env {environment} {command}")
+            shell.run(f"set -a && . /etc/entitlements.env && {command}")
         [copy] = (machine / "var/backups/entitlements").glob("*.db")
         copy.rename(shell.home / "monday.db")
         shell.type(upgrade.text)
         shutil.rmtree(machine / "var/lib/entitlements")
         shell.run("install -d -m 0700 /var/lib/entitlements")
         shell.type(restore.text)
-        unit = put(UNITS[host].text, table).replace("Environment=ENTITLEMENTS_ACCEL", "#")
-        with started(unit, machine, f"http://127.0.0.1:{port}/+health"):
+        with started(put(UNITS[host].text, table), machine, f"http://127.0.0.1:{port}/+health"):
             [line] = re.findall(r"(?m)^ +(pip install .*)$", MAIL)
             printed = shell.run(f"/opt/entitlements/bin/{line}")
     assert "Successfully installed acme-core-1.0" in printed

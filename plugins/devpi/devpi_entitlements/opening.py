@@ -64,13 +64,13 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
             f" settings away, or uninstall the plugin. To stay instead: remove {left}, start once"
             " on a port that nobody reaches, and set acl_pkg_read of these indexes again."
         )
+    protect_logs()
     try:
         site = _open(configuration, xom)
     except EntitlementsError as error:
         raise Fatal(f"entitlements: {error}") from None
     if occupancy is not None:
         weakref.finalize(site, os.close, occupancy)
-    protect_logs()
     if site.core.settings.proxies and not getattr(config.args, "trusted_proxy", None):
         log.warning(
             "devpi-server takes away what the proxies of ENTITLEMENTS_TRUSTED_PROXIES say of their"
