@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from entitlements_core.engine.scan import Look, shown
 from entitlements_core.errors import StoreError
 from entitlements_core.services.home import make_private
+from entitlements_core.services.home_access import closed_file
 
 __all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
 
@@ -178,10 +179,7 @@ class CatalogCache:
                 writer = _made(self._path, suspect=suspect)
                 reader = _connected(self._path)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"The catalog cache {shown(self._path)} cannot be opened: {error}.",
-                "Give a path in an existing directory that this process may write to.",
-            ) from error
+            raise _unopened(self._path, error) from error
         self._pid = os.getpid()
         # A writer at work must not hold up who only asks for core metadata.
         self._links = (threading.Lock(), writer), (threading.Lock(), reader)
@@ -205,6 +203,17 @@ class CatalogCache:
         except (ValueError, TypeError, OverflowError) as error:  # asked for what it cannot hold
             _log.warning("The catalog cache %s failed: %s", shown(self._path), error)
             return otherwise
+
+
+def _unopened(path: str, error: Exception) -> StoreError:
+    """The error for a cache that cannot be opened, with the file that is in the way."""
+    asked = f"The catalog cache {shown(path)} cannot be opened: {error}"
+    if not Path(path).parent.is_dir():
+        return StoreError(f"{asked}.", "Give a path in a directory that is there.")
+    files = [Path(path + suffix) for suffix in ("", ".lock", "-wal", "-shm")]
+    closed = (one for one in files if one.exists() and not os.access(one, os.R_OK | os.W_OK))
+    found, remedy = closed_file(next(closed, Path(path).parent))
+    return StoreError(f"{asked}; {found}.", remedy)
 
 
 def _is_storable(row: Row) -> bool:

@@ -196,7 +196,7 @@ def _sound(source: Path, folder: Path) -> Iterator[Copy]:
         raise DatabaseMissing(f"{source} {found}.", "Name a file of `entitlements backup`.")
     with ExitStack() as stack:
         try:
-            copy = stack.enter_context(copied(source, folder))
+            copy = stack.enter_context(copied(source, folder, replaces=True))
         except DatabaseCorrupt as error:
             raise DatabaseCorrupt(error.problem, "Name another copy.") from None
         yield copy

@@ -15,6 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from entitlements_core.store.ownership import (
+    give_folder_to_owner,
+    give_to_owner,
+    make_folders,
+)
+
 __all__ = ["make_home", "make_private", "others_may", "own_files", "protect_home", "write_private"]
 
 log: Final = logging.getLogger("entitlements.home")
@@ -36,7 +42,7 @@ def make_home(home: Path) -> bool:
     Raises:
         OSError: when it cannot be made.
     """
-    home.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(home.parent)
     try:
         home.mkdir(mode=stat.S_IRWXU)
     except FileExistsError:
@@ -44,6 +50,7 @@ def make_home(home: Path) -> bool:
             raise
         return False
     home.chmod(stat.S_IRWXU)  # a umask may have taken even what its owner needs
+    give_folder_to_owner(home)
     return True
 
 
@@ -143,6 +150,7 @@ def _fresh(path: Path, text: str = "") -> Iterator[str]:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(descriptor, _PRIVATE)
+            give_to_owner(descriptor, path.parent)
             file.write(text)
         yield name
     finally:

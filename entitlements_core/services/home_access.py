@@ -7,18 +7,18 @@ what to do. What opens a file by itself would know no more than its own error.
 import os
 import stat
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from entitlements_core.errors import ConfigurationError, EntitlementsError, KeyFileError
+from entitlements_core.services.home import own_files
 from entitlements_core.services.settings import Settings
 from entitlements_core.store.address import Address
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReadOnly
 
-__all__ = ["require_access", "require_home", "require_key", "require_store"]
+__all__ = ["closed_file", "require_access", "require_home", "require_key", "require_store"]
 
 _ELSEWHERE: Final = "name another home with ENTITLEMENTS_HOME (or --home)"
-_SHARED: Final = 2
-"""Parts of a path that many programs share, the root counted."""
 _BACKUP: Final = "bring back one that is lost from your backup (docs: Backup and restore)"
 
 
@@ -164,7 +164,6 @@ def _require_key(key: Path, store: Path | None, *, makes: bool) -> None:
 
 def _require_store(store: Path, home: Path, *, serves: bool, makes: bool) -> None:
     folder = store.parent
-    whole = home if folder == home else Path("/")
     if not store.exists():
         if not makes:
             raise DatabaseMissing(
@@ -174,35 +173,73 @@ def _require_store(store: Path, home: Path, *, serves: bool, makes: bool) -> Non
                 " `entitlements init` makes a new, empty one.",
             )
         if folder.exists() and not _may(folder, os.W_OK):
-            raise _closed(DatabaseReadOnly, f"The store {store} cannot be made", folder, whole)
+            raise _closed(DatabaseReadOnly, f"The store {store} cannot be made", folder, home)
         return
     if not store.is_file():
         raise DatabaseMissing(f"The store {store} is no file.", f"Move it away, and {_BACKUP}.")
     if not _may(store, os.R_OK):
-        raise _closed(DatabaseReadOnly, f"The store {store} may not be read", store, whole)
+        raise _closed(DatabaseReadOnly, f"The store {store} may not be read", store, home)
     # SQLite makes its log and the log's index beside the file, also for who only reads.
     log = Path(f"{store}-shm")
     writable = [store, folder] if serves else [] if log.exists() else [folder]
     for one in writable:
         if not _may(one, os.W_OK):
-            raise _closed(DatabaseReadOnly, f"The store {store} may not be written to", one, whole)
+            raise _closed(DatabaseReadOnly, f"The store {store} may not be written to", one, home)
     for one in (log, Path(f"{store}-wal")):
         if one.exists() and not _may(one, os.R_OK):
-            raise _closed(DatabaseReadOnly, f"The store {store} may not be read", one, whole)
+            raise _closed(DatabaseReadOnly, f"The store {store} may not be read", one, home)
+
+
+def closed_file(path: Path) -> tuple[str, str]:
+    """Of a file of a home that cannot be opened: whose it is, and what to do.
+
+    Args:
+        path: of the file; where it is not there, its directory is spoken of.
+    """
+    found = path if path.exists() else path.parent
+    return f"{found} {_owned(found)}", _remedy(found, path.parent)
 
 
 def _closed(
-    kind: type[EntitlementsError], asked: str, found: Path, whole: Path
+    kind: type[EntitlementsError], asked: str, found: Path, home: Path
 ) -> EntitlementsError:
     """What this user may not do, with the one who may."""
-    owner = _name_of(found.stat().st_uid)
-    # Everything below a directory such as /srv is not ours to give away.
-    given = f"-R {{}} {whole}" if len(whole.parts) > _SHARED else f"{{}} {found}"
-    return kind(
-        f"{asked} by {_user()}: {found} {_owned(found)}.",
-        f"Run this as {owner} (sudo -u {owner} …), or let this user have it:"
-        f" chown {given.format(_login())}",
+    return kind(f"{asked} by {_user()}: {found} {_owned(found)}.", _remedy(found, home))
+
+
+def _remedy(found: Path, home: Path) -> str:
+    """What lets this user in; files are named one by one, for others may lie beside them."""
+    status, uid = found.stat(), os.geteuid()
+    if status.st_uid == uid:
+        is_folder = stat.S_ISDIR(status.st_mode)
+        rights = stat.S_IRWXU if is_folder else stat.S_IRUSR | stat.S_IWUSR
+        if status.st_mode & rights == rights:
+            return (
+                "Its owner and mode allow that: see whether the file system is mounted read-only,"
+                f" or has access control lists of its own (getfacl {quote(str(found))})."
+            )
+        return f"Run: chmod u+{'rwx' if is_folder else 'rw'} {quote(str(found))}"
+    owner = _name_of(status.st_uid)
+    given = f"chown {_login()} {' '.join(quote(str(one)) for one in _strange(found, home))}"
+    if found != home and home.stat().st_uid == uid:
+        return f"The directory is this user's, and so should the files be. Run as root: {given}"
+    return (
+        f"Run this as {owner} (sudo -u {owner} …). Or let this user have it: stop every server that"
+        f" runs over it as {owner}, and run as root: {given}"
     )
+
+
+def _strange(found: Path, home: Path) -> list[Path]:
+    """What of a home does not belong to this user, as far as it can be seen, with `found`."""
+    if home not in {found, found.parent}:
+        return [found]
+    try:
+        there = [one for one in own_files(home) if one.stat().st_uid != os.geteuid()]
+    except OSError:
+        there = []
+    if home.stat().st_uid != os.geteuid():
+        there.insert(0, home)
+    return there if found in there else [*there, found]
 
 
 def _may(path: Path, mode: int) -> bool:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from entitlements_core.errors import KeyFileError
 from entitlements_core.policy.secret import RANDOM_BYTES, from_random_bytes
 from entitlements_core.services.home import make_home
+from entitlements_core.store.ownership import give_to_owner
 
 __all__ = ["Keyring", "new_secret"]
 
@@ -94,6 +95,7 @@ class Keyring:
             try:
                 with os.fdopen(descriptor, "w", encoding="ascii") as file:
                     os.fchmod(descriptor, 0o600)  # even where a umask takes more
+                    give_to_owner(descriptor, path.parent)
                     file.write(text)
                     file.flush()
                     os.fsync(file.fileno())

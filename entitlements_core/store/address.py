@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.store import sqlite
 from entitlements_core.store.hosts import PostgresPlace
+from entitlements_core.store.ownership import give_to_owner, make_folders
 from entitlements_core.store.store_file import StoreConnection, StoreFile
 from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
@@ -141,11 +142,12 @@ class Address:
         Raises:
             OSError: when that is impossible.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(self.path.parent, mode=0o700)
         # Under another name first: a descriptor of a database that may be open in this process is
         # never closed, see `store_file`.
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".new-")
         os.fchmod(descriptor, 0o600)  # even where a umask takes more
+        give_to_owner(descriptor, self.path.parent)
         os.close(descriptor)
         try:
             with contextlib.suppress(FileExistsError):

@@ -21,6 +21,7 @@ from entitlements_core.store.failures import (
     DatabaseReplaced,
     failure_of,
 )
+from entitlements_core.store.ownership import belong_together, give_to_owner
 from entitlements_core.store.store_file import missing
 from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.turnstile import Turnstile
@@ -50,17 +51,27 @@ class Copy:
 
 
 @contextmanager
-def copied(source: Path, folder: Path) -> Iterator[Copy]:
+def copied(source: Path, folder: Path, *, replaces: bool = False) -> Iterator[Copy]:
     """A copy of the store at `source` under a name of its own in `folder`, removed after the block.
 
     One moment of the store is copied, whoever writes to it meanwhile.
+
+    Args:
+        source: the store.
+        folder: a directory. A copy that root makes belongs to its owner if that one may read the
+            store as well.
+        replaces: the copy is to take the place of the store in `folder`, whose owner uses it then.
 
     Raises:
         StoreError: when it is missing, damaged or no store, or the copy cannot be written.
     """
     try:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".copy-")
-        os.close(descriptor)
+        try:
+            if replaces or belong_together(source, folder):
+                give_to_owner(descriptor, folder)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise unwritten(folder, error) from None
     copy = Path(name)

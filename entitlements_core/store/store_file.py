@@ -24,6 +24,7 @@ from typing import Final
 from entitlements_core.errors import StoreError
 from entitlements_core.store import sqlite
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced, failure_of
+from entitlements_core.store.ownership import open_or_make
 
 __all__ = ["Identity", "StoreConnection", "StoreFile", "missing"]
 
@@ -326,7 +327,7 @@ class StoreFile:
         if self._noted().startswith(text):
             return
         try:
-            descriptor = os.open(self._note_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_or_make(Path(self._note_path))
         except OSError:
             return  # who may not write here may still read the store
         try:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from entitlements_core.store.ownership import open_or_make
+
 try:
     import fcntl
 except ImportError:  # pragma: no cover - only where there is no flock
@@ -65,7 +67,7 @@ class Turnstile:
     def _open(self) -> int:
         # A descriptor inherited over a fork would share the parent's lock.
         if self._descriptor is None or self._owner != os.getpid():
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = open_or_make(self._path)
             self._owner = os.getpid()
         return self._descriptor
 

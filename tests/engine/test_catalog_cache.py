@@ -1,5 +1,7 @@
 """The cache is only a cache: whatever happens to its file, the catalog goes on."""
 
+import os
+import pwd
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +151,27 @@ def test_a_cache_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) ->
     (tmp_path / "directory").mkdir()
     with pytest.raises(StoreError):
         CatalogCache(tmp_path / "directory")
+
+
+@pytest.mark.parametrize("suffix", ["", ".lock"])
+def test_a_file_that_may_not_be_opened_is_named_with_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path = tmp_path / "catalog.db"
+    CatalogCache(path).close()
+    closed = Path(f"{path}{suffix}")
+    closed.chmod(0o400)
+
+    def fail(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr("entitlements_core.engine.catalog_cache.sqlite3.connect", fail)
+    monkeypatch.setattr(os, "access", lambda one, _: one != closed)
+    with pytest.raises(StoreError) as refused:
+        CatalogCache(path)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert f"{closed} belongs to {user}, mode 400" in refused.value.problem
+    assert refused.value.remedy == f"Run: chmod u+rw {closed}"
 
 
 def test_several_threads_and_connections_write_at_once(path: Path) -> None:

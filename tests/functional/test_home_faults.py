@@ -100,11 +100,14 @@ class Fault:
     makes: bool = False
 
 
+def give(path: str, rights: str = "rw") -> str:
+    """What lets the service's user have a file again."""
+    return f"chown {{user}} {path}" if IS_ROOT else f"chmod u+{rights} {path}"
+
+
 FAULTS: Final[Mapping[str, Fault]] = {
     "missing": Fault(shutil.rmtree, "There is no home {home}", "entitlements init", makes=True),
-    "closed": Fault(
-        close, "The home {home} may not be read", "chown -R {user} {home}", closed=True
-    ),
+    "closed": Fault(close, "The home {home} may not be read", give("{home}", "rwx"), closed=True),
     "parent closed": Fault(
         lambda home: close(home.parent),
         "{home} cannot be reached",
@@ -112,7 +115,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
         closed=True,
     ),
     "locked": Fault(
-        lock, "{home}/entitlements.db may not be written to", "chown -R {user} {home}", closed=True
+        lock, "{home}/entitlements.db may not be written to", give("{home}", "rwx"), closed=True
     ),
     "a file": Fault(file_instead, "The home {home} is no directory", "Move it away"),
     "empty": Fault(
@@ -127,7 +130,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "key closed": Fault(
         lambda home: close(home / "key"),
         "The key file {home}/key may not be read",
-        "chown -R {user} {home}",
+        give("{home}/key"),
         closed=True,
     ),
     "key a directory": Fault(
@@ -146,13 +149,13 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "store closed": Fault(
         lambda home: close(home / "entitlements.db"),
         "The store {home}/entitlements.db may not be read",
-        "chown -R {user} {home}",
+        give("{home}/entitlements.db"),
         closed=True,
     ),
     "store locked": Fault(
         lambda home: lock(home / "entitlements.db"),
         "The store {home}/entitlements.db may not be written to",
-        "chown -R {user} {home}",
+        give("{home}/entitlements.db"),
         closed=True,
         serves=True,
     ),

@@ -100,19 +100,68 @@ def test_what_cannot_be_made(settings: Settings, denied: dict[Path, int]) -> Non
     assert f"install -d -m 700 -o {home_access._login()} {home}" in text
 
 
-def test_only_a_home_is_given_away_with_all_that_is_in_it(
-    settings: Settings, denied: dict[Path, int], tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "rights"), [("", "rwx"), ("key", "rw"), ("entitlements.db", "rw")]
+)
+def test_what_is_ours_is_not_given_away(
+    settings: Settings, denied: dict[Path, int], name: str, rights: str
 ) -> None:
-    home = settings.home
-    denied[home / "key"] = os.R_OK
-    assert refusal(require_access, settings).endswith(f"chown -R {home_access._login()} {home}")
+    path = settings.home / name
+    denied[path] = os.R_OK
+    assert refusal(require_access, settings).endswith(f"(getfacl {path}).")
+    mode = path.stat().st_mode
+    path.chmod(0o500 if path.is_dir() else 0o400)
+    text = refusal(require_access, settings)
+    path.chmod(mode)
+    assert text.endswith(f"Run: chmod u+{rights} {path}")
+    assert "chown" not in text
 
+
+STRANGER = 54_321_987
+
+
+@pytest.mark.parametrize("given", [("",), ("key",), ("key", "entitlements.db"), ("", "key")])
+def test_files_of_another_user_are_named_one_by_one(
+    settings: Settings,
+    denied: dict[Path, int],
+    monkeypatch: pytest.MonkeyPatch,
+    given: tuple[str, ...],
+) -> None:
+    """Of a home of which some belong to another user; beside them lies what is none of ours."""
+    home = settings.home
+    (home / "wheels").mkdir()
+    strange = [home / name for name in given]
+    owners = {path.stat().st_ino: STRANGER for path in strange}
+    true_stat = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        found = true_stat(path, **options)
+        owner = owners.get(found.st_ino, found.st_uid)
+        return os.stat_result((*found[:4], owner, *found[5:]))
+
+    monkeypatch.setattr(Path, "stat", stat)
+    denied[strange[0]] = os.R_OK
+    text = refusal(require_access, settings)
+    assert f"belongs to {STRANGER}" in text
+    order = [path for path in (home, *sorted(home.iterdir())) if path in strange]
+    assert text.endswith(f": chown {home_access._login()} {' '.join(map(str, order))}")
+    assert "-R" not in text
+    assert ("stop every server" in text) == ("" in given)
+
+
+def test_a_store_elsewhere_is_given_alone(
+    settings: Settings,
+    denied: dict[Path, int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     shared = tmp_path / "shared.db"
     shared.write_bytes(b"")
     elsewhere = settings.model_copy(update={"database_url": f"sqlite:///{shared}"})
     denied[shared] = os.R_OK
+    monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
     text = refusal(require_store, elsewhere)
-    assert text.endswith(f"chown {home_access._login()} {shared}")
+    assert text.endswith(f"chown {STRANGER} {shared}")
 
 
 def test_what_is_no_directory_or_no_file(settings: Settings) -> None:

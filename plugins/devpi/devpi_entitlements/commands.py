@@ -50,6 +50,7 @@ def leave(  # noqa: PLR0913 - an option is an argument
     from devpi_entitlements.leaving import keys_kept, opened, remove_keys  # noqa: PLC0415 - devpi
     from devpi_entitlements.occupancy import LEFT, occupied  # noqa: PLC0415 - see below
     from entitlements_core.cli.output import emit  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.home import write_private  # noqa: PLC0415 - a fast start
 
     where, backend = _server(context, serverdir, storage)
     with occupied(where) as running:
@@ -64,7 +65,7 @@ def leave(  # noqa: PLR0913 - an option is an argument
                 _ask(found, skip=yes)
                 closed = [one.index for one in found if one.closed]
                 if closed:
-                    (where / LEFT).write_text("".join(f"{name}\n" for name in closed), "utf-8")
+                    write_private(where / LEFT, "".join(f"{name}\n" for name in closed))
                 remove_keys(xom)
     document = {
         "serverdir": str(where),
