@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from entitlements_core.cli.changing import require_changes
 from entitlements_core.cli.confirming import confirm
 from entitlements_core.cli.documents import MASK, repository_document, token_document
 from entitlements_core.cli.options import AsJson, RepositoryName, ShowSecret, Yes
@@ -126,6 +127,7 @@ def edit(  # noqa: PLR0913 - one option for each field
     changes = _changes(description, contact, user_tokens)
     if enforce_eula is not None:
         changes["enforce_eula"] = enforce_eula
+    require_changes(context, changes)
     with run.open() as core:
         found = core.repositories.edit(name, actor=run.actor, **changes)
     _emit(found, as_json=as_json)

@@ -2,20 +2,26 @@
 
 import getpass
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
+
+from entitlements_core.errors import NotFound
 
 if TYPE_CHECKING:
     from entitlements_core.services.settings import Settings
     from entitlements_core.services.wiring import Core
 
 __all__ = ["Session", "session"]
+
+_LOGIN: Final = re.compile(r"[^\s()\x00-\x1f\x7f]{1,64}")
+"""What can be told from the rest of a line; Windows domains have a backslash."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,15 @@ class Session:
 
     @cached_property
     def actor(self) -> str:
-        """Who uses the command line, for the audit."""
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            return f"uid {os.getuid()}"
+        """Who uses the command line, for the audit: the effective user, and who became it by sudo.
+
+        The latter is what the environment says (SUDO_USER); it is no proof.
+        """
+        user = _effective_user()
+        asked = os.environ.get("SUDO_USER", "").strip()
+        if asked == user or not _LOGIN.fullmatch(asked):
+            return user
+        return f"{asked} (as {user})"
 
     @contextmanager
     def open(self, *, create: bool = False) -> Iterator["Core"]:
@@ -81,12 +91,39 @@ class Session:
         core = Core.open(self.settings, create=create)
         try:
             yield core
+        except NotFound as error:
+            raise _told_apart(core, error) from None
         except DatabaseReadOnly:
             if core.address.is_sqlite:
                 require_access(self.settings, serves=True)
             raise
         finally:
             core.close()
+
+
+def _told_apart(core: "Core", error: NotFound) -> NotFound:
+    """The same error, or a better one for who named a token by its secret."""
+    from entitlements_core.store.tokens import TokenNotFound  # noqa: PLC0415 - seldom needed
+
+    owners = core.rotation.owners(error.identifier) if isinstance(error, TokenNotFound) else ()
+    if not owners:
+        return error
+    return NotFound(
+        "What was given is the secret of a token, and not its identifier.",
+        f"Name the token by its identifier: {' or '.join(owners)}",
+    )
+
+
+def _effective_user() -> str:
+    """As the system knows it, whatever LOGNAME and USER say."""
+    try:
+        import pwd  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return getpass.getuser()
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
 
 
 def session(context: typer.Context) -> Session:

@@ -7,7 +7,7 @@ import typer
 from entitlements_core.cli.options import TIME
 from entitlements_core.cli.values import read_metadata, read_time
 from entitlements_core.errors import InvalidValue
-from entitlements_core.policy.limits import BandwidthUnit, parse_bandwidth
+from entitlements_core.policy.limits import UNITS, BandwidthUnit, parse_bandwidth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,7 +151,7 @@ MaxBandwidth = Annotated[
     typer.Option(
         "--max-bandwidth",
         metavar="AMOUNT",
-        help="Such as 10GB (decimal) per period; 0 allows none.",
+        help=f"Such as 10GB per period; 0 allows none. Units: {UNITS}.",
         rich_help_panel=_LIMITS,
     ),
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from entitlements_core.cli import terms
+from entitlements_core.cli.changing import require_changes
 from entitlements_core.cli.options import AsJson, InRepository, SlugPerm
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
@@ -81,6 +82,7 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
         changes["bases"] = base
     if access is not None:
         changes["access"] = checked_access(access)
+    require_changes(context, changes)
     with run.open() as core:
         edited = core.lifecycle.edit(slug_perm, actor=run.actor, repository=repo, **changes)
         emit_token(

@@ -7,7 +7,15 @@ from typing import Final
 
 from entitlements_core.errors import InvalidValue
 
-__all__ = ["MAX_COUNT", "BandwidthUnit", "Limits", "Usage", "check_count", "parse_bandwidth"]
+__all__ = [
+    "MAX_COUNT",
+    "UNITS",
+    "BandwidthUnit",
+    "Limits",
+    "Usage",
+    "check_count",
+    "parse_bandwidth",
+]
 
 MAX_COUNT: Final = 2**63 - 1
 """The largest number a limit can hold: a signed 64-bit integer, in bytes for bandwidth."""
@@ -54,8 +62,15 @@ class BandwidthUnit(StrEnum):
         raise InvalidValue(
             "limit_bandwidth_unit",
             f"{text!r} is not a unit of bandwidth.",
-            f"Use one of {', '.join(cls)}.",
+            f"Use one of {UNITS}.",
         )
+
+
+UNITS: Final = (
+    f"{', '.join(unit.symbol for unit in BandwidthUnit)},"
+    f" or in full {', '.join(BandwidthUnit)}; each is 1000 of the one before, and none is of 1024"
+)
+"""All that `BandwidthUnit.parse` reads, for people."""
 
 
 def parse_bandwidth(text: str) -> tuple[int, BandwidthUnit]:
@@ -71,7 +86,7 @@ def parse_bandwidth(text: str) -> tuple[int, BandwidthUnit]:
         raise InvalidValue(
             "limit_bandwidth",
             f"{text!r} is not an amount of bandwidth.",
-            "Write a whole number and a unit, such as 10GB or 500MB.",
+            f"Write a whole number and a unit, such as 10GB or 500MB; the units are {UNITS}.",
         )
     amount = int(digits[:end]) if end <= len(str(MAX_COUNT)) else MAX_COUNT + 1
     check_bandwidth(amount, unit)

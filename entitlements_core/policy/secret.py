@@ -17,6 +17,7 @@ __all__ = [
     "checksum_holds",
     "from_random_bytes",
     "looks_generated",
+    "looks_like_identifier",
     "may_exist",
     "weakness",
 ]
@@ -24,6 +25,8 @@ __all__ = [
 PREFIX: Final = "ent_"
 BODY_LENGTH: Final = 32
 CHECKSUM_LENGTH: Final = 6
+IDENTIFIER_LENGTH: Final = 12
+"""Letters and digits of a token's public identifier, which is no secret."""
 RANDOM_BYTES: Final = 32
 """How many random bytes `from_random_bytes` takes."""
 
@@ -132,6 +135,11 @@ def looks_generated(text: str) -> bool:
         and text.startswith(PREFIX)
         and _ALPHANUMERIC.issuperset(text[len(PREFIX) :])
     )
+
+
+def looks_like_identifier(text: str) -> bool:
+    """Whether `text` may be the public identifier of a token: `IDENTIFIER_LENGTH` of its letters."""
+    return len(text) == IDENTIFIER_LENGTH and _ALPHANUMERIC.issuperset(text)
 
 
 def _checksum(body: str) -> str:

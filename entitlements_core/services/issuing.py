@@ -12,6 +12,7 @@ from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.secret import check_custom, weakness
 from entitlements_core.policy.terms import Terms, check_restriction, checked
+from entitlements_core.policy.secret import IDENTIFIER_LENGTH
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.keyring import new_secret
 from entitlements_core.services.operation import Operation
@@ -19,12 +20,11 @@ from entitlements_core.services.operation import Operation
 __all__ = ["Draft", "Issued", "Issuer", "new_identifier"]
 
 _ALPHABET: Final = string.ascii_letters + string.digits
-_IDENTIFIER_LENGTH: Final = 12
 
 
 def new_identifier() -> str:
     """A public name of 12 letters and digits, as long as Cloudsmith's ``slug_perm``."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_IDENTIFIER_LENGTH))
+    return "".join(secrets.choice(_ALPHABET) for _ in range(IDENTIFIER_LENGTH))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ class Rotation:
         seal_secrets: bool = True,
         reserved: Sequence[str] = (),
     ) -> None:
+        self._database, self._sealer = database, sealer
         self._operations = Operations(database=database, clock=clock, on_change=on_change)
         self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets, reserved=reserved)
 
@@ -92,6 +93,11 @@ class Rotation:
                 f"Use more than nothing and at most {LONGEST_OVERLAP.days} days, or no overlap.",
             )
         return self._replace(identifier, repository, actor, "token.refreshed", overlap=overlap)
+
+    def owners(self, secret: str) -> tuple[str, ...]:
+        """The identifiers of the tokens whose secret this is; a secret may open several."""
+        with self._database.read() as unit:
+            return unit.secrets.owners(self._sealer.digest(secret))
 
     def reveal(self, identifier: str, *, actor: str, repository: str = "") -> str:
         """The current secret in clear. That it was shown, and to whom, is written down.

@@ -151,6 +151,17 @@ class Secrets:
         )
         return dict(self.session.exec(query).all())
 
+    def owners(self, digest: bytes) -> tuple[str, ...]:
+        """The identifiers of the tokens that a secret is of, or was of as long as it is known."""
+        query = (
+            select(TokenRow.identifier)
+            .join(SecretRow, col(SecretRow.token_id) == TokenRow.id)
+            .where(SecretRow.digest == digest)
+            .order_by(TokenRow.identifier)
+            .distinct()
+        )
+        return tuple(self.session.exec(query))
+
     def sealed(self, identifier: str) -> bytes | None:
         """The current secret encrypted; None where it is not kept."""
         return Tokens(self.session).row(identifier).sealed_secret

@@ -16,7 +16,11 @@ from entitlements_core.errors import NotFound
 from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.metering import CLOCK_SKEW
-from entitlements_core.policy.secret import looks_generated
+from entitlements_core.policy.secret import (
+    IDENTIFIER_LENGTH,
+    looks_generated,
+    looks_like_identifier,
+)
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token
 from entitlements_core.store.loading import PLAIN_TERMS, load
@@ -32,10 +36,34 @@ from entitlements_core.store.moments import to_micros
 from entitlements_core.store.records import ClientRecord, UnboundGrants
 from entitlements_core.store.repositories import Repositories
 
-__all__ = ["Tokens"]
+__all__ = ["TokenNotFound", "Tokens"]
 
 _CHUNK: Final = 500
 """Tokens that one statement names."""
+
+
+class TokenNotFound(NotFound):
+    """There is no token of that identifier; what may be a secret instead is not repeated.
+
+    Attributes:
+        identifier: what was asked for. It is for looking it up, and never to be shown.
+    """
+
+    def __init__(self, identifier: str, repository: str = "") -> None:
+        self.identifier = identifier
+        there = f" in {repository}" if repository else ""
+        remedy = "`entitlements token list --deleted` shows the identifiers."
+        if looks_generated(identifier):
+            problem = f"What was given is a secret, of no token that is known{there}."
+        elif looks_like_identifier(identifier):
+            problem = f"There is no token {identifier!r}{there}."
+        else:
+            problem = (
+                f"There is no token of that identifier{there}: an identifier has"
+                f" {IDENTIFIER_LENGTH} letters and digits. What was given is not repeated, for it"
+                " may be a secret."
+            )
+        super().__init__(problem, remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +85,7 @@ class Tokens:
         row = self._find(identifier)
         token = None if row is None else load(self.session, [row])[0]
         if token is None or (repository and token.grant_in(repository) is None):
-            # A secret is not repeated: it may be that of a customer, and end up in a log.
-            what = "of that secret" if looks_generated(identifier) else repr(identifier)
-            raise NotFound(
-                f"There is no token {what}{f' in {repository}' if repository else ''}.",
-                "`entitlements token list --deleted` shows the identifiers.",
-            )
+            raise TokenNotFound(identifier, repository)
         return token
 
     def names(self, identifiers: Sequence[str]) -> dict[str, str]:
@@ -304,7 +327,7 @@ class Tokens:
         """The row of `identifier`, for this package."""
         row = self._find(identifier)
         if row is None:
-            raise NotFound(f"There is no token {identifier!r}.")
+            raise TokenNotFound(identifier)
         return row
 
     def _find(self, identifier: str) -> TokenRow | None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not IS_ROOT, reason="root alone gives files away
 
 WORDS = {
     "db prune": "--downloads-older-than 400d",
-    "eula accept": "{token} --repo acme/prod --number 1 --address 192.0.2.1",
+    "eula accept": "{token} --repo acme/prod --number 1 --from 192.0.2.1",
     "eula add": "acme/prod {packages}/eula.txt",
     "eula withdraw": "{token} --repo acme/prod",
     "explain": "{token} demo-1.0-py3-none-any.whl --dir {packages}",
