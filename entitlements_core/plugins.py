@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,6 +83,20 @@ class Plugins:
     def names(self) -> tuple[str, ...]:
         """The registered plugins, sorted."""
         return tuple(sorted(name for name, _ in self._manager.list_name_plugin()))
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """As `names`, of those whose host is installed; others are loaded, and do nothing.
+
+        A plugin says so by an attribute ``requires``: the names of packages that can be imported.
+        """
+        return tuple(
+            sorted(
+                name
+                for name, plugin in self._manager.list_name_plugin()
+                if all(find_spec(one) for one in getattr(plugin, "requires", ()))
+            )
+        )
 
     def implements(self, hook: str) -> bool:
         """Whether any plugin implements `hook`; lets the request path skip empty calls."""

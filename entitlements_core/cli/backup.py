@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import MOST, AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
+from entitlements_core.cli.values import filled
 from entitlements_core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -27,22 +28,33 @@ def backup(
         str, typer.Argument(metavar="FILE|DIR", help="Where to; a file there is left alone.")
     ],
     *,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            metavar="N",
+            min=1,
+            max=MOST,
+            help="In DIR, only the newest N stay of the copies that this command named itself.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Copy the store while servers use it, and look the copy over.
 
     The key file is not in the copy: keep one apart, since neither opens anything alone.
     """
-    path = Path(target).expanduser()
+    path = Path(filled("target", target)).expanduser()
     if target.endswith(os.sep) and not path.is_dir():
         raise NotFound(f"{target} is not a directory.", "Make it first, or name a file.")
-    made = _backups(context).backup(path)
+    made = _backups(context).backup(path, keep=keep)
     document = {
         "backup": str(made.path),
         "size": made.size,
         "schema": made.schema,
         "key_fingerprint": made.key_fingerprint,
         "key_file": str(made.key_file),
+        "removed": [str(one) for one in made.removed],
     }
     emit(document, lambda console: _show_backup(console, made), as_json=as_json)
 
@@ -50,7 +62,7 @@ def backup(
 def restore(
     context: typer.Context,
     source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A copy that was made with the same key.")
+        str, typer.Argument(metavar="FILE", help="A copy that was made with the same key.")
     ],
     *,
     as_json: AsJson = False,
@@ -59,7 +71,8 @@ def restore(
 
     The store that was there is kept beside it. Tables of an earlier version are brought up to date.
     """
-    done = _backups(context).restore(source.expanduser(), actor=session(context).actor)
+    path = Path(filled("source", source)).expanduser()
+    done = _backups(context).restore(path, actor=session(context).actor)
     document = {
         "database": str(done.database),
         "restored": str(done.source),
@@ -79,6 +92,8 @@ def _backups(context: typer.Context) -> "Backups":
 
 def _show_backup(console: "Console", made: "Backup") -> None:
     console.print(f"{made.path} holds the store, and is sound.", soft_wrap=True)
+    for one in made.removed:
+        console.print(f"Removed, as an older one: {one}", soft_wrap=True)
     console.print(
         f"Its key is not in it: keep a copy of {made.key_file} apart"
         f" (fingerprint {made.key_fingerprint[:8]}).",
@@ -102,7 +117,11 @@ def _show_restored(console: "Console", done: "Restored") -> None:
             console.print(f"{what}: {', '.join(identifiers)}", soft_wrap=True)
     if done.since is None:
         console.print("Which these are cannot be told: the store of before cannot be read.")
-    console.print(f"The store that was there is kept: {done.kept}", soft_wrap=True)
+    console.print(
+        f"The store that was there is kept: {done.kept} (remove it, with what begins with its name,"
+        " once the restored store is in use and nothing of the former one is missed)",
+        soft_wrap=True,
+    )
 
 
 def _changed(since: "Since | None") -> "list[tuple[tuple[str, ...], str]]":

@@ -27,6 +27,7 @@ import typer
 from rich.console import Console
 
 from entitlements_core.cli.demo_wheels import build_index
+from entitlements_core.cli.values import read_path
 
 __all__ = ["demo"]
 
@@ -60,7 +61,9 @@ def demo(
     ] = False,
     directory: Annotated[
         Path | None,
-        typer.Option("--directory", help="Work here instead of in a temporary directory."),
+        typer.Option(
+            "--directory", parser=read_path, help="Work here instead of in a temporary directory."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as one JSON document.")

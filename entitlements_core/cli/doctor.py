@@ -11,6 +11,7 @@ from entitlements_core.cli.files import scanned
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import Session, session
+from entitlements_core.cli.values import read_path
 from entitlements_core.errors import EntitlementsError, InvalidValue
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def doctor(  # noqa: PLR0913 - one option for each choice
     context: typer.Context,
     directories: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR...]", help="Directories of distributions to look at."),
+        typer.Argument(
+            metavar="[DIR...]", parser=read_path, help="Directories of distributions to look at."
+        ),
     ] = None,
     *,
     repo: Annotated[

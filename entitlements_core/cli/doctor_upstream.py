@@ -9,6 +9,7 @@ from entitlements_core.cli.files import known_files
 from entitlements_core.cli.session import Session
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.policy.upstream import Upstream
+from entitlements_core.services.certificates import HOW_TO_TRUST
 from entitlements_core.services.findings import error, ok, warning
 from entitlements_core.services.upstream_names import Registered, registered_names
 
@@ -102,7 +103,7 @@ def _findings(upstream: Upstream, answers: Sequence[Registered]) -> "Iterator[Fi
         yield warning(
             CHECK,
             f"Of {some}{more} it cannot be told whether {upstream.url} has them: {why}.",
-            "Look at the address and the network, and ask again.",
+            f"Look at the address and the network, and ask again. {HOW_TO_TRUST}",
         )
     if not any(one.exists is not False for one in answers):
         yield ok(CHECK, f"{upstream.url} has none of your {len(answers)} names.")

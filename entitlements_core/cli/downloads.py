@@ -10,7 +10,7 @@ from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit, note
 from entitlements_core.cli.progress import shown
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import read_duration
+from entitlements_core.cli.values import read_duration, read_path
 from entitlements_core.errors import EntitlementsError, InvalidValue
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
         typer.Option(
             "--export",
             metavar="FILE.csv.gz",
+            parser=read_path,
             help="Write them to this file first; one of an earlier run is continued.",
         ),
     ] = None,

@@ -11,6 +11,7 @@ from entitlements_core.cli.options import MOST, AsJson, RepositoryName, SlugPerm
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
+from entitlements_core.cli.values import read_path
 from entitlements_core.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ OfRepository = Annotated[
 def add(
     context: typer.Context,
     repository: RepositoryName,
-    file: Annotated[Path, typer.Argument(help="The text, UTF-8; - reads it from stdin.")],
+    file: Annotated[
+        Path, typer.Argument(parser=read_path, help="The text, UTF-8; - reads it from stdin.")
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -10,6 +10,7 @@ from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.progress import note_problems
 from entitlements_core.cli.session import session
+from entitlements_core.cli.values import read_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,10 @@ __all__ = ["index"]
 def index(
     context: typer.Context,
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="The directories of distributions.")
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", parser=read_path, help="The directories of distributions."
+        ),
     ],
     *,
     repo: Annotated[

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
+from entitlements_core.cli.values import read_path
+
 __all__ = [
     "MOST",
     "AsJson",
@@ -54,5 +56,10 @@ Until = Annotated[
 ]
 Directories = Annotated[
     list[Path] | None,
-    typer.Option("--dir", metavar="DIR", help="A directory of distributions; again for more."),
+    typer.Option(
+        "--dir",
+        metavar="DIR",
+        parser=read_path,
+        help="A directory of distributions; again for more.",
+    ),
 ]

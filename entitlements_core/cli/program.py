@@ -49,11 +49,10 @@ def globals_(
     context: typer.Context,
     *,
     home: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--home",
             metavar="DIR",
-            readable=False,  # what cannot be read is said by what reads it
             envvar="ENTITLEMENTS_HOME",
             show_envvar=True,
             help="Holds the key file, the store and the catalog's cache. Default: ~/.entitlements",
@@ -81,7 +80,7 @@ def globals_(
     ] = False,
 ) -> None:
     """Entitlement tokens for the Python package index that you already run."""
-    context.obj = Session(home=home, database_url=database_url or None)
+    context.obj = Session(home=Path(home) if home else None, database_url=database_url or None)
 
 
 app.command("init")(init.init)

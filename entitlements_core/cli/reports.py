@@ -27,6 +27,8 @@ __all__ = ["audit", "usage"]
 
 _DAYS: Final = 10
 """So many days are summed up after a report, in a second."""
+_AGENT: Final = 60
+"""Characters of a user agent in a table."""
 _SUMS = ("downloads", "requests", "clients", "bandwidth", "last_at")
 
 
@@ -137,7 +139,7 @@ def _show_usage(
     headings = [*keys, "downloads", "clients", "bandwidth", "last"]
     rows = [
         [
-            *(str(one[key]) for key in keys),
+            *(_shortened(key, str(one[key])) for key in keys),
             str(line.downloads),
             str(line.clients),
             readable_bytes(line.bandwidth),
@@ -146,6 +148,13 @@ def _show_usage(
         for one, line in zip(documents, lines, strict=True)
     ]
     emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
+
+
+def _shortened(key: str, text: str) -> str:
+    """What clients call themselves is of any length; JSON and CSV have all of it."""
+    if key != "user_agent" or len(text) <= _AGENT:
+        return text
+    return f"{text[: _AGENT - 1]}…"
 
 
 def _prepare_the_next(core: "Core") -> None:

@@ -9,6 +9,7 @@ import typer
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import Session, session
+from entitlements_core.cli.values import read_path
 
 if TYPE_CHECKING:
     from entitlements_core.engine.snapshot import Snapshot
@@ -23,7 +24,10 @@ _SHOWN = 5
 def serve(  # noqa: PLR0913 - one option for each setting
     context: typer.Context,
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="The directories of distributions.")
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", parser=read_path, help="The directories of distributions."
+        ),
     ],
     *,
     repo: Annotated[

@@ -110,7 +110,8 @@ def _told_apart(core: "Core", error: NotFound) -> NotFound:
         return error
     return NotFound(
         "What was given is the secret of a token, and not its identifier.",
-        f"Name the token by its identifier: {' or '.join(owners)}",
+        f"Name the token by its identifier: {' or '.join(owners)}"
+        " (`entitlements token list --deleted` shows all).",
     )
 
 

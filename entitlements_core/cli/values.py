@@ -4,12 +4,23 @@ import json
 import re
 import sys
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Final, overload
+
+import typer
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.network import Address, parse_address
 
-__all__ = ["read_address", "read_duration", "read_metadata", "read_secret", "read_time"]
+__all__ = [
+    "filled",
+    "read_address",
+    "read_duration",
+    "read_metadata",
+    "read_path",
+    "read_secret",
+    "read_time",
+]
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _DURATION: Final = re.compile(r"([0-9]{1,4000})([smhdw])")
@@ -64,6 +75,34 @@ def read_duration(field: str, text: str | None) -> timedelta | None:
         return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
     except OverflowError:
         raise InvalidValue(field, f"{text!r} is too long.", _FITTING) from None
+
+
+def read_path(text: str | Path) -> Path:
+    """A path that an option names, for Typer's ``parser``.
+
+    Raises:
+        typer.BadParameter: when it is empty, which would be the working directory.
+    """
+    if isinstance(text, str) and not text.strip():
+        raise typer.BadParameter(
+            "The path is empty. It may be a variable of the shell that is not set."
+        )
+    return Path(text)
+
+
+def filled(field: str, text: str) -> str:
+    """`text`, unless it is empty: the path of nothing would be the working directory.
+
+    Raises:
+        InvalidValue: when it is.
+    """
+    if not text.strip():
+        raise InvalidValue(
+            field,
+            f"{field} is empty.",
+            "It may be a variable of the shell that is not set; name what is meant.",
+        )
+    return text
 
 
 def read_address(field: str, text: str | None) -> Address | None:

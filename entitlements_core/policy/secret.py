@@ -138,7 +138,7 @@ def looks_generated(text: str) -> bool:
 
 
 def looks_like_identifier(text: str) -> bool:
-    """Whether `text` may be the public identifier of a token: `IDENTIFIER_LENGTH` of its letters."""
+    """Whether `text` is spelled as the public identifier of a token."""
     return len(text) == IDENTIFIER_LENGTH and _ALPHANUMERIC.issuperset(text)
 
 

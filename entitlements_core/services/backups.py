@@ -1,5 +1,7 @@
 """Use cases: make a copy of a store in use, and put a copy back in its place."""
 
+import os
+import re
 import shlex
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Final
 from entitlements_core.errors import InvalidValue, KeyFileError, NotFound, Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.services import clock
+from entitlements_core.services.home_access import closed_file
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.operation import Operations
 from entitlements_core.services.settings import Settings
@@ -21,6 +24,7 @@ from entitlements_core.store.copies import (
     copied,
     publish,
     put_in_place,
+    remove,
 )
 from entitlements_core.store.failures import (
     DatabaseCorrupt,
@@ -35,6 +39,8 @@ from entitlements_core.store.versions import HEAD, KNOWN
 __all__ = ["Backup", "Backups", "Restored"]
 
 _STAMP: Final = "%Y%m%dT%H%M%S.%fZ"
+_STAMPED: Final = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z"
+"""What `_STAMP` writes: in the order of the names, the moments are in theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ class Backup:
         schema: the revision of its tables.
         key_fingerprint: which key it belongs to.
         key_file: where that key is; the copy does not hold it.
+        removed: earlier copies in the same directory, the oldest first.
     """
 
     path: Path
@@ -54,6 +61,7 @@ class Backup:
     schema: str
     key_fingerprint: str
     key_file: Path
+    removed: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +98,17 @@ class Backups:
         self._address = Address.parse(settings.url, timeouts=WORK)
         self._clock = clock
 
-    def backup(self, target: Path) -> Backup:
+    def backup(self, target: Path, *, keep: int | None = None) -> Backup:
         """Copy the store as it is now, while servers use it; the copy is looked over.
 
         Args:
             target: a file that is not there yet, or a directory, in which the file is named after
                 the moment.
+            keep: so many copies stay in the directory, at least 1 and this one among them: older
+                ones that were named so are removed. None removes nothing.
 
         Raises:
+            InvalidValue: when `target` is no directory and `keep` is given.
             Refused: when the store is on PostgreSQL.
             Conflict: when the file is there.
             NotFound: when its directory is not.
@@ -109,6 +120,12 @@ class Backups:
             "pg_dump", "--format=custom", f"--file={dump}", self._address.spelled_out
         )
         keyring = Keyring.load(self._settings.key_file)
+        if keep is not None and not target.is_dir():
+            raise InvalidValue(
+                "keep",
+                f"{target} is not a directory: what is named by hand is not counted, nor removed.",
+                "Name the directory of the backups, or leave out --keep.",
+            )
         if target.is_dir():
             target /= f"{self._address.path.stem}-{self._clock():{_STAMP}}.db"
         if not target.parent.is_dir():
@@ -122,13 +139,31 @@ class Backups:
             revision = _known_revision(copy, self._address.path)
             _require_key(copy, self._address.path, keyring)
             publish(copy, target)
+        removed = () if keep is None else self._remove_older(target, keep)
         return Backup(
             path=target,
             size=copy.size,
             schema=revision,
             key_fingerprint=keyring.fingerprint,
             key_file=self._settings.key_file,
+            removed=removed,
         )
+
+    def _remove_older(self, newest: Path, keep: int) -> tuple[Path, ...]:
+        """Remove earlier copies, the oldest first; whatever is not named as they are stays."""
+        named = re.compile(rf"{re.escape(self._address.path.stem)}-{_STAMPED}\.db")
+        others = [
+            path
+            for path in sorted(newest.parent.iterdir())
+            if named.fullmatch(path.name)
+            and path != newest
+            and path.is_file()
+            and not path.is_symlink()
+        ]
+        surplus = tuple(others[: max(0, len(others) + 1 - keep)])
+        for path in surplus:
+            remove(path)
+        return surplus
 
     def restore(self, source: Path, *, actor: str) -> Restored:
         """Put a copy of `source` in the store's place, once it was found sound.
@@ -192,8 +227,14 @@ class Backups:
 def _sound(source: Path, folder: Path) -> Iterator[Copy]:
     """`copied`, of what somebody took for a backup."""
     if not source.is_file():
-        found = "is a directory" if source.is_dir() else "is not there"
+        if source.is_dir():
+            found = "is a directory"
+        else:
+            found = "is no file" if source.exists() else "is not there"
         raise DatabaseMissing(f"{source} {found}.", "Name a file of `entitlements backup`.")
+    if not os.access(source, os.R_OK):
+        found, remedy = closed_file(source)
+        raise DatabaseMissing(f"{source} may not be read by this user: {found}.", remedy)
     with ExitStack() as stack:
         try:
             copy = stack.enter_context(copied(source, folder, replaces=True))

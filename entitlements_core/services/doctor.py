@@ -203,8 +203,8 @@ def check_rollups(patient: Patient) -> Iterator[Finding]:
 def check_plugins(patient: Patient) -> Iterator[Finding]:
     """The plugins fit, and what they find themselves: of their hosts, for example."""
     plugins = Plugins()
-    names = ", ".join(plugins.names)
-    yield ok("plugins", f"Loaded: {names}." if names else "None are installed.")
+    names = ", ".join(plugins.active)
+    yield ok("plugins", f"Loaded: {names}." if names else "None that has its host here.")
     yield from plugins.checks(patient.settings.home)
 
 

@@ -10,9 +10,8 @@ from typing import Final
 from entitlements_core.interfaces import Sealer
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.policy.secret import check_custom, weakness
+from entitlements_core.policy.secret import IDENTIFIER_LENGTH, check_custom, weakness
 from entitlements_core.policy.terms import Terms, check_restriction, checked
-from entitlements_core.policy.secret import IDENTIFIER_LENGTH
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.keyring import new_secret
 from entitlements_core.services.operation import Operation

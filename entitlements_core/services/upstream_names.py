@@ -31,6 +31,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 import entitlements_core
 from entitlements_core.policy.upstream import Upstream
+from entitlements_core.services.certificates import client_context
 from entitlements_core.simple.reading import ACCEPTED, read_page
 
 __all__ = ["IN_FLIGHT", "Bounds", "Registered", "registered_names"]
@@ -194,7 +195,7 @@ def _opener() -> OpenerDirector:
     for handler in (
         ProxyHandler(),
         HTTPHandler(),
-        HTTPSHandler(),
+        HTTPSHandler(context=client_context()),
         HTTPRedirectHandler(),
         HTTPErrorProcessor(),
         HTTPDefaultErrorHandler(),

@@ -27,7 +27,7 @@ from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.turnstile import Turnstile
 from entitlements_core.store.versions import KEY_QUESTION, REVISION_QUESTION
 
-__all__ = ["Copy", "brought_up_to_date", "copied", "publish", "put_in_place"]
+__all__ = ["Copy", "brought_up_to_date", "copied", "publish", "put_in_place", "remove"]
 
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a file, by its name."""
@@ -97,6 +97,20 @@ def publish(copy: Copy, target: Path) -> None:
         raise Conflict(f"{target} is there already.", "Choose another name.") from None
     except OSError as error:
         raise unwritten(target, error) from None
+
+
+def remove(copy: Path) -> None:
+    """Remove a copy that nobody has open.
+
+    Raises:
+        StoreError: when that cannot be.
+    """
+    try:
+        copy.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{copy} cannot be removed: {error.strerror}.", "See to whom its directory belongs."
+        ) from None
 
 
 def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:

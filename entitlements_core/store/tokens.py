@@ -18,6 +18,7 @@ from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.policy.secret import (
     IDENTIFIER_LENGTH,
+    SHORTEST,
     looks_generated,
     looks_like_identifier,
 )
@@ -55,7 +56,7 @@ class TokenNotFound(NotFound):
         remedy = "`entitlements token list --deleted` shows the identifiers."
         if looks_generated(identifier):
             problem = f"What was given is a secret, of no token that is known{there}."
-        elif looks_like_identifier(identifier):
+        elif looks_like_identifier(identifier) or len(identifier) < SHORTEST:
             problem = f"There is no token {identifier!r}{there}."
         else:
             problem = (

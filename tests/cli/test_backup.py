@@ -313,3 +313,89 @@ def test_postgres_has_its_own_tools(cli: CommandLine, command: str, tool: str) -
     assert tool in ran.detail["detail"]
     assert "postgresql://app@db.example/store" in ran.detail["detail"]
     assert "hunter2" not in ran.err
+
+
+STRANGERS = (
+    "entitlements.db",
+    "monday.db",
+    "entitlements-monday.db",
+    "entitlements-20200101T000000.000000Z.db.gz",
+    "other-20200101T000000.000000Z.db",
+    "entitlements-20200101T000000.000000Z.db.before-20200101T000000.000000Z",
+    "entitlements-20200101T000000Z.db",
+)
+
+
+@pytest.mark.parametrize("keep", [1, 2, 5])
+def test_only_the_newest_copies_are_kept_and_nothing_else_is_touched(
+    cli: CommandLine, tmp_path: Path, keep: int
+) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for name in STRANGERS:
+        (folder / name).touch()
+    (folder / "entitlements-20200101T000000.000001Z.db").mkdir()
+    link = folder / "entitlements-20200101T000000.000002Z.db"
+    link.symlink_to(folder / "monday.db")
+    strange = set(folder.iterdir())
+    made = [Path(cli.done("backup", str(folder))["backup"]) for _ in range(3)]
+    later = folder / "entitlements-20990101T000000.000000Z.db"  # a clock was ahead
+    later.touch()
+    done = cli.done("backup", f"{folder}/", "--keep", str(keep))
+    newest = Path(done["backup"])
+    others = [*made, later]
+    kept = others[len(others) + 1 - keep :] if keep <= len(others) else others
+    assert set(folder.iterdir()) - strange == {*kept, newest}
+    assert done["removed"] == [str(one) for one in others if one not in kept]
+    said = cli("backup", str(folder), "--keep", "1").out
+    assert f"Removed, as an older one: {newest}" in said
+
+
+def test_what_is_named_by_hand_is_not_counted(cli: CommandLine, tmp_path: Path) -> None:
+    refused = cli.refused("backup", str(tmp_path / "monday.db"), "--keep", "3")
+    assert "is not a directory" in refused["detail"]
+    assert not (tmp_path / "monday.db").exists()
+    assert cli.refused("backup", str(tmp_path), "--keep", "0", status=2)["code"] == "usage"
+
+
+def test_a_copy_that_cannot_be_removed_is_told(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    old = folder / "entitlements-20200101T000000.000000Z.db"
+    old.touch()
+    true_unlink = Path.unlink
+
+    def unlink(path: Path, *, missing_ok: bool = False) -> None:
+        if path == old:
+            raise PermissionError(1, "Operation not permitted")
+        true_unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    refused = cli.refused("backup", str(folder), "--keep", "1")
+    assert f"{old} cannot be removed: Operation not permitted" in refused["detail"]
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_copy_that_may_not_be_read_is_told(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.db"
+    cli.done("backup", str(copy))
+    copy.chmod(0)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != copy)
+    detail = cli.refused("restore", str(copy))["detail"]
+    assert "may not be read by this user" in detail
+    assert f"chmod u+rw {copy}" in detail
+    assert "is no file" in cli.refused("restore", os.devnull)["detail"]
+
+
+def test_the_working_directory_is_one_like_any_other(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    made = cli.done("backup", ".")["backup"]
+    assert [path.name for path in folder.iterdir()] == [Path(made).name]

@@ -97,8 +97,8 @@ def test_a_home_that_root_makes_belongs_to_whom_its_directory_belongs(tmp_path: 
 
 
 def test_a_server_that_root_starts(cli: CommandLine, packages: Path) -> None:
-    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - as a server does
-    from entitlements_core.services.settings import Settings  # noqa: PLC0415 - likewise
+    from entitlements_core.engine.serving import create_app
+    from entitlements_core.services.settings import Settings
 
     give(cli.home)
     settings = Settings.load(

@@ -202,7 +202,7 @@ def test_plugins(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "Plugins", fail)
     assert ill(patient)["plugins"].remedy == "Mend it."
     loaded = SimpleNamespace(
-        names=("a", "b"), checks=lambda _: (), opened=lambda _: None, host=lambda: ""
+        active=("a", "b"), checks=lambda _: (), opened=lambda _: None, host=lambda: ""
     )
     monkeypatch.setattr(doctor, "Plugins", lambda: loaded)
     assert {one.detail for one in examine(patient)} >= {"Loaded: a, b."}

@@ -10,7 +10,6 @@ import pytest
 
 from entitlements_core.services.home import make_home, make_private, write_private
 from entitlements_core.services.keyring import Keyring
-from entitlements_core.store import ownership
 from entitlements_core.store.address import Address
 from entitlements_core.store.ownership import belong_together, make_folders, open_or_make
 
@@ -86,7 +85,7 @@ def test_one_that_another_process_made_first(
             path.touch()
         return true_open(name, flags, mode)
 
-    monkeypatch.setattr(ownership.os, "open", late)
+    monkeypatch.setattr(os, "open", late)
     os.close(open_or_make(path))
 
 

@@ -80,8 +80,7 @@ def _read_size(value: Excerpt, field: Field) -> _Read:
     factor = _UNITS.get(found["unit"]) if found else None
     if found is None or factor is None:
         raise rest.error(
-            "Expected a size in bytes or with a unit"
-            " (kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, PiB), "
+            "Expected bytes, or kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, PiB, "
             f"such as in {field.example}"
         )
     size = Fraction(found["number"]) * factor

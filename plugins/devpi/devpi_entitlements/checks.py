@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from devpi_entitlements.nginx import unguarded_configurations
 from devpi_entitlements.note import Note
 from entitlements_core.policy.health import Finding, Health
+from entitlements_core.services.certificates import HOW_TO_TRUST, client_context
 
 if TYPE_CHECKING:
     from devpi_entitlements.host import HostHooks
@@ -109,7 +110,7 @@ def _strangers(note: Note, host: HostHooks) -> Finding:
             check="closed indexes",
             health=Health.WARNING,
             detail=f"{note.url} cannot be asked: {error}.",
-            remedy="Start devpi-server, or correct its --outside-url.",
+            remedy=f"Start devpi-server, or correct its --outside-url. {HOW_TO_TRUST}",
         )
     if status in CLOSED:
         detail = f"Strangers are answered {status} at {note.url}."
@@ -125,7 +126,9 @@ def _strangers(note: Note, host: HostHooks) -> Finding:
 def _status(url: str) -> int:
     request = urllib.request.Request(url, headers={"Range": "bytes=0-0"})  # noqa: S310 - the administrator's own server
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - see above
+        with urllib.request.urlopen(  # noqa: S310 - see above
+            request, timeout=SECONDS, context=client_context()
+        ) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()

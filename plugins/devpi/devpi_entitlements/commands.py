@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devpi_entitlements.note import read_note
+from entitlements_core.cli.values import read_path
 from entitlements_core.errors import Refused
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ def leave(  # noqa: PLR0913 - an option is an argument
     *,
     serverdir: Annotated[
         Path | None,
-        typer.Option("--serverdir", metavar="DIR", help="Of the devpi-server, which is stopped."),
+        typer.Option(
+            "--serverdir",
+            metavar="DIR",
+            parser=read_path,
+            help="Of the devpi-server, which is stopped.",
+        ),
     ] = None,
     storage: Annotated[
         str, typer.Option("--storage", metavar="NAME", help="As devpi-server's own option.")

@@ -34,6 +34,9 @@ log: Final = logging.getLogger("entitlements.devpi")
 class OfflineHost:
     """Reads the database of the devpi-server that left its note in the home of the store."""
 
+    requires = ("devpi_server",)
+    """Without it there is no server to read, and the doctor does not speak of this plugin."""
+
     def __init__(self) -> None:
         self._note: Note | None = None
         self._is_mute = False

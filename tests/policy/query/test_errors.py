@@ -169,7 +169,7 @@ field, such as version:>=1.2
     (
         "size:>10XB",
         """
-        Expected a size in bytes or with a unit (kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, PiB), such as in size:<10MB
+        Expected bytes, or kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, PiB, such as in size:<10MB
             size:>10XB
                   ~~~^""",
     ),
