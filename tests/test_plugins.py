@@ -470,3 +470,12 @@ def test_plugins_learn_where_the_store_is(tmp_path: Path) -> None:
 
     Plugins([learning := Learning()], discover=False).opened(tmp_path)
     assert learning.homes == [tmp_path]
+
+
+def test_a_plugin_without_its_host_is_not_active() -> None:
+    found = Plugins([])
+    found.register(SimpleNamespace(requires=("no_such_host",)), name="away")
+    found.register(SimpleNamespace(requires=("json",)), name="here")
+    found.register(SimpleNamespace(), name="free")
+    assert set(found.names) == {"away", "free", "here"}
+    assert found.active == ("free", "here")

@@ -1,5 +1,6 @@
 """What holds for all commands."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from entitlements_core import __version__, hookimpl, plugins
 from entitlements_core.cli import app
 from entitlements_core.errors import PluginError
+from entitlements_core.services.snippets import CLIENTS, USUAL
 from tests.cli.conftest import CommandLine
 from tests.pages import commands as printed
 from tests.pages import take_all
@@ -102,12 +104,16 @@ def test_a_plugin_that_cannot_be_loaded(cli: CommandLine, monkeypatch: pytest.Mo
     assert cli.refused("greet")["code"] == "plugin"
 
 
-DOCUMENTED = [
-    line
-    for block in take_all("docs/cli.md", "console")
-    for line in printed(block.text)
-    if line.startswith("entitlements ")
-]
+PAGES = ["README.md", *(f"docs/{one.name}" for one in sorted((ROOT / "docs").glob("*.md")))]
+DOCUMENTED = sorted(
+    {
+        line
+        for page in PAGES
+        for block in take_all(page, "console")
+        for line in printed(block.text)
+        if line.startswith("entitlements ")
+    }
+)
 
 
 @pytest.mark.parametrize("line", DOCUMENTED)
@@ -120,4 +126,44 @@ def test_what_is_documented_can_be_typed(line: str) -> None:
 
 
 def test_something_is_documented() -> None:
-    assert len(DOCUMENTED) > 30
+    assert len(DOCUMENTED) > 60
+
+
+MENTIONED = sorted(
+    {
+        (page, " ".join(found[1].split()))
+        for page in PAGES
+        for found in re.finditer(r"`(?:\$ )?entitlements ([a-z][^`]*)`", (ROOT / page).read_text())
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "words"), MENTIONED)
+def test_what_a_text_names_is_a_command_with_these_options(page: str, words: str) -> None:
+    given = words.split()
+    names = [one for one in COMMANDS if given[: len(one.split())] == one.split()]
+    groups = {one.split()[0] for one in COMMANDS} | {"devpi"}
+    assert names or given[0] == "devpi" or (len(given) == 1 and given[0] in groups), page
+    if not names:
+        return
+    command = COMMANDS[max(names, key=len)]
+    known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    options = {one.partition("=")[0].rstrip(".,") for one in given if one.startswith("--")}
+    assert options <= known | {"--help"}, page
+
+
+def test_the_secret_of_a_users_token_is_documented() -> None:
+    page = (ROOT / "docs/cli.md").read_text()
+    line = next(one for one in page.splitlines() if one.startswith("| `user-token get"))
+    assert "--show-secret" in line
+
+
+def test_the_help_of_snippets_says_what_its_options_take() -> None:
+    params = {param.name: param for param in COMMANDS["snippets"].params}
+    listed = re.findall(r"[a-z-]+", params["client"].help.partition(";")[0].replace(" or ", ", "))
+    assert sorted(listed) == sorted(CLIENTS)
+    assert sorted(listed[:6]) == sorted(USUAL)
+    assert params["upstream"].is_flag
+    assert params["upstream"].help.startswith("Whether ")
+    assert not params["url"].is_flag
+    assert params["url"].metavar == "URL"

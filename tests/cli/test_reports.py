@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from sqlalchemy import text
 
 from tests.cli.conftest import CommandLine
 
@@ -88,3 +89,17 @@ def test_audit(cli: CommandLine) -> None:
     assert " of " in ran.err
     assert cli.done("audit", "--actor", "nobody") == []
     assert cli.done("audit", "--from", "2999-01-01") == []
+
+
+def test_long_names_of_clients_are_cut_in_tables_alone(cli: CommandLine, slug: str) -> None:
+    agent = "pip/25.0 " + "x" * 300
+    core = cli.core()
+    with core.database.begin() as unit:
+        unit.session.execute(text("UPDATE downloads SET user_agent = :agent"), {"agent": agent})
+    core.close()
+    shown = cli("usage", "--by", "user_agent").out
+    assert f"{agent[:59]}…" in shown
+    assert agent[:60] not in shown
+    (line,) = cli.done("usage", "--by", "user_agent", "--token", slug)
+    assert line["user_agent"] == agent
+    assert agent in cli("usage", "--by", "user_agent", "--csv").out
