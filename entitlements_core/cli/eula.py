@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from entitlements_core.cli.documents import instant
-from entitlements_core.cli.options import MOST, AsJson, RepositoryName, SlugPerm
+from entitlements_core.cli.options import MOST, AsJson, RepositoryName, SlugPerm, of_repository
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
@@ -24,9 +24,7 @@ _LONGEST: Final = 4_000_000
 
 app = typer.Typer(help="Licences that have to be accepted.", no_args_is_help=True)
 
-OfRepository = Annotated[
-    str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose licence it is.")
-]
+OfRepository = Annotated[str, of_repository("Whose licence it is.")]
 
 
 @app.command("add")

@@ -1,7 +1,7 @@
 """Options and arguments that several commands take, said once."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -20,10 +20,13 @@ __all__ = [
     "SlugPerm",
     "Until",
     "Yes",
+    "of_repository",
 ]
 
 MOST: Final = 1_000_000_000
 """Pages and lines that can be asked for; databases count to 2**63."""
+SERVED: Final = "ENTITLEMENTS_REPOSITORY"
+"""The setting `repository`, in the environment."""
 TIME: Final = "ISO 8601 with a zone, or a date, which is 00:00 UTC of that day."
 
 AsJson = Annotated[
@@ -36,6 +39,17 @@ SlugPerm = Annotated[
 RepositoryName = Annotated[
     str, typer.Argument(metavar="OWNER/SLUG", help="The name of the repository.")
 ]
+
+
+def of_repository(meaning: str) -> Any:  # noqa: ANN401 - as `typer.Option` itself
+    """The option ``--repo`` of a command that is about one; left out, it is what is served here.
+
+    Args:
+        meaning: the help text.
+    """
+    return typer.Option("--repo", metavar="OWNER/SLUG", envvar=SERVED, help=meaning)
+
+
 InRepository = Annotated[
     str, typer.Option("--repo", metavar="OWNER/SLUG", help="Only this repository.")
 ]

@@ -6,7 +6,7 @@ import typer
 
 from entitlements_core.cli.documents import instant, readable_bytes
 from entitlements_core.cli.files import known_files
-from entitlements_core.cli.options import TIME, AsJson, Directories
+from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_time
@@ -22,9 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-OfRepository = Annotated[
-    str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose packages they are.")
-]
+OfRepository = Annotated[str, of_repository("Whose packages they are.")]
 ThePackage = Annotated[
     str,
     typer.Argument(

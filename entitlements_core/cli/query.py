@@ -8,7 +8,7 @@ import typer
 
 from entitlements_core.cli.documents import instant
 from entitlements_core.cli.files import known_files
-from entitlements_core.cli.options import TIME, AsJson, Directories
+from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
 from entitlements_core.cli.output import emit, show_table, stdout, warn
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_address, read_time
@@ -28,9 +28,7 @@ def preview(  # noqa: PLR0913 - one option for each choice
         str, typer.Argument(metavar="Q", help="A package query; name:* is everything.")
     ],
     *,
-    repo: Annotated[
-        str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose files they are.")
-    ],
+    repo: Annotated[str, of_repository("Whose files they are.")],
     directories: Directories = None,
     token: Annotated[
         str,
@@ -88,7 +86,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
     name = Path(file).name
     with session(context).open() as core:
         token = core.lifecycle.read(slug_perm)
-        repository = repository_of(token, repo)
+        repository = repository_of(token, repo, core.settings.repository)
         grant = token.grant_in(repository)
         seen = None if grant is None else core.binding.seen(grant, token.user)
         facts = known_files(core, repository, directories or [], seen).get(name)

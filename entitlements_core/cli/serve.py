@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import AsJson, of_repository
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_path
@@ -30,9 +30,7 @@ def serve(  # noqa: PLR0913 - one option for each setting
         ),
     ],
     *,
-    repo: Annotated[
-        str, typer.Option("--repo", metavar="OWNER/SLUG", help="Whose tokens open them.")
-    ],
+    repo: Annotated[str, of_repository("Whose tokens open them.")],
     upstream: Annotated[
         str | None,
         typer.Option(

@@ -187,7 +187,7 @@ def _look_up(
     with run.open() as core:
         token = core.lifecycle.read(slug_perm, repository=repo)
         require_living(token)  # no secret of a deleted one opens anything
-        repository = repository_of(token, repo)
+        repository = repository_of(token, repo, core.settings.repository)
         grant = token.grant_in(repository)
         if grant is None:
             raise NotFound(f"The token does not open {repository}.", "Name one that it opens.")

@@ -7,7 +7,7 @@ import typer
 
 from entitlements_core.cli import terms
 from entitlements_core.cli.naming import require_repositories
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import AsJson, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
 from entitlements_core.cli.values import read_secret
@@ -20,7 +20,7 @@ def create(  # noqa: PLR0913 - one option for each field
     *,
     repo: Annotated[
         list[str],
-        typer.Option("--repo", metavar="OWNER/SLUG", help="What it opens; again for more."),
+        of_repository("What it opens; again for more."),
     ],
     name: Annotated[str, typer.Option("--name", help="The customer's.")],
     secret: terms.Secret = None,

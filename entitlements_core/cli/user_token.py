@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli.options import AsJson, ShowSecret
+from entitlements_core.cli.options import AsJson, ShowSecret, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
 
@@ -26,9 +26,7 @@ def get(
     context: typer.Context,
     user: Annotated[str, typer.Argument(metavar="USER", help="The name that the host knows.")],
     *,
-    repo: Annotated[
-        str, typer.Option("--repo", metavar="OWNER/SLUG", help="What the token opens.")
-    ],
+    repo: Annotated[str, of_repository("What the token opens.")],
     show_secret: ShowSecret = False,
     as_json: AsJson = False,
 ) -> None:

@@ -58,8 +58,13 @@ class Explained:
         return not self.reasons
 
 
-def repository_of(token: Token, repository: str) -> str:
+def repository_of(token: Token, repository: str, served: str = "") -> str:
     """The repository a question about `token` is about.
+
+    Args:
+        token: the token.
+        repository: as it was named, or empty.
+        served: the one of the settings, which is meant where the token opens it among others.
 
     Raises:
         InvalidValue: when the token opens several, and none is named.
@@ -67,6 +72,8 @@ def repository_of(token: Token, repository: str) -> str:
     if repository:
         return repository
     if len(token.grants) != 1:
+        if token.grant_in(served) is not None:
+            return served
         raise InvalidValue(
             "repository",
             f"The token {token.identifier} opens {len(token.grants)} repositories.",

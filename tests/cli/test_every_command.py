@@ -173,3 +173,10 @@ def test_the_help_of_snippets_says_what_its_options_take() -> None:
     assert params["upstream"].help.startswith("Whether ")
     assert not params["url"].is_flag
     assert params["url"].metavar == "URL"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_repository_that_has_to_be_named_is_by_default_the_one_that_is_served(words: str) -> None:
+    for param in COMMANDS[words].params:
+        if "--repo" in param.opts and param.required:
+            assert param.envvar == "ENTITLEMENTS_REPOSITORY"

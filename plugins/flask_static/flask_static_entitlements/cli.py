@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from entitlements_core.services.settings import Settings
+from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.constants import EXTENSION, PREFIX
 from flask_static_entitlements.site import Site
 
@@ -33,8 +34,23 @@ def commands(words: tuple[str, ...]) -> None:
     from entitlements_core.cli import app  # noqa: PLC0415 - a server does without
 
     site: Site = current_app.extensions[EXTENSION]
-    with environment(site.configuration.settings):
+    with environment(_settings(site.configuration)):
         get_command(app).main(args=list(words), prog_name="flask entitlements")
+
+
+def _settings(configuration: Configuration) -> Settings:
+    """The app's, with the repository that it serves where that is a single one."""
+    settings, mounts = configuration.settings, configuration.mounts
+    if len(mounts) != 1:
+        return settings
+    only = mounts[0]
+    given = {
+        "repository": only.repository,
+        "directories": only.directories,
+        "accel_redirect": only.accel_redirect or settings.accel_redirect,
+        "upstream": settings.upstream if only.upstream is None else only.upstream,
+    }
+    return settings.model_copy(update=given)
 
 
 @contextmanager

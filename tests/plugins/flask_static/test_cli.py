@@ -54,6 +54,35 @@ def test_commands_know_the_directories_of_the_app(start: Start, app: Flask, tree
     assert {one["filename"] for one in listed} >= {TOOL, LIBRARY}
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_commands_know_the_repository_of_the_app(
+    start: Start, app: Flask, tree: Path, *, several: bool
+) -> None:
+    if several:
+        served = start(app, repositories={REPOSITORY: {"directories": [tree]}})
+    else:
+        served = start(app, repository=REPOSITORY, directories=[tree])
+    served.core.repositories.add("acme/beta", actor="test")
+    made = json.loads(run(app, "token", "create", "--name", "One", "--json"))
+    both = ("--repo", REPOSITORY, "--repo", "acme/beta", "--name", "Both", "--json")
+    of_both = json.loads(run(app, "token", "create", *both))["slug_perm"]
+    assert [one["repository"] for one in made["repositories"]] == [REPOSITORY]
+    assert TOOL in json.loads(run(app, "preview", "name:*", "--json"))["files"]
+    assert TOOL in run(app, "package", "list", "--json")
+    explained = json.loads(run(app, "explain", of_both, TOOL, "--json"))
+    assert (explained["repository"], explained["allowed"]) == (REPOSITORY, True)
+    assert run(app, "snippets", of_both, "--url", "https://index.example")
+
+
+def test_which_of_several_repositories_has_to_be_said(start: Start, app: Flask, tree: Path) -> None:
+    own = {"directories": [tree]}
+    start(app, repositories={REPOSITORY: own, "acme/beta": own}, create_repositories=True)
+    result = app.test_cli_runner().invoke(args=["entitlements", "preview", "name:*"])
+    assert result.exit_code == 2
+    assert "--repo" in result.stderr
+    assert TOOL in run(app, "preview", "name:*", "--repo", "acme/beta", "--dir", str(tree))
+
+
 def test_a_failing_command_fails(start: Start, app: Flask, tree: Path) -> None:
     start(app, repository=REPOSITORY, directories=[tree])
     result = app.test_cli_runner().invoke(args=["entitlements", "repo", "show", "no/such"])
