@@ -20,6 +20,7 @@ __all__ = [
     "FILE_HEADERS",
     "PAGE_HEADERS",
     "PROBLEM_JSON",
+    "TOKEN_USERS",
     "Answer",
     "ByteRange",
     "Form",
@@ -40,6 +41,8 @@ __all__ = [
 PROBLEM_JSON: Final = "application/problem+json"
 TOKEN_MARKER: Final = "+t"  # noqa: S105 - the marker before a secret, not a secret
 CHALLENGE: Final = 'Basic realm="packages", charset="UTF-8"'
+TOKEN_USERS: Final = frozenset({"token", "__token__", ""})
+"""User names that stand before a token, and are nobody's account."""
 MAX_REASON: Final = 100
 MAX_AUTHORIZATION: Final = 4096
 
@@ -84,6 +87,11 @@ class Presented:
 
     def __repr__(self) -> str:
         return f"Presented(form={self.form.value})"
+
+    @property
+    def names_account(self) -> bool:
+        """It is a user name with a password, though it may as well be a token with any name."""
+        return self.form is Form.BASIC and self.username not in TOKEN_USERS
 
 
 @dataclass(frozen=True, slots=True)

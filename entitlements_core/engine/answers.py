@@ -8,14 +8,16 @@ from typing import Any, Final
 
 from entitlements_core.engine.reasons import worded
 from entitlements_core.http import Answer, Headers, Presented, line, problem, refuse
-from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.network import Address
+from entitlements_core.policy.secret import looks_generated
 from entitlements_core.simple import MediaType
 
 __all__ = [
     "NOT_STORED",
     "Incoming",
     "Outgoing",
+    "in_terms_of_logins",
     "method_refused",
     "not_acceptable",
     "not_ready",
@@ -28,6 +30,13 @@ __all__ = [
 NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 """Of an answer without a body that nobody keeps."""
 
+
+WRONG_LOGIN: Final = Deny(
+    Reason.UNAUTHORIZED,
+    "User name or password is wrong, or the token is unknown",
+    "Check both for typing errors. A token is the password of the user __token__.",
+)
+"""Whether there is such an account is not said."""
 
 _TO: Final = "307 Temporary Redirect"
 _TOLD: Final = frozenset({402, 403, 410})
@@ -44,6 +53,7 @@ class Incoming:
         presented: the secret, or None.
         address: of the client.
         headers: the WSGI environment, from which conditions and ranges are read.
+        logins: the host knows people by name and password, too, and knew nobody here.
     """
 
     method: str
@@ -51,6 +61,7 @@ class Incoming:
     presented: Presented | None
     address: Address | None
     headers: dict[str, Any]
+    logins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,7 @@ def outgoing(answer: Answer) -> Outgoing:
 
 def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
     """A refusal by the gate; `transfers` when the request was for a file."""
+    deny = in_terms_of_logins(deny, request)
     form = request.presented.form if request.presented else None
     agent: str = request.headers.get("HTTP_USER_AGENT") or ""
     head = request.method == "HEAD"
@@ -78,6 +90,15 @@ def refused(deny: Deny, request: Incoming, *, transfers: bool) -> Outgoing:
     if elsewhere is None:
         return outgoing(answer)
     return Outgoing(_TO, (("Location", elsewhere), *answer.headers), [answer.body])
+
+
+def in_terms_of_logins(deny: Deny, request: Incoming) -> Deny:
+    """The refusal of an unknown secret, where it may be the wrong password of an account."""
+    presented = request.presented
+    if not request.logins or presented is None or deny.reason is not Reason.UNKNOWN_TOKEN:
+        return deny
+    is_login = presented.names_account and not looks_generated(presented.secret)
+    return WRONG_LOGIN if is_login else deny
 
 
 def redirect(location: str) -> Outgoing:

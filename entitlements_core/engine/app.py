@@ -44,6 +44,7 @@ class IndexApp:
         mounts: prefix (empty, or ``/owner/slug``) to index. The longest prefix that fits is asked.
         address: reads where the request of an environment comes from.
         ailment: tells what is wrong with the store, see `Readiness`.
+        logins: the host knows people by name and password, too; see `Incoming`.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class IndexApp:
         *,
         address: ReadAddress = peer_address,
         ailment: Callable[[], Ailment | None] = lambda: None,
+        logins: bool = False,
     ) -> None:
+        self._logins = logins
         self._ailment = ailment
         self._mounts = tuple(sorted(mounts.items(), key=lambda item: -len(item[0])))
         self._address = address
@@ -106,6 +109,7 @@ class IndexApp:
             presented=presented,
             address=self._address(environ),
             headers=environ,
+            logins=self._logins,
         )
 
     def _mount(self, path: str) -> tuple[Index, str] | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from devpi_entitlements.site import Site
 from entitlements_core.http import (
+    TOKEN_USERS,
     Form,
     Presented,
     read_authorization,
@@ -22,7 +23,6 @@ from entitlements_core.policy.network import Address
 from entitlements_core.policy.view import View
 
 __all__ = [
-    "TOKEN_USERS",
     "VISITOR",
     "AdmittedFile",
     "Seen",
@@ -35,9 +35,6 @@ __all__ = [
 
 VISITOR: Final = "entitlements.visitor"
 """The key in a WSGI environment; no header of a client can reach it."""
-
-TOKEN_USERS: Final = frozenset({"token", "__token__", ""})
-"""User names of basic auth that announce a token, so that no password is checked."""
 
 Environ = dict[str, Any]
 

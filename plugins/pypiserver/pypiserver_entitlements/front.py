@@ -139,7 +139,12 @@ class Front:
             return None
         decided = self._uploads.admit(
             Incoming(
-                method=method, path=path, presented=presented, address=address, headers=environ
+                method=method,
+                path=path,
+                presented=presented,
+                address=address,
+                headers=environ,
+                logins=self._publishers.are_known,
             )
         )
         if isinstance(decided, Uploader):

@@ -56,7 +56,7 @@ def protect(
     if options.settings.upstream and not upstream.fallback_given(config):
         # One index for all: publishers and readers are not sent to another one than customers.
         config.fallback_url = options.settings.upstream
-    site = Site(config, options)
+    site = Site(config, options, logins=auther is not None)
     core, index = site.core, site.index
     app.wsgi = Front(
         app.wsgi,

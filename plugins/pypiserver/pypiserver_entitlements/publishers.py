@@ -47,6 +47,11 @@ class Publishers:
         self._repository = repository
         self._clock = clock
 
+    @property
+    def are_known(self) -> bool:
+        """Somebody checks passwords."""
+        return self._auther is not None
+
     def recognise(self, presented: Presented | None, address: Address | None) -> Publisher | None:
         """The publisher that a request is from, None where it is from somebody else.
 

@@ -37,12 +37,15 @@ class Site:
     Args:
         config: of pypiserver; its backend and password check are still its own.
         options: ours.
+        logins: somebody checks the passwords of publishers.
 
     Raises:
         EntitlementsError: when the key, the store, the repository or a directory cannot be used.
     """
 
-    def __init__(self, config: upstream.RunConfig, options: Options) -> None:
+    def __init__(
+        self, config: upstream.RunConfig, options: Options, *, logins: bool = False
+    ) -> None:
         passwords = upstream.password_file(config)
         users = partial(upstream.users_in, passwords) if passwords else lambda: None
         hooks = HostHooks(f"pypiserver {require()}", users)
@@ -56,7 +59,10 @@ class Site:
             raise
         hooks.index = self.index
         self.engine = IndexApp(
-            {"": self.index}, address=self.core.addresses.of, ailment=self.core.readiness.ailment
+            {"": self.index},
+            address=self.core.addresses.of,
+            ailment=self.core.readiness.ailment,
+            logins=logins,
         )
 
     def close(self) -> None:

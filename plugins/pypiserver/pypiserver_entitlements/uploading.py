@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
+from entitlements_core.engine.answers import Incoming, Outgoing, in_terms_of_logins, outgoing
 from entitlements_core.engine.distributions import Unservable
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.uploads import inspect_upload
@@ -173,6 +173,7 @@ def _refused(deny: Deny, request: Incoming) -> Outgoing:
         title = "This upload is not covered by the entitlement"
         return _problem(403, title, deny.remedy, deny.reason.value)
     form = request.presented.form if request.presented else None
+    deny = in_terms_of_logins(deny, request)
     return outgoing(refuse(deny, form=form, transfers=True))
 
 

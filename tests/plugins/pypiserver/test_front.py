@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from entitlements_core.policy.credential import Access
+from entitlements_core.policy.secret import from_random_bytes
 from tests.health import check_health
 from tests.plugins.pypiserver.conftest import (
     COVERED,
@@ -118,6 +120,40 @@ def test_who_is_neither_gets_nothing(shop: Shop, user: tuple[str, str] | None, s
         assert answer.status_code == status, path
         assert answer.headers["WWW-Authenticate"].startswith("Basic")
     assert shop.open("/", user, method="POST", data=upload()).status_code == status
+
+
+REQUESTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "/simple/": dict,
+    f"/packages/{TOOL}": dict,
+    "/": lambda: {"method": "POST", "data": upload()},
+}
+ACCOUNTS = [("alice", "wrong"), ("nobody", "wonderland"), ("alice", "not-a-known-token")]
+TOKENS = [
+    ("token", "not-a-known-token"),
+    ("__token__", "wrong-one"),
+    ("not-a-known-token", ""),
+    ("alice", from_random_bytes(b"a" * 32)),
+]
+
+
+@pytest.mark.parametrize("user", [*ACCOUNTS, *TOKENS])
+def test_a_wrong_password_is_told_from_an_unknown_token(
+    shop: Shop, start: Start, user: tuple[str, str]
+) -> None:
+    """In words that are the same for accounts that are there and others."""
+    tokens_only = start(password_file=".", authenticate=[])
+    for path, more in REQUESTS.items():
+        answer = shop.open(path, user, **(more()))
+        known = tokens_only.open(path, user, **(more()))
+        assert (answer.status_code, known.status_code) == (401, 401)
+        assert known.status == "401 Unknown or revoked entitlement token"
+        if user in TOKENS:
+            assert answer.status == known.status
+        else:
+            words = "User name or password is wrong, or the token is unknown"
+            assert answer.status == f"401 {words}"
+            assert answer.json is not None
+            assert (answer.json["title"], answer.json["code"]) == (words, "unauthorized")
 
 
 def test_a_token_is_never_shown_to_the_password_check(start: Start) -> None:
