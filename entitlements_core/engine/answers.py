@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from entitlements_core.engine.reasons import worded
 from entitlements_core.http import Answer, Headers, Presented, line, problem, refuse
+from entitlements_core.policy.decide import WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.network import Address
 from entitlements_core.policy.secret import looks_generated
@@ -30,13 +31,6 @@ __all__ = [
 NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 """Of an answer without a body that nobody keeps."""
 
-
-WRONG_LOGIN: Final = Deny(
-    Reason.UNAUTHORIZED,
-    "User name or password is wrong, or the token is unknown",
-    "Check both for typing errors. A token is the password of the user __token__.",
-)
-"""Whether there is such an account is not said."""
 
 _TO: Final = "307 Temporary Redirect"
 _TOLD: Final = frozenset({402, 403, 410})

@@ -32,6 +32,7 @@ from entitlements_core.policy.resource import (
 
 __all__ = [
     "CHECKS",
+    "WRONG_LOGIN",
     "Check",
     "Question",
     "RequestContext",
@@ -91,6 +92,13 @@ UNKNOWN: Final = Deny(
     "Unknown or revoked entitlement token",
     "Check the token for typing errors, or ask the vendor for a new one.",
 )
+
+WRONG_LOGIN: Final = Deny(
+    Reason.UNAUTHORIZED,
+    "User name or password is wrong, or the token is unknown",
+    "Check both for typing errors. A token is the password of the user __token__.",
+)
+"""Of a host that knows people by name and password. Whether there is such an account is not said."""
 
 
 def decide(question: Question) -> Decision:

@@ -23,8 +23,8 @@ from devpi_entitlements.uploads import admit_upload
 from devpi_entitlements.users import Verdict, judge, show_configuration_alone
 from devpi_entitlements.vendor_names import keep_to_own
 from devpi_entitlements.visitor import VISITOR, Visitor, may_be_stranger, visitor_of
-from entitlements_core.http import Form, problem
-from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN
+from entitlements_core.http import Form, problem, read_authorization
+from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
 
 __all__ = ["DEVPI_CHALLENGE", "INSTALLER", "become_stranger", "enforce", "is_unconcerned"]
@@ -191,7 +191,7 @@ def _open_upload(site: Site, request: Request, visitor: Visitor) -> None:
 def _let_user(site: Site, request: Request, door: Door | None) -> None:
     verdict = judge(site, request)
     if verdict is Verdict.UNAUTHORIZED:
-        response = response_of(_LOGIN)
+        response = response_of(_WRONG if _tried(request.environ) else _LOGIN)
         response.headers["WWW-Authenticate"] = DEVPI_CHALLENGE
         raise Answered(response)
     if verdict is Verdict.FORBIDDEN:
@@ -200,6 +200,12 @@ def _let_user(site: Site, request: Request, door: Door | None) -> None:
         show_configuration_alone(request.environ, request.context._stage)  # noqa: SLF001 - see above
     if door is Door.FILE:
         _fetch_with_credentials(site, request.context._stage)  # noqa: SLF001 - see above
+
+
+def _tried(environ: dict[str, Any]) -> bool:
+    """Whether a user name and a password were sent that devpi does not take."""
+    presented = read_authorization(environ.get("HTTP_AUTHORIZATION"))
+    return presented is not None and presented.names_account and "HTTP_X_DEVPI_AUTH" not in environ
 
 
 def _fetch_with_credentials(site: Site, stage: Any) -> None:  # noqa: ANN401 - of devpi-server
@@ -216,6 +222,7 @@ _LOGIN: Final = problem(
     "Give a devpi user and password, or an entitlement token as the password.",
     code="unauthorized",
 )
+_WRONG: Final = problem(401, WRONG_LOGIN.title, WRONG_LOGIN.remedy, code=WRONG_LOGIN.reason.value)
 _FOR_INSTALLERS: Final = problem(
     403,
     "An entitlement token is for pip, uv or twine; devpi needs a login",

@@ -116,6 +116,24 @@ def test_a_token_costs_no_password_check(devpi: DevpiApp, checked: list[str]) ->
     assert checked == ["acme", "acme"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({}, "Login or entitlement token required"),
+        (basic("acme", "wrong"), "User name or password is wrong, or the token is unknown"),
+        (basic("nobody", "wrong"), "User name or password is wrong, or the token is unknown"),
+        (basic("token", "wrong"), "Unknown or revoked entitlement token"),
+    ],
+    ids=["nothing", "account", "no-account", "token"],
+)
+def test_what_was_sent_is_named_for_what_it_is(
+    devpi: DevpiApp, headers: dict[str, str], words: str
+) -> None:
+    app = stocked(devpi)
+    for path in paths(app, "priv"):
+        assert app.get(path, **headers).status == f"401 {words}"
+
+
 def test_who_reads_a_closed_index(devpi: DevpiApp) -> None:
     app = stocked(devpi)
     for login, status in ((None, 401), ("mallory", 403), ("acme", 200), ("root", 200)):
