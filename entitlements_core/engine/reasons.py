@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from entitlements_core.http import words
 from entitlements_core.policy.decision import Deny
 
-__all__ = ["drops_phrases", "is_words", "only_words", "worded"]
+__all__ = ["drops_phrases", "only_words", "worded"]
 
 MARK: Final = "~"
 """Begins a part of an address that is only there to be read; no file name begins with it."""
@@ -32,6 +33,12 @@ _FILENAME: Final = re.compile(r"[0-9A-Za-z._+!-]+").fullmatch
 """What the names of files that can be served are made of, or nearly."""
 
 
+_PLAIN: Final = "/!$&'()*+,=:@"
+"""What needs no escape in a path (RFC 3986 §3.3), beside letters, digits and ``-._~``."""
+_LOST: Final = re.compile(r"[\s;%\\]+")
+"""What some server reads in two ways (see `is_plain_path`), and spaces, which would be escapes."""
+
+
 def drops_phrases(environ: Mapping[str, Any]) -> bool:
     """Whether the server is known to replace our reason phrase: granian does, HTTP/2 has none."""
     return environ.get("SERVER_SOFTWARE") == "Granian" or (
@@ -39,14 +46,14 @@ def drops_phrases(environ: Mapping[str, Any]) -> bool:
     )
 
 
-def is_words(part: str) -> bool:
-    """Whether a part of an address is only there to be read."""
-    return part.startswith(MARK)
-
-
 def only_words(parts: Sequence[str]) -> bool:
-    """Whether the parts of an address before a file's name are none, or one that is only read."""
-    return not parts or (len(parts) == 1 and is_words(parts[0]))
+    """Whether the parts of an address before a file's name are none, or only there to be read.
+
+    Several are where an address stands in the words, in brackets.
+    """
+    if not parts or not parts[0].startswith(MARK):
+        return not parts
+    return len(parts) == 1 or ("(" in parts[0] and parts[-1].endswith(")"))
 
 
 def worded(path: str, deny: Deny, environ: Mapping[str, Any]) -> str | None:
@@ -60,16 +67,38 @@ def worded(path: str, deny: Deny, environ: Mapping[str, Any]) -> str | None:
         environ: of the request.
     """
     agent: str = environ.get("HTTP_USER_AGENT") or ""
-    dropped, marked = drops_phrases(environ), MARK + _spelled(deny)
+    dropped, said = drops_phrases(environ), MARK + _spelled(deny)
+    marked = quote(said, safe=_PLAIN)
+    here = "./" if ":" in marked else ""  # else it could end a scheme (RFC 3986 §4.2)
     match path.split("/"):
         case ["", "packages", *before, filename] if only_words(before) and _FILENAME(filename):
             reads = agent.startswith(BLIND) or (dropped and agent.startswith(INSTALLERS))
-            if reads and before != [marked]:
-                return f"{'../' * len(before)}{marked}/{filename}"
+            if reads and before != said.split("/"):
+                return f"{'../' * len(before) or here}{marked}/{filename}"
         case ["", "simple", _, ""] if dropped and agent.startswith(READS_PAGES):
-            return f"{marked}/"
+            return f"{here}{marked}/"
     return None
 
 
 def _spelled(deny: Deny) -> str:
-    return re.sub(r"[^0-9A-Za-z.@]+", "-", words(deny)).strip("-")
+    """The words of a refusal, decoded."""
+    said, asks = words(deny), f"; ask {deny.contact}"
+    if not deny.contact or not said.endswith(asks):
+        return _dashed(said)
+    title, contact = _dashed(said.removesuffix(asks)), _contact(deny.contact)
+    return f"{title}-ask-{contact}" if contact else title
+
+
+def _dashed(text: str) -> str:
+    return re.sub(r"[^0-9A-Za-z.@]+", "-", text).strip("-")
+
+
+def _contact(text: str) -> str:
+    """Whom to ask, to be copied from an address that ends with the name of a file.
+
+    Two slashes are one to many servers, so the scheme of an address is left to the browser.
+    """
+    lone = re.sub(r"\bhttps?://", "", text, flags=re.IGNORECASE)
+    parts = [part for part in _LOST.sub("-", lone).split("/") if part not in {"", ".", ".."}]
+    joined = "/".join(parts)
+    return f"({joined})" if len(parts) > 1 else joined

@@ -21,7 +21,7 @@ from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.files import OpenFile, Sender, is_nameable, open_current, plan
 from entitlements_core.engine.pages import Page, Pages
-from entitlements_core.engine.reasons import is_words, only_words
+from entitlements_core.engine.reasons import only_words
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
 from entitlements_core.policy.credential import Credential
@@ -95,7 +95,7 @@ class Visit:
                 return self._list()
             case ["", "simple", name, ""] | ["", "simple", "", name, ""] if name:
                 return self._project(name)
-            case ["", "simple", name, words, ""] if is_words(words):
+            case ["", "simple", name, *words, ""] if words and only_words(words):
                 return self._refuse(self._denied(_project_page(name)) or NOT_FOUND)
             case ["", "packages", *words, filename] if only_words(words):
                 return self._file(filename)

@@ -98,7 +98,7 @@ WRONG_LOGIN: Final = Deny(
     "User name or password is wrong, or the token is unknown",
     "Check both for typing errors. A token is the password of the user __token__.",
 )
-"""Of a host that knows people by name and password. Whether there is such an account is not said."""
+"""Where people have accounts, too. Whether there is such an account is not said."""
 
 
 def decide(question: Question) -> Decision:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -93,6 +94,31 @@ def test_the_page_is_what_each_client_prints(tmp_path: Path) -> None:
     if os.environ.get("REFUSALS") == "write":
         PAGE.write_text(found)
     assert PAGE.read_text() == found
+
+
+CONTACTS: Final = {
+    "sales@acme.example": "ask-sales@acme.example/",
+    "https://acme.example/help?id=7": "ask-(acme.example/help%3Fid=7)/",
+    "the sales team: +49 30 1234": "ask-the-sales-team:-+49-30-1234/",
+}
+
+
+@pytest.mark.clients
+def test_whom_to_ask_can_be_read_in_what_clients_print(tmp_path: Path) -> None:
+    """Where no phrase arrives; uv prints the body instead, where it stands as it was written."""
+    with opened(tmp_path / "vendor", "granian") as (vendor, running):
+        secret = vendor.token("expired", limit_date_range_to=datetime(2026, 1, 31, tzinfo=UTC))
+        for number, (client, (contact, spelled)) in enumerate(
+            product(("pip 26.3", "uv 0.13.9", "Poetry 2.5.1", "PDM 2.29.3"), CONTACTS.items())
+        ):
+            vendor.core.repositories.edit(REPOSITORY, actor="test", contact=contact)
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            ended = INSTALLERS[client].run(Project(folder, running.with_basic(secret.secret or "")))
+            assert ended.status != 0
+            told = " ".join(ended.text.split())
+            expected = f"Ask {contact} " if client.startswith("uv") else spelled
+            assert expected in told, (client, contact, ended.text)
 
 
 def rows() -> Iterator[tuple[Situation, str, list[str]]]:
