@@ -102,6 +102,15 @@ def entitlements_bases(repository: str, user: str) -> Iterable[Base] | None:
 
 
 @hookspec(firstresult=True)
+def entitlements_mirrors(repository: str, project: str | None) -> Iterable[str] | None:
+    """Name the repositories with other people's projects that a repository inherits from, or is.
+
+    With a normalised `project`, those that it can come from: none where you know that it is, or
+    was, the vendor's. None if the repository is not yours, or you have no mirrors.
+    """
+
+
+@hookspec(firstresult=True)
 def entitlements_user_may_read(user: str, repository: str) -> bool | None:
     """Say whether a user of the host may read a repository; None when you cannot tell.
 

@@ -191,6 +191,11 @@ class Plugins:
         answer = self._ask("entitlements_bases", repository=repository, user=user)
         return tuple(answer) if isinstance(answer, Iterable) else ()
 
+    def mirrors(self, repository: str, project: str | None = None) -> tuple[str, ...] | None:
+        """`entitlements_mirrors`; None where no host with mirrors serves the repository."""
+        answer = self._ask("entitlements_mirrors", repository=repository, project=project)
+        return tuple(answer) if isinstance(answer, Iterable) else None
+
     def query_fields(self) -> Mapping[str, str]:
         """`entitlements_query_fields` of all plugins together: field name to help."""
         merged: dict[str, str] = {}

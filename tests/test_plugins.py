@@ -410,7 +410,7 @@ def test_an_entry_point_that_cannot_be_loaded_is_refused(
 
 def test_every_hook_has_a_docstring_and_annotations() -> None:
     hooks = [hook for name, hook in vars(hookspecs).items() if name.startswith("entitlements_")]
-    assert len(hooks) == 17
+    assert len(hooks) == 18
     assert all(hook.__doc__ and "return" in hook.__annotations__ for hook in hooks)
 
 

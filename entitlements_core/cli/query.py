@@ -14,7 +14,12 @@ from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_address, read_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from packaging.utils import NormalizedName
+
     from entitlements_core.policy.facts import FileFacts
+    from entitlements_core.policy.token import TokenGrant
     from entitlements_core.services.explaining import Explained
     from entitlements_core.services.previews import Preview
     from entitlements_core.services.wiring import Core
@@ -77,6 +82,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
 
     A refusal is an answer: the exit status is 0 for it. The limits are judged by what is used now.
     """
+    from entitlements_core.services import origins  # noqa: PLC0415 - a fast start
     from entitlements_core.services.explaining import (  # noqa: PLC0415 - a fast start
         explain_file,
         repository_of,
@@ -89,26 +95,94 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
         repository = repository_of(token, repo, core.settings.repository)
         grant = token.grant_in(repository)
         seen = None if grant is None else core.binding.seen(grant, token.user)
-        facts = known_files(core, repository, directories or [], seen).get(name)
+        known = known_files(core, repository, directories or [], seen)
+        facts, origin = known.get(name), None
+        if facts is None:
+            names = origins.names_of(name)
+            present = {one.name for one in known.values()}
+            origin = origins.origin(core, repository, names, present, seen)
+            if origin is not None and origin.mirrors:
+                facts = _mirrored(core, repository, names, seen).get(name)
+                facts = facts or _named(grant, name, core)
         found = explain_file(
-            core, slug_perm, name, facts, repository=repository, address=client, at=moment
+            core,
+            slug_perm,
+            name,
+            facts,
+            repository=repository,
+            address=client,
+            at=moment,
+            origin=origin,
         )
     emit(_document(found), lambda _: _show(found), as_json=as_json)
     warn(found.warnings, as_json=as_json)
+
+
+def _mirrored(
+    core: "Core", repository: str, names: "Iterable[NormalizedName]", seen: frozenset[str] | None
+) -> "dict[str, FileFacts]":
+    """The files of projects that a host has from mirrors, as far as it fetched them."""
+    found = [core.plugins.files(repository, name, bases=seen) or () for name in names]
+    return {facts.filename: facts for files in found for facts in files}
+
+
+def _named(grant: "TokenGrant | None", filename: str, core: "Core") -> "FileFacts | None":
+    """What the name of a file says that no mirror has fetched yet, where no more is asked for."""
+    from entitlements_core.engine.distributions import (  # noqa: PLC0415 - a fast start
+        Unservable,
+        identify,
+    )
+    from entitlements_core.policy.facts import FileFacts  # noqa: PLC0415 - a fast start
+
+    query = None if grant is None else grant.limit_package_query
+    if query and core.parse_query(query).needs:
+        return None
+    try:
+        said = identify(filename)
+    except Unservable:
+        return None
+    return FileFacts(
+        filename=filename,
+        name=said.name,
+        version=said.version,
+        kind=said.kind,
+        python_tags=said.python_tags,
+        platform_tags=said.platform_tags,
+        uploaded_at=None,
+    )
 
 
 def _preview(
     core: "Core", query: str, repository: str, directories: list[Path], slug_perm: str
 ) -> "Preview":
     from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
-    from entitlements_core.services import outside_facts, previews  # noqa: PLC0415 - a fast start
+    from entitlements_core.services import (  # noqa: PLC0415 - a fast start
+        origins,
+        outside_facts,
+        previews,
+    )
 
     token = core.lifecycle.read(slug_perm, repository=repository) if slug_perm else None
     grant = None if token is None else token.grant_in(repository)
     opened = grant or core.binding.bound(TokenGrant(repository=repository))
     user = "" if token is None else token.user
     seen = core.binding.seen(opened, user)
-    known = known_files(core, repository, directories, seen)
+    known = dict(known_files(core, repository, directories, seen))
+    named = core.parse_query(query).names if query.strip() else None
+    present = {facts.name for facts in known.values()}
+    others = [
+        one
+        for name in sorted(named or ())
+        if name not in present
+        and (one := origins.origin(core, repository, [name], present, seen)) is not None
+    ]
+    known |= _mirrored(core, repository, [one.name for one in others if one.mirrors], seen)
+    elsewhere = [str(one) for one in others]
+    if named is None and (mirrors := origins.mirrors_seen(core, repository, seen)):
+        mirror = ", ".join(mirrors)
+        elsewhere = [f"What comes from the mirror {mirror} is not shown; it is filtered, too."]
+    elif named is None and core.settings.upstream:
+        elsewhere = [f"What is not yours is left to {core.settings.upstream}; no query filters it."]
     files: tuple[FileFacts, ...] = tuple(known.values())
     for text in (query, None if grant is None else grant.limit_package_query):
         files = outside_facts.with_outside_facts(
@@ -126,7 +200,8 @@ def _preview(
         token=token,
         repository=repository,
     )
-    return replace(found, warnings=(*found.warnings, *core.binding.warnings(opened, user)))
+    warnings = (*found.warnings, *core.binding.warnings(opened, user), *elsewhere)
+    return replace(found, warnings=warnings)
 
 
 def _rows(found: "Preview") -> list[tuple[str, str]]:
@@ -155,14 +230,20 @@ def _document(found: "Explained") -> dict[str, object]:
         "repository": found.repository,
         "file": found.filename,
         "at": instant(found.at),
+        "origin": None if found.origin is None else str(found.origin),
         "warnings": list(found.warnings),
     }
 
 
 def _show(found: "Explained") -> None:
     console = stdout()
+    origin = found.origin
     verdict = "may download" if found.allowed else "may not download"
+    if found.allowed and origin is not None and origin.upstream:
+        verdict = "is sent elsewhere for"
     console.print(f"{found.token.name} {verdict} {found.filename} of {found.repository}.")
+    if origin is not None:
+        console.print(f"  {origin}", soft_wrap=True)
     for deny in found.reasons:
         console.print(f"  {deny.reason.value}: {deny.title}. {deny.remedy}".rstrip())
     for clause in found.clauses:

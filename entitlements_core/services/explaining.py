@@ -12,8 +12,14 @@ from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.query import Clause
-from entitlements_core.policy.resource import DistributionFile, Unidentified
+from entitlements_core.policy.resource import (
+    DistributionFile,
+    ProjectPage,
+    Resource,
+    Unidentified,
+)
 from entitlements_core.policy.token import Token
+from entitlements_core.services.origins import Origin
 from entitlements_core.services.outside_facts import with_outside_facts
 
 if TYPE_CHECKING:
@@ -25,6 +31,11 @@ _ABSENT: Final = Deny(
     Reason.NOT_FOUND,
     "The repository has no such file",
     "Check the file name; `entitlements index` tells what is not served, and why.",
+)
+_UNFETCHED: Final = Deny(
+    Reason.NOT_FOUND,
+    "The mirror has fetched no such file so far, and the query asks for more than its name says",
+    "Explain it again once somebody has downloaded it.",
 )
 _OF_ADDRESSES: Final = frozenset({Reason.ADDRESS_DENIED, Reason.ADDRESS_UNKNOWN})
 _NOT_COVERED: Final = "The package query does not cover the file"
@@ -42,6 +53,7 @@ class Explained:
         clauses: the parts of the package query that decided; empty without a query or a file.
         at: the moment in question.
         warnings: what the answer leaves out, one sentence each.
+        origin: who has the project, where the repository could have it from others.
     """
 
     token: Token
@@ -51,6 +63,7 @@ class Explained:
     reasons: tuple[Deny, ...]
     clauses: tuple[Clause, ...] = ()
     warnings: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def allowed(self) -> bool:
@@ -91,6 +104,7 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
     repository: str = "",
     address: Address | None = None,
     at: datetime | None = None,
+    origin: Origin | None = None,
 ) -> Explained:
     """Why the token sees or does not see the file.
 
@@ -105,6 +119,7 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
         repository: ``owner/slug``; needless for a token that opens a single one.
         address: the client's; None leaves the address rules and the client limit out.
         at: aware; None is now.
+        origin: who has the project, where the repository could have it from others.
 
     Raises:
         NotFound: when there is no such token.
@@ -119,14 +134,14 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
     question = Question(
         credential=credential,
         request=RequestContext(repository=name, address=address),
-        resource=Unidentified(filename) if facts is None else DistributionFile(facts),
+        resource=_resource(filename, facts, origin),
         usage=token.usage_at(now),
         client_known=address is None or _counts(core, token, address, now),
         now=now,
     )
     denied = list(_orphaned(core, token, name))
     denied += [
-        _in_words(deny, credential, facts)
+        _in_words(deny, credential, facts, origin)
         for deny in _refusals(core, question)
         if address is not None or deny.reason not in _OF_ADDRESSES
     ]
@@ -138,7 +153,17 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
         reasons=tuple(denied),
         clauses=clauses,
         warnings=(*_left_out(credential, address), *_unseen(core, token, name)),
+        origin=origin,
     )
+
+
+def _resource(filename: str, facts: FileFacts | None, origin: Origin | None) -> Resource:
+    """What a client asks for: of what is elsewhere the page, from which it is sent on."""
+    if facts is not None:
+        return DistributionFile(facts)
+    if origin is not None and origin.upstream:
+        return ProjectPage(origin.name)
+    return Unidentified(filename)
 
 
 def _left_out(credential: Credential, address: Address | None) -> tuple[str, ...]:
@@ -223,12 +248,14 @@ def _counts(core: "Core", token: Token, address: Address, now: datetime) -> bool
     )
 
 
-def _in_words(deny: Deny, credential: Credential, facts: FileFacts | None) -> Deny:
+def _in_words(
+    deny: Deny, credential: Credential, facts: FileFacts | None, origin: Origin | None
+) -> Deny:
     """To the vendor, who asks here, what a customer is not told: why a file is hidden."""
     if deny.reason is not Reason.NOT_FOUND:
         return deny
     if facts is None:
-        return _ABSENT
+        return _UNFETCHED if origin is not None and origin.mirrors else _ABSENT
     freeze = credential.updates_until
     if freeze is None or facts.was_there(freeze):
         return replace(deny, title=_NOT_COVERED, remedy="")

@@ -137,3 +137,49 @@ def test_explain_a_deleted_and_a_disabled_token(cli: CommandLine, packages: Path
     assert cli.done(*words)["reasons"][0]["code"] == "token_disabled"
     cli.done("token", "delete", slug)
     assert cli.done(*words)["reasons"][0]["code"] == "unknown_token"
+
+
+UPSTREAM = "https://index.example/simple/"
+ELSEWHERE = f"foreign is not yours: who may see pages is sent on to {UPSTREAM} for it,"
+
+
+@pytest.mark.parametrize("asked", ["foreign-1.0-py3-none-any.whl", "foreign-1.0.tar.gz", "Foreign"])
+def test_explain_what_is_left_to_an_upstream(
+    cli: CommandLine, packages: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setenv("ENTITLEMENTS_UPSTREAM", UPSTREAM)
+    slug = cli.token("--query", "name:^demo$", "--allow", "10.0.0.0/8")["slug_perm"]
+    words = ("explain", slug, asked, "--dir", str(packages))
+    found = cli.done(*words)
+    assert found["allowed"] is True
+    assert found["origin"].startswith(ELSEWHERE)
+    assert "nothing of it is filtered or counted" in found["origin"]
+    out = cli(*words).out
+    assert "is sent elsewhere for" in out
+    assert ELSEWHERE in out
+    outside = cli.done(*words, "--from", "192.0.2.1")
+    assert [one["code"] for one in outside["reasons"]] == ["address_denied"]
+
+
+@pytest.mark.parametrize("asked", ["demo-9.0-py3-none-any.whl", "kept-1.0.tar.gz", "demo"])
+def test_explain_what_is_never_left_to_an_upstream(
+    cli: CommandLine, packages: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setenv("ENTITLEMENTS_UPSTREAM", UPSTREAM)
+    cli.done("repo", "reserve", "acme/prod", "kept")
+    slug = cli.token()["slug_perm"]
+    found = cli.done("explain", slug, asked, "--dir", str(packages))
+    assert [one["code"] for one in found["reasons"]] == ["not_found"]
+    assert found["origin"].endswith("is yours, so nobody else is asked for it.")
+
+
+def test_preview_says_what_is_left_to_an_upstream(
+    cli: CommandLine, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--repo", "acme/prod", "--dir", str(packages))
+    assert cli.done("preview", "name:^foreign$", *words)["warnings"] == []
+    monkeypatch.setenv("ENTITLEMENTS_UPSTREAM", UPSTREAM)
+    [warning] = cli.done("preview", "name:^foreign$", *words)["warnings"]
+    assert warning.startswith(ELSEWHERE)
+    assert cli.done("preview", "name:^demo$", *words)["warnings"] == []
+    assert UPSTREAM in cli.done("preview", "name:*", *words)["warnings"][-1]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -124,3 +125,56 @@ def test_nobody_is_sent_to_the_upstream_server(shop: Shop) -> None:
 
     assert answer.status_code != 302
     assert str(shop.upstream.port) not in str(answer.headers)
+
+
+def asked(shop: Shop, *words: str) -> dict[str, Any]:
+    """What a command says, as JSON."""
+    ended = shop.vendor.entitlements(*words, "--json")
+    assert ended.status == 0, ended.text
+    found: dict[str, Any] = json.loads(ended.text[ended.text.index("{") :])
+    return found
+
+
+FROM_MIRROR: Final = "lab-foo is not yours: it comes from the mirror acme/them, and is filtered and"
+
+
+@pytest.mark.parametrize(("version", "code"), [("1.0", []), ("1.2", []), ("2.0", ["not_found"])])
+def test_explain_says_that_a_file_comes_from_the_mirror(
+    shop: Shop, version: str, code: list[str]
+) -> None:
+    wheel = f"lab_foo-{version}-py3-none-any.whl"
+    found = asked(shop, "explain", shop.token.token.identifier, wheel)
+    assert [one["code"] for one in found["reasons"]] == code
+    assert found["origin"].startswith(FROM_MIRROR)
+    assert "no such file" not in str(found["reasons"])
+
+
+def test_explain_tells_what_was_not_fetched_and_what_is_never_fetched(shop: Shop) -> None:
+    identifier = shop.token.token.identifier
+    unfetched = asked(shop, "explain", identifier, "elsewhere-1.0.tar.gz")
+    assert "query does not cover" in unfetched["reasons"][0]["detail"]
+    assert unfetched["origin"].startswith("elsewhere is not yours: it comes from the mirror")
+    sized = shop.vendor.token("sized", "size:<1MB").token.identifier
+    assert shop.vendor.entitlements("token", "regrant", sized).status == 0
+    unknown = asked(shop, "explain", sized, "elsewhere-1.0.tar.gz")
+    assert "has fetched no such file so far" in unknown["reasons"][0]["detail"]
+    own = asked(shop, "explain", identifier, "own-9.0.tar.gz")
+    assert "no such file" in own["reasons"][0]["detail"]
+    assert own["origin"] == "own is yours, so nobody else is asked for it."
+
+
+def test_preview_shows_what_comes_from_the_mirror(shop: Shop) -> None:
+    [path] = [
+        path
+        for name, path in shop.server.files_of(
+            INDEX, "lab-foo", headers=shop.server.logins["acme"]
+        ).items()
+        if "1.0" in name
+    ]
+    assert shop.server.get(f"/+t/{shop.secret}{path}").status_code == 200
+    of_token = ("--repo", INDEX, "--token", shop.token.token.identifier)
+    found = asked(shop, "preview", "name:^lab-foo$", *of_token)
+    assert "lab_foo-1.0-py3-none-any.whl" in found["files"]
+    assert any(one.startswith(FROM_MIRROR) for one in found["warnings"])
+    everything = asked(shop, "preview", "name:*", *of_token)
+    assert "What comes from the mirror acme/them is not shown" in str(everything["warnings"])

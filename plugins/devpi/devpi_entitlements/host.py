@@ -13,7 +13,8 @@ from devpi_entitlements.acl import inheriting_only
 from devpi_entitlements.bases import all_bases
 from devpi_entitlements.knowledge import Knowledge, latest_version, resolved_links
 from devpi_entitlements.marks import Marks
-from devpi_entitlements.vendor_names import mirrors_opened
+from devpi_entitlements.past_indexes import PastIndexes
+from devpi_entitlements.vendor_names import is_own, mirrors_of, mirrors_opened
 from entitlements_core import hookimpl
 from entitlements_core.policy.bases import Base
 from entitlements_core.policy.facts import Fact, FileFacts
@@ -40,6 +41,7 @@ class HostHooks:
         self._lockdown = lockdown
         self.marks = Marks(xom)
         self._knowledge = Knowledge()
+        self._past_indexes = PastIndexes()
 
     @hookimpl
     def entitlements_host(self) -> str:
@@ -81,6 +83,19 @@ class HostHooks:
             if stage is None:
                 return None
             return tuple(all_bases(stage, user, self.marks, lockdown=self._lockdown))
+
+    @hookimpl
+    def entitlements_mirrors(self, repository: str, project: str | None) -> Iterable[str] | None:
+        """See the hook."""
+        with self._xom.keyfs.read_transaction(allow_reuse=True):
+            stage = _stage(self._xom.model, repository)
+            if stage is None:
+                return None
+            if project is not None and is_own(
+                self._past_indexes, stage, canonicalize_name(project)
+            ):
+                return ()
+            return mirrors_of(stage)
 
     @hookimpl
     def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:

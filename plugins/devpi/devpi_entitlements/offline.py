@@ -82,6 +82,11 @@ class OfflineHost:
         return None if self._host is None else self._host.entitlements_bases(repository, user)
 
     @hookimpl
+    def entitlements_mirrors(self, repository: str, project: str | None) -> Iterable[str] | None:
+        """See the hook."""
+        return None if self._host is None else self._host.entitlements_mirrors(repository, project)
+
+    @hookimpl
     def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:
         """See the hook."""
         host = self._host

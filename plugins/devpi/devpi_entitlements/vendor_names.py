@@ -14,11 +14,19 @@ from typing import Any, Final
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.site import Site
 from devpi_entitlements.visitor import Visitor
 from entitlements_core.policy.decide import NOT_FOUND
 
-__all__ = ["has_mirror", "keep_to_own", "mirrors_opened", "own_stages"]
+__all__ = [
+    "has_mirror",
+    "is_own",
+    "keep_to_own",
+    "mirrors_of",
+    "mirrors_opened",
+    "own_stages",
+]
 
 MIRROR: Final = "mirror"
 EVERYTHING: Final = "*"
@@ -33,7 +41,12 @@ def own_stages(stage: Stage) -> list[Stage]:
 
 def has_mirror(stage: Stage) -> bool:
     """Whether an index inherits from a mirror, or is one."""
-    return any(one.ixconfig["type"] == MIRROR for one in _all_stages(stage))
+    return bool(mirrors_of(stage))
+
+
+def mirrors_of(stage: Stage) -> tuple[str, ...]:
+    """The mirrors that an index inherits from, whoever may see them; of a mirror, itself."""
+    return tuple(one.name for one in _all_stages(stage) if one.ixconfig["type"] == MIRROR)
 
 
 def keep_to_own(site: Site, visitor: Visitor, stage: Stage, project: NormalizedName) -> None:
@@ -43,10 +56,21 @@ def keep_to_own(site: Site, visitor: Visitor, stage: Stage, project: NormalizedN
     """
     if stage.name in visitor.alone or stage.ixconfig["type"] == MIRROR or not has_mirror(stage):
         return
-    names = site.past_indexes.of(stage).union(one.name for one in own_stages(stage))
-    own = sorted(name for name in names if not _is_mirror(stage, name))
+    own = _own_indexes(site.past_indexes, stage)
     if any(_ever_had(stage, one, project) or _reserves(site, one, project) for one in own):
         visitor.alone.add(stage.name)
+
+
+def is_own(past: PastIndexes, stage: Stage, project: NormalizedName) -> bool:
+    """Whether a project is the vendor's by devpi's history, whatever is reserved in the store."""
+    if stage.ixconfig["type"] == MIRROR:
+        return False
+    return any(_ever_had(stage, one, project) for one in _own_indexes(past, stage))
+
+
+def _own_indexes(past: PastIndexes, stage: Stage) -> list[str]:
+    names = past.of(stage).union(one.name for one in own_stages(stage))
+    return sorted(name for name in names if not _is_mirror(stage, name))
 
 
 def _is_mirror(stage: Stage, name: str) -> bool:
