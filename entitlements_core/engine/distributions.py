@@ -22,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 from entitlements_core.engine.core_metadata import Fields, read_fields
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.policy.facts import FileKind
+from entitlements_core.policy.project_names import SUFFIXES
 
 __all__ = [
     "LEGACY_SUFFIXES",
@@ -38,9 +39,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger("entitlements.engine")
-
-SUFFIXES = (".whl", ".tar.gz", ".zip")
-"""Of the files that can be served."""
 
 LEGACY_SUFFIXES = (".egg", ".tgz", ".tar.bz2", ".tar.xz", ".tar.Z", ".exe", ".msi", ".rpm", ".deb")
 """Of files that an index once took and that today's installers refuse."""

@@ -13,8 +13,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.errors import InvalidValue
 
-__all__ = ["NamePattern", "is_name", "names_in", "parse_patterns"]
+__all__ = ["SUFFIXES", "NamePattern", "is_name", "names_in", "parse_patterns"]
 
+SUFFIXES: Final = (".whl", ".tar.gz", ".zip")
+"""Of the files that can be served."""
 _NAME: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
 """PEP 508."""
 _BEGINNING: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]*\*", re.IGNORECASE | re.ASCII)

@@ -2,18 +2,16 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from entitlements_core.policy.project_names import is_name, names_in
+from entitlements_core.policy.project_names import SUFFIXES, is_name, names_in
 
 if TYPE_CHECKING:
     from entitlements_core.services.wiring import Core
 
 __all__ = ["Origin", "mirrors_seen", "names_of", "origin"]
-
-_FILES: Final = (".whl", ".tar.gz", ".zip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class Origin:
 
 def names_of(text: str) -> frozenset[NormalizedName]:
     """The projects that the name of a file, or of a project, can mean."""
-    if text.endswith(_FILES):
+    if text.endswith(SUFFIXES):
         return names_in(text)
     return frozenset({canonicalize_name(text)}) if is_name(text) else frozenset()
 

@@ -11,6 +11,7 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding
 from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.findings import Patient, error, ok, store_of, warning
+from entitlements_core.services.front_access import closed_to_front
 from entitlements_core.services.offloading import require_locations
 from entitlements_core.services.settings import FORMER_REPOSITORY
 
@@ -136,9 +137,22 @@ def check_offloading(patient: Patient) -> Iterator[Finding]:
     if not locations:
         yield ok("offloading", "The files are sent by the server itself.")
         return
-    named = [*patient.settings.directories, *patient.directories]
+    named = [*map(Path, patient.settings.directories), *patient.directories]
     require_locations(locations, named or None, "ENTITLEMENTS_ACCEL_REDIRECT")
     said = "" if named else " Its directories are not known; `doctor DIR` compares them."
+    closed = [one for directory in named for one in closed_to_front(directory)]
+    for one in closed[:_SHOWN]:
+        verb = "enter" if one.is_directory else "read"
+        yield warning(
+            "offloading",
+            f"The user of nginx may not {verb} {one.path} ({one.mode:o}): it answers 403 for a"
+            " download that was counted.",
+            f"Run: {one.remedy}",
+        )
+    if closed[_SHOWN:]:
+        yield warning("offloading", f"And {len(closed) - _SHOWN} more.", "As above.")
+    if closed:
+        return
     yield ok("offloading", f"nginx sends the files from {', '.join(locations)}.{said}")
 
 

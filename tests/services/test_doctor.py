@@ -3,10 +3,11 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from entitlements_core import hookimpl
 from entitlements_core.errors import PluginError
 from entitlements_core.forwarded import Proxies
 from entitlements_core.plugins import Plugins
-from entitlements_core.services import doctor
+from entitlements_core.services import doctor, front_access
 from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.doctor import Finding, Health, Patient, examine
 from entitlements_core.services.initializing import initialize
@@ -325,6 +326,87 @@ def test_an_unknown_repository(patient: Patient) -> None:
     assert "repository" not in ill(creates)
 
 
+@pytest.fixture
+def public(umask: None) -> Iterator[Path]:
+    """A directory that everybody may enter, unlike those of pytest."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+WHEEL = "sub/acme_core-1.0-py3-none-any.whl"
+CLOSED = [
+    ("", 0o755, ""),
+    (WHEEL, 0o640, "chmod o+r"),
+    (WHEEL, 0o600, "chmod o+r"),
+    (WHEEL, 0o604, ""),
+    (WHEEL, 0o644, ""),
+    ("sub", 0o750, "chmod o+x"),
+    ("sub", 0o711, ""),
+    (".", 0o700, "chmod o+x"),
+    ("..", 0o700, "chmod o+x"),
+    ("../..", 0o710, "chmod o+x"),
+    ("sub/notes.txt", 0o600, ""),
+]
+
+
+@pytest.mark.parametrize(("closed", "mode", "remedy"), CLOSED)
+def test_what_nginx_could_not_read(
+    patient: Patient, public: Path, closed: str, mode: int, remedy: str
+) -> None:
+    packages = public / "srv" / "data" / "packages"
+    (packages / "sub").mkdir(parents=True)
+    for name in (WHEEL, "sub/notes.txt"):
+        (packages / name).write_bytes(b"")
+    path = Path(os.path.normpath(packages / closed))
+    path.chmod(mode)
+    asked = told(patient, accel_redirect=("/+files",), directories=(str(packages),))
+
+    found = [one for one in examine(asked) if one.check == "offloading"]
+
+    if remedy:
+        [finding] = found
+        assert finding.health is Health.WARNING
+        assert f"{path} ({mode:o})" in finding.detail
+        assert finding.remedy == f"Run: {remedy} {path}"
+        path.chmod(mode | (0o004 if "o+r" in remedy else 0o001))
+        assert "offloading" not in ill(asked)
+    else:
+        assert [one.health for one in found] == [Health.OK]
+    assert "offloading" not in ill(told(asked, accel_redirect=()))
+
+
+def test_a_group_that_nginx_is_in_is_enough(
+    patient: Patient, public: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = public / Path(WHEEL).name
+    wheel.write_bytes(b"")
+    wheel.chmod(0o640)
+    asked = told(patient, accel_redirect=("/+files",), directories=(str(public),))
+    monkeypatch.setattr(front_access, "_front_groups", lambda: frozenset({wheel.stat().st_gid}))
+    assert "offloading" not in ill(asked)
+    wheel.chmod(0o604)  # its group is asked, and nobody else
+    assert ill(asked)["offloading"].remedy == f"Run: chmod g+r {wheel}"
+
+
+def test_of_many_closed_files_some_are_named(patient: Patient, public: Path) -> None:
+    for number in range(12):
+        path = public / f"acme_core-{number}-py3-none-any.whl"
+        path.write_bytes(b"")
+        path.chmod(0o600)
+    asked = told(patient, accel_redirect=("/+files",), directories=(str(public),))
+    found = [one for one in examine(asked) if one.check == "offloading"]
+    assert [one.health for one in found] == [Health.WARNING] * 11
+    assert found[-1].detail == "And 2 more."
+
+
 @pytest.mark.parametrize(
     ("locations", "directories", "said"),
     [
@@ -345,9 +427,9 @@ def test_an_unknown_repository(patient: Patient) -> None:
     ],
 )
 def test_locations_of_nginx_that_do_not_fit(
-    patient: Patient, tmp_path: Path, locations: tuple[str, ...], directories: int, said: str
+    patient: Patient, public: Path, locations: tuple[str, ...], directories: int, said: str
 ) -> None:
-    named = [tmp_path / f"packages{number}" for number in range(directories)]
+    named = [public / f"packages{number}" for number in range(directories)]
     for directory in named:
         directory.mkdir()
     settings = {"accel_redirect": locations, "directories": tuple(map(str, named[:1]))}
