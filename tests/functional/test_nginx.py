@@ -258,15 +258,49 @@ def test_a_client_is_who_nginx_says(shop: tuple[Vendor, Front]) -> None:
     assert {client.client for client in clients} == {"127.0.0.2"}
 
 
-def test_without_tls_nothing_is_served(vendor: Vendor, tmp_path: Path) -> None:
+CLEAR: Final = {
+    "pip": "Use https and a new token",
+    "uv": "Use https and a new token",
+}
+"""What an installer prints of a page."""
+
+
+def test_without_tls_nothing_is_served(
+    vendor: Vendor, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     build_wheel(vendor.packages, "lab-foo", "1.0")
     token = vendor.token("customer")
+    secret = token.secret or ""
     with (
         vendor.serving(environment=SETTINGS) as server,
         fronted(tmp_path / "nginx", "accel", server.url, vendor.packages, debian=False) as front,
     ):
         answer = httpx.get(f"{front.plain}/+t/{token.secret}/packages/{WHEEL}")
         page = httpx.get(f"{front.plain}/+t/{token.secret}/simple/")
+        for name, words in CLEAR.items():
+            for index in (
+                f"{front.plain}/+t/{secret}/simple/",
+                f"{front.plain.replace('//', f'//token:{secret}@')}/simple/",
+            ):
+                ended = request.getfixturevalue(name).install("lab-foo", index, tmp_path / name)
+                assert ended.status != 0
+                assert words in " ".join(ended.text.split()), ended.text
+        wheel = f"{front.plain}/+t/{secret}/packages/{WHEEL}"
+        ended = request.getfixturevalue("pip").install(wheel, front.url, tmp_path / "file")
+        assert "~Use-https-and-a-new-token" in ended.text
+        for agent in ("pip/26.3", "poetry/2.5.1", "pdm/2.29.3", "uv/0.13.9", "curl/8"):
+            sent = httpx.get(wheel, headers={"User-Agent": agent}, follow_redirects=True)
+            assert sent.status_code == 403
+            assert sent.json()["code"] == "https_required"
+            assert ("~Use-https-and-a-new-token" in str(sent.url)) is not agent.startswith(
+                ("curl", "uv")
+            )
+            assert secret not in str(sent.url) or agent.startswith(("curl", "uv"))
+        led = httpx.get(
+            f"{front.plain}/+t/{secret}/simple/lab-foo/", headers={"User-Agent": "poetry/2.5.1"}
+        )
+        assert led.headers["Location"].endswith("/~Use-https-and-a-new-token/")
+        assert secret not in led.headers["Location"]
     assert (answer.status_code, page.status_code) == (403, 403)
     assert "https" in answer.text
     for log in front.root.glob("*.log"):

@@ -194,8 +194,28 @@ server {
     listen 80;
     access_log $logs/devpi-access.log entitlements;
     error_log $logs/devpi-error.log crit;
+    # In what each installer prints: the type of a page, the body, or the address.
+    types {}
+    default_type application/problem+json;
+    set $$told '{"type": "about:blank", "status": 403, "code": "https_required",
+        "title": "Use https and a new token", "detail": "This one was sent in the clear."}';
     location / {
-        return 403 "Use https, and a new token: this one was sent in the clear.\\n";
+        if ($$http_user_agent ~ "^pip/") { rewrite ^ /~pip last; }
+        if ($$http_user_agent ~ "^uv/") { return 402 $$told; }
+        if ($$http_user_agent ~ "^poetry/") { return 307 /~Use-https-and-a-new-token/; }
+        return 403 $$told;
+    }
+    location ~ \\.(?:whl|tar\\.gz|zip)$$ {
+        if ($$http_user_agent ~ "^(pip|poetry|pdm)/") { return 307 /~Use-https-and-a-new-token/; }
+        return 403 $$told;
+    }
+    location = /~pip {
+        internal;
+        default_type 'application/problem+json; title="Use https and a new token"';
+        return 300 $$told;
+    }
+    location /~ {
+        return 403 $$told;
     }
     location /.well-known/acme-challenge/ {
         root /var/www/html;
