@@ -11,6 +11,8 @@ __all__ = ["end_process", "told_in_words"]
 
 APP_LOAD_ERROR: Final = 4
 """The exit status of a worker with which gunicorn ends, and starts no other one."""
+FAILED_APP: Final = 22
+"""That of a worker with which uWSGI ends if it was started with ``--need-app``."""
 
 
 def end_process(problem: object) -> NoReturn:
@@ -23,6 +25,9 @@ def end_process(problem: object) -> NoReturn:
     if "gunicorn.arbiter" in sys.modules:
         sys.stderr.write(f"{ending}\n")
         ending.code = APP_LOAD_ERROR
+    elif "uwsgi" in sys.modules:
+        sys.stderr.write(f"{ending}\n")
+        ending.code = FAILED_APP
     raise ending
 
 

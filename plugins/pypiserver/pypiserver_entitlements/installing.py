@@ -35,10 +35,11 @@ class EntitledPypiserver:
                 f"Error: pypiserver must be protected here and cannot be: {error!r}. "
                 "Install index-entitlements[pypiserver] again, or delete " + FILE + "."
             )
-            if "gunicorn.arbiter" not in sys.modules:
+            status = 4 if "gunicorn.arbiter" in sys.modules else 22 if "uwsgi" in sys.modules else 0
+            if not status:
                 sys.exit(problem)
             sys.stderr.write(problem + chr(10))
-            sys.exit(4)  # so that no other worker is started
+            sys.exit(status)  # so that no other worker is started
 
 import sys
 sys.meta_path.insert(0, EntitledPypiserver())
@@ -85,20 +86,39 @@ def run(arguments: Sequence[str], *, directory: Path | None = None) -> int:
         require()
         path.write_text(line(path), encoding="utf-8")
     elif chosen.remove:
-        path.unlink(missing_ok=True)
-    return _report(path, wanted=not chosen.remove)
+        return _remove(path)
+    return _report(path)
 
 
-def _report(path: Path, *, wanted: bool) -> int:
+def _remove(path: Path) -> int:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        _say(f"Nothing to remove: autoload is not installed, there is no {path}.")
+        return 0
+    _say(
+        f"Removed {path}. What starts from now on with `pypi-server run` is open, as pypiserver"
+        " itself is; what runs stays protected until it ends, and so does pypi-server-entitled."
+    )
+    return 0
+
+
+def _report(path: Path) -> int:
     """Ask a new process, since what is installed is what it meets."""
     if not path.exists():
-        _say(f"Not installed: there is no {path}.")
-        return int(wanted)
+        _say(
+            f"Not installed: there is no {path}. A plain `pypi-server run` is not protected;"
+            " autoload --install does it."
+        )
+        return 1
     probe = subprocess.run(  # noqa: S603 - our own interpreter and words
         [sys.executable, "-c", _PROBE], check=False, capture_output=True, text=True
     )
     if probe.returncode == 0:
-        _say(f"In force: every import of pypiserver in this environment is protected by {path}.")
+        _say(
+            f"In force: {path} protects every import of pypiserver in this environment from now"
+            " on. A pypiserver that runs already has to be started again."
+        )
         return 0
     _say(f"Installed at {path}, and not in force: {probe.stderr.strip() or 'not taken hold of'}")
     return 1

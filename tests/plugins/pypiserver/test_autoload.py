@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from entitlements_core.engine.loading_errors import APP_LOAD_ERROR
+from entitlements_core.engine.loading_errors import APP_LOAD_ERROR, FAILED_APP
 from entitlements_core.errors import ConfigurationError
 from pypiserver_entitlements import autoload, cli, installing
 from pypiserver_entitlements.seam import SEAM, is_held
@@ -75,7 +75,11 @@ def test_once_installed_every_import_is_protected_until_it_is_removed(
     make = MAKE.format(root=str(packages))
     named = {"ENTITLEMENTS_REPOSITORY": REPOSITORY}
 
-    assert run(*command, "--status").returncode == 1
+    missing = run(*command, "--status")
+    assert missing.returncode == 1
+    assert "Not installed" in missing.stdout
+    nothing = run(*command, "--remove")
+    assert (nothing.returncode, nothing.stdout[:18]) == (0, "Nothing to remove:")
     installed = run(*command, "--install")
     assert installed.returncode == 0, installed.stdout
     assert "In force" in installed.stdout
@@ -102,7 +106,8 @@ def test_once_installed_every_import_is_protected_until_it_is_removed(
 
     removed = run(*command, "--remove")
     assert removed.returncode == 0
-    assert "Not installed" in removed.stdout
+    assert removed.stdout.startswith("Removed ")
+    assert "is open" in removed.stdout
     assert run("-c", "import pypiserver; print(1)").stdout == "1\n"
 
 
@@ -121,6 +126,12 @@ HALTED = {
         "has no function none",
     ),
 }
+UWSGI = """
+import sys
+from pyuwsgi import run
+sys.exit(run())
+"""
+LAZY = ("--master", "--workers", "2", "--lazy-apps", "--need-app", "--enable-threads")
 MODULE = """
 import sys
 {before}
@@ -252,3 +263,21 @@ def test_what_cannot_be_held_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(ConfigurationError, match="cannot be taken hold of"):
         autoload.spec(object())
+
+
+@pytest.mark.parametrize("why", HALTED)
+def test_uwsgi_ends_and_starts_no_other_worker(
+    run: Run, packages: Path, tmp_path: Path, why: str
+) -> None:
+    before, settings, problem = HALTED[why]
+    (tmp_path / "vendor_app.py").write_text(MODULE.format(before=before, root=str(packages)))
+    (tmp_path / "uwsgi").write_text(UWSGI)
+    assert run("-m", "pypiserver_entitlements", "autoload", "--install").returncode == 0
+    application = ("--chdir", str(tmp_path), "--module", "vendor_app:application")
+    listening = ("--http", "127.0.0.1:0", "--die-on-term")
+    ended = run(str(tmp_path / "uwsgi"), *LAZY, *listening, *application, environment=settings)
+    run("-m", "pypiserver_entitlements", "autoload", "--remove")
+    assert ended.returncode == FAILED_APP, ended.stderr
+    assert problem in ended.stderr
+    assert "Respawned" not in ended.stderr
+    assert "Traceback" not in ended.stderr
