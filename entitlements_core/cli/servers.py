@@ -40,6 +40,8 @@ _TURN: Final = 0.5
 MOST_STARTS: Final = 9
 """Of workers again, in a minute; the next one that ends then ends the server."""
 
+_CUT: Final = "stopped; what was still being sent after %d seconds was cut off"
+
 LOGGING: Final[Mapping[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -77,7 +79,9 @@ class Notable(logging.Filter):
     """What an administrator wants to know of granian's doings: faults, and what it does at one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written."""
+        """Whether a line is written; of a stop that nothing is wrong with, in words."""
+        if record.getMessage().startswith("Killing"):
+            record.msg, record.args = _CUT, (FAREWELL,)
         return record.levelno >= logging.WARNING or record.getMessage().startswith("Respawning")
 
 

@@ -20,6 +20,7 @@ from entitlements_core.engine.distributions import (
     Unservable,
     faults_of_one_file,
     identify,
+    stated_name,
 )
 from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
 from entitlements_core.engine.inventory import Inventory
@@ -248,10 +249,16 @@ class Catalog:
                 self._problems = self._inventory.problems()
 
     def _names_left_out(self) -> frozenset[NormalizedName]:
-        """The names of the files that are there and not served, or not yet."""
-        paths = [problem.path for problem in self._inventory.problems()]
+        """The names of the files that are there and not served, or not yet.
+
+        Of a file that contradicts its own name, both.
+        """
+        problems = self._inventory.problems()
+        paths = [problem.path for problem in problems]
         paths += [path for _, path in self._intake.waiting]
-        return frozenset(name for path in paths for name in names_in(path.rpartition("/")[2]))
+        named = {name for path in paths for name in names_in(path.rpartition("/")[2])}
+        stated = (stated_name(problem.reason) for problem in problems)
+        return frozenset(named.union(name for name in stated if name is not None))
 
     @contextmanager
     def _owned(self) -> Iterator[None]:

@@ -13,7 +13,8 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.policy.credential import State
 from entitlements_core.services.readiness import Ailment
-from tests.factories import NOW, REPOSITORY, Response, Site, open_site, rows
+from entitlements_core.services.throttle import Throttle
+from tests.factories import CLIENT, NOW, REPOSITORY, Response, Site, open_site, rows
 from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
@@ -354,3 +355,39 @@ def test_the_client_of_an_authorized_download_is_the_clients(site: Site) -> None
     assert rows(site.database, "SELECT client, user_agent FROM downloads") == [
         ("203.0.113.9", "pip/26.3")
     ]
+
+
+WHEEL_PATH = f"/packages/{FOO}"
+ORIGINAL = {"X-Original-URI": WHEEL_PATH, "X-Original-Method": "GET"}
+ASKED: dict[str, list[tuple[str, str, dict[str, str]]]] = {
+    "auth_request, then the index": [("GET", "/+auth", ORIGINAL), ("GET", WHEEL_PATH, {})],
+    "HEAD, then GET": [("HEAD", WHEEL_PATH, {}), ("GET", WHEEL_PATH, {})],
+    "core metadata, then the file": [
+        ("GET", f"{WHEEL_PATH}.metadata", {}),
+        ("GET", WHEEL_PATH, {}),
+    ],
+    "a page, its list, the file": [
+        ("GET", "/simple/foo/", {}),
+        ("GET", "/simple/", {}),
+        ("GET", WHEEL_PATH, {}),
+    ],
+    "words": [("GET", WHEEL_PATH, {}), ("GET", f"/packages/~Unknown-or-revoked/{FOO}", {})],
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_one_unknown_secret_is_one_guess_however_often_a_client_asks(
+    site: Site, asked: str
+) -> None:
+    """Also behind nginx, which asks twice for one request, and for a client that asks before."""
+    [(_, index)] = site.app._mounts
+    throttle = Throttle(guesses_per_minute=60, monotonic=lambda: 0.0)
+    index._parts.gate._guesses._throttle = throttle
+    assert site.get(WHEEL_PATH).code == 401  # a client is asked for it first
+    assert throttle._spent_by(CLIENT) == 0
+    for number in (1, 2, 3):
+        for method, path, headers in ASKED[asked]:
+            secret = f"never-issued-{number}"
+            answer = site.get(path, secret, method=method, headers=headers, strict=False)
+            assert answer.code in {401, 404}, path
+        assert round(throttle._spent_by(CLIENT)) == number

@@ -14,7 +14,7 @@ from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.upload_register import UploadRegister
 from tests.engine.test_upload_times import Place, place
 from tests.factories import REPOSITORY
-from tests.wheelhouse import build_wheel
+from tests.wheelhouse import build_sdist, build_wheel
 
 __all__ = ["place"]
 
@@ -44,6 +44,31 @@ def test_whatever_the_file_was(place: Place, filename: str) -> None:
         assert not catalog.has_name(canonicalize_name("late"))
     assert own(place, "late")
     assert not own(place, "other")
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+@pytest.mark.parametrize(
+    ("stated", "other"),
+    [("acme-secret", "acme-secret"), ("Acme_Secret", "acme-secret"), ("a b", ""), ("", "")],
+)
+def test_of_a_file_that_contradicts_its_name_both_are_kept(
+    place: Place, stated: str, other: str, kind: str
+) -> None:
+    said = f"Metadata-Version: 2.1\nName: {stated}\nVersion: 1.0\n".encode()
+    if kind == "wheel":
+        build_wheel(place.files, "late", "1.0", metadata=said)
+    else:
+        build_sdist(place.files, "late", "1.0", pkg_info=said)
+    with place.catalog() as catalog:
+        [problem] = catalog.problems
+        assert " is of " in problem.reason
+        assert catalog.snapshot.projects == {}
+        assert catalog.has_name(canonicalize_name("late"))
+        assert not other or catalog.has_name(canonicalize_name(other))
+    assert own(place, "late")
+    assert not other or own(place, other)
+    with place.catalog() as again:  # from the catalog's cache
+        assert not other or again.has_name(canonicalize_name(other))
 
 
 def test_who_only_looks_keeps_none(place: Place) -> None:
