@@ -22,6 +22,7 @@ from entitlements_core.store.copies import (
     Copy,
     brought_up_to_date,
     copied,
+    key_of,
     publish,
     put_in_place,
     remove,
@@ -139,7 +140,7 @@ class Backups:
             revision = _known_revision(copy, self._address.path)
             _require_key(copy, self._address.path, keyring)
             publish(copy, target)
-        removed = () if keep is None else self._remove_older(target, keep)
+        removed = () if keep is None else self._remove_older(target, keep, keyring)
         return Backup(
             path=target,
             size=copy.size,
@@ -149,7 +150,7 @@ class Backups:
             removed=removed,
         )
 
-    def _remove_older(self, newest: Path, keep: int) -> tuple[Path, ...]:
+    def _remove_older(self, newest: Path, keep: int, keyring: Keyring) -> tuple[Path, ...]:
         """Remove earlier copies, the oldest first; whatever is not named as they are stays."""
         named = re.compile(rf"{re.escape(self._address.path.stem)}-{_STAMPED}\.db")
         others = [
@@ -159,6 +160,7 @@ class Backups:
             and path != newest
             and path.is_file()
             and not path.is_symlink()
+            and key_of(path) == keyring.fingerprint  # two stores may share the directory
         ]
         surplus = tuple(others[: max(0, len(others) + 1 - keep)])
         for path in surplus:

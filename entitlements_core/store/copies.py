@@ -27,7 +27,7 @@ from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.turnstile import Turnstile
 from entitlements_core.store.versions import KEY_QUESTION, REVISION_QUESTION
 
-__all__ = ["Copy", "brought_up_to_date", "copied", "publish", "put_in_place", "remove"]
+__all__ = ["Copy", "brought_up_to_date", "copied", "key_of", "publish", "put_in_place", "remove"]
 
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a file, by its name."""
@@ -139,6 +139,15 @@ def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
     finally:
         turnstile.close()
     return there
+
+
+def key_of(path: Path) -> str | None:
+    """The fingerprint of the key that a copy was made with; None when it cannot be read."""
+    try:
+        with closing(_opened(path, mode="ro", immutable=True)) as connection:
+            return _word(connection, KEY_QUESTION)
+    except (sqlite3.Error, StoreError):
+        return None
 
 
 def _fill(copy: Path, source: Path) -> None:

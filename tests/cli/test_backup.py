@@ -340,7 +340,7 @@ def test_only_the_newest_copies_are_kept_and_nothing_else_is_touched(
     strange = set(folder.iterdir())
     made = [Path(cli.done("backup", str(folder))["backup"]) for _ in range(3)]
     later = folder / "entitlements-20990101T000000.000000Z.db"  # a clock was ahead
-    later.touch()
+    shutil.copy(made[0], later)
     done = cli.done("backup", f"{folder}/", "--keep", str(keep))
     newest = Path(done["backup"])
     others = [*made, later]
@@ -364,7 +364,7 @@ def test_a_copy_that_cannot_be_removed_is_told(
     folder = tmp_path / "copies"
     folder.mkdir()
     old = folder / "entitlements-20200101T000000.000000Z.db"
-    old.touch()
+    shutil.copy(cli.done("backup", str(tmp_path))["backup"], old)
     true_unlink = Path.unlink
 
     def unlink(path: Path, *, missing_ok: bool = False) -> None:
@@ -399,3 +399,17 @@ def test_the_working_directory_is_one_like_any_other(
     monkeypatch.chdir(folder)
     made = cli.done("backup", ".")["backup"]
     assert [path.name for path in folder.iterdir()] == [Path(made).name]
+
+
+def test_copies_of_another_key_stay_where_so_many_are_kept(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    first = cli.done("backup", str(tmp_path))["backup"]
+    (tmp_path / "entitlements-20200102T000000.000000Z.db").write_text("no store")
+    for path in cli.home.iterdir():
+        path.unlink()
+    cli.done("init")
+    second = cli.done("backup", str(tmp_path), "--keep", "1")
+    assert second["removed"] == []
+    assert cli.done("backup", str(tmp_path), "--keep", "1")["removed"] == [second["backup"]]
+    assert Path(first).exists()

@@ -33,7 +33,7 @@ def test_edit_changes_what_is_named(cli: CommandLine) -> None:
     found = cli.done("repo", "edit", "acme/prod", "--contact", "help@acme.example")
     assert (found["description"], found["contact"]) == ("Main", "help@acme.example")
     assert found["user_entitlements_enabled"] is True
-    assert "user tokens" in cli("repo", "edit", "acme/prod").out
+    assert "user tokens" in cli("repo", "show", "acme/prod").out
 
 
 def test_a_licence_is_enforced_only_where_there_is_a_text(cli: CommandLine) -> None:
