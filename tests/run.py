@@ -5,13 +5,16 @@ elsewhere. They are checked only when the whole suite ran.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from slipcover import merge_coverage
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STRICT: Final = (
@@ -20,43 +23,47 @@ STRICT: Final = (
     "entitlements_core/http.py",
     "entitlements_core/forwarded.py",
 )
+KINDS: Final = ("executed", "missing")
 GATES: Final = {"strict": 100.0, "rest": 95.0}
+FOLDER: Final = "MEASURED_FOLDER"
+"""The variable with the directory into which each process writes what it has measured."""
 
-COUNTED: Final = ("num_statements", "num_branches", "covered_lines", "covered_branches")
-Summary = Mapping[str, int]
-"""What coverage counted of a file; among others, `COUNTED`."""
+Files = Mapping[str, Mapping[str, list[Any]]]
+"""Of each file ``executed_lines``, ``missing_lines``, and the same of ``branches``."""
 
 
 def main(arguments: list[str]) -> int:
     """The exit status of the suite, or 1 when a gate is missed."""
-    python = [sys.executable, "-m"]
+    python = [sys.executable, "-m", "pytest"]
     if arguments:
-        return subprocess.call([*python, "pytest", *arguments], cwd=ROOT)
-    subprocess.check_call([*python, "coverage", "erase"], cwd=ROOT)
-    status = subprocess.call(
-        [*python, "pytest", "-n", "2", "--dist", "worksteal", "--cov", "--cov-report="], cwd=ROOT
-    )
-    return status or check_gates(measured())
+        return subprocess.call([*python, *arguments], cwd=ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        # Named here, a plugin is there before the product is imported, in every process.
+        environment = {**os.environ, "PYTEST_PLUGINS": "tests.measuring", FOLDER: folder}
+        command = [*python, "-n", "2", "--dist", "worksteal"]
+        status = subprocess.call(command, cwd=ROOT, env=environment)
+        return status or check_gates(measured(Path(folder)))
 
 
-def measured() -> dict[str, Summary]:
-    """The counts of each file, as coverage's JSON report has them."""
-    with tempfile.TemporaryDirectory() as directory:
-        report = Path(directory, "coverage.json")
-        command = [sys.executable, "-m", "coverage", "json", "--quiet", "-o", str(report)]
-        subprocess.check_call(command, cwd=ROOT)
-        files = json.loads(report.read_text())["files"]
-    return {name: file["summary"] for name, file in files.items()}
+def measured(folder: Path) -> Files:
+    """What all processes have seen together."""
+    first, *others = (json.loads(one.read_text()) for one in folder.glob("*.json"))
+    for other in others:
+        merge_coverage(first, other)
+    files: Files = first["files"]
+    return files
 
 
-def check_gates(files: dict[str, Summary]) -> int:
+def check_gates(files: Files) -> int:
     """Print what was reached; 1 when a gate is missed."""
     totals = {gate: Counter[str]() for gate in GATES}
-    for name, summary in files.items():
+    for name, file in sorted(files.items()):
         gate = "strict" if name.startswith(STRICT) else "rest"
-        totals[gate].update({key: summary[key] for key in COUNTED})
-        if gate == "strict" and share(summary) < GATES[gate]:
-            print(f"coverage: {name} {share(summary):.1f} %, below 100 %")
+        counts = {key: len(places) for key, places in file.items() if key != "summary"}
+        totals[gate].update(counts)
+        if gate == "strict" and share(counts) < GATES[gate]:
+            missed_places = [*file["missing_lines"], *file["missing_branches"]]
+            print(f"coverage: {name} {share(counts):.1f} %, below 100 %: {missed_places}")
     missed = False
     for gate, wanted in GATES.items():
         reached = share(totals[gate])
@@ -65,11 +72,10 @@ def check_gates(files: dict[str, Summary]) -> int:
     return int(missed)
 
 
-def share(summary: Summary) -> float:
+def share(counts: Mapping[str, int]) -> float:
     """Covered lines and branches, in percent."""
-    total = summary["num_statements"] + summary["num_branches"]
-    covered = summary["covered_lines"] + summary["covered_branches"]
-    return 100.0 * covered / total if total else 100.0
+    covered, missing = (counts[f"{kind}_lines"] + counts[f"{kind}_branches"] for kind in KINDS)
+    return 100.0 * covered / (covered + missing) if covered + missing else 100.0
 
 
 if __name__ == "__main__":
