@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,11 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.wiring import Core
 from tests.wheelhouse import build_wheel
+
+# Programs that tests start again and again, some of which lie in fresh environments, are compiled
+# once only.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Everywhere else the search for a counter-example goes on with every run.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

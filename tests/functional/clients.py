@@ -37,22 +37,31 @@ def programs(*requirements: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # workers of a run want the same
         if not (place / "complete").exists():
             shutil.rmtree(place, ignore_errors=True)
-            venv(place, *requirements)
+            _make(place, "--compile-bytecode", *requirements)
             (place / "complete").touch()
     return place / "bin"
 
 
 def venv(directory: Path, *requirements: str) -> Path:
-    """A virtual environment with these distributions; its directory."""
+    """A virtual environment of its own with these distributions; its directory.
+
+    Args:
+        directory: where it is made.
+        requirements: each with its version, since what they are compiled to is kept.
+    """
+    _make(directory, *requirements)
+    kept = programs(*requirements).parent
+    for compiled in kept.glob("lib/*/site-packages/**/__pycache__"):
+        copy = directory / compiled.relative_to(kept)
+        shutil.copytree(compiled, copy, dirs_exist_ok=True)
+    return directory
+
+
+def _make(directory: Path, *words: str) -> None:
     environment = {**os.environ, "VIRTUAL_ENV": str(directory)}
     subprocess.run(
         [_UV, "venv", "--quiet", "--python", sys.executable, directory], check=True, timeout=120
     )
-    if requirements:
-        subprocess.run(
-            [_UV, "pip", "install", "--quiet", *requirements],
-            env=environment,
-            check=True,
-            timeout=300,
-        )
-    return directory
+    subprocess.run(
+        [_UV, "pip", "install", "--quiet", *words], env=environment, check=True, timeout=300
+    )

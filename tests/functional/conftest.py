@@ -1,12 +1,12 @@
 """The clients whose output matters, and a vendor for each test."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.functional import clients
 from tests.functional.consoles import build
 from tests.functional.vendors import Client, Vendor, clean_environment
 
@@ -32,15 +32,9 @@ def pip() -> Client:
 
 
 @pytest.fixture(scope="session")
-def old_pip(tmp_path_factory: pytest.TempPathFactory) -> Client:
+def old_pip() -> Client:
     """The pip that Python 3.11 brings."""
-    return pip_of(OLD_PIP, tmp_path_factory.mktemp("old-pip"))
-
-
-def pip_of(version: str, home: Path) -> Client:
-    """The pip of a version, put into `home`."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(home)]
-    subprocess.run([*command, f"pip=={version}"], check=True, capture_output=True, timeout=120)
+    [home] = clients.programs(f"pip=={OLD_PIP}").parent.glob("lib/*/site-packages")
     environment = {"PYTHONPATH": str(home), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return Client("old_pip", (sys.executable, *PIP), environment)
 

@@ -74,7 +74,7 @@ def eventually(condition: Callable[[], bool], *, seconds: float = 30) -> bool:
     while time.monotonic() < deadline:
         if condition():
             return True
-        time.sleep(0.02)
+        time.sleep(0.1)
     return False
 
 
@@ -97,7 +97,7 @@ def downloads(server: Running, secret: str) -> Iterator[Counter[int]]:
     guard = threading.Lock()
 
     def work() -> None:
-        while not stop.wait(0.01):  # commands run beside them, on few cores
+        while not stop.wait(0.05):  # commands run beside them, on few cores
             for path in PATHS:
                 found = status(server, path, secret)
                 with guard:
