@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from entitlements_core.store.models import (
@@ -85,15 +85,15 @@ class Pruning:
 
     def _note_counts(self, counts: Counter[tuple[str, str]]) -> None:
         numbers = {name: number for number, name in self._repositories()}
-        is_sqlite = self.session.connection().dialect.name == "sqlite"
-        insert: Any = sqlite.insert if is_sqlite else postgresql.insert
+        # The other store's dialect need not be loaded.
+        dialect = import_module(f"sqlalchemy.dialects.{self.session.connection().dialect.name}")
         for (repository, filename), downloads in sorted(counts.items()):
             values = {
                 "repository_id": numbers[repository],
                 "filename": filename,
                 "downloads": downloads,
             }
-            query = insert(PrunedRow).values(**values)
+            query = dialect.insert(PrunedRow).values(**values)
             self.session.execute(
                 query.on_conflict_do_update(
                     index_elements=["repository_id", "filename"],
