@@ -11,7 +11,10 @@ from tests.functional.consoles import build
 from tests.functional.vendors import Client, Vendor, clean_environment
 
 OLD_PIP: Final = "23.2.1"
-PIP: Final = ("-m", "pip", "install", "--no-input", "--no-cache-dir", "--retries", "0")
+PIP: Final = (
+    *("-m", "pip", "install", "--no-input", "--no-cache-dir", "--retries", "0"),
+    "--no-warn-conflicts",  # of what lies beside the tests, all of which it would read first
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
