@@ -43,7 +43,13 @@ class Finder(SlipcoverMetaPathFinder):  # type: ignore[misc]  # it ships no type
         return found
 
 
-COVERAGE: Final = Slipcover(branch=True, source=[*PACKAGES.values()], exclude_also=EXCLUDED)
+COVERAGE: Final = Slipcover(
+    branch=True,
+    source=[*PACKAGES.values()],
+    exclude_also=EXCLUDED,
+    # Never to look for what need not be counted any more: that holds up everything now and then.
+    d_miss_threshold=-1,
+)
 sys.meta_path.insert(0, Finder(COVERAGE, FileMatcher(sources=[*PACKAGES.values()])))
 
 
