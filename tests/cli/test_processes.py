@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,12 +77,24 @@ HEAVY: Final = {
 """What takes longer to import than all that a command needs to begin."""
 
 
-def test_a_command_begins_without_what_is_heavy() -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "entitlements_core.cli", "--version"]
+def imported(*words: str) -> set[str]:
+    """The modules that a command has imported when it ends."""
+    command = [sys.executable, "-X", "importtime", "-m", "entitlements_core.cli", *words]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
-    assert "entitlements_core.cli.program" in imported
-    assert HEAVY & imported == set()
+    return {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+
+
+def test_a_command_begins_without_what_is_heavy() -> None:
+    found = imported("--version")
+    assert "entitlements_core.cli.program" in found
+    assert HEAVY & found == set()
+
+
+def test_a_command_on_a_store_loads_the_dialect_of_that_store_only(cli: CommandLine) -> None:
+    found = imported("--home", str(cli.home), "token", "list")
+    assert {name for name in found if re.fullmatch(r"sqlalchemy\.dialects\.[a-z]+", name)} == {
+        "sqlalchemy.dialects.sqlite"
+    }
 
 
 def test_as_a_module(cli: CommandLine) -> None:
