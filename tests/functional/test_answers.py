@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -20,8 +19,6 @@ NOW: Final = datetime.now(UTC)  # noqa: TID251 - real servers have the real time
 NOTHING: Final = "No matching distribution found"
 HEADER: Final = "header"
 PATH: Final = "path"
-SERVERS: Final = ("waitress", "granian")
-CLIENTS: Final = ("pip", "old_pip", "uv")
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def tokens_in_every_state(vendor: Vendor) -> dict[str, Issued]:
     return tokens
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=["waitress", "granian"])
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
@@ -110,33 +107,10 @@ REFUSALS: Final = [
 ]
 
 
-WHOLE: Final = {"expired", "unknown"}
-"""States of which every client is refused by each server, in each form: with a reason, and not."""
-
-
-def clients_in_turn() -> Iterator[Any]:
-    """Each client in each state, and each state on each server; a client at a state has one server.
-
-    All of them in all states on all servers is ``make clients``.
-    """
-    for number, (state, form, *printed) in enumerate(REFUSALS):
-        for place, (shop, client) in enumerate(product(SERVERS, CLIENTS)):
-            often = state in WHOLE or (number + place) % 2 == 0
-            yield pytest.param(
-                shop,
-                client,
-                state,
-                form,
-                *printed,
-                marks=[] if often else [pytest.mark.clients],
-                id=f"{shop}-{client}-{state}-{form}".replace(" ", "-"),
-            )
-
-
 @pytest.mark.parametrize(
-    ("shop", "client", "state", "form", "pip_prints", "uv_prints"),
-    list(clients_in_turn()),
-    indirect=["shop", "client"],
+    ("state", "form", "pip_prints", "uv_prints"),
+    REFUSALS,
+    ids=[f"{state}-{form}".replace(" ", "-") for state, form, *_ in REFUSALS],
 )
 def test_a_refused_client_prints_why(
     shop: Shop,
