@@ -14,10 +14,12 @@ from typing import Any, Final
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.network import Address, Network, parse_address, parse_network
 
-__all__ = ["FORWARDED", "X_FORWARDED_FOR", "Hop", "Proxies", "read_node"]
+__all__ = ["FORWARDED", "HEADERS_KEPT", "X_FORWARDED_FOR", "Hop", "Proxies", "read_node"]
 
 FORWARDED: Final = "Forwarded"
 X_FORWARDED_FOR: Final = "X-Forwarded-For"
+HEADERS_KEPT: Final = "entitlements.headers_kept"
+"""In the environment of a request: the server was told to take no header away."""
 
 UNIX: Final = "unix"
 """Stands among the trusted networks for the peers of a Unix socket, which have no address."""
@@ -115,8 +117,10 @@ class Proxies:
         text = str(environ.get(_KEYS[name]) or "")
         software = _software(environ)
         if not text:
-            removed = software == _REMOVING and name == X_FORWARDED_FOR
-            problem = f"{software} removed {name}" if removed else f"the proxy sent no {name}"
+            removed = (
+                software == _REMOVING and name == X_FORWARDED_FOR and HEADERS_KEPT not in environ
+            )
+            problem = f"the proxy sent no {name}" + (f", or {software} removed it" * removed)
             known = None if removed else address
             return Hop(known, proxy, silent=True, problem="" if known else problem)
         if not self.header and _CONFLATING.match(software):

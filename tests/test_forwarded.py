@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entitlements_core.errors import ConfigurationError, InvalidValue
-from entitlements_core.forwarded import Hop, Proxies, read_node
+from entitlements_core.forwarded import HEADERS_KEPT, Hop, Proxies, read_node
 from entitlements_core.policy.network import parse_address
 from entitlements_core.services.settings import Settings
 
@@ -151,8 +151,13 @@ def test_a_server_that_mixes_names_up_is_not_believed(server: dict[str, str]) ->
 def test_a_header_that_the_server_takes_away_is_missed() -> None:
     asked = environ("10.0.0.1", SERVER_SOFTWARE="waitress")
     assert PROXIES.locate(asked) == Hop(
-        None, "10.0.0.1", silent=True, problem="waitress removed X-Forwarded-For"
+        None,
+        "10.0.0.1",
+        silent=True,
+        problem="the proxy sent no X-Forwarded-For, or waitress removed it",
     )
+    kept = PROXIES.locate({**asked, HEADERS_KEPT: True})
+    assert kept == Hop(parse_address("10.0.0.1"), "10.0.0.1", silent=True)
     assert str(PROXIES.locate({**asked, "REMOTE_ADDR": "203.0.113.9"}).address) == "203.0.113.9"
 
 

@@ -85,11 +85,12 @@ def _findings(upstream: Upstream, answers: Sequence[Registered]) -> "Iterator[Fi
     """The answers as what the doctor says; of what cannot be told, each reason once."""
     for one in answers:
         if one.exists:
-            files = "" if one.files is None else f" with {one.files} files"
+            many = "file" if one.files == 1 else "files"
+            files = "" if one.files is None else f", with {one.files} {many}"
             newest = f", the newest {one.newest}" if one.newest else ""
             yield error(
                 CHECK,
-                f"{one.name} is yours, and {upstream.url} has it, too{files}{newest}.",
+                f"{one.name} is yours, and {upstream.url} has it as well{files}{newest}.",
                 "If that is not you: a customer who lists both indexes may install it (docs:"
                 " Dependency confusion).",
             )

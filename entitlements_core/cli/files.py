@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
     from entitlements_core.services.wiring import Core
 
-__all__ = ["covered_files", "known_files", "scanned"]
+__all__ = ["covered_of", "known_files", "scanned"]
 
 
 @contextmanager
@@ -79,8 +79,8 @@ def known_files(
     return {facts.filename: facts for facts in hosted}
 
 
-def covered_files(
-    core: "Core", token: "Token", repository: str, directories: Sequence[Path]
+def covered_of(
+    core: "Core", token: "Token", repository: str, known: "Mapping[str, FileFacts]"
 ) -> tuple["FileFacts", ...]:
     """The files of a repository that a token covers now; none where it does not open it.
 
@@ -88,18 +88,13 @@ def covered_files(
         core: the services.
         token: whose restriction and freeze hold.
         repository: ``owner/slug``.
-        directories: see `known_files`.
-
-    Raises:
-        NotFound: when there is no such repository.
-        InvalidValue: when no directory is named, and no host serves the repository.
+        known: the files by their names, see `known_files`.
     """
     from entitlements_core.services import outside_facts, previews  # noqa: PLC0415 - a fast start
 
     grant = token.grant_in(repository)
     if grant is None:
         return ()
-    known = known_files(core, repository, directories, core.binding.seen(grant, token.user))
     query = grant.limit_package_query or "name:*"
     files = outside_facts.with_outside_facts(
         tuple(known.values()),

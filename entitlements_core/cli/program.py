@@ -23,6 +23,7 @@ from entitlements_core.cli import (
     token,
     user_token,
 )
+from entitlements_core.cli.emptiness import refuse_empty_options
 from entitlements_core.cli.failures import Program
 from entitlements_core.cli.session import Session
 
@@ -101,3 +102,4 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
+refuse_empty_options(app)

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.documents import instant
-from entitlements_core.cli.files import known_files
+from entitlements_core.cli.files import covered_of, known_files
 from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
 from entitlements_core.cli.output import emit, show_table, stdout, warn
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_address, read_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from packaging.utils import NormalizedName
 
     from entitlements_core.policy.facts import FileFacts
-    from entitlements_core.policy.token import TokenGrant
+    from entitlements_core.policy.token import Token, TokenGrant
     from entitlements_core.services.explaining import Explained
     from entitlements_core.services.previews import Preview
     from entitlements_core.services.wiring import Core
@@ -114,8 +114,27 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
             at=moment,
             origin=origin,
         )
+        hidden = _hidden(core, token, repository, known, facts) if found.allowed else ()
     emit(_document(found), lambda _: _show(found), as_json=as_json)
-    warn(found.warnings, as_json=as_json)
+    warn((*found.warnings, *hidden), as_json=as_json)
+
+
+def _hidden(
+    core: "Core",
+    token: "Token",
+    repository: str,
+    known: "Mapping[str, FileFacts]",
+    facts: "FileFacts | None",
+) -> tuple[str, ...]:
+    """What a file that may be downloaded needs, and the token does not see."""
+    from entitlements_core.services.previews import (  # noqa: PLC0415 - a fast start
+        hidden_dependencies,
+    )
+
+    if facts is None or facts.filename not in known:
+        return ()
+    names = {one.name for one in covered_of(core, token, repository, known)}
+    return hidden_dependencies([facts], {one.name for one in known.values()} - names)
 
 
 def _mirrored(

@@ -193,7 +193,9 @@ def remove(
     gone = [token.identifier for token in deleted]
     emit(
         {"name": name, "removed": True, "deleted_tokens": gone},
-        lambda console: console.print(f"Removed {name}, and {len(gone)} tokens with it."),
+        lambda console: console.print(
+            f"Removed {name}, and {len(gone)} {'token' if len(gone) == 1 else 'tokens'} with it."
+        ),
         as_json=as_json,
     )
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.cli.listening import Options
@@ -25,8 +26,8 @@ __all__ = ["MOST_STARTS", "RUN", "Notable", "Respawned", "environment", "require
 
 APPLICATION: Final = "entitlements_core.engine.serving:create_app"
 _INSTALL: Final = {
-    "granian": "pip install 'index-entitlements[serve]'",
-    "waitress": "pip install waitress",
+    "granian": "install 'index-entitlements[serve]'",
+    "waitress": "install waitress",
 }
 _ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).3f ms'
 
@@ -119,7 +120,8 @@ def require(server: str) -> None:
         ConfigurationError: with the command that installs it.
     """
     if importlib.util.find_spec(server) is None:
-        raise ConfigurationError(f"{server} is not installed.", f"Run: {_INSTALL[server]}")
+        pip = Path(sys.executable).with_name("pip")
+        raise ConfigurationError(f"{server} is not installed.", f"Run: {pip} {_INSTALL[server]}")
 
 
 def run_granian(options: Options, settings: "Settings") -> None:
@@ -221,7 +223,7 @@ def run_waitress(options: Options, settings: "Settings") -> None:
     # Ctrl-C, too: a shell starts what runs in the background with it ignored.
     for which in (signal.SIGTERM, signal.SIGINT):
         signal.signal(which, lambda *_: ending.append(time.monotonic()))
-    app: Callable[..., object] = create_app(settings)
+    app = _with_headers(create_app(settings))
     if options.access_log:
         app = _logged(app)
     server = waitress.create_server(
@@ -242,6 +244,17 @@ def run_waitress(options: Options, settings: "Settings") -> None:
         turn()
     server.task_dispatcher.shutdown()
     server.close()
+
+
+def _with_headers(app: Callable[..., object]) -> Callable[..., object]:
+    """`app`, which is told that no header was taken away; see `run_waitress`."""
+    from entitlements_core.forwarded import HEADERS_KEPT  # noqa: PLC0415 - a fast start
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
+        environ[HEADERS_KEPT] = True
+        return app(environ, start_response)
+
+    return answer
 
 
 def _is_busy(server: Any) -> bool:  # noqa: ANN401 - waitress has no types

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from entitlements_core.cli.files import covered_files
+from entitlements_core.cli.files import covered_of, known_files
 from entitlements_core.cli.options import AsJson, Directories, ShowSecret
 from entitlements_core.cli.output import emit, warn
 from entitlements_core.cli.session import Session, session
@@ -48,6 +48,7 @@ class _Known:
     repository: str = ""
     is_devpi: bool = False
     files: tuple["FileFacts", ...] = ()
+    hidden: tuple[str, ...] = ()
     beginnings: tuple[str, ...] = ()
 
 
@@ -156,6 +157,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         *([_SAMPLE] if place.is_sample else []),
         *([] if place.upstream else [_MIRROR if place.is_hashed else _TWO]),
         *([f"The token covers {others} more packages: name those to install."] if others else []),
+        *known.hidden,
     ]
     document = {
         "index_url": place.simple,
@@ -192,13 +194,15 @@ def _look_up(
         if grant is None:
             raise NotFound(f"The token does not open {repository}.", "Name one that it opens.")
         reserved = core.reserved_names.of(repository)
+        files, hidden = _covered(core, token, repository, directories)
         return _Known(
             secret=core.rotation.reveal(slug_perm, actor=run.actor) if show_secret else "",
             writes=grant.access.value == "rw",
             repository=repository,
             is_devpi=core.plugins.host().startswith("devpi-server")
             and repository in core.plugins.repositories(),
-            files=_covered(core, token, repository, directories),
+            files=files,
+            hidden=hidden,
             # A whole name that is reserved may be a secret of the vendor's; a beginning is none.
             beginnings=tuple(str(one) for one in reserved if one.is_prefix),
         )
@@ -206,14 +210,25 @@ def _look_up(
 
 def _covered(
     core: "Core", token: "Token", repository: str, directories: list[Path]
-) -> "tuple[FileFacts, ...]":
-    """What a token covers; nothing where nobody knows the files of the repository."""
+) -> "tuple[tuple[FileFacts, ...], tuple[str, ...]]":
+    """What a token covers, and a word on what that needs beside it.
+
+    Nothing where nobody knows the files of the repository.
+    """
+    from entitlements_core.services.previews import (  # noqa: PLC0415 - see above
+        hidden_dependencies,
+    )
+
+    grant = token.grant_in(repository)
+    seen = None if grant is None else core.binding.seen(grant, token.user)
     try:
-        return covered_files(core, token, repository, directories)
+        known = known_files(core, repository, directories, seen)
     except InvalidValue as error:
         if directories or error.field != "dir":
             raise
-        return ()
+        return (), ()
+    files = covered_of(core, token, repository, known)
+    return files, hidden_dependencies(files, {facts.name for facts in known.values()})
 
 
 def _place(  # noqa: PLR0913 - what was said on the command line

@@ -5,6 +5,7 @@ from typing import Final
 import pydantic_core
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.secret import shows_secret
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "Metadata", "check_metadata", "parse_metadata"]
 
@@ -59,6 +60,7 @@ def _check_depth(value: object, levels: int) -> None:
             _check_depth(item, levels - 1)
     elif isinstance(value, str):
         _refuse("\x00" in value, "holds a NUL character")
+        _refuse(shows_secret(value), "holds a secret")
     elif isinstance(value, float):
         _refuse(value != value or value in {float("inf"), float("-inf")}, "holds NaN or infinity")  # noqa: PLR0124 - NaN differs from itself
 

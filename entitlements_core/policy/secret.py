@@ -4,6 +4,7 @@ A generated secret is ``ent_``, 32 base62 characters (190 bits) and 6 of checksu
 fixed prefix lets scanners find leaked ones; the checksum refuses a mistyped one without a look-up.
 """
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Final
@@ -19,6 +20,7 @@ __all__ = [
     "looks_generated",
     "looks_like_identifier",
     "may_exist",
+    "shows_secret",
     "weakness",
 ]
 
@@ -48,6 +50,7 @@ _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _VALUES: Final = {char: value for value, char in enumerate(_BASE62)}
 _ALPHANUMERIC: Final = frozenset(_BASE62)
 _ALLOWED: Final = _ALPHANUMERIC | frozenset("._-")
+_WORDS: Final = re.compile(r"\w+", re.ASCII)
 
 
 def from_random_bytes(data: bytes) -> str:
@@ -135,6 +138,11 @@ def looks_generated(text: str) -> bool:
         and text.startswith(PREFIX)
         and _ALPHANUMERIC.issuperset(text[len(PREFIX) :])
     )
+
+
+def shows_secret(text: str) -> bool:
+    """Whether a generated secret stands anywhere in `text`, which is kept and shown in clear."""
+    return PREFIX in text and any(map(looks_generated, _WORDS.findall(text)))
 
 
 def looks_like_identifier(text: str) -> bool:

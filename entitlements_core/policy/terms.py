@@ -21,6 +21,7 @@ from entitlements_core.policy.metadata import Metadata, check_metadata
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.secret import shows_secret
 
 __all__ = [
     "LONGEST_QUERY",
@@ -140,8 +141,9 @@ def check_text(
         lines: line breaks and tabs are allowed.
 
     Raises:
-        InvalidValue: when it is too long, empty though required, or holds control characters or
-            lone surrogates, which neither a database nor a terminal can be trusted with.
+        InvalidValue: when it is too long, empty though required, holds a generated secret, or
+            control characters or lone surrogates, which neither a database nor a terminal can be
+            trusted with.
     """
     text = text.strip()
     permitted = "\n\r\t" if lines else ""
@@ -151,6 +153,11 @@ def check_text(
         problem = "is empty"
     elif len(text) > longest:
         problem = f"has {len(text)} characters"
+    elif shows_secret(text):
+        # It would be shown by every list, in the audit and, a contact, to customers.
+        raise InvalidValue(
+            field, f"The {field} holds a secret.", "Name the token by its SLUG_PERM."
+        )
     else:
         return text
     least = 1 if required else 0

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from entitlements_core.errors import KeyFileError
 from entitlements_core.policy.secret import RANDOM_BYTES, from_random_bytes
 from entitlements_core.services.home import make_home
+from entitlements_core.services.home_access import closed_file
 from entitlements_core.store.ownership import give_to_owner
 
 __all__ = ["Keyring", "new_secret"]
@@ -61,6 +62,11 @@ class Keyring:
             raise KeyFileError(
                 f"The key file {path} is missing.",
                 "Restore it from your backup: without it no token of its store can be found.",
+            ) from None
+        except PermissionError:
+            found, remedy = closed_file(path)
+            raise KeyFileError(
+                f"The key file {path} may not be read by this user: {found}.", remedy
             ) from None
         except OSError as error:
             raise _unreadable(path, error.strerror or type(error).__name__) from None

@@ -1,15 +1,21 @@
 """Use case: which files a restriction opens, and what a change of it would add and remove."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.terms import check_restriction
 from entitlements_core.policy.token import Token
 
-__all__ = ["Preview", "preview"]
+__all__ = ["Preview", "hidden_dependencies", "preview"]
+
+_MOST: Final = 5
+"""Dependencies that are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,8 @@ def preview(  # noqa: PLR0913 - the facts that a preview depends on
     """
     wanted, warnings = check_restriction(text, parse)
     frozen = None if token is None else token.updates_until
-    known = [facts for facts in files if frozen is None or facts.was_there(frozen)]
+    present = list(files)
+    known = [facts for facts in present if frozen is None or facts.was_there(frozen)]
     seen = _opened(wanted, known, now, parse)
     after = [facts.filename for facts in seen]
     before: list[str] | None = None
@@ -66,9 +73,40 @@ def preview(  # noqa: PLR0913 - the facts that a preview depends on
     return Preview(
         files=tuple(after),
         projects=tuple(sorted({str(facts.name) for facts in seen})),
-        warnings=warnings,
+        warnings=(*warnings, *hidden_dependencies(seen, {facts.name for facts in present})),
         added=None if before is None else _without(after, before),
         removed=None if before is None else _without(before, after),
+    )
+
+
+def hidden_dependencies(
+    covered: Iterable[FileFacts], present: Collection[NormalizedName]
+) -> tuple[str, ...]:
+    """What the newest covered file of each project needs that is the vendor's and not covered.
+
+    Args:
+        covered: the files that a token sees.
+        present: the projects of the repository.
+
+    Returns:
+        One sentence for each such dependency, the first five; extras are left out.
+    """
+    newest: dict[NormalizedName, FileFacts] = {}
+    for facts in covered:
+        if facts.name not in newest or facts.version > newest[facts.name].version:
+            newest[facts.name] = facts
+    hidden = {
+        name: facts
+        for facts in newest.values()
+        for one in facts.dependencies
+        if (name := canonicalize_name(one.name)) in present
+        and name not in newest
+        and "extra" not in str(one.marker or "")
+    }
+    return tuple(
+        f"{facts.name} {facts.version} needs {name}, which is yours and not covered: it cannot be"
+        f" installed, or with somebody else's {name} where a client has a second index."
+        for name, facts in sorted(hidden.items())[:_MOST]
     )
 
 

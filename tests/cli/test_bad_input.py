@@ -249,3 +249,23 @@ def test_what_opens_everything_says_so(cli: CommandLine) -> None:
     for words in (CREATE, grant, ("token", "edit", slug)):
         refused = cli.refused(*words, "--query", "name:^a$", "--no-query")
         assert refused["fields"].keys() == {"limit_package_query"}
+
+
+def test_no_secret_is_kept_where_it_would_be_shown(cli: CommandLine) -> None:
+    made = cli.token()
+    secret, slug = made["token"], made["slug_perm"]
+    for words in (
+        ("token", "edit", slug, "--name", f"of {secret}"),
+        ("token", "edit", slug, "--owner", secret),
+        ("token", "edit", slug, "--tag", secret),
+        ("token", "edit", slug, "--metadata", f'{{"a": [{{"{secret}": 1}}]}}'),
+        ("token", "edit", slug, "--metadata", f'{{"a": ["x {secret} y"]}}'),
+        ("repo", "edit", "acme/prod", "--contact", f"https://token:{secret}@acme.example/"),
+        ("repo", "edit", "acme/prod", "--description", secret),
+        (*CREATE[:-1], secret),
+    ):
+        refused = cli.refused(*words)
+        assert "holds a secret" in refused["detail"], words
+        assert secret not in str(refused)
+    assert secret not in cli("audit", "--json").out
+    cli.done("token", "edit", slug, "--name", "ent_ is what secrets begin with")

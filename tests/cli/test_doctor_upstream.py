@@ -47,7 +47,9 @@ def test_the_doctor_asks_only_when_it_is_asked(
     assert found["acme-next"]["exists"] is False
     [(status, detail)] = upstream_checks(ran.json)
     assert status == "error"
-    assert f"demo is yours, and {upstream.url} has it, too with 2 files, the newest 9.0." == detail
+    assert (
+        f"demo is yours, and {upstream.url} has it as well, with 2 files, the newest 9.0." == detail
+    )
 
 
 def test_the_doctor_says_what_it_cannot_tell(

@@ -100,3 +100,32 @@ class _Without(CommandLine):
 
         ended = CliRunner().invoke(app, ["--home", "", "--database-url", "", *words], env={**more})
         return Ran(ended.exit_code, ended.stdout, ended.stderr)
+
+
+FILTERS = [
+    (words, option)
+    for words, command in sorted(COMMANDS.items())
+    for param in command.params
+    if param.param_type_name == "option" and param.default == ""
+    for option in param.opts[:1]
+]
+
+
+@pytest.mark.parametrize(("words", "option"), FILTERS)
+def test_an_empty_option_is_not_one_that_was_left_out(
+    cli: CommandLine, words: str, option: str
+) -> None:
+    arguments = {"SLUG_PERM": "x" * 12, "OWNER/SLUG": "acme/prod", "Q": "name:x"}
+    given = words.split()
+    for param in COMMANDS[words].params:
+        if param.required and param.param_type_name == "argument":
+            given.append(arguments.get(str(param.metavar).strip("[]"), "x"))
+        elif param.required:
+            given += [param.opts[0], "1" if param.opts[0] == "--number" else "acme/prod"]
+    ran = cli(*given, option, "")
+    assert ran.status == 2, ran.err
+    assert "it is empty" in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_there_are_such_options() -> None:
+    assert {("audit", "--actor"), ("usage", "--repo"), ("doctor", "--upstream")} <= set(FILTERS)

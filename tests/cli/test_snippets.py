@@ -147,3 +147,18 @@ def test_refusals(cli: CommandLine) -> None:
     for option, value in (("--client", "apt"), ("--mount", "../x")):
         refused = cli.refused("snippets", "--secret", "x", *URL, option, value)
         assert refused["fields"].keys() == {option[2:]}
+
+
+def test_what_is_needed_and_not_covered_is_named(cli: CommandLine, tmp_path: Path) -> None:
+    for name, needs in (("acme-app", ["acme-lib", "everybodys"]), ("acme-lib", [])):
+        build_wheel(tmp_path / "own", name, "1.0", requires=needs)
+    token = cli.token("--query", "name:^acme-app$")["slug_perm"]
+    found = ("--dir", str(tmp_path / "own"))
+    said = "acme-app 1.0 needs acme-lib, which is yours and not covered"
+    printed = cli("snippets", token, "--url", "https://packages.acme.example", *found)
+    assert said in printed.err
+    assert said in cli("explain", token, "acme_app-1.0-py3-none-any.whl", *found).err
+    assert said in cli("preview", "name:^acme-app$", "--repo", "acme/prod", *found).err
+    assert "everybodys" not in printed.err
+    cli.done("token", "edit", token, "--query", "name:^acme-*")
+    assert said not in cli("explain", token, "acme_app-1.0-py3-none-any.whl", *found).err

@@ -220,6 +220,9 @@ def test_operation(machine: Path) -> None:
             shell.run(f"set -a && . /etc/entitlements.env && {command}")
         [copy] = (machine / "var/backups/entitlements").glob("*.db")
         copy.rename(shell.home / "monday.db")
+        # Behind a sudo of their own, the inner one knows root alone.
+        shell.run("SUDO_USER=alice entitlements token edit SLUG_PERM --name renamed")
+        assert "alice (as " in shell.run("entitlements audit")
         shell.type(upgrade.text)
         shutil.rmtree(machine / "var/lib/entitlements")
         shell.run("install -d -m 0700 /var/lib/entitlements")

@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from packaging.requirements import Requirement
 
 from entitlements_core.errors import InvalidValue, QuerySyntaxError
+from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.previews import preview
@@ -68,3 +70,31 @@ def test_a_token_that_opens_nothing_here() -> None:
 def test_what_is_no_query() -> None:
     with pytest.raises(QuerySyntaxError):
         preview("colour:red", FILES, now=NOW)
+
+
+def needing(name: str, version: str, *requirements: str) -> FileFacts:
+    return replace(
+        wheel(filename=f"{name}-{version}-py3-none-any.whl", name=name, version=version),
+        dependencies=tuple(map(Requirement, requirements)),
+    )
+
+
+def test_what_is_needed_and_hidden_is_told() -> None:
+    files = (
+        needing("app", "1.0", "gone>=1"),
+        needing("app", "2.0", "Hidden_One>=1", "seen", "public", 'extra-one; extra == "x"'),
+        needing("seen", "1.0", "hidden-two; python_version > '3'"),
+        *(needing(name, "1.0") for name in ("hidden-one", "hidden-two", "extra-one", "gone")),
+    )
+    found = preview("name:^app$ OR name:^seen$", files, now=NOW)
+    assert [text.partition(", which is yours")[0] for text in found.warnings] == [
+        "app 2.0 needs hidden-one",
+        "seen 1.0 needs hidden-two",
+    ]
+    assert preview("name:*", files, now=NOW).warnings == ()
+
+
+def test_no_more_than_some_dependencies_are_named() -> None:
+    hidden = [f"lib-{number}" for number in range(9)]
+    files = (needing("app", "1.0", *hidden), *(needing(name, "1.0") for name in hidden))
+    assert len(preview("name:^app$", files, now=NOW).warnings) == 5
