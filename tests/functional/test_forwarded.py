@@ -188,6 +188,17 @@ def test_serve(server: str, environment: dict[str, str], drops: bool, vendor: Ve
         check(front, issued, f"/packages/{WHEEL}", told=True)
 
 
+@pytest.mark.parametrize("server", ["waitress", "granian"])
+def test_serve_takes_a_proxy_that_names_nobody_for_the_client(server: str, vendor: Vendor) -> None:
+    build_wheel(vendor.packages, "lab-foo", "1.0")
+    only = vendor.token("only 1", allow_networks=["127.0.0.1"])
+    without = vendor.token("without 1", deny_networks=["127.0.0.1"])
+    with vendor.serving("--server", server, environment=NAMED) as running:
+        for token, expected in ((only, (200, "")), (without, (403, "address_denied"))):
+            url = f"{running.url}/+t/{token.secret}/packages/{WHEEL}"
+            assert status(url, "127.0.0.1", {}) == expected
+
+
 def test_serve_says_what_granian_cannot_tell(vendor: Vendor) -> None:
     vendor.core.close()
     ended = subprocess.run(
