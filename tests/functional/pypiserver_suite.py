@@ -28,8 +28,8 @@ _opened: Final[list[Site]] = []
 class _NotedSite(Site):
     """Remembered, so that it is closed when its test is over."""
 
-    def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - as those of Site
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as those of Site
+        super().__init__(*arguments, **options)
         _opened.append(self)
 
 

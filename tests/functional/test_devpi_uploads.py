@@ -128,6 +128,7 @@ def test_devpi_client_closes_an_index_and_a_command_opens_it(
     closed = httpx.get(url).status_code
     listed = devpi("list")
     created = shop.vendor.entitlements("token", "create", "--repo", SHELF, "--name", "x")
+    assert created.status == 0, created.text
     [secret] = [word for word in created.text.split() if word.startswith("ent_")][:1]
     installed = pip.install("lab-baz", shop.server.index_url(SHELF, secret), tmp_path / "site")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -141,7 +142,10 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: int | OSError) -> Iterato
     urls: list[str] = []
 
     @contextmanager
-    def opened(request: urllib.request.Request, timeout: float) -> Iterator[SimpleNamespace]:
+    def opened(
+        request: urllib.request.Request, timeout: float, context: ssl.SSLContext
+    ) -> Iterator[SimpleNamespace]:
+        assert context.verify_mode is ssl.CERT_REQUIRED
         urls.append(request.full_url)
         if isinstance(answer, OSError):
             raise answer
