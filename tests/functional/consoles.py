@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -245,7 +244,8 @@ class Console:
             assert process.poll() is None, f"{typed}\n{log.read_text()}"
             yield
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            # Its workers are the server's own to end: uWSGI's that are told as well may hold it up.
+            process.terminate()
             process.wait(60)
 
     def _started(self, typed: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
