@@ -169,7 +169,10 @@ def _catalog(run: Session, repository: str, directories: list[Path]) -> dict[str
         unseen = "The files in it were not looked at: it is not said whose they are."
         return {"problems": ((str(named[0]), unseen, "Add --repo OWNER/SLUG."),)}
     try:
-        with run.open() as core, scanned(core, repository, named) as (catalog, report):
+        with (
+            run.open(repositories=[repository]) as core,
+            scanned(core, repository, named) as (catalog, report),
+        ):
             times = [file.mtime_ns for file in catalog.snapshot.files.values()]
     except EntitlementsError as error:
         return {"problems": ((str(named[0]), error.problem, error.remedy),)}

@@ -65,7 +65,7 @@ def asked_upstream(
 def _names(run: Session, repository: str, directories: Sequence[Path]) -> "set[NormalizedName]":
     named = repository or run.settings.repository
     names: set[NormalizedName] = set()
-    with run.open() as core:
+    with run.open(repositories=[named] if named else []) as core:
         for one in [named] if named else [found.name for found in core.repositories.all()]:
             names |= core.reserved_names.whole_names(one)
             names |= _of_files(core, one, directories if named else ())

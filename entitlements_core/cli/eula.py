@@ -44,7 +44,7 @@ def add(
     """
     run = session(context)
     text = _read(file)
-    with run.open() as core:
+    with run.open(repositories=[repository]) as core:
         found = core.eulas.add(repository, text, actor=run.actor)
     emit(
         _document(found),
@@ -56,7 +56,7 @@ def add(
 @app.command("list")
 def list_(context: typer.Context, repository: RepositoryName, *, as_json: AsJson = False) -> None:
     """List the revisions, the one in force first."""
-    with session(context).open() as core:
+    with session(context).open(repositories=[repository]) as core:
         found = core.eulas.all(repository)
     rows = [
         (str(one.number), one.identifier, f"{one.created_at:%Y-%m-%d %H:%M}", one.created_by)
@@ -78,7 +78,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print the text of a revision."""
-    with session(context).open() as core:
+    with session(context).open(repositories=[repository]) as core:
         found = core.eulas.show(repository, number)
     document = _document(found) | {"content": found.content}
     emit(document, lambda console: console.print(found.content, soft_wrap=True), as_json=as_json)

@@ -36,7 +36,7 @@ def index(
     counts as uploaded now; what is there at the very first look, when it was last modified.
     """
     with (
-        session(context).open() as core,
+        session(context).open(repositories=[repo]) as core,
         scanned(core, repo, directories, records=True) as (catalog, report),
     ):
         snapshot = catalog.snapshot

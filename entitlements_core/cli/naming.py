@@ -24,7 +24,8 @@ def require_repositories(core: "Core", names: Sequence[str]) -> None:
     known = _known(core)
     if not known.issuperset(names):
         served = set(names).intersection(core.plugins.repositories())
-        known |= set(core.repositories.ensure(served, actor="host"))
+        core.repositories.ensure(served, actor="host")
+        known = _known(core)  # a server of the host may have added them meanwhile
     missing = next((name for name in names if name not in known), None)
     if missing is None:
         return

@@ -48,7 +48,7 @@ def tag(
     latest version have it by themselves.
     """
     run = session(context)
-    with run.open() as core:
+    with run.open(repositories=[repo]) as core:
         found = core.package_tags.add(repo, package, tags, actor=run.actor)
     _emit(found, as_json=as_json)
 
@@ -64,7 +64,7 @@ def untag(
 ) -> None:
     """Take tags from a package, named as it was tagged."""
     run = session(context)
-    with run.open() as core:
+    with run.open(repositories=[repo]) as core:
         found = core.package_tags.remove(repo, package, tags, actor=run.actor)
     _emit(found, as_json=as_json)
 
@@ -78,7 +78,7 @@ def tags_(
     as_json: AsJson = False,
 ) -> None:
     """List the tags that were given, of every version of a project first."""
-    with session(context).open() as core:
+    with session(context).open(repositories=[repo]) as core:
         tags = core.package_tags
         found = tags.of(repo, project) if project else tags.all(repo)
     rows = [(str(one.package), ", ".join(one.tags)) for one in found]
@@ -105,7 +105,7 @@ def list_(
     from entitlements_core.policy.package_tags import Package  # noqa: PLC0415 - a fast start
 
     only = Package.parse(project).project if project else None
-    with session(context).open() as core:
+    with session(context).open(repositories=[repo]) as core:
         files = known_files(core, repo, directories or []).values()
         given = core.reader.package_tags(repo)
     found = [
@@ -154,7 +154,7 @@ def uploaded(  # noqa: PLR0913 - what is set, where, and how it is shown
     """
     run = session(context)
     at = read_time("uploaded_at", moment)
-    with run.open() as core:
+    with run.open(repositories=[repo]) as core:
         found = core.upload_times.set(repo, file, at, sha256=sha256, actor=run.actor)
     emit(
         {

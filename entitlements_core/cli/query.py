@@ -46,7 +46,7 @@ def preview(  # noqa: PLR0913 - one option for each choice
     as_json: AsJson = False,
 ) -> None:
     """Show which files a package query opens; nothing is changed."""
-    with session(context).open() as core:
+    with session(context).open(repositories=[repo]) as core:
         found = _preview(core, query, repo, directories or [], token)
     document: dict[str, object] = {
         "files": list(found.files),

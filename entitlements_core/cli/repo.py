@@ -100,7 +100,7 @@ def list_(context: typer.Context, *, as_json: AsJson = False) -> None:
 @app.command("show")
 def show(context: typer.Context, name: RepositoryName, *, as_json: AsJson = False) -> None:
     """Show one repository."""
-    with session(context).open() as core:
+    with session(context).open(repositories=[name]) as core:
         found = core.repositories.show(name)
     _emit(found, as_json=as_json)
 
@@ -128,7 +128,7 @@ def edit(  # noqa: PLR0913 - one option for each field
     if enforce_eula is not None:
         changes["enforce_eula"] = enforce_eula
     require_changes(context, changes)
-    with run.open() as core:
+    with run.open(repositories=[name]) as core:
         found = core.repositories.edit(name, actor=run.actor, **changes)
     _emit(found, as_json=as_json)
 
@@ -147,7 +147,7 @@ def reserve(
     beginning that yours share, so that nobody else's file takes the place of one to come.
     """
     run = session(context)
-    with run.open() as core:
+    with run.open(repositories=[name]) as core:
         found = core.reserved_names.add(name, names, actor=run.actor)
     _emit_reserved(name, found, as_json=as_json)
 
@@ -162,7 +162,7 @@ def unreserve(
 ) -> None:
     """Let reserved names go. Those of files that were in the repository stay the vendor's."""
     run = session(context)
-    with run.open() as core:
+    with run.open(repositories=[name]) as core:
         found = core.reserved_names.remove(name, names, actor=run.actor)
     _emit_reserved(name, found, as_json=as_json)
 
@@ -170,7 +170,7 @@ def unreserve(
 @app.command("reserved")
 def reserved(context: typer.Context, name: RepositoryName, *, as_json: AsJson = False) -> None:
     """List the reserved names."""
-    with session(context).open() as core:
+    with session(context).open(repositories=[name]) as core:
         found = core.reserved_names.of(name)
     _emit_reserved(name, found, as_json=as_json)
 

@@ -3,7 +3,7 @@
 import getpass
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,15 +71,19 @@ class Session:
         return f"{asked} (as {user})"
 
     @contextmanager
-    def open(self, *, create: bool = False) -> Iterator["Core"]:
+    def open(self, *, create: bool = False, repositories: Sequence[str] = ()) -> Iterator["Core"]:
         """The services, closed at the end of the block.
 
         Args:
             create: make the key and the store where there are none.
+            repositories: that the command names. What the host serves and the store does not know
+                yet is added: an index that a user of devpi made a moment ago.
 
         Raises:
+            NotFound: when one of `repositories` is not there.
             EntitlementsError: when the settings, the key or the store cannot be used.
         """
+        from entitlements_core.cli.naming import require_repositories  # noqa: PLC0415 - a fast start
         from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
             require_access,
         )
@@ -90,6 +94,8 @@ class Session:
 
         core = Core.open(self.settings, create=create)
         try:
+            if repositories:
+                require_repositories(core, repositories)
             yield core
         except NotFound as error:
             raise _told_apart(core, error) from None

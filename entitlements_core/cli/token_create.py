@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli import terms
-from entitlements_core.cli.naming import require_repositories
 from entitlements_core.cli.options import AsJson, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
@@ -68,8 +67,7 @@ def create(  # noqa: PLR0913 - one option for each field
         for one in repo
     ]
     custom = None if secret is None else read_secret(secret)
-    with run.open() as core:
-        require_repositories(core, repo)
+    with run.open(repositories=repo) as core:
         issued = core.lifecycle.create(
             name, opened, actor=run.actor, secret=custom, enabled=not disabled, **changes
         )

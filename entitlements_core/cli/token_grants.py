@@ -6,7 +6,6 @@ import typer
 
 from entitlements_core.cli import terms
 from entitlements_core.cli.documents import instant, token_document
-from entitlements_core.cli.naming import require_repositories
 from entitlements_core.cli.options import AsJson, InRepository, RepositoryName, SlugPerm
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
@@ -36,8 +35,7 @@ def grant(  # noqa: PLR0913 - one option for each field
 
     run = session(context)
     terms.check_query(query, no_query=no_query)
-    with run.open() as core:
-        require_repositories(core, [repository])
+    with run.open(repositories=[repository]) as core:
         known = core.lifecycle.read(slug_perm).grant_in(repository)
         if query is None and not no_query and known is not None:
             query = known.limit_package_query

@@ -43,7 +43,7 @@ def list_(  # noqa: PLR0913 - the choices of one list
     from entitlements_core.services.lifecycle import View  # noqa: PLC0415 - a fast start
 
     run = session(context)
-    with run.open() as core:
+    with run.open(repositories=[repo] if repo else []) as core:
         tokens, total = paged(
             partial(
                 core.lifecycle.list,

@@ -36,7 +36,7 @@ def get(
     kept is shown now, and never again.
     """
     run = session(context)
-    with run.open() as core:
+    with run.open(repositories=[repo]) as core:
         issued = core.user_tokens.get(user, repo, actor=run.actor)
         token = issued.token
         secret = None if token.revealable else issued.secret
