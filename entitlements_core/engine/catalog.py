@@ -20,7 +20,6 @@ from entitlements_core.engine.distributions import (
     Unservable,
     faults_of_one_file,
     identify,
-    stated_name,
 )
 from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
 from entitlements_core.engine.inventory import Inventory
@@ -251,14 +250,13 @@ class Catalog:
     def _names_left_out(self) -> frozenset[NormalizedName]:
         """The names of the files that are there and not served, or not yet.
 
-        Of a file that contradicts its own name, both.
+        Those that stand in their names, and those that their core metadata state.
         """
         problems = self._inventory.problems()
         paths = [problem.path for problem in problems]
         paths += [path for _, path in self._intake.waiting]
         named = {name for path in paths for name in names_in(path.rpartition("/")[2])}
-        stated = (stated_name(problem.reason) for problem in problems)
-        return frozenset(named.union(name for name in stated if name is not None))
+        return frozenset(named.union(problem.stated for problem in problems if problem.stated))
 
     @contextmanager
     def _owned(self) -> Iterator[None]:

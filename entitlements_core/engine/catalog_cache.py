@@ -23,7 +23,7 @@ __all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
 _log = logging.getLogger("entitlements.engine")
 _T = TypeVar("_T")
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Raise it with any change of the tables, of what is read from an archive, or of the fragments."""
 
 _BUSY_SECONDS: Final = 15.0
@@ -33,7 +33,7 @@ _inherited: list[sqlite3.Connection] = []
 
 
 class Row(NamedTuple):
-    """One file as it was read. A file that cannot be served has a problem and nothing else.
+    """One file as it was read. A file that cannot be served has a problem and perhaps a name.
 
     Attributes:
         path: relative to its root.
@@ -42,6 +42,7 @@ class Row(NamedTuple):
         problem, remedy: why it is not served.
         bound: where that is the size of its core metadata, how many bytes were read at most: with
             another bound it may be another matter.
+        name: normalised. Of a file with a problem the one that its core metadata state, or empty.
         python_tags, platform_tags: separated by blanks, None for an sdist.
         sha256, metadata_sha256: lower-case hexadecimal; the latter None without core metadata.
         remark: what is wrong with a file that is served all the same.

@@ -36,7 +36,6 @@ __all__ = [
     "faults_of_one_file",
     "identify",
     "requirements",
-    "stated_name",
 ]
 
 _log = logging.getLogger("entitlements.engine")
@@ -205,16 +204,6 @@ def describe(metadata: bytes, identity: Identity, *, source: str) -> Description
         summary=_one_line(_single(fields, "summary"))[:_SUMMARY_LENGTH],
         requires_dist="\n".join(requires_dist),
     )
-
-
-_STATED = re.compile(r"(?:METADATA|PKG-INFO) is of ['\"]([A-Za-z0-9._-]+) ")
-"""How `describe` names another project; the catalog's cache keeps that sentence, and no more."""
-
-
-def stated_name(problem: str) -> NormalizedName | None:
-    """The project that core metadata name in place of the file's, by what was found wrong."""
-    found = _STATED.match(problem)
-    return canonicalize_name(found[1]) if found and _NAME.fullmatch(found[1]) else None
 
 
 def _check_bounds(requires_python: str, requires_dist: list[str], source: str) -> None:

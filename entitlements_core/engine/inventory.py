@@ -66,7 +66,8 @@ class Inventory:
         key = root, row.path
         if row.problem is not None:
             path = Place(root, self._roots[root], row).path
-            self._broken[key] = Problem(shown(path), row.problem, row.remedy)
+            stated = NormalizedName(row.name)
+            self._broken[key] = Problem(shown(path), row.problem, row.remedy, stated)
             return
         if row.remark is not None:
             path = Place(root, self._roots[root], row).path

@@ -21,6 +21,7 @@ from entitlements_core.engine.distributions import (
 )
 from entitlements_core.engine.scan import Look, Notes, shown
 from entitlements_core.engine.sdists import sdist_pkg_info
+from entitlements_core.engine.stated_names import stated_name
 from entitlements_core.engine.wheels import WheelMetadata, wheel_metadata
 from entitlements_core.policy.facts import FileKind
 from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fragment
@@ -72,23 +73,26 @@ def read_file(
         limit: bytes that its core metadata may have, inclusive.
     """
     try:
-        with faults_of_one_file(), os.fdopen(open_file(path), "rb") as archive:
+        with os.fdopen(open_file(path), "rb") as archive:
             if not _still(archive, look):
                 return None
-            reading = _read(archive, relative, look, notes, limit)
+            try:
+                with faults_of_one_file():
+                    reading = _read(archive, relative, look, notes, limit)
+            except Unservable as error:
+                stated = stated_name(archive, relative, limit)
+                reading = refused(relative, look, error, stated=stated or "")
             return reading if _still(archive, look) else None
     except FileNotFoundError:
         return None
     except OSError as error:
         problem = f"It cannot be read: {error.strerror}."
         return refused(relative, look, Unservable(problem, "Check its mode and its owner."))
-    except Unservable as error:
-        return refused(relative, look, error)
 
 
-def refused(relative: str, look: Look, error: Unservable) -> Reading:
+def refused(relative: str, look: Look, error: Unservable, *, stated: str = "") -> Reading:
     """What is kept of a file that is not served."""
-    row = Row(relative, *look, problem=shown(error.problem), remedy=error.remedy)
+    row = Row(relative, *look, problem=shown(error.problem), remedy=error.remedy, name=stated)
     return Reading(row._replace(bound=error.limit) if isinstance(error, TooLarge) else row)
 
 

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+from packaging.utils import NormalizedName
 
 from entitlements_core.engine.distributions import LEGACY_SUFFIXES, SUFFIXES
 from entitlements_core.terminal import escaped
@@ -72,11 +74,13 @@ class Problem:
         path: absolute; bytes that are not UTF-8 are shown as escapes.
         reason: what was found, one sentence.
         remedy: what to do about it, one sentence or empty.
+        stated: the project that the core metadata of the file name, normalised, or empty.
     """
 
     path: str
     reason: str
     remedy: str = ""
+    stated: NormalizedName | Literal[""] = ""
 
 
 class Look(NamedTuple):

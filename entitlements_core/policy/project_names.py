@@ -25,6 +25,8 @@ _LONGEST: Final = 200
 _WHEEL: Final = ".whl"
 _WHEEL_PARTS: Final = (5, 6)
 """Name, version and three tags; a build number is one more."""
+_OTHERS: Final = re.compile(r"[^A-Z0-9._-]+", re.IGNORECASE | re.ASCII)
+"""What no name has, and build tools once made one dash of (in setuptools, ``safe_name``)."""
 _VERSION: Final = re.compile(r"[-_](?=v?[0-9])", re.IGNORECASE | re.ASCII)
 """Where the name of an sdist may end. It cannot be told for sure: names have numbers, too."""
 
@@ -92,7 +94,7 @@ def names_in(filename: str) -> frozenset[NormalizedName]:
     else:
         candidates = [filename[: found.start()] for found in _VERSION.finditer(filename)]
         candidates = candidates or _cuts(filename.split("-"))[:-1]
-    names = (name.strip() for name in candidates)
+    names = (_OTHERS.sub("-", name).strip("-_.") for name in candidates)
     return frozenset(canonicalize_name(name) for name in names if _NAME.fullmatch(name))
 
 
