@@ -7,8 +7,10 @@ import socket
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from entitlements_core.cli.output import stderr
 from entitlements_core.errors import ConfigurationError
@@ -16,9 +18,10 @@ from entitlements_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from entitlements_core.services.settings import Settings
 
-__all__ = ["Options", "announce_when_ready", "answers", "take_place"]
+__all__ = ["Options", "announce_when_ready", "answers", "leads_here", "take_place"]
 
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as asked
+_PORTS: Final = {"http": 80, "https": 443}
 PATIENCE: Final = 60.0
 """Seconds in which a server has to begin to answer."""
 
@@ -76,6 +79,36 @@ def take_place(host: str, port: int) -> socket.socket:
             "Choose another --host or --port.",
         ) from None
     return place
+
+
+def leads_here(url: str, place: socket.socket) -> bool:
+    """Whether an address is that of a place: whoever is sent there comes back here.
+
+    Args:
+        url: absolute.
+        place: that `take_place` gave.
+    """
+    parts = urlsplit(url)
+    here, port = place.getsockname()[:2]
+    if (parts.port or _PORTS.get(parts.scheme)) != port:
+        return False
+    try:
+        found = socket.getaddrinfo(parts.hostname, None, place.family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False  # nobody is found there
+    addresses = {address[0] for *_, address in found}
+    return here in addresses or (here in _EVERYWHERE and any(map(_is_own, addresses)))
+
+
+def _is_own(address: str | int) -> bool:
+    """Whether an address is one of this machine's: nobody else's can be taken."""
+    family = socket.AF_INET6 if ":" in str(address) else socket.AF_INET
+    with closing(socket.socket(family)) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def announce_when_ready(

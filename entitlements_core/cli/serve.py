@@ -10,6 +10,7 @@ from entitlements_core.cli.options import AsJson, of_repository
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_path
+from entitlements_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from entitlements_core.engine.snapshot import Snapshot
@@ -78,6 +79,11 @@ def serve(  # noqa: PLR0913 - one option for each setting
     servers.require(server)
     _prepare(settings, as_json=as_json)
     with listening.take_place(host, port) as place:
+        if listening.leads_here(settings.upstream, place):
+            raise ConfigurationError(
+                f"The upstream {settings.upstream} is this server itself.",
+                "Name the index of everybody, whose packages yours need.",
+            )
         host, port = place.getsockname()[:2]
         options = listening.Options(
             host=host,

@@ -35,8 +35,9 @@ _FILENAME: Final = re.compile(r"[0-9A-Za-z._+!-]+").fullmatch
 
 _PLAIN: Final = "/!$&'()*+,=:@"
 """What needs no escape in a path (RFC 3986 §3.3), beside letters, digits and ``-._~``."""
-_LOST: Final = re.compile(r"[\s;%\\]+")
+_LOST: Final = re.compile(r"[\s;\\]+")
 """What some server reads in two ways (see `is_plain_path`), and spaces, which would be escapes."""
+_BREAKS: Final = re.compile(r"[;\\]").search
 
 
 def drops_phrases(environ: Mapping[str, Any]) -> bool:
@@ -96,8 +97,11 @@ def _dashed(text: str) -> str:
 def _contact(text: str) -> str:
     """Whom to ask, to be copied from an address that ends with the name of a file.
 
-    Two slashes are one to many servers, so the scheme of an address is left to the browser.
+    Two slashes are one to many servers, so the scheme of an address is left to the browser. One
+    that would be another without what is lost here is left out.
     """
+    if "%" in text or ("/" in text and _BREAKS(text)):
+        return ""
     lone = re.sub(r"\bhttps?://", "", text, flags=re.IGNORECASE)
     parts = [part for part in _LOST.sub("-", lone).split("/") if part not in {"", ".", ".."}]
     joined = "/".join(parts)

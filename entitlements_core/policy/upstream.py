@@ -3,16 +3,19 @@
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.secret import shows_secret
 
 __all__ = ["Upstream"]
 
 _ODD: Final = re.compile(r"[^!-~]|[\"'<>\\^`{|}]")
 """What an address has to encode, or has no place in one."""
+
+_TOKEN_PATH: Final = "/+t/"  # noqa: S105 - what stands before a token in a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Upstream:
     def parse(cls, text: str) -> "Upstream":
         """Read the address of a simple index.
 
-        Customers are sent to it, so it cannot hold credentials.
+        Customers are sent to it, so it cannot hold credentials, nor one of our tokens.
 
         Raises:
             InvalidValue: when it is no plain http or https address.
@@ -44,6 +47,8 @@ class Upstream:
             raise _unfit("This is no address of an index")
         if parts.username is not None or parts.password is not None:
             raise _unfit("Credentials in the address would be shown to every customer")
+        if shows_secret(unquote(address)) or _TOKEN_PATH in f"{unquote(parts.path)}/":
+            raise _unfit("A token in the address would be shown to every customer")
         if parts.query or parts.fragment or "?" in address or "#" in address:
             raise _unfit("A query or a fragment would come before the names of projects")
         return cls(f"{address.rstrip('/')}/")

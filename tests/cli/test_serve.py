@@ -494,3 +494,30 @@ def test_waitress_in_this_process(
     made[0].close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+def test_a_server_is_not_its_own_upstream(cli: CommandLine, packages: Path, host: str) -> None:
+    with listening.take_place(host, 0) as place:
+        port = place.getsockname()[1]
+    words = ("serve", str(packages), "--repo", "acme/prod", "--host", host, "--port", f"{port}")
+    refused = cli.refused(*words, "--upstream", f"http://localhost:{port}/simple/")
+    assert "is this server itself" in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:{port}/simple/", True),
+        ("http://127.0.0.2:{port}/simple/", True),  # also of this machine
+        ("http://192.0.2.1:{port}/simple/", False),
+        ("http://127.0.0.1:1/simple/", False),
+        ("https://127.0.0.1/simple/", False),
+        ("http://no.such.name.invalid:{port}/simple/", False),
+        ("", False),
+    ],
+)
+def test_what_leads_back_to_a_place(url: str, *, here: bool) -> None:
+    with listening.take_place("0.0.0.0", 0) as place:
+        port = place.getsockname()[1]
+        assert listening.leads_here(url.format(port=port), place) is here

@@ -30,6 +30,7 @@ CONTACTS = {
     "https://acme.example/help?topic=renew&l=en": "(acme.example/help%3Ftopic=renew&l=en)",
     "https://acme.example:8443/~sales": "(acme.example:8443/~sales)",
     "the sales team, +49 30 1234": "the-sales-team,-+49-30-1234",
+    "call us; or write": "call-us-or-write",
     "see https://acme.example/help": "(see-acme.example/help)",
     "Sales & Support": "Sales-&-Support",
 }
@@ -49,7 +50,15 @@ def test_whom_to_ask_can_be_read_in_an_address(contact: str, spelled: str) -> No
     assert page.removeprefix("./") == f"~{ASK}{spelled}/"
 
 
-@pytest.mark.parametrize("contact", ["", ".", "https://", "/../", "Verk\u00e4ufer", "x" * 90])
+UNSPEAKABLE = (
+    *("https://acme.example/a%20b", "mail%41@acme.example", "100%"),
+    *("https://acme.example/a;b", "acme.example/a\\b"),
+)
+
+
+@pytest.mark.parametrize(
+    "contact", ["", ".", "https://", "/../", "Verk\u00e4ufer", "x" * 90, *UNSPEAKABLE]
+)
 def test_whom_nobody_can_read_is_left_out(contact: str) -> None:
     location = worded(FILE, deny(contact), GRANIAN)
     assert location == f"~Entitlement-token-disabled/{FILE.rpartition('/')[2]}"
@@ -94,6 +103,9 @@ def test_what_was_sent_decodes_to_the_contact(contact: str) -> None:
         assert unquote(escape) not in NEEDS_NO_ESCAPE
     said = path.removeprefix("/packages/~").removesuffix(FILE.removeprefix("/packages"))
     told = said.removeprefix(ASK) if said.startswith(ASK) else ""
+    if "%" in contact or ("/" in contact and re.search(r"[;\\]", contact)):
+        assert not told
+        return
     assert bare(told.removesuffix(")").removeprefix("(") if "/" in told else told) == bare(contact)
 
 
@@ -102,7 +114,7 @@ def bare(contact: str) -> str:
     lone = re.sub(r"\bhttps?://", "", contact, flags=re.IGNORECASE)
     parts = [
         part
-        for part in re.sub(r"[\s;%\\]", "-", lone).split("/")
+        for part in re.sub(r"[\s;\\]", "-", lone).split("/")
         if part.strip(".") or len(part) > 2
     ]
     return "/".join(re.sub("-+", "-", part) for part in parts)

@@ -4,7 +4,10 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.secret import from_random_bytes
 from entitlements_core.policy.upstream import Upstream
+
+SECRET = from_random_bytes(bytes(range(32)))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,11 @@ def test_an_address(text: str, url: str, *, is_open: bool) -> None:
         ("https://index.example/<simple>", "no address"),
         ("https://user:word@index.example/simple", "Credentials"),
         ("https://user@index.example/simple", "Credentials"),
+        (f"https://index.example/{SECRET}/simple/", "token"),
+        (f"https://index.example/%65{SECRET[1:]}/simple/", "token"),
+        (f"https://index.example/simple/?t={SECRET}", "token"),
+        ("https://index.example/+t/customer-word/simple/", "token"),
+        ("https://index.example/p/%2Bt/customer-word/simple/", "token"),
         ("https://index.example/simple?a=b", "query"),
         ("https://index.example/simple?", "query"),
         ("https://index.example/simple#a", "query"),
@@ -55,6 +63,7 @@ def test_what_is_no_address(text: str, words: str) -> None:
     with pytest.raises(InvalidValue, match=words) as raised:
         Upstream.parse(text)
     assert "word" not in raised.value.problem
+    assert SECRET not in str(raised.value)
 
 
 def test_a_page_never_leaves_the_index() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -16,6 +17,11 @@ from pypiserver_entitlements.visitors import Publisher, Uploader, current_visito
 __all__ = ["PasswordsUnknown", "Publishers", "was_admitted"]
 
 WITH_PASSWORD: Final = Form.BASIC
+
+_LONGEST_NAME: Final = 255
+"""Characters, inclusive, as passlib takes them; passwords are bounded by the header."""
+_IMPOSSIBLE: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and bytes that are not UTF-8."""
 
 
 class PasswordsUnknown(Exception):
@@ -59,16 +65,18 @@ class Publishers:
         password checks take an empty password for a question about nobody, and say yes.
 
         Raises:
-            PasswordsUnknown: when the check cannot be made, since its file is gone for example.
+            PasswordsUnknown: when the check cannot be made, since its file is gone or damaged.
         """
         if self._auther is None or presented is None or presented.form is not WITH_PASSWORD:
             return None
-        if not presented.username or self._is_token(presented, address):
+        if not _may_exist(presented.username, presented.secret):
+            return None
+        if self._is_token(presented, address):
             return None
         try:
             # As pypiserver asks: a vendor's function may answer with the user that it found.
             knows = bool(self._auther(presented.username, presented.secret))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise PasswordsUnknown(str(error)) from error
         return Publisher(presented.username) if knows else None
 
@@ -77,6 +85,15 @@ class Publishers:
             return True
         opened = self._gate.repositories(presented, address, self._clock(), only_tokens=False)
         return isinstance(opened, tuple) and self._repository in opened
+
+
+def _may_exist(username: str, password: str) -> bool:
+    """Whether an account can have them; passlib raises for what none has, and does not say no."""
+    return (
+        0 < len(username) <= _LONGEST_NAME
+        and not _IMPOSSIBLE.search(username)
+        and not _IMPOSSIBLE.search(password)
+    )
 
 
 def was_admitted(_user: str, _password: str) -> bool:

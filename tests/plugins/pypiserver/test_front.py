@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from tests.plugins.pypiserver.conftest import (
     Start,
     upload,
 )
-from tests.wheelhouse import build_wheel
+from tests.wheelhouse import age, build_wheel
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
@@ -304,3 +306,35 @@ def test_health_needs_no_credentials_and_no_store(start: Start, home: Path, publ
 
     check_health(home, ask)
     assert shop.anonymous("/+health/live", method="HEAD").data == b""
+
+
+IMPOSSIBLE = {
+    "a NUL in the name": b"al\0ice:wonderland",
+    "a NUL in the password": b"alice:wonder\0land",
+    "a line in the name": b"al\nice:wonderland",
+    "a tab in the name": b"al\tice:wonderland",
+    "a long name": b"a" * 256 + b":wonderland",
+    "a long password": b"alice:" + b"w" * 4097,
+    "no UTF-8 in the name": b"al\xffice:wonderland",
+    "no UTF-8 in the password": b"alice:\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("given", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_what_no_account_can_have_is_a_wrong_password(
+    shop: Shop, given: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = {"Authorization": f"Basic {base64.b64encode(given).decode()}"}
+    answer = shop.anonymous("/simple/", headers=sent)
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "unauthorized")
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_damaged_password_file_lets_nobody_in(start: Start, tmp_path: Path) -> None:
+    shop = start()
+    passwords = tmp_path / "htpasswd"
+    passwords.write_text("no colon in it\n")
+    age(passwords, -60)  # another time of change than before, which is what passlib looks at
+    answer = shop.publisher("/simple/")
+    assert answer.status_code == 503
+    assert "Passwords cannot be checked now" in answer.text
