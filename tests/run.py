@@ -25,6 +25,7 @@ STRICT: Final = (
 )
 KINDS: Final = ("executed", "missing")
 GATES: Final = {"strict": 100.0, "rest": 95.0}
+WORKERS: Final = (os.cpu_count() or 1) + 1
 FOLDER: Final = "MEASURED_FOLDER"
 """The variable with the directory into which each process writes what it has measured."""
 
@@ -40,7 +41,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         # Named here, a plugin is there before the product is imported, in every process.
         environment = {**os.environ, "PYTEST_PLUGINS": "tests.measuring", FOLDER: folder}
-        command = [*python, "-n", "2", "--dist", "worksteal"]
+        # Servers and clients wait for each other, so that two would leave processors idle.
+        command = [*python, "-n", str(WORKERS), "--dist", "worksteal"]
         status = subprocess.call(command, cwd=ROOT, env=environment)
         return status or check_gates(measured(Path(folder)))
 

@@ -101,6 +101,7 @@ def test_what_installers_take_from_a_directory_they_find_in_the_index(
             assert ended.status == 0, ended.text
 
 
+@pytest.mark.clients
 @pytest.mark.timeout(300)
 def test_what_pip_cannot_look_at_once_it_is_installed_is_named(
     vendor: Vendor, pip: Client, uv: Client, tmp_path: Path
@@ -195,6 +196,7 @@ def test_metadata_that_pip_cannot_decode_are_not_announced(
         assert ended.status == 0, ended.text
 
 
+@pytest.mark.clients
 def test_other_odd_metadata_lead_to_the_same_with_and_without(
     vendor: Vendor, pip: Client, uv: Client, tmp_path: Path
 ) -> None:
