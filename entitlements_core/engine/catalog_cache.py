@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar
 
 from entitlements_core.engine.scan import Look, shown
@@ -212,8 +213,12 @@ def _unopened(path: str, error: Exception) -> StoreError:
     if not Path(path).parent.is_dir():
         return StoreError(f"{asked}.", "Give a path in a directory that is there.")
     files = [Path(path + suffix) for suffix in ("", ".lock", "-wal", "-shm")]
-    closed = (one for one in files if one.exists() and not os.access(one, os.R_OK | os.W_OK))
-    found, remedy = closed_file(next(closed, Path(path).parent))
+    there = [one for one in (*files, Path(path).parent) if one.exists()]
+    closed = next((one for one in there if not os.access(one, os.R_OK | os.W_OK)), None)
+    if closed is None:
+        named = " ".join(quote(str(one)) for one in files if os.path.lexists(one))
+        return StoreError(f"{asked}.", f"Where it is not there, it is made anew. Move away {named}")
+    found, remedy = closed_file(closed)
     return StoreError(f"{asked}; {found}.", remedy)
 
 

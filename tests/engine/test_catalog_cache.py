@@ -148,6 +148,11 @@ def test_a_cache_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) ->
     with pytest.raises(StoreError, match=r"gone/catalog\.db cannot be opened") as refused:
         CatalogCache(tmp_path / "gone" / "catalog.db")
     assert refused.value.remedy
+    odd = tmp_path / "odd"
+    Path(f"{odd}.lock").write_text("another kind of file, whose owner and mode are as they should")
+    with pytest.raises(StoreError, match="not a database") as refused:
+        CatalogCache(odd)
+    assert refused.value.remedy.endswith(f"Move away {odd}.lock")
     (tmp_path / "directory").mkdir()
     with pytest.raises(StoreError):
         CatalogCache(tmp_path / "directory")
