@@ -16,8 +16,9 @@ Mask = Callable[[str], str]
 
 _SECRETS: Final = re.compile(
     r"""
-      (?P<path>(?:/|%(?:25)*2[fF])(?:\+|%(?:25)*2[bB])(?:t|%(?:25)*74)(?:/|%(?:25)*2[fF])+)
-      (?:[^\s/?\#"'%]|%(?!(?:25)*2[fF]))+                                # /+t/SECRET
+      (?P<path>(?:/|%(?:25)*2[fF])(?:\+|%(?:25)*2[bB])(?:[tT]|%(?:25)*[57]4)(?:;[^\s/%]*)?
+        (?:/|%(?:25)*2[fF])(?:\.{0,2}(?:/|%(?:25)*2[fF]))*)
+      (?:[^\s/?\#"'%]|%(?!(?:25)*2[fF]))+           # /+t/SECRET; also as somebody may mistype it
     | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{8,}           # Authorization
     | (?P<user>://)(?![^\s/?\#"':@]+:\*{3,}@)                           # https://user:SECRET@,
       [^\s/?\#"']+(?=@)                                                 # not https://user:***@

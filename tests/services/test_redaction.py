@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from types import MappingProxyType
 
@@ -90,6 +91,31 @@ def test_a_custom_secret_never_gets_through_in_our_forms(
     for text in (f"/+t/{secret}{after}", f"https://{secret}@host{after}", f"Bearer {secret}"):
         assert secret not in redact(f"{before} {text}") or secret in before
     assert header not in redact(f"{before} Basic {header}")
+
+
+MISTYPED = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["/+t", "/+T", "/%2bt", "/%2B%54", "%2F+%74", "/%252b%2574"]),
+        st.sampled_from(["", ";", ";a=b"]),
+        st.lists(st.sampled_from(["/", "%2F", "%252f", "/.", "/.."]), max_size=4).map("".join),
+        st.sampled_from(["/", "%2f"]),
+    ),
+)
+
+
+@given(secret=CUSTOM_SECRETS, before=MISTYPED)
+def test_a_custom_secret_never_gets_through_where_somebody_mistypes_it(
+    secret: str, before: str
+) -> None:
+    assert f"{secret}Zq9" not in redact(f"GET {before}{secret}Zq9/simple/ HTTP/1.1")
+
+
+@pytest.mark.parametrize("text", ["/+t" + "/" * 9_999, "/+t/" + "./" * 5_000, "/+t" * 5_000])
+def test_no_address_is_slow_to_redact(text: str) -> None:
+    began = time.process_time()
+    redact(text)
+    assert time.process_time() - began < 5  # a search that went back and forth would take hours
 
 
 @given(text=st.text())
