@@ -19,7 +19,7 @@ from entitlements_core.errors import StoreError
 from entitlements_core.services.home import make_private
 from entitlements_core.services.home_access import closed_file
 
-__all__ = ["SCHEMA_VERSION", "CatalogCache", "Row"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "CatalogCache", "Row"]
 
 _log = logging.getLogger("entitlements.engine")
 _T = TypeVar("_T")
@@ -86,12 +86,18 @@ _COLUMNS: Final = ", ".join(Row._fields)
 _SHARED: Final = slice(Row._fields.index("name"), Row._fields.index("sha256"))
 """The columns in which the files of a project are mostly alike."""
 
+APPLICATION_ID: Final = 0x656E7463
+"""Tells a cache from databases of other programs (`PRAGMA application_id`)."""
+
 _MARKS: Final = ", ".join("?" for _ in Row._fields)
 _TABLES: Final = f"""
     CREATE TABLE IF NOT EXISTS file (root BLOB NOT NULL, {_COLUMNS}, PRIMARY KEY (root, path));
     CREATE TABLE IF NOT EXISTS metadata (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL);
     PRAGMA user_version = {SCHEMA_VERSION};
+    PRAGMA application_id = {APPLICATION_ID};
 """
+_ALWAYS: Final = {"root", "path", "mtime_ns", "problem", "html", "json"}
+"""Columns that each version has had, also before there was the mark."""
 
 
 class CatalogCache:
@@ -254,7 +260,7 @@ def _connected(path: str) -> sqlite3.Connection:
 def _made(path: str, *, suspect: bool) -> sqlite3.Connection:
     """A connection to a sound cache of this version; the caller is `_alone`."""
     for suffix in ("", "-wal", "-shm"):  # SQLite gives the others the mode of the first
-        if not suffix or os.path.exists(path + suffix):  # noqa: PTH110 - see `_set_aside`
+        if not suffix or os.path.lexists(path + suffix):
             make_private(Path(path + suffix))
     try:
         return _sound(path, suspect=suspect)
@@ -270,6 +276,7 @@ def _made(path: str, *, suspect: bool) -> sqlite3.Connection:
 def _sound(path: str, *, suspect: bool) -> sqlite3.Connection:
     link = _connected(path)
     try:
+        _require_ours(link)
         link.execute("PRAGMA journal_mode = WAL")
         (version,) = link.execute("PRAGMA user_version").fetchone()
         if version != SCHEMA_VERSION:
@@ -285,6 +292,16 @@ def _sound(path: str, *, suspect: bool) -> sqlite3.Connection:
         link.close()
         raise
     return link
+
+
+def _require_ours(link: sqlite3.Connection) -> None:
+    """Raise unless the database is empty, or a cache: another program's is not made anew."""
+    (mark,) = link.execute("PRAGMA application_id").fetchone()
+    tables = {name for (name,) in link.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    columns = {column[1] for column in link.execute("PRAGMA table_info(file)")}
+    earlier = mark == 0 and tables == {"file", "metadata"} and columns >= _ALWAYS
+    if tables and mark != APPLICATION_ID and not earlier:
+        raise sqlite3.OperationalError("it is the database of another program")
 
 
 def _require(sound: bool, verdict: str) -> None:  # noqa: FBT001 - reads as an assertion

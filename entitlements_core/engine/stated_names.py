@@ -9,13 +9,13 @@ import zlib
 from contextlib import suppress
 from typing import IO, Final
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from entitlements_core.engine.core_metadata import read_fields
 from entitlements_core.engine.distributions import METADATA_LIMIT, Unservable, faults_of_one_file
 from entitlements_core.engine.tars import Damaged, Excessive, TooLong, Unpacked, find_file
 from entitlements_core.engine.zips import find_member, read_member
-from entitlements_core.policy.project_names import is_name
+from entitlements_core.policy.project_names import cleaned
 
 __all__ = ["stated_name"]
 
@@ -44,7 +44,7 @@ def stated_name(
         read = _in_tar if filename.lower().endswith(_TAR) else _in_zip
         metadata = read(archive, limit)
     names = read_fields(metadata or b"").get("name", [])
-    return canonicalize_name(names[0]) if names and is_name(names[0]) else None
+    return cleaned(names[0]) if names else None
 
 
 def _in_zip(archive: IO[bytes], limit: int) -> bytes | None:

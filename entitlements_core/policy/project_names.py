@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.errors import InvalidValue
 
-__all__ = ["SUFFIXES", "NamePattern", "is_name", "names_in", "parse_patterns"]
+__all__ = ["SUFFIXES", "NamePattern", "cleaned", "is_name", "names_in", "parse_patterns"]
 
 SUFFIXES: Final = (".whl", ".tar.gz", ".zip")
 """Of the files that can be served."""
@@ -83,24 +83,36 @@ def parse_patterns(texts: Iterable[str]) -> tuple[NamePattern, ...]:
 def names_in(filename: str) -> frozenset[NormalizedName]:
     """The projects that a distribution's file name can be of; empty for a name without any.
 
-    Of a wheel there is one. The name of an sdist may end before any number in it, and that of a
-    file that is named wrongly before any hyphen, so that all of these are given: one too many keeps
-    a foreign project away, one too few lets one in.
+    Of a wheel there is one, unless what should be its build number may be its version. The name of
+    an sdist may end before any number in it, and that of a file that is named wrongly before any
+    hyphen, so that all of these are given: one too many keeps a foreign project away, one too few
+    lets one in.
     """
     if filename.lower().endswith(_WHEEL):
         parts = filename[: -len(_WHEEL)].split("-")
         is_right = len(parts) in _WHEEL_PARTS and parts[1][:1].isdigit()
-        candidates = parts[:1] if is_right else _cuts(parts)
+        candidates = _cuts(parts[: len(parts) - _WHEEL_PARTS[0] + 1] if is_right else parts)
     else:
         candidates = [filename[: found.start()] for found in _VERSION.finditer(filename)]
-        candidates = candidates or _cuts(filename.split("-"))[:-1]
-    names = (_OTHERS.sub("-", name).strip("-_.") for name in candidates)
-    return frozenset(canonicalize_name(name) for name in names if _NAME.fullmatch(name))
+        candidates = candidates or _cuts(_stem(filename).split("-"))
+    return frozenset(name for name in map(cleaned, candidates) if name is not None)
+
+
+def cleaned(text: str) -> NormalizedName | None:
+    """The normalised name that build tools made of a text; None where none is left of it."""
+    name = _OTHERS.sub("-", text).strip("-_.")
+    return canonicalize_name(name) if _NAME.fullmatch(name) else None
 
 
 def is_name(text: str) -> bool:
     """Whether it is a project name (PEP 508), in any spelling."""
     return _NAME.fullmatch(text) is not None
+
+
+def _stem(filename: str) -> str:
+    """Without its suffix; where it has none of ours, what stands before the last hyphen."""
+    suffix = next((one for one in SUFFIXES if filename.lower().endswith(one)), "")
+    return filename[: -len(suffix)] if suffix else filename.rpartition("-")[0]
 
 
 def _cuts(parts: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Final
 from entitlements_core.errors import Conflict, InvalidValue, NotFound
 from entitlements_core.services.spreadsheet import cell
 from entitlements_core.store.durable import make_durable, unwritten
+from entitlements_core.store.ownership import belong_together, give_to_owner
 from entitlements_core.store.records import Download
 
 __all__ = ["COLUMNS", "Export", "absolute", "opened"]
@@ -99,7 +100,11 @@ def absolute(path: Path) -> Path:
 
 @contextmanager
 def opened(
-    path: Path, known: Callable[[], int | None], begin: Callable[[], None]
+    path: Path,
+    known: Callable[[], int | None],
+    begin: Callable[[], None],
+    *,
+    store: Path | None = None,
 ) -> Iterator[Export]:
     """The file at an absolute `path`, for one process alone; new ones are their owner's alone.
 
@@ -108,6 +113,8 @@ def opened(
         known: tells how much of it holds what was removed, as the store says; None when the store
             knows nothing of it.
         begin: lets the store know of a file that is empty yet.
+        store: the file of the store, if it has one. Root's export in a directory of the store's
+            owner belongs to that one, who may go on with it; anybody else's stays with root.
 
     Raises:
         Conflict: when something else is there, or somebody else is writing to it.
@@ -123,6 +130,8 @@ def opened(
         except OSError:
             raise Conflict(f"Somebody else is writing to {path}.", "Wait for it.") from None
         if os.fstat(descriptor).st_size == 0:
+            if store is not None and belong_together(store, path.parent):
+                give_to_owner(descriptor, path.parent)
             begin()
             make_durable(path.parent)
         yield Export(path, _cut(descriptor, path, known()), descriptor)

@@ -6,6 +6,7 @@ under a name that nobody looks for, and then its own.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -49,7 +50,9 @@ def make_home(home: Path) -> bool:
         if not home.is_dir():
             raise
         return False
-    home.chmod(stat.S_IRWXU)  # a umask may have taken even what its owner needs
+    with _looked_at(home) as (place, found):
+        if stat.S_ISDIR(found.st_mode):  # and not what somebody put in its place
+            os.chmod(place, stat.S_IRWXU)  # noqa: PTH101 - a umask may have taken what its owner needs
     give_folder_to_owner(home)
     return True
 
@@ -119,18 +122,39 @@ def others_may(path: Path) -> int:
 def make_private(path: Path) -> None:
     """Make an empty file that only its owner may use, or take others' right to one that is there.
 
-    A file that is there may be open in this process: no descriptor of it is opened or closed, since
-    with any of them POSIX lets go of all locks, SQLite's too.
+    A link is refused: where the directory is another user's, it would have this one, who may be
+    root, make or close whatever file it leads to.
 
     Raises:
-        OSError: when it cannot be made.
+        OSError: when it cannot be made, or something else than a file is there.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         with _fresh(path) as name, contextlib.suppress(FileExistsError):
             os.link(name, path)
-    with contextlib.suppress(OSError):  # another user's, or gone again
-        if others_may(path):
-            path.chmod(_PRIVATE)
+    with _looked_at(path) as (place, found):
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no file"
+            raise OSError(errno.ELOOP, f"{path} is {kind}")
+        if found.st_mode & _OTHERS:
+            with contextlib.suppress(OSError):  # another user's
+                os.chmod(place, _PRIVATE)  # noqa: PTH101 - a string
+
+
+@contextlib.contextmanager
+def _looked_at(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """A name of what is at a path, itself and no other that takes its place, and its status.
+
+    The file may be open in this process. Closing any descriptor of it would let go of all locks
+    (POSIX), SQLite's too, except for one that names it and cannot be read from.
+    """
+    if not hasattr(os, "O_PATH"):  # Linux alone has it
+        yield str(path), path.lstat()
+        return
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}", os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -126,7 +126,8 @@ class Retention:
             with self._database.begin() as unit:
                 unit.pruning.note_export(str(file), 0)
 
-        return opened(file, known, begin)
+        address = self._database.address
+        return opened(file, known, begin, store=address.path if address.is_sqlite else None)
 
     def _step(self, before: datetime, target: Export | None) -> int:
         with self._database.begin() as unit:

@@ -15,7 +15,7 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="root alone gives files away")
 
 WORDS = {
-    "db prune": "--downloads-older-than 400d",
+    "db prune": "--downloads-older-than 400d --export {home}/old.csv.gz",
     "eula accept": "{token} --repo acme/prod --number 1 --from 192.0.2.1",
     "eula add": "acme/prod {packages}/eula.txt",
     "eula withdraw": "{token} --repo acme/prod",
@@ -119,4 +119,6 @@ def test_a_copy_for_somebody_who_may_not_read_the_store_stays_with_root(
         folder.mkdir()
         os.chown(folder, owner, owner)
         assert cli("backup", str(folder)).status == 0
-        assert [path.stat().st_uid for path in folder.iterdir()] == [expected]
+        words = ("--downloads-older-than", "400d", "--export", str(folder / "downloads.csv.gz"))
+        assert cli("db", "prune", *words).status == 0
+        assert [path.stat().st_uid for path in folder.iterdir()] == [expected, expected]

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from entitlements_core.engine.catalog_cache import SCHEMA_VERSION, CatalogCache, Row
+from entitlements_core.engine.catalog_cache import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    CatalogCache,
+    Row,
+)
 from entitlements_core.errors import StoreError
 
 ROW = Row("sub/a-1.tar.gz", 5, 7, name="a", version="1", sha256="0" * 64, html=b"<a>", json=b"{}")
@@ -78,7 +83,10 @@ def write_half(path: Path) -> None:
 
 def write_older(path: Path) -> None:
     with closing(sqlite3.connect(path)) as link:
-        link.executescript("CREATE TABLE file (name TEXT); CREATE TABLE metadata (a, b, c);")
+        link.executescript(
+            "CREATE TABLE file (root, path, mtime_ns, problem, html, json, other);"
+            " CREATE TABLE metadata (sha256, body); PRAGMA user_version = 4"
+        )
 
 
 def write_newer(path: Path) -> None:
@@ -88,13 +96,18 @@ def write_newer(path: Path) -> None:
 
 def write_other_columns(path: Path) -> None:
     with closing(sqlite3.connect(path)) as link:
-        link.executescript(f"CREATE TABLE file (x); PRAGMA user_version = {SCHEMA_VERSION};")
+        link.executescript(
+            f"CREATE TABLE file (x); PRAGMA user_version = {SCHEMA_VERSION};"
+            f" PRAGMA application_id = {APPLICATION_ID}"
+        )
 
 
 @pytest.mark.parametrize(
     "spoil", [write_garbage, write_half, write_older, write_newer, write_other_columns]
 )
-def test_a_damaged_or_foreign_cache_is_made_anew(path: Path, spoil: object) -> None:
+def test_a_cache_that_is_damaged_or_of_another_version_is_made_anew(
+    path: Path, spoil: object
+) -> None:
     assert callable(spoil)
     spoil(path)
     with closing(CatalogCache(path)) as cache:
@@ -189,3 +202,41 @@ def test_several_threads_and_connections_write_at_once(path: Path) -> None:
         list(pool.map(write, range(4)))
     with closing(CatalogCache(path)) as cache:
         assert len(cache.load("/one")) == 40
+
+
+@pytest.mark.parametrize("suffix", ["", ".lock", "-wal", "-shm"])
+@pytest.mark.parametrize("there", [True, False])
+def test_links_are_not_followed(tmp_path: Path, suffix: str, *, there: bool) -> None:
+    home, target = tmp_path / "home", tmp_path / "app.db"
+    home.mkdir()
+    if there:
+        target.write_bytes(b"of somebody else")
+        target.chmod(0o644)
+    Path(f"{home}/catalog.db{suffix}").symlink_to(target)
+    with pytest.raises(StoreError, match="symbolic link") as refused:
+        CatalogCache(home / "catalog.db")
+    assert f"catalog.db{suffix}" in refused.value.remedy
+    assert target.exists() is there
+    assert not there or (target.read_bytes(), target.stat().st_mode & 0o777) == (
+        b"of somebody else",
+        0o644,
+    )
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "CREATE TABLE customers (name)",
+        "CREATE TABLE file (name); CREATE TABLE metadata (body)",
+        f"CREATE TABLE file (root, path); PRAGMA user_version = {SCHEMA_VERSION}",
+        "CREATE TABLE file (x); PRAGMA application_id = 1",
+    ],
+)
+def test_the_database_of_another_program_is_left_alone(tmp_path: Path, tables: str) -> None:
+    path = tmp_path / "catalog.db"
+    with closing(sqlite3.connect(path)) as link:
+        link.executescript(tables)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="of another program"):
+        CatalogCache(path)
+    assert path.read_bytes() == before

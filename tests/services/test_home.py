@@ -1,5 +1,6 @@
 """What is made in a home is the server's alone from the first moment, whatever the umask."""
 
+import fcntl
 import json
 import logging
 import os
@@ -276,3 +277,45 @@ def test_the_doctor_names_each_file_that_others_may_use(tmp_path: Path) -> None:
     assert [one.remedy for one in found] == [
         f"Run: chmod 600 {home / name}" for name in ("entitlements.db", "proxies.json")
     ]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_leads_to_nothing_that_is_made_or_closed(tmp_path: Path, *, there: bool) -> None:
+    target = tmp_path / "somebody's"
+    if there:
+        target.write_text("for everybody")
+        target.chmod(0o644)
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    with pytest.raises(OSError, match="symbolic link"):
+        make_private(link)
+    assert target.exists() is there
+    assert not there or mode(target) == 0o644
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o666)
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(OSError, match="is no file"):
+            make_private(path)
+
+
+def test_closing_a_file_lets_go_of_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "locked"
+    make_private(path)
+    with path.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        path.chmod(0o644)
+        make_private(path)
+        others = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import fcntl,sys; fcntl.lockf(open(sys.argv[1], 'r+b'), 6)",
+                path,
+            ],
+            capture_output=True,
+            check=False,
+        )
+    assert mode(path) == 0o600
+    assert b"BlockingIOError" in others.stderr

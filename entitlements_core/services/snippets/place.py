@@ -22,7 +22,9 @@ HOSTS: Final = ("serve", "flask", "pypiserver", "devpi")
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SECRET: Final = re.compile(r"[A-Za-z0-9._-]+")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9/%+@:~,=._\[\]-]*")
+_PLAIN: Final = re.compile(
+    r"(?:https?://\[[0-9A-Fa-f:.]+\])?[A-Za-z0-9/%+@:~,=._-]*", re.IGNORECASE
+)
 """Of what an address may consist: nothing that a shell, TOML, YAML or INI reads in its own way."""
 
 
