@@ -3,7 +3,7 @@
 import sys
 import warnings
 
-from entitlements_core.cli.program import app
+from entitlements_core.cli.program import OWN_PROCESS, app
 
 __all__ = ["app", "main"]
 
@@ -13,4 +13,4 @@ def main() -> None:
     if not sys.warnoptions:
         # What other packages think of each other is not for who uses a command.
         warnings.simplefilter("ignore")
-    app()
+    app(obj=OWN_PROCESS)

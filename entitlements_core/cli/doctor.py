@@ -12,7 +12,7 @@ from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_path
-from entitlements_core.errors import EntitlementsError, InvalidValue
+from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,6 +92,7 @@ def doctor(  # noqa: PLR0913 - one option for each choice
             **_catalog(run, repo, looked),
         )
     )
+    found = (*found, *_repository(run, repo))
     answers = None
     if upstream or ask_upstream:
         asked = read_upstream(upstream, settings)
@@ -179,6 +180,31 @@ def _catalog(run: Session, repository: str, directories: list[Path]) -> dict[str
     newest = modified_at(max(times)) if times else None
     problems = tuple((one.path, one.reason, one.remedy) for one in report.problems)
     return {"problems": problems, "newest": newest}
+
+
+def _repository(run: Session, name: str) -> "tuple[Finding, ...]":
+    """That there is none of the name that was given; other faults are found elsewhere."""
+    from entitlements_core.policy.health import (  # noqa: PLC0415 - a fast start
+        Finding,
+        Health,
+    )
+
+    if not name:
+        return ()
+    try:
+        with run.open(repositories=[name]):
+            return ()
+    except NotFound as error:
+        return (
+            Finding(
+                check="repository",
+                health=Health.ERROR,
+                detail=error.problem,
+                remedy=error.remedy,
+            ),
+        )
+    except EntitlementsError:
+        return ()
 
 
 def _show(console: "Console", found: "tuple[Finding, ...]") -> None:

@@ -1,7 +1,8 @@
 """The command line put together: the global options, and the commands of all modules."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -27,7 +28,10 @@ from entitlements_core.cli.emptiness import refuse_empty_options
 from entitlements_core.cli.failures import Program
 from entitlements_core.cli.session import Session
 
-__all__ = ["app"]
+__all__ = ["OWN_PROCESS", "app"]
+
+OWN_PROCESS: Final = object()
+"""Given as the object of the context by who runs the command line in a process of its own."""
 
 app = typer.Typer(
     cls=Program,
@@ -81,7 +85,20 @@ def globals_(
     ] = False,
 ) -> None:
     """Entitlement tokens for the Python package index that you already run."""
-    context.obj = Session(home=Path(home) if home else None, database_url=database_url or None)
+    run = Session(home=Path(home) if home else None, database_url=database_url or None)
+    if context.obj is OWN_PROCESS and hasattr(os, "geteuid") and os.geteuid() == 0:
+        _be_the_keeper(run)
+    context.obj = run
+
+
+def _be_the_keeper(run: Session) -> None:
+    """As root, go on with the rights of the user whose home it is."""
+    from entitlements_core.cli.rights import keeper, take_rights  # noqa: PLC0415 - root's alone
+
+    settings, _ = run.usable
+    found = keeper(settings.home)
+    if found is not None:
+        take_rights(*found, settings.home)
 
 
 app.command("init")(init.init)

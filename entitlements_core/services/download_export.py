@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import io
 import os
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -120,8 +121,14 @@ def opened(
         Conflict: when something else is there, or somebody else is writing to it.
         StoreError: when it cannot be written.
     """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor, is_new = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
+    except FileExistsError:
+        try:
+            descriptor, is_new = os.open(path, flags), False
+        except OSError as error:
+            raise unwritten(path, error) from None
     except OSError as error:
         raise unwritten(path, error) from None
     try:
@@ -129,8 +136,10 @@ def opened(
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Conflict(f"Somebody else is writing to {path}.", "Wait for it.") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Conflict(f"{path} is no file.", "Choose another name.")
         if os.fstat(descriptor).st_size == 0:
-            if store is not None and belong_together(store, path.parent):
+            if is_new and store is not None and belong_together(store, path.parent):
                 give_to_owner(descriptor, path.parent)
             begin()
             make_durable(path.parent)

@@ -48,7 +48,7 @@ class Origin:
 
 def names_of(text: str) -> frozenset[NormalizedName]:
     """The projects that the name of a file, or of a project, can mean."""
-    if text.endswith(SUFFIXES):
+    if text.lower().endswith(SUFFIXES):
         return names_in(text)
     return frozenset({canonicalize_name(text)}) if is_name(text) else frozenset()
 

@@ -17,7 +17,8 @@ Mask = Callable[[str], str]
 _SECRETS: Final = re.compile(
     r"""
       (?P<path>(?:/|%(?:25)*2[fF])(?:\+|%(?:25)*2[bB])(?:[tT]|%(?:25)*[57]4)(?:;[^\s/%]*)?
-        (?:/|%(?:25)*2[fF])(?:\.{0,2}(?:/|%(?:25)*2[fF]))*)
+        (?:/|%(?:25)*2[fF])(?:\.{0,2}(?:/|%(?:25)*2[fF]))*
+        (?:["'\#?]|%(?:25)*(?:2[0237]|3[fF]))*)
       (?:[^\s/?\#"'%]|%(?!(?:25)*2[fF]))+           # /+t/SECRET; also as somebody may mistype it
     | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{8,}           # Authorization
     | (?P<user>://)(?![^\s/?\#"':@]+:\*{3,}@)                           # https://user:SECRET@,
@@ -48,6 +49,8 @@ SERVER_LOGGERS: Final = (
 )
 
 
+_LONGEST: Final = 8_000
+"""Characters of one part of a line of an access log, inclusive; an address has seldom hundreds."""
 _ACCESS: Final = frozenset({"gunicorn.access", "granian.access", "uvicorn.access", "werkzeug"})
 """Whose messages are one line for each request."""
 
@@ -105,8 +108,13 @@ def _is_access(record: logging.LogRecord) -> bool:
 
 
 def _of_access(text: str) -> str:
-    """As `redact`, in one line: a decoded address may have line breaks, and then a forged line."""
-    return escaped(redact(text))
+    """As `redact`, in one line of a bounded length.
+
+    A decoded address may have line breaks, and what follows them would be a forged line; so would
+    what stands behind the 48 KiB at which systemd's journal begins another one.
+    """
+    line = escaped(redact(text))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def _redacted_arguments(

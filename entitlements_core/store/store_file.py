@@ -318,8 +318,9 @@ class StoreFile:
 
     def _noted(self) -> str:
         try:
-            with open(self._note_path, encoding="ascii", errors="replace") as note:  # noqa: PTH123 - see __init__
-                return note.read(_NOTE_BYTES)
+            descriptor = os.open(self._note_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(descriptor, encoding="ascii", errors="replace") as note:
+                return note.read(_NOTE_BYTES)  # without waiting for a pipe in its place
         except OSError:
             return ""
 

@@ -222,6 +222,17 @@ def test_doctor_says_what_it_did_not_look_at(cli: CommandLine, packages: Path) -
     assert "--repo OWNER/SLUG" in ran.out
 
 
+@pytest.mark.parametrize("directories", [True, False])
+def test_doctor_knows_no_such_repository(
+    cli: CommandLine, packages: Path, *, directories: bool
+) -> None:
+    ran = cli("doctor", *([str(packages)] * directories), "--repo", "acme/nope", "--json")
+    assert ran.status == 1
+    [found] = [one for one in ran.json["checks"] if one["status"] == "error"]
+    assert found["check"] == "repository"
+    assert "There is no repository 'acme/nope'" in found["detail"]
+
+
 def test_doctor_of_nothing(empty: CommandLine, packages: Path) -> None:
     ran = empty("doctor", str(packages), "--repo", "acme/prod", "--json")
     assert ran.status == 1

@@ -143,7 +143,10 @@ UPSTREAM = "https://index.example/simple/"
 ELSEWHERE = f"foreign is not yours: who may see pages is sent on to {UPSTREAM} for it,"
 
 
-@pytest.mark.parametrize("asked", ["foreign-1.0-py3-none-any.whl", "foreign-1.0.tar.gz", "Foreign"])
+@pytest.mark.parametrize(
+    "asked",
+    ["foreign-1.0-py3-none-any.whl", "foreign-1.0.tar.gz", "Foreign-1.0.TAR.GZ", "Foreign"],
+)
 def test_explain_what_is_left_to_an_upstream(
     cli: CommandLine, packages: Path, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:

@@ -100,6 +100,7 @@ MISTYPED = st.builds(
         st.sampled_from(["", ";", ";a=b"]),
         st.lists(st.sampled_from(["/", "%2F", "%252f", "/.", "/.."]), max_size=4).map("".join),
         st.sampled_from(["/", "%2f"]),
+        st.sampled_from(["", '"', "'", "#", "%22", "%20", "%2523", "?'"]),
     ),
 )
 
@@ -299,3 +300,9 @@ def test_what_no_encoding_has_is_escaped(output: Output) -> None:
     text.encode()
     assert text.startswith("caf\\udce9 of \\ud800, naïve\n")
     assert "ValueError: invalid literal" in text
+
+
+def test_a_line_of_an_access_log_has_a_bounded_length() -> None:
+    record = logging.LogRecord("granian.access", 20, "", 0, "%s", ("/" + "a" * 60_000,), None)
+    assert RedactingFilter().filter(record)
+    assert 8_000 < len(record.getMessage()) < 8_010

@@ -663,3 +663,11 @@ def test_a_store_behind_a_link_is_not_used(store: Store, tmp_path: Path) -> None
         there.require_current()
         with there.begin() as unit:
             assert unit.key_fingerprint() == KEY
+
+
+def test_a_pipe_in_place_of_the_note_holds_nobody_up(store: Store) -> None:
+    note = Path(f"{store.path}.lock")
+    note.unlink(missing_ok=True)
+    os.mkfifo(note)
+    with closing(CredentialReader(f"sqlite:///{store.path}")) as reader:
+        assert reader.find(DIGEST, REPOSITORY, NOW) is not None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.project_names import NamePattern
+from entitlements_core.policy.secret import shows_secret
 
 __all__ = ["HOSTS", "PLACEHOLDER", "VARIABLE", "Place"]
 
@@ -22,9 +23,7 @@ HOSTS: Final = ("serve", "flask", "pypiserver", "devpi")
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SECRET: Final = re.compile(r"[A-Za-z0-9._-]+")
-_PLAIN: Final = re.compile(
-    r"(?:https?://\[[0-9A-Fa-f:.]+\])?[A-Za-z0-9/%+@:~,=._-]*", re.IGNORECASE
-)
+_PLAIN: Final = re.compile(r"(?:https?://\[[0-9A-Fa-f:.]+\])?[A-Za-z0-9/%+@:~,=._-]*")
 """Of what an address may consist: nothing that a shell, TOML, YAML or INI reads in its own way."""
 
 
@@ -107,7 +106,7 @@ class Place:
                 "Give the whole of it: letters, digits, dots, dashes and underscores.",
             )
         path = parts.path.rstrip("/")
-        if not {".", "..", "+t"}.isdisjoint(unquote(path).split("/")) or "%" in path:
+        if "%" in parts.netloc + path or _leads_elsewhere(path.split("/")[1:]):
             raise _bad_url()
         if not host and path.endswith("/+simple"):
             host = "devpi"
@@ -188,7 +187,9 @@ class Place:
         index = self.with_path(secret) if secret else self.simple
         if index is None or self.is_hashed:
             return None
-        return f"{index.removesuffix('simple/')}packages/{self.filename or 'FILENAME'}"
+        # The mark of an epoch (PEP 440) would be a shell's history.
+        filename = (self.filename or "FILENAME").replace("!", "%21")
+        return f"{index.removesuffix('simple/')}packages/{filename}"
 
     @property
     def _server(self) -> str:
@@ -227,13 +228,19 @@ def _name(text: str) -> str:
 def _path(mount: str) -> str:
     path = f"/{mount.strip('/')}".rstrip("/")
     segments = path.split("/")[1:]
-    if _is_odd(path) or not {"", ".", "..", "+t"}.isdisjoint(segments):
+    if _is_odd(path) or "%" in path or _leads_elsewhere(segments):
         raise InvalidValue(
             "mount",
             f"{mount[:60]!r} is no path of a repository in a server.",
             "Write one such as /acme/prod, or '' for none.",
         )
     return path
+
+
+def _leads_elsewhere(segments: Sequence[str]) -> bool:
+    """Whether a path is another one to somebody, or holds a token, which would be shown."""
+    named = {segment.lower() for segment in segments}
+    return not {"", ".", "..", "+t"}.isdisjoint(named) or any(map(shows_secret, segments))
 
 
 def _is_odd(text: str) -> bool:

@@ -22,6 +22,7 @@ _LONGEST_NAME: Final = 255
 """Characters, inclusive, as passlib takes them; passwords are bounded by the header."""
 _IMPOSSIBLE: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and bytes that are not UTF-8."""
+_IMPOSSIBLE_IN_PASSWORD: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class PasswordsUnknown(Exception):
@@ -92,7 +93,7 @@ def _may_exist(username: str, password: str) -> bool:
     return (
         0 < len(username) <= _LONGEST_NAME
         and not _IMPOSSIBLE.search(username)
-        and not _IMPOSSIBLE.search(password)
+        and not _IMPOSSIBLE_IN_PASSWORD.search(password)
     )
 
 

@@ -110,7 +110,30 @@ def default_auther(config: RunConfig) -> Auther | None:
     Without a password file pypiserver's own function answers all alike, with ``-P .`` even yes.
     """
     auther: Auther = config.auther
-    return None if config.password_file in NO_PASSWORDS and is_own(auther) else auther
+    if not is_own(auther):
+        return auther
+    return None if config.password_file in NO_PASSWORDS else _of_file(str(config.password_file))
+
+
+def _of_file(path: str) -> Auther:
+    """As pypiserver's own, but of what the file holds now, and never of what it held before.
+
+    passlib takes note of a file's time before it reads it: one that is damaged is told of once, and
+    then whoever was in it before is let in again.
+    """
+    known = HtpasswdFile(path)
+
+    def check(username: str, password: str) -> bool:
+        nonlocal known
+        try:
+            known.load_if_changed()
+        except ValueError:
+            known = HtpasswdFile.from_string(b"")
+            known.path = path
+            raise
+        return bool(known.check_password(username, password))
+
+    return check
 
 
 def password_file(config: RunConfig) -> str | None:

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.secret import from_random_bytes
 from entitlements_core.services.snippets import Place
 
+SECRET = from_random_bytes(bytes(range(32)))
 H = "https://h.example:8443"
+SECRET = from_random_bytes(bytes(range(32)))
 DEVPI = {"host": "devpi", "mount": "/a/b"}
 
 
@@ -62,6 +65,8 @@ def test_files_and_uploads() -> None:
     assert place.file() == f"{H}/p/packages/a-1.whl"
     assert place.file("S") == f"{H}/p/+t/S/packages/a-1.whl"
     assert place.upload is None
+    epoch = Place.parse(f"{H}/p", host="serve", filename="a-1!2.0.tar.gz")
+    assert epoch.file() == f"{H}/p/packages/a-1%212.0.tar.gz"  # `!2` is a shell's history
     assert Place.parse(f"{H}/p").file("S") is None
     assert Place.parse(H).file() == f"{H}/packages/FILENAME"
     assert Place.parse(f"{H}/p", host="pypiserver").upload == f"{H}/p/"
@@ -96,6 +101,12 @@ def test_names() -> None:
                 *("https://h#f", "https://h/a b", "https://h/$(id)", "https://h:port"),
                 *("https://[::1", 'https://h/"', "https://h/;id", "https://h/a&b", "https://h/'"),
                 *("https://h/\N{LATIN SMALL LETTER E WITH ACUTE}", "https://h/`id`", "https://:@h"),
+                *("https://h/+T/secret", f"https://h/{SECRET}", "https://h%24x/", "https://h/]]"),
+                *(
+                    "https://h/a//b",
+                    "https://\N{KELVIN SIGN}/",
+                    "https://h/\N{LATIN SMALL LETTER LONG S}",
+                ),
                 *(
                     "https://@h",
                     "https://h/+t/secret/simple/",
@@ -107,7 +118,10 @@ def test_names() -> None:
         *(("url", {"url": url, "host": "devpi"}) for url in (H, f"{H}/a")),
         *(
             ("mount", {"url": H, "mount": mount})
-            for mount in ("a b", "..", "a/../b", "a//b", "+t/x", "$x", "a;b")
+            for mount in (
+                *("a b", "..", "a/../b", "a//b", "+t/x", "$x", "a;b"),
+                *("+T/x", SECRET, "%2e%2e/x", "%2Bt/x"),
+            )
         ),
         *(("name", {"url": H, "packages": [name]}) for name in ("", "a b", "$(id)", "-r", "a;b")),
         ("package", {"url": H, "packages": ["acme-*"]}),
