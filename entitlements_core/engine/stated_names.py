@@ -4,6 +4,7 @@ A file that is not served may be renamed, or be the only trace of a project. The
 the vendor's as much as the one outside.
 """
 
+import codecs
 import re
 import zlib
 from contextlib import suppress
@@ -43,7 +44,7 @@ def stated_name(
         archive.seek(0)
         read = _in_tar if filename.lower().endswith(_TAR) else _in_zip
         metadata = read(archive, limit)
-    names = read_fields(metadata or b"").get("name", [])
+    names = read_fields((metadata or b"").removeprefix(codecs.BOM_UTF8)).get("name", [])
     return cleaned(names[0]) if names else None
 
 

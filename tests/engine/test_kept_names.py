@@ -105,6 +105,7 @@ INSIDE: Final = {
     "an sdist with more behind it": ("late-2.tar.gz", sdist_bytes("acme-secret", "1.0") + b"x"),
     "a zip": ("late.zip", zipped({"acme-1.0/PKG-INFO": NAMED})),
     "an egg that was renamed": ("late.zip", zipped({EGG: NAMED})),
+    "a byte order mark": ("late.zip", zipped({EGG: b"\xef\xbb\xbf" + NAMED})),
     "a name with blanks": ("late.zip", zipped({EGG: b"Name: acme  secret\n"})),
     "a name with a character": ("lat\u00e9-1.0.tar.gz", sdist_bytes("Acme_Secret", "1.0")),
     "other bytes than UTF-8": (
