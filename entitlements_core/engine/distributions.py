@@ -22,7 +22,7 @@ from packaging.version import InvalidVersion, Version
 from entitlements_core.engine.core_metadata import Fields, read_fields
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.policy.facts import FileKind
-from entitlements_core.policy.project_names import SUFFIXES
+from entitlements_core.policy.project_names import LEGACY_SUFFIXES, SUFFIXES
 
 __all__ = [
     "LEGACY_SUFFIXES",
@@ -39,9 +39,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger("entitlements.engine")
-
-LEGACY_SUFFIXES = (".egg", ".tgz", ".tar.bz2", ".tar.xz", ".tar.Z", ".exe", ".msi", ".rpm", ".deb")
-"""Of files that an index once took and that today's installers refuse."""
 
 METADATA_LIMIT = 2 * 1024 * 1024
 """Bytes of core metadata, inclusive, where no other bound is set; more is a mistake or a bomb."""

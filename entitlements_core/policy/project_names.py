@@ -13,10 +13,24 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.errors import InvalidValue
 
-__all__ = ["SUFFIXES", "NamePattern", "cleaned", "is_name", "names_in", "parse_patterns"]
+__all__ = [
+    "LEGACY_SUFFIXES",
+    "SUFFIXES",
+    "NamePattern",
+    "cleaned",
+    "is_name",
+    "names_in",
+    "parse_patterns",
+]
 
 SUFFIXES: Final = (".whl", ".tar.gz", ".zip")
 """Of the files that can be served."""
+LEGACY_SUFFIXES: Final = (
+    *(".egg", ".tgz", ".tar.bz2", ".tar.xz", ".tar.Z"),
+    *(".exe", ".msi", ".rpm", ".deb"),
+)
+"""Of files that an index once took and that today's installers refuse."""
+_ENDS: Final = tuple(suffix.lower() for suffix in SUFFIXES + LEGACY_SUFFIXES)
 _NAME: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
 """PEP 508."""
 _BEGINNING: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]*\*", re.IGNORECASE | re.ASCII)
@@ -111,7 +125,7 @@ def is_name(text: str) -> bool:
 
 def _stem(filename: str) -> str:
     """Without its suffix; where it has none of ours, what stands before the last hyphen."""
-    suffix = next((one for one in SUFFIXES if filename.lower().endswith(one)), "")
+    suffix = next((one for one in _ENDS if filename.lower().endswith(one)), "")
     return filename[: -len(suffix)] if suffix else filename.rpartition("-")[0]
 
 
