@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import NotFound
+from entitlements_core.policy.secret import shows_secret
 
 if TYPE_CHECKING:
     from entitlements_core.services.wiring import Core
@@ -29,8 +30,9 @@ def require_repositories(core: "Core", names: Sequence[str]) -> None:
     missing = next((name for name in names if name not in known), None)
     if missing is None:
         return
+    named = "of that name, which holds a secret" if shows_secret(missing) else repr(missing)
     raise NotFound(
-        f"There is no repository {missing!r}; {_there_is(sorted(known))}.",
+        f"There is no repository {named}; {_there_is(sorted(known))}.",
         "Check the name (owner/slug), or add it with `entitlements repo add`."
         " The indexes of devpi-server are here once it was started with the plugin.",
     )

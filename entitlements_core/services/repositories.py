@@ -11,7 +11,7 @@ from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.policy.secret import RESERVED
+from entitlements_core.policy.secret import RESERVED, shows_secret
 from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.binding import HostBinding
@@ -72,6 +72,12 @@ def check_repository_name(name: str, *, hosted: bool = False) -> str:
     Raises:
         InvalidValue: naming ``repository``.
     """
+    if shows_secret(name):
+        raise InvalidValue(
+            "repository",
+            "What was given holds the secret of a token.",
+            "Name a repository, as owner/slug; its name is shown to everybody.",
+        )
     parts = name.split("/")
     if len(parts) != 2 or not all(map(_PART.fullmatch, parts)):  # noqa: PLR2004 - owner and slug
         problem = f"{name!r} is no repository name."

@@ -123,6 +123,15 @@ def test_a_server_may_add_it_at_the_same_moment(
     assert cli.token(repo=NEW)["name"] == "Customer"
 
 
+def test_a_secret_is_no_name_and_is_not_repeated(cli: CommandLine) -> None:
+    secret = cli.token()["token"]
+    assert cli.refused("repo", "add", f"acme/{secret}")["fields"].keys() == {"repository"}
+    for words in (["repo", "add", secret], ["repo", "show", f"acme/{secret}"]):
+        ran = cli(*words)
+        assert ran.status == 1
+        assert secret not in ran.out + ran.err
+
+
 def test_what_nobody_has_is_refused_with_what_there_is(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
