@@ -96,7 +96,7 @@ _TABLES: Final = f"""
     PRAGMA user_version = {SCHEMA_VERSION};
     PRAGMA application_id = {APPLICATION_ID};
 """
-_ALWAYS: Final = {"root", "path", "mtime_ns", "problem", "html", "json"}
+_ALWAYS: Final = {"root", "path", "size", "mtime_ns", "problem", "remedy"}
 """Columns that each version has had, also before there was the mark."""
 
 

@@ -110,7 +110,7 @@ def test_a_file_of_any_name_can_be_named(cli: CommandLine, tmp_path: Path) -> No
 def test_what_packages_warn_of_is_shown_on_request(asked: list[str], *, is_shown: bool) -> None:
     code = (
         "import warnings; from entitlements_core import cli;"
-        "cli.app = lambda: warnings.warn('pkg_resources is deprecated'); cli.main()"
+        "cli.app = lambda **_: warnings.warn('pkg_resources is deprecated'); cli.main()"
     )
     ran = subprocess.run(
         [sys.executable, *asked, "-c", code], capture_output=True, text=True, timeout=60, check=True

@@ -84,7 +84,7 @@ def write_half(path: Path) -> None:
 def write_older(path: Path) -> None:
     with closing(sqlite3.connect(path)) as link:
         link.executescript(
-            "CREATE TABLE file (root, path, mtime_ns, problem, html, json, other);"
+            "CREATE TABLE file (root, path, size, mtime_ns, problem, remedy, other);"
             " CREATE TABLE metadata (sha256, body); PRAGMA user_version = 4"
         )
 

@@ -436,7 +436,16 @@ def test_settings_that_cannot_be_used_are_one_message_of_serve(
     root: Path, home: Path, setting: str, value: str, said: str
 ) -> None:
     ended = subprocess.run(
-        [BIN / "entitlements", "serve", root / "packages", "--repo", REPOSITORY, "--port", "0"],
+        [
+            *DROP,
+            BIN / "entitlements",
+            "serve",
+            root / "packages",
+            "--repo",
+            REPOSITORY,
+            "--port",
+            "0",
+        ],
         capture_output=True,
         text=True,
         check=False,

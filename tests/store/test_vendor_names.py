@@ -130,6 +130,6 @@ def test_an_upgrade_knows_the_names_of_all_files_that_ever_were(
         command.downgrade(migrate._config(unit.session.connection()), "0005")
     database.upgrade()
     assert rows(database, "SELECT name FROM project_names ORDER BY name") == before
-    assert len(before) == len(OWN | {"no"}) + len(many)
+    assert len(before) == len(OWN | {"no", "no-version"}) + len(many)
     assert database.check() == ()
     database.close()
