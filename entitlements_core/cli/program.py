@@ -92,13 +92,17 @@ def globals_(
 
 
 def _be_the_keeper(run: Session) -> None:
-    """As root, go on with the rights of the user whose home it is."""
+    """As root, go on with the rights of the user whose home, or whose store, it is."""
     from entitlements_core.cli.rights import keeper, take_rights  # noqa: PLC0415 - root's alone
 
     settings, _ = run.usable
-    found = keeper(settings.home)
-    if found is not None:
-        take_rights(*found, settings.home)
+    scheme, _, path = settings.url.partition(":///")
+    stores = [Path(path).parent] if scheme.startswith("sqlite") else []
+    for place in (settings.home, *stores):
+        found = keeper(place)
+        if found is not None:
+            take_rights(*found, place)
+            return
 
 
 app.command("init")(init.init)

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from entitlements_core.cli import program
+from entitlements_core.cli import program, rights
 from entitlements_core.cli.program import OWN_PROCESS
 from entitlements_core.cli.rights import keeper, take_rights
 from entitlements_core.cli.session import Session
@@ -104,6 +104,22 @@ def test_only_a_process_of_its_own_gives_them_up(
             program.app(words, obj=given)
         assert not ended.value.code
     assert [one.settings.home for one in found] == [tmp_path / "home"]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_keeper_of_a_store_elsewhere_counts_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+) -> None:
+    asked: list[tuple[int, int, Path]] = []
+    monkeypatch.setattr(rights, "take_rights", lambda *what: asked.append(what))
+    store = tmp_path / "others"
+    store.mkdir()
+    give(store)
+    url = f"sqlite:///{store}/store.db" if elsewhere else "postgresql://user@host/name"
+    words = ["--home", str(tmp_path / "home"), "--database-url", url, "doctor"]
+    with pytest.raises(SystemExit):
+        program.app(words, obj=OWN_PROCESS)
+    assert asked == ([(NOBODY.pw_uid, NOBODY.pw_gid, store)] if elsewhere else [])
 
 
 def readable() -> bool:
