@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from packaging.utils import NormalizedName
 
-from entitlements_core.engine.distributions import LEGACY_SUFFIXES, SUFFIXES
+from entitlements_core.policy.project_names import ENDS
 from entitlements_core.terminal import escaped
 
 __all__ = [
@@ -59,9 +59,6 @@ _MOST: Final = 2**63 - 1
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-
-_NAMED: Final = tuple(suffix.lower() for suffix in SUFFIXES + LEGACY_SUFFIXES)
-"""In lower case: ``FOO-1.0.TAR.GZ`` is not served, but its owner meant it, and its name counts."""
 
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError)
 
@@ -284,7 +281,7 @@ def _add(listing: Listing, root: str, real_root: str, relative: str, *, is_link:
 
 def _is_named(name: str) -> bool:
     """Whether a file may be a distribution, by its name."""
-    return name.lower().endswith(_NAMED)
+    return name.lower().endswith(ENDS)
 
 
 def _followed(path: str) -> str:

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from entitlements_core.errors import InvalidValue
 
 __all__ = [
+    "ENDS",
     "LEGACY_SUFFIXES",
     "SUFFIXES",
     "NamePattern",
@@ -30,7 +31,8 @@ LEGACY_SUFFIXES: Final = (
     *(".exe", ".msi", ".rpm", ".deb"),
 )
 """Of files that an index once took and that today's installers refuse."""
-_ENDS: Final = tuple(suffix.lower() for suffix in SUFFIXES + LEGACY_SUFFIXES)
+ENDS: Final = tuple(suffix.lower() for suffix in SUFFIXES + LEGACY_SUFFIXES)
+"""In lower case: ``FOO-1.0.TAR.GZ`` is not served, but its owner meant it, and its name counts."""
 _NAME: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
 """PEP 508."""
 _BEGINNING: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]*\*", re.IGNORECASE | re.ASCII)
@@ -125,7 +127,7 @@ def is_name(text: str) -> bool:
 
 def _stem(filename: str) -> str:
     """Without its suffix; where it has none of ours, what stands before the last hyphen."""
-    suffix = next((one for one in _ENDS if filename.lower().endswith(one)), "")
+    suffix = next((one for one in ENDS if filename.lower().endswith(one)), "")
     return filename[: -len(suffix)] if suffix else filename.rpartition("-")[0]
 
 

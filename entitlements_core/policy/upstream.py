@@ -47,7 +47,7 @@ class Upstream:
             raise _unfit("This is no address of an index")
         if parts.username is not None or parts.password is not None:
             raise _unfit("Credentials in the address would be shown to every customer")
-        if shows_secret(unquote(address)) or _TOKEN_PATH in f"{unquote(parts.path)}/":
+        if shows_secret(unquote(address)) or _TOKEN_PATH in f"{unquote(parts.path)}/".lower():
             raise _unfit("A token in the address would be shown to every customer")
         if parts.query or parts.fragment or "?" in address or "#" in address:
             raise _unfit("A query or a fragment would come before the names of projects")

@@ -123,12 +123,9 @@ def opened(
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor, is_new = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
-    except FileExistsError:
-        try:
-            descriptor, is_new = os.open(path, flags), False
-        except OSError as error:
-            raise unwritten(path, error) from None
+        is_new = not os.path.lexists(path)
+        made = os.O_CREAT | os.O_EXCL if is_new else 0
+        descriptor = os.open(path, flags | made, 0o600)
     except OSError as error:
         raise unwritten(path, error) from None
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from entitlements_core.policy.project_names import SUFFIXES, is_name, names_in
+from entitlements_core.policy.project_names import ENDS, is_name, names_in
 
 if TYPE_CHECKING:
     from entitlements_core.services.wiring import Core
@@ -48,7 +48,7 @@ class Origin:
 
 def names_of(text: str) -> frozenset[NormalizedName]:
     """The projects that the name of a file, or of a project, can mean."""
-    if text.lower().endswith(SUFFIXES):
+    if text.lower().endswith(ENDS):
         return names_in(text)
     return frozenset({canonicalize_name(text)}) if is_name(text) else frozenset()
 

@@ -53,6 +53,7 @@ def test_an_address(text: str, url: str, *, is_open: bool) -> None:
         (f"https://index.example/%65{SECRET[1:]}/simple/", "token"),
         (f"https://index.example/simple/?t={SECRET}", "token"),
         ("https://index.example/+t/customer-word/simple/", "token"),
+        ("https://index.example/+T/customer-word/simple/", "token"),
         ("https://index.example/p/%2Bt/customer-word/simple/", "token"),
         ("https://index.example/simple?a=b", "query"),
         ("https://index.example/simple?", "query"),
