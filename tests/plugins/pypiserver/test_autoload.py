@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import re
 import subprocess
 import sys
 import sysconfig
@@ -131,6 +132,10 @@ import sys
 from pyuwsgi import run
 sys.exit(run())
 """
+INTERRUPTED = re.compile(
+    r"^Traceback \(most recent call last\):\n(?: .*\n)+KeyboardInterrupt\n", re.M
+)
+"""A worker that its master ends while it still imports, which is how uWSGI ends the others."""
 LAZY = ("--master", "--workers", "2", "--lazy-apps", "--need-app", "--enable-threads")
 MODULE = """
 import sys
@@ -280,4 +285,4 @@ def test_uwsgi_ends_and_starts_no_other_worker(
     assert ended.returncode == FAILED_APP, ended.stderr
     assert problem in ended.stderr
     assert "Respawned" not in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in INTERRUPTED.sub("", ended.stderr)
