@@ -133,7 +133,7 @@ from pyuwsgi import run
 sys.exit(run())
 """
 INTERRUPTED = re.compile(
-    r"^Traceback \(most recent call last\):\n(?: .*\n)+KeyboardInterrupt\n", re.M
+    r"^Traceback \(most recent call last\):\n(?: .*\n)+KeyboardInterrupt\n", re.MULTILINE
 )
 """A worker that its master ends while it still imports, which is how uWSGI ends the others."""
 LAZY = ("--master", "--workers", "2", "--lazy-apps", "--need-app", "--enable-threads")
