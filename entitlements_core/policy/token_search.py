@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from entitlements_core.policy.query.dates import bind
-from entitlements_core.policy.query.fields import Field, FieldTable, Kind
+from entitlements_core.policy.query.fields import Field, FieldTable, ValueKind
 from entitlements_core.policy.query.parser import parse
 from entitlements_core.policy.query.syntax import Node
 
@@ -30,19 +30,19 @@ _STATES = ("enabled", "disabled", "deleted", "expired", "not_yet_valid", "limite
 
 
 def _text(name: str, help_: str, example: str) -> Field:
-    return Field(name=name, kind=Kind.TEXT, help=help_, example=example)
+    return Field(name=name, kind=ValueKind.TEXT, help=help_, example=example)
 
 
 def _count(name: str, help_: str, example: str) -> Field:
-    return Field(name=name, kind=Kind.NUMBER, help=help_, example=example)
+    return Field(name=name, kind=ValueKind.NUMBER, help=help_, example=example)
 
 
 def _date(name: str, help_: str, example: str) -> Field:
-    return Field(name=name, kind=Kind.DATE, help=help_, example=example)
+    return Field(name=name, kind=ValueKind.DATE, help=help_, example=example)
 
 
 def _choice(name: str, help_: str, example: str, words: Mapping[str, str]) -> Field:
-    return Field(name=name, kind=Kind.CHOICE, help=help_, example=example, choices=words)
+    return Field(name=name, kind=ValueKind.CHOICE, help=help_, example=example, choices=words)
 
 
 _NAME = _text("name", "the customer's name on the token", "name:acme")
@@ -50,7 +50,7 @@ _EXPIRES = _date("limit_date_to", "valid until", "limit_date_to:<'in 30 days'")
 _ALL = (
     _NAME,
     _text("identifier", "the public identifier", "identifier:abced12345"),
-    Field(name="active", kind=Kind.FLAG, help="enabled by its owner", example="active:false"),
+    Field(name="active", kind=ValueKind.FLAG, help="enabled by its owner", example="active:false"),
     _choice(
         "state",
         "what the token is at the moment",
@@ -69,7 +69,7 @@ _ALL = (
     _count("downloads", "downloads since the last reset", "downloads:>1"),
     Field(
         name="bandwidth_usage",
-        kind=Kind.SIZE,
+        kind=ValueKind.SIZE,
         help="bytes served since the last reset",
         example="bandwidth_usage:>10GB",
     ),

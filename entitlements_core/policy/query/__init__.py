@@ -1,12 +1,12 @@
 """The package query: the language a restriction is written in.
 
-Pure: text, facts and `now` in, answers out. Text is cut into tokens (`tokenizer`), read into a
+Pure: text, facts and `now` in, answers out. Text is cut into lexemes (`tokenizer`), read into a
 tree (`parser`, `syntax`) whose values fit their fields (`fields`, `values`), and compiled once
 into functions (`match`, `names`). Nothing a user writes becomes a regular expression.
 """
 
 from entitlements_core.policy.query.explain import Clause, Explanation
-from entitlements_core.policy.query.fields import FIELDS, Field, Kind
+from entitlements_core.policy.query.fields import FIELDS, Field, ValueKind
 from entitlements_core.policy.query.names import Admits
 from entitlements_core.policy.query.package_query import PackageQuery
 from entitlements_core.policy.query.parser import MAX_DEPTH
@@ -21,7 +21,7 @@ __all__ = [
     "Clause",
     "Explanation",
     "Field",
-    "Kind",
     "PackageQuery",
+    "ValueKind",
     "unparse",
 ]

@@ -10,10 +10,10 @@ from entitlements_core.errors import QuerySyntaxError
 from entitlements_core.policy.facts import Fact
 from entitlements_core.policy.query.syntax import Span
 
-__all__ = ["FIELDS", "Field", "FieldTable", "Kind", "package_fields"]
+__all__ = ["FIELDS", "Field", "FieldTable", "ValueKind", "package_fields"]
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What the values of a field are; it decides how a value is read."""
 
     TEXT = auto()
@@ -40,12 +40,12 @@ class Field:
         help: what it compares, a few words for documentation.
         example: a term that uses it.
         needs: the costly fact that it reads, or None.
-        choices: for `Kind.CHOICE`, the words that may be written (lower case) and the word of
+        choices: for `ValueKind.CHOICE`, the words that may be written (lower case) and the word of
             the tree that each stands for.
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     help: str
     example: str
     needs: Fact | None = None
@@ -102,113 +102,115 @@ def _words(*words: str, **aliases: str) -> Mapping[str, str]:
 _ALL = (
     Field(
         name="name",
-        kind=Kind.NAME,
+        kind=ValueKind.NAME,
         help="project name, normalised (PEP 503) on both sides",
         example="name:^acme-client$",
     ),
     Field(
         name="version",
-        kind=Kind.VERSION,
+        kind=ValueKind.VERSION,
         help="a version, PEP 440 specifiers, or text with ^, $ or *",
         example="version:>=1.2,<3",
     ),
-    Field(name="filename", kind=Kind.TEXT, help="file name as served", example="filename:.whl$"),
+    Field(
+        name="filename", kind=ValueKind.TEXT, help="file name as served", example="filename:.whl$"
+    ),
     Field(
         name="format",
-        kind=Kind.CHOICE,
+        kind=ValueKind.CHOICE,
         help="python (every file), wheel or sdist",
         example="format:wheel",
         choices=_words("python", "wheel", "sdist"),
     ),
     Field(
         name="type",
-        kind=Kind.CHOICE,
+        kind=ValueKind.CHOICE,
         help="binary (a wheel) or source (an sdist)",
         example="type:binary",
         choices=_words(binary="wheel", source="sdist"),
     ),
     Field(
         name="architecture",
-        kind=Kind.TEXT,
+        kind=ValueKind.TEXT,
         help="any platform tag of a wheel; an sdist has none",
         example="architecture:x86_64",
     ),
     Field(
         name="python",
-        kind=Kind.TEXT,
+        kind=ValueKind.TEXT,
         help="any python tag of a wheel; an sdist has none",
         example="python:^cp311$",
     ),
     Field(
         name="tag",
-        kind=Kind.TEXT,
+        kind=ValueKind.TEXT,
         help="any of the vendor's tags, and latest",
         example="tag:^stable$",
         needs=Fact.TAGS,
     ),
     Field(
         name="prerelease",
-        kind=Kind.FLAG,
+        kind=ValueKind.FLAG,
         help="whether the version is a pre-release or a development release",
         example="prerelease:false",
     ),
     Field(
         name="size",
-        kind=Kind.SIZE,
+        kind=ValueKind.SIZE,
         help="size of the file in bytes",
         example="size:<10MB",
         needs=Fact.SIZE,
     ),
     Field(
         name="uploaded",
-        kind=Kind.DATE,
+        kind=ValueKind.DATE,
         help="when the file was uploaded",
         example="uploaded:>'1 month ago'",
         needs=Fact.UPLOADED,
     ),
     Field(
         name="downloads",
-        kind=Kind.NUMBER,
+        kind=ValueKind.NUMBER,
         help="downloads of the file by all tokens",
         example="downloads:>50",
         needs=Fact.DOWNLOADS,
     ),
     Field(
         name="checksum",
-        kind=Kind.TEXT,
+        kind=ValueKind.TEXT,
         help="SHA-256 in hexadecimal, with or without sha256: before it",
         example="checksum:^5afba",
         needs=Fact.CHECKSUM,
     ),
     Field(
         name="dependency",
-        kind=Kind.DEPENDENCY,
+        kind=ValueKind.DEPENDENCY,
         help="a project that the file requires, with or without versions",
         example="dependency:urllib3<2",
         needs=Fact.METADATA,
     ),
     Field(
         name="license",
-        kind=Kind.TEXT,
+        kind=ValueKind.TEXT,
         help="licence expression or text of the core metadata",
         example="license:MIT",
         needs=Fact.METADATA,
     ),
     Field(
         name="repository",
-        kind=Kind.TEXT,
+        kind=ValueKind.TEXT,
         help="the repository, owner/slug",
         example="repository:^acme/stable$",
     ),
     Field(
         name="yanked",
-        kind=Kind.FLAG,
+        kind=ValueKind.FLAG,
         help="whether the file is yanked (PEP 592)",
         example="yanked:false",
     ),
     Field(
         name="requires_python",
-        kind=Kind.SPECIFIERS,
+        kind=ValueKind.SPECIFIERS,
         help="the stated Requires-Python, as text without blanks",
         example="requires_python:>=3.8",
         needs=Fact.METADATA,
@@ -220,7 +222,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType({known.name: known for known in _
 
 _BARE = Field(
     name="",
-    kind=Kind.TEXT,
+    kind=ValueKind.TEXT,
     help="name, filename or version",
     example="acme",
 )
@@ -232,7 +234,9 @@ def package_fields(extra: Collection[str] = ()) -> FieldTable:
     A name that the product has itself keeps the product's meaning.
     """
     added = {
-        name: Field(name=name, kind=Kind.TEXT, help="added by a plugin", example=f"{name}:text")
+        name: Field(
+            name=name, kind=ValueKind.TEXT, help="added by a plugin", example=f"{name}:text"
+        )
         for name in extra
     }
     return FieldTable(fields=MappingProxyType({**added, **FIELDS}), bare=_BARE)

@@ -11,7 +11,7 @@ from enum import Enum
 from entitlements_core.errors import QuerySyntaxError
 from entitlements_core.policy.query.syntax import Span
 
-__all__ = ["MAX_LENGTH", "Excerpt", "Token", "TokenKind", "shown", "tokenize"]
+__all__ = ["MAX_LENGTH", "Excerpt", "Lexeme", "LexemeKind", "shown", "tokenize"]
 
 MAX_LENGTH = 1_024
 """Characters in a query, as at Cloudsmith."""
@@ -30,8 +30,8 @@ _CHARACTER = re.compile(r"\\?.")
 _QUOTES = "'\""
 
 
-class TokenKind(Enum):
-    """What a token is, in the words of an error message."""
+class LexemeKind(Enum):
+    """What a lexeme is, in the words of an error message."""
 
     OPEN = "'('"
     CLOSE = "')'"
@@ -42,7 +42,7 @@ class TokenKind(Enum):
     END = "the end of the query"
 
 
-_OPERATORS = {"AND": TokenKind.AND, "OR": TokenKind.OR, "NOT": TokenKind.NOT}
+_OPERATORS = {"AND": LexemeKind.AND, "OR": LexemeKind.OR, "NOT": LexemeKind.NOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,17 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class Lexeme:
     """A word, an operator or a parenthesis.
 
     Attributes:
         kind: which of them.
         span: where it stands in the query, quotes included.
         field: what stands before the colon of a term; None for a term without a field.
-        value: of a term, what follows the colon; of other tokens, the token.
+        value: of a term, what follows the colon; of other lexemes, the lexeme.
     """
 
-    kind: TokenKind
+    kind: LexemeKind
     span: Span
     value: Excerpt
     field: str | None = None
@@ -123,8 +123,8 @@ def shown(text: str) -> str:
     )
 
 
-def tokenize(text: str) -> list[Token]:
-    """All tokens of a query; the last is the end.
+def tokenize(text: str) -> list[Lexeme]:
+    """All lexemes of a query; the last is the end.
 
     Raises:
         QuerySyntaxError: the query is empty, too long, holds a control character or a quote that
@@ -132,16 +132,16 @@ def tokenize(text: str) -> list[Token]:
     """
     source = shown(text[:MAX_LENGTH])
     _refuse_unreadable(text, source)
-    tokens: list[Token] = []
+    lexemes: list[Lexeme] = []
     position = 0
     while position < len(source):
         if source[position] == " ":  # the only white space that `shown` leaves
             position += 1
             continue
-        tokens.append(_read_token(source, position))
-        position = tokens[-1].span[1]
-    tokens.append(_verbatim(TokenKind.END, source, (len(source), len(source))))
-    return tokens
+        lexemes.append(_read_lexeme(source, position))
+        position = lexemes[-1].span[1]
+    lexemes.append(_verbatim(LexemeKind.END, source, (len(source), len(source))))
+    return lexemes
 
 
 def _refuse_unreadable(text: str, source: str) -> None:
@@ -164,8 +164,8 @@ def _refuse_unreadable(text: str, source: str) -> None:
             )
 
 
-def _read_token(source: str, position: int) -> Token:
-    for kind in (TokenKind.OPEN, TokenKind.CLOSE):
+def _read_lexeme(source: str, position: int) -> Lexeme:
+    for kind in (LexemeKind.OPEN, LexemeKind.CLOSE):
         if source[position] == kind.value[1]:
             return _verbatim(kind, source, (position, position + 1))
     field = _FIELD.match(source, position)
@@ -174,13 +174,13 @@ def _read_token(source: str, position: int) -> Token:
     operator = _OPERATORS.get(source[slice(*span)])
     if operator is not None:
         return _verbatim(operator, source, span)
-    return Token(TokenKind.TERM, span, value, field[1] if field else None)
+    return Lexeme(LexemeKind.TERM, span, value, field[1] if field else None)
 
 
-def _verbatim(kind: TokenKind, source: str, span: Span) -> Token:
+def _verbatim(kind: LexemeKind, source: str, span: Span) -> Lexeme:
     start, end = span
     plain = (False,) * (end - start)
-    return Token(
+    return Lexeme(
         kind, span, Excerpt(source, source[start:end], plain, tuple(range(start, end + 1)))
     )
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from entitlements_core.policy.query.dates import read_date
-from entitlements_core.policy.query.fields import Field, Kind
+from entitlements_core.policy.query.fields import Field, ValueKind
 from entitlements_core.policy.query.patterns import normalised, read_pattern, without_blanks
 from entitlements_core.policy.query.syntax import Choice, Comparison, Flag, Number, Value
 from entitlements_core.policy.query.tokenizer import Excerpt
@@ -120,16 +120,16 @@ def _chosen(value: Excerpt, field: Field, words: Mapping[str, _T]) -> _T:
     return chosen
 
 
-_READERS: Mapping[Kind, Callable[[Excerpt, Field], _Read]] = {
-    Kind.TEXT: _read_text,
-    Kind.NAME: _read_name,
-    Kind.SPECIFIERS: _read_specifiers,
-    Kind.VERSION: _read_version,
-    Kind.DEPENDENCY: _read_dependency,
-    Kind.NUMBER: _read_number,
-    Kind.SIZE: _read_size,
-    Kind.DATE: _read_date,
-    Kind.FLAG: _read_flag,
-    Kind.CHOICE: _read_choice,
+_READERS: Mapping[ValueKind, Callable[[Excerpt, Field], _Read]] = {
+    ValueKind.TEXT: _read_text,
+    ValueKind.NAME: _read_name,
+    ValueKind.SPECIFIERS: _read_specifiers,
+    ValueKind.VERSION: _read_version,
+    ValueKind.DEPENDENCY: _read_dependency,
+    ValueKind.NUMBER: _read_number,
+    ValueKind.SIZE: _read_size,
+    ValueKind.DATE: _read_date,
+    ValueKind.FLAG: _read_flag,
+    ValueKind.CHOICE: _read_choice,
 }
 """A reader for every kind."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from entitlements_core.policy.facts import Fact, FileFacts
-from entitlements_core.policy.query import FIELDS, Field, Kind, PackageQuery
+from entitlements_core.policy.query import FIELDS, Field, PackageQuery, ValueKind
 from tests.policy.query.facts import NOW, bare, requiring, sdist, wheel
 
 
@@ -271,7 +271,7 @@ def test_every_field_has_an_example_that_answers(field: Field) -> None:
 
 
 def test_every_kind_is_used() -> None:
-    assert {field.kind for field in FIELDS.values()} == set(Kind)
+    assert {field.kind for field in FIELDS.values()} == set(ValueKind)
 
 
 @pytest.mark.parametrize("operator", ["", ">", ">=", "<", "<="])
