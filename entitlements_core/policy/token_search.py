@@ -6,15 +6,16 @@ The store compiles the tree to SQL; `entitlements_core.policy.query.syntax` docu
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
 from entitlements_core.policy.query.dates import bind
-from entitlements_core.policy.query.fields import Field, FieldTable, ValueKind
+from entitlements_core.policy.query.field_table import Field, FieldTable, ValueKind
 from entitlements_core.policy.query.parser import parse
 from entitlements_core.policy.query.syntax import Node
 
 __all__ = ["TOKEN_FIELDS", "parse_token_search"]
 
-_UNITS = {
+_UNITS: Final = {
     "b": "Byte",
     "kb": "Kilobyte",
     "mb": "Megabyte",
@@ -25,8 +26,8 @@ _UNITS = {
     "zb": "Zettabyte",
     "yb": "Yottabyte",
 }
-_UNIT_WORDS = _UNITS | {unit.lower(): unit for unit in _UNITS.values()}
-_STATES = ("enabled", "disabled", "deleted", "expired", "not_yet_valid", "limited")
+_UNIT_WORDS: Final = _UNITS | {unit.lower(): unit for unit in _UNITS.values()}
+_STATES: Final = ("enabled", "disabled", "deleted", "expired", "not_yet_valid", "limited")
 
 
 def _text(name: str, help_: str, example: str) -> Field:
@@ -45,9 +46,9 @@ def _choice(name: str, help_: str, example: str, words: Mapping[str, str]) -> Fi
     return Field(name=name, kind=ValueKind.CHOICE, help=help_, example=example, choices=words)
 
 
-_NAME = _text("name", "the customer's name on the token", "name:acme")
-_EXPIRES = _date("limit_date_to", "valid until", "limit_date_to:<'in 30 days'")
-_ALL = (
+_NAME: Final = _text("name", "the customer's name on the token", "name:acme")
+_EXPIRES: Final = _date("limit_date_to", "valid until", "limit_date_to:<'in 30 days'")
+_ALL: Final = (
     _NAME,
     _text("identifier", "the public identifier", "identifier:abced12345"),
     Field(name="active", kind=ValueKind.FLAG, help="enabled by its owner", example="active:false"),
@@ -87,12 +88,12 @@ _ALL = (
     _EXPIRES,
 )
 
-TOKEN_FIELDS: Mapping[str, Field] = MappingProxyType(
+TOKEN_FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
     {known.name: known for known in _ALL} | {"expires": _EXPIRES}
 )
 """Every field by the name that is written; ``expires`` is another word for ``limit_date_to``."""
 
-_TABLE = FieldTable(
+_TABLE: Final = FieldTable(
     fields=TOKEN_FIELDS,
     bare=_NAME,
     open_field=_text("metadata", "a value of the token's metadata", "metadata.region:emea"),

@@ -6,7 +6,8 @@ into functions (`match`, `names`). Nothing a user writes becomes a regular expre
 """
 
 from entitlements_core.policy.query.explain import Clause, Explanation
-from entitlements_core.policy.query.fields import FIELDS, Field, ValueKind
+from entitlements_core.policy.query.field_table import Field, ValueKind
+from entitlements_core.policy.query.fields import FIELDS, FileField
 from entitlements_core.policy.query.names import Admits
 from entitlements_core.policy.query.package_query import PackageQuery
 from entitlements_core.policy.query.parser import MAX_DEPTH
@@ -21,6 +22,7 @@ __all__ = [
     "Clause",
     "Explanation",
     "Field",
+    "FileField",
     "PackageQuery",
     "ValueKind",
     "unparse",

@@ -1,12 +1,13 @@
 """Warnings about a query that is correct and may still not mean what its author thinks."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from entitlements_core.policy.query.syntax import Node, Term, TextPattern, terms
 
 __all__ = ["warnings"]
 
-_OPERATORS = {"and", "or", "not"}
+_OPERATORS: Final = {"and", "or", "not"}
 
 
 def warnings(tree: Node) -> tuple[str, ...]:

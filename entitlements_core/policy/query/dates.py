@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
 from dateutil.relativedelta import relativedelta
 
@@ -21,10 +22,10 @@ from entitlements_core.policy.query.tokenizer import Excerpt
 
 __all__ = ["MAX_YEARS", "bind", "moves_with_time", "read_date", "resolve"]
 
-MAX_YEARS = 100
+MAX_YEARS: Final = 100
 """How far a relative date may be from now."""
 
-_UNITS_A_YEAR = {
+_UNITS_A_YEAR: Final = {
     "seconds": 31_622_400,
     "minutes": 527_040,
     "hours": 8_784,
@@ -33,23 +34,23 @@ _UNITS_A_YEAR = {
     "months": 12,
     "years": 1,
 }
-_MONTHS = (
+_MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_MONTH_NUMBERS = {
+_MONTH_NUMBERS: Final = {
     spelling: number
     for number, month in enumerate(_MONTHS, start=1)
     for spelling in (month, month[:3], str(number), f"{number:02}")
 }
-_ZONES = {
+_ZONES: Final = {
     "Z": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7,
 }  # fmt: skip
 """Hours from UTC of the zone names of RFC 5322, section 4.3; other names have several meanings."""
 
-_ZONE = r"(?: ?(?P<zone>[A-Za-z]+|[+-][0-9]{2}:?[0-9]{2}))?"
-_DAYS = tuple(
+_ZONE: Final = r"(?: ?(?P<zone>[A-Za-z]+|[+-][0-9]{2}:?[0-9]{2}))?"
+_DAYS: Final = tuple(
     re.compile(form + _ZONE)
     for form in (
         r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})",
@@ -57,23 +58,23 @@ _DAYS = tuple(
         r"(?P<day>[0-9]{1,2}) (?P<month>[A-Za-z]+),? (?P<year>[0-9]{4})",
     )
 )
-_SLASHES = re.compile(r"(?P<first>[0-9]{1,2})/(?P<second>[0-9]{1,2})/(?P<year>[0-9]{4})")
-_INSTANT = re.compile(
+_SLASHES: Final = re.compile(r"(?P<first>[0-9]{1,2})/(?P<second>[0-9]{1,2})/(?P<year>[0-9]{4})")
+_INSTANT: Final = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]"
     r"(?P<time>[0-9]{2}:[0-9]{2}(?P<seconds>:[0-9]{2}(?P<fraction>\.[0-9]{1,6})?)?)" + _ZONE
 )
-_RELATIVE = re.compile(
+_RELATIVE: Final = re.compile(
     r"(?:(?P<future>in) )?(?P<amount>an?|[0-9]+) ?"
     r"(?P<unit>second|minute|hour|day|week|month|year)s?(?P<past> ago)?",
     re.IGNORECASE | re.ASCII,
 )
-_NAMED = {
+_NAMED: Final = {
     "now": RelativeDate(0, "days"),
     "today": RelativeDate(0, "days", whole_day=True),
     "yesterday": RelativeDate(-1, "days", whole_day=True),
     "tomorrow": RelativeDate(1, "days", whole_day=True),
 }
-_EXAMPLES = "2024-10-31, 2024-10-31T09:00Z, 'August 14, 2019' or '1 month ago'"
+_EXAMPLES: Final = "2024-10-31, 2024-10-31T09:00Z, 'August 14, 2019' or '1 month ago'"
 
 
 def read_date(

@@ -1,30 +1,24 @@
 """Say in words why a file matches a query, or why it does not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from textwrap import shorten
+from typing import Final
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.instants import instant
+from entitlements_core.policy.query.fields import FileField, file_field
 from entitlements_core.policy.query.match import compile_tree
-from entitlements_core.policy.query.readings import (
-    FLAGS,
-    NUMBERS,
-    SEVERAL_TEXTS,
-    known_test,
-    text_reader,
-)
 from entitlements_core.policy.query.syntax import (
-    Choice,
     DateRange,
     Dependency,
     Flag,
     Node,
     Not,
-    Number,
     Span,
     Term,
     TextPattern,
@@ -32,7 +26,7 @@ from entitlements_core.policy.query.syntax import (
 
 __all__ = ["Clause", "Explanation", "explain"]
 
-_LONGEST_FACT = 60
+_LONGEST_FACT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,38 +94,35 @@ def _clause(node: Term | Not, term: Term, source: str, facts: FileFacts) -> Clau
     )
 
 
-def _sentence(term: Term, facts: FileFacts) -> str:  # noqa: PLR0911 - one for each kind of value
-    subject = term.field or "name, filename or version"
-    if not known_test(term.field)(facts):
+def _sentence(term: Term, facts: FileFacts) -> str:
+    field = file_field(term.field)
+    subject = field.name or field.help
+    if not field.known(facts):
         return f"{subject} is not known"
     holds = compile_tree(term, positive=not term.negated)(facts)
     match term.value:
         case TextPattern() as pattern:
-            return f"{subject}{_text(term.field, facts)} {_text_relation(term, pattern, holds)}"
-        case Number():
-            return f"{subject} {NUMBERS[subject](facts)} {_be(holds)} {term.written}"
-        case DateRange() as dates if facts.uploaded_at is not None:
-            relation = f"{_be(holds)} {_period(*dates.bounds(term.comparison))}"
-            return f"{subject} {instant(facts.uploaded_at)} {relation}"
+            return f"{subject}{_text(field, facts)} {_text_relation(term, pattern, holds)}"
+        case DateRange() as dates:
+            period = _period(*dates.bounds(term.comparison))
+            return f"{subject} {instant(field.read(facts))} {_be(holds)} {period}"
         case Flag():
-            return f"{subject} is {str(FLAGS[subject](facts)).lower()}"
-        case Choice():
-            return f"{subject} {facts.kind.value} {_be(holds)} {term.written}"
+            return f"{subject} is {str(field.read(facts)).lower()}"
         case Dependency() as wanted:
-            return _dependency(wanted, term.written, facts, holds)
+            return _dependency(wanted, term.written, field.read(facts), holds)
         case _:
-            return f"version {facts.version} {_be(holds)} {term.written}"
+            return f"{subject} {field.read(facts)} {_be(holds)} {term.written}"
 
 
 def _be(holds: bool) -> str:  # noqa: FBT001 - the outcome to put in words
     return "is" if holds else "is not"
 
 
-def _text(field: str, facts: FileFacts) -> str:
-    if not field:
+def _text(field: FileField, facts: FileFacts) -> str:
+    if not field.name:  # three texts were searched, too many to repeat
         return ""
-    several = SEVERAL_TEXTS.get(field)
-    text = ", ".join(sorted(several(facts))) if several else text_reader(field)(facts)
+    value = field.read(facts)
+    text = ", ".join(sorted(value)) if field.several else str(value)
     return f" {shorten(text, _LONGEST_FACT, placeholder='...') or '(none)'}"
 
 
@@ -151,8 +142,13 @@ def _text_relation(term: Term, pattern: TextPattern, holds: bool) -> str:  # noq
             return f"{'contains' if holds else 'does not contain'} {wanted}"
 
 
-def _dependency(wanted: Dependency, written: str, facts: FileFacts, holds: bool) -> str:  # noqa: FBT001 - see _be
-    stated = [one for one in facts.dependencies if canonicalize_name(one.name) == wanted.name]
+def _dependency(
+    wanted: Dependency,
+    written: str,
+    required: Sequence[Requirement],
+    holds: bool,  # noqa: FBT001 - see _be
+) -> str:
+    stated = [one for one in required if canonicalize_name(one.name) == wanted.name]
     if not stated:
         return f"dependency {wanted.name} is not stated"
     found = "; ".join(map(str, stated))

@@ -1,231 +1,232 @@
-"""The fields of a package query: what each compares, what it needs to know, and its help text."""
+"""The fields of a package query. A row says all that there is to say of one.
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from enum import Enum, auto
+A fact may be missing because nobody read it, and then no rule may build on it; `FileField.known`
+tells. Most are always known: an sdist has no platform tags, and that is a fact.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
+from typing import Any, Final
 
-from entitlements_core.errors import QuerySyntaxError
-from entitlements_core.policy.facts import Fact
-from entitlements_core.policy.query.syntax import Span
+from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.query.field_table import Field, FieldTable, ValueKind
+from entitlements_core.policy.query.logic import Test, always
 
-__all__ = ["FIELDS", "Field", "FieldTable", "ValueKind", "package_fields"]
+__all__ = ["ANY_FORMAT", "BARE", "FIELDS", "FileField", "file_field", "package_fields"]
 
-
-class ValueKind(Enum):
-    """What the values of a field are; it decides how a value is read."""
-
-    TEXT = auto()
-    NAME = auto()
-    """Text, PEP 503-normalised on both sides."""
-    SPECIFIERS = auto()
-    """Text that may start with an operator and in which blanks do not count."""
-    VERSION = auto()
-    DEPENDENCY = auto()
-    NUMBER = auto()
-    SIZE = auto()
-    DATE = auto()
-    FLAG = auto()
-    CHOICE = auto()
+ANY_FORMAT: Final = "python"
+"""The word of ``format`` that every file of a Python index has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One field of a query language.
+class FileField(Field):
+    """One field of the package query.
 
     Attributes:
-        name: as it stands in a tree; an alias in the table leads to the field it stands for.
-        kind: how its values are read.
-        help: what it compares, a few words for documentation.
-        example: a term that uses it.
+        read: its value of a file. By kind: text for `TEXT`, `NAME` and `SPECIFIERS`, a `Version`,
+            a tuple of `Requirement` for `DEPENDENCY`, a number for `NUMBER` and `SIZE`, an aware
+            `datetime` for `DATE`, a truth value for `FLAG`, a `FileKind` for `CHOICE`.
+        known: whether the value is known of a file; where it is not, no term is true or false.
         needs: the costly fact that it reads, or None.
-        choices: for `ValueKind.CHOICE`, the words that may be written (lower case) and the word of
-            the tree that each stands for.
+        several: `read` gives a set of texts; a term is true if one of them matches.
+        label: what may be written before the text, and counts where the wanted text has a colon.
     """
 
-    name: str
-    kind: ValueKind
-    help: str
-    example: str
+    read: Callable[[FileFacts], Any]
+    known: Test[FileFacts] = always
     needs: Fact | None = None
-    choices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    several: bool = False
+    label: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldTable:
-    """The fields that one language knows.
+def _metadata_was_read(facts: FileFacts) -> bool:
+    """Whether anything of it is there; then what else is empty is known to be so."""
+    return bool(facts.license or facts.summary or facts.dependencies)
 
-    Attributes:
-        fields: by the name that is written.
-        bare: the field of a term that is written without one.
-        open_field: a field below which any key may be asked for, such as ``metadata``
-            (``metadata.region``), or None.
-    """
 
-    fields: Mapping[str, Field]
-    bare: Field
-    open_field: Field | None = None
-
-    def look_up(self, name: str | None, *, source: str, span: Span) -> Field:
-        """The field that is written ``name:``, or the bare one for None.
-
-        Raises:
-            QuerySyntaxError: there is no such field; lists the known ones.
-        """
-        if name is None:
-            return self.bare
-        found = self.fields.get(name) or self._below_open_field(name)
-        if found is None:
-            raise QuerySyntaxError(self._unknown(name), source=source, span=span)
-        return found
-
-    def _below_open_field(self, name: str) -> Field | None:
-        prefix, _, key = name.partition(".")
-        if self.open_field is None or prefix != self.open_field.name or not all(key.split(".")):
-            return None
-        return replace(self.open_field, name=name)
-
-    def _unknown(self, name: str) -> str:
-        known = sorted(self.fields)
-        near = get_close_matches(name.lower(), known, n=1)
-        if self.open_field is not None:
-            known.append(f"{self.open_field.name}.KEY")
-        hint = f" Did you mean {near[0]}?" if near else ""
-        return f"There is no field {name}.{hint} The fields are: {', '.join(known)}."
+def _requires_python_is_known(facts: FileFacts) -> bool:
+    # The simple page states it as well, so it may be there without the metadata.
+    return facts.requires_python is not None or _metadata_was_read(facts)
 
 
 def _words(*words: str, **aliases: str) -> Mapping[str, str]:
     return MappingProxyType({**{word: word for word in words}, **aliases})
 
 
-_ALL = (
-    Field(
+_ALL: Final = (
+    FileField(
         name="name",
         kind=ValueKind.NAME,
         help="project name, normalised (PEP 503) on both sides",
         example="name:^acme-client$",
+        read=attrgetter("name"),
     ),
-    Field(
+    FileField(
         name="version",
         kind=ValueKind.VERSION,
         help="a version, PEP 440 specifiers, or text with ^, $ or *",
         example="version:>=1.2,<3",
+        read=attrgetter("version"),
     ),
-    Field(
-        name="filename", kind=ValueKind.TEXT, help="file name as served", example="filename:.whl$"
+    FileField(
+        name="filename",
+        kind=ValueKind.TEXT,
+        help="file name as served",
+        example="filename:.whl$",
+        read=attrgetter("filename"),
     ),
-    Field(
+    FileField(
         name="format",
         kind=ValueKind.CHOICE,
         help="python (every file), wheel or sdist",
         example="format:wheel",
-        choices=_words("python", "wheel", "sdist"),
+        choices=_words(ANY_FORMAT, "wheel", "sdist"),
+        read=attrgetter("kind"),
     ),
-    Field(
+    FileField(
         name="type",
         kind=ValueKind.CHOICE,
         help="binary (a wheel) or source (an sdist)",
         example="type:binary",
         choices=_words(binary="wheel", source="sdist"),
+        read=attrgetter("kind"),
     ),
-    Field(
+    FileField(
         name="architecture",
         kind=ValueKind.TEXT,
         help="any platform tag of a wheel; an sdist has none",
         example="architecture:x86_64",
+        read=attrgetter("platform_tags"),
+        several=True,
     ),
-    Field(
+    FileField(
         name="python",
         kind=ValueKind.TEXT,
         help="any python tag of a wheel; an sdist has none",
         example="python:^cp311$",
+        read=attrgetter("python_tags"),
+        several=True,
     ),
-    Field(
+    FileField(
         name="tag",
         kind=ValueKind.TEXT,
         help="any of the vendor's tags, and latest",
         example="tag:^stable$",
+        read=attrgetter("tags"),
+        several=True,
         needs=Fact.TAGS,
     ),
-    Field(
+    FileField(
         name="prerelease",
         kind=ValueKind.FLAG,
         help="whether the version is a pre-release or a development release",
         example="prerelease:false",
+        read=attrgetter("version.is_prerelease"),
     ),
-    Field(
+    FileField(
         name="size",
         kind=ValueKind.SIZE,
         help="size of the file in bytes",
         example="size:<10MB",
+        read=attrgetter("size"),
+        known=lambda facts: facts.size > 0,  # no distribution is empty
         needs=Fact.SIZE,
     ),
-    Field(
+    FileField(
         name="uploaded",
         kind=ValueKind.DATE,
         help="when the file was uploaded",
         example="uploaded:>'1 month ago'",
+        read=attrgetter("uploaded_at"),
+        known=lambda facts: facts.uploaded_at is not None,
         needs=Fact.UPLOADED,
     ),
-    Field(
+    FileField(
         name="downloads",
         kind=ValueKind.NUMBER,
         help="downloads of the file by all tokens",
         example="downloads:>50",
+        read=attrgetter("downloads"),
         needs=Fact.DOWNLOADS,
     ),
-    Field(
+    FileField(
         name="checksum",
         kind=ValueKind.TEXT,
         help="SHA-256 in hexadecimal, with or without sha256: before it",
         example="checksum:^5afba",
+        read=attrgetter("sha256"),
+        known=lambda facts: bool(facts.sha256),
         needs=Fact.CHECKSUM,
+        label="sha256:",
     ),
-    Field(
+    FileField(
         name="dependency",
         kind=ValueKind.DEPENDENCY,
         help="a project that the file requires, with or without versions",
         example="dependency:urllib3<2",
+        read=attrgetter("dependencies"),
+        known=_metadata_was_read,
         needs=Fact.METADATA,
     ),
-    Field(
+    FileField(
         name="license",
         kind=ValueKind.TEXT,
         help="licence expression or text of the core metadata",
         example="license:MIT",
+        read=attrgetter("license"),
+        known=_metadata_was_read,
         needs=Fact.METADATA,
     ),
-    Field(
+    FileField(
         name="repository",
         kind=ValueKind.TEXT,
         help="the repository, owner/slug",
         example="repository:^acme/stable$",
+        read=attrgetter("repository"),
+        known=lambda facts: bool(facts.repository),
     ),
-    Field(
+    FileField(
         name="yanked",
         kind=ValueKind.FLAG,
         help="whether the file is yanked (PEP 592)",
         example="yanked:false",
+        read=lambda facts: facts.yanked is not None,
     ),
-    Field(
+    FileField(
         name="requires_python",
         kind=ValueKind.SPECIFIERS,
         help="the stated Requires-Python, as text without blanks",
         example="requires_python:>=3.8",
+        read=lambda facts: (facts.requires_python or "").replace(" ", ""),
+        known=_requires_python_is_known,
         needs=Fact.METADATA,
     ),
 )
 
-FIELDS: Mapping[str, Field] = MappingProxyType({known.name: known for known in _ALL})
+FIELDS: Final[Mapping[str, FileField]] = MappingProxyType({known.name: known for known in _ALL})
 """Every field of a package query, in the order of the documentation."""
 
-_BARE = Field(
+BARE: Final = FileField(
     name="",
     kind=ValueKind.TEXT,
     help="name, filename or version",
     example="acme",
+    read=attrgetter("name", "filename", "version"),
 )
+"""The field of a term that is written without one: it looks in these three."""
+
+
+def _plugin_field(name: str) -> FileField:
+    return FileField(
+        name=name,
+        kind=ValueKind.TEXT,
+        help="added by a plugin",
+        example=f"{name}:text",
+        read=lambda facts: facts.extra.get(name, ""),
+        known=lambda facts: name in facts.extra,
+    )
 
 
 def package_fields(extra: Collection[str] = ()) -> FieldTable:
@@ -233,10 +234,10 @@ def package_fields(extra: Collection[str] = ()) -> FieldTable:
 
     A name that the product has itself keeps the product's meaning.
     """
-    added = {
-        name: Field(
-            name=name, kind=ValueKind.TEXT, help="added by a plugin", example=f"{name}:text"
-        )
-        for name in extra
-    }
-    return FieldTable(fields=MappingProxyType({**added, **FIELDS}), bare=_BARE)
+    added = {name: _plugin_field(name) for name in extra}
+    return FieldTable(fields=MappingProxyType({**added, **FIELDS}), bare=BARE)
+
+
+def file_field(name: str) -> FileField:
+    """The row of a term of a parsed package query; what is not the product's is a plugin's."""
+    return FIELDS.get(name) or (_plugin_field(name) if name else BARE)

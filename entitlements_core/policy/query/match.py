@@ -3,18 +3,13 @@
 import operator
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.query.field_table import ValueKind
+from entitlements_core.policy.query.fields import ANY_FORMAT, FIELDS, FileField, file_field
 from entitlements_core.policy.query.logic import Test, all_of, always, any_of, compose, negated
 from entitlements_core.policy.query.patterns import normalised, text_test
-from entitlements_core.policy.query.readings import (
-    FLAGS,
-    KINDS,
-    NUMBERS,
-    SEVERAL_TEXTS,
-    known_test,
-    text_reader,
-)
 from entitlements_core.policy.query.syntax import (
     Choice,
     Comparison,
@@ -32,7 +27,7 @@ from entitlements_core.policy.query.versions import dependency_test, version_tes
 
 __all__ = ["compile_tree", "term_test"]
 
-_COMPARE: dict[Comparison, Callable[[int, int], bool]] = {
+_COMPARE: Final[dict[Comparison, Callable[[int, int], bool]]] = {
     Comparison.EQ: operator.eq,
     Comparison.GT: operator.gt,
     Comparison.GE: operator.ge,
@@ -51,52 +46,58 @@ def compile_tree(tree: Node, *, positive: bool = True) -> Test[FileFacts]:
 
 def term_test(term: Term, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - a callback of `compose`
     """Whether the comparison of a term, without its ``~``, is known to be as wanted."""
+    field = file_field(term.field)
     if isinstance(term.value, Dependency):
-        outcome = _dependency_test(term.value, wanted)
+        outcome = _dependency_test(field, term.value, wanted)
     else:
-        holds = _comparison_test(term)
+        holds = _comparison_test(field, term)
         outcome = holds if wanted else negated(holds)
-    return all_of([known_test(term.field), outcome])
+    return all_of([field.known, outcome])
 
 
-def _comparison_test(term: Term) -> Test[FileFacts]:
+def _comparison_test(field: FileField, term: Term) -> Test[FileFacts]:
+    read = field.read
     match term.value:
         case TextPattern() as pattern:
-            return _text_test(term.field, pattern)
+            return _text_test(field, pattern) if field.name else _bare_test(pattern)
         case VersionEqual() | VersionSet() as version:
             admits = version_test(version)
-            return lambda facts: admits(facts.version)
+            return lambda facts: admits(read(facts))
         case Number(wanted):
-            read, compare = NUMBERS[term.field], _COMPARE[term.comparison]
+            compare = _COMPARE[term.comparison]
             return lambda facts: compare(read(facts), wanted)
         case DateRange() as dates:
-            return _uploaded_test(*dates.bounds(term.comparison))
+            return _date_test(field, *dates.bounds(term.comparison))
         case Flag(value):
-            return FLAGS[term.field] if value else negated(FLAGS[term.field])
+            return read if value else negated(read)
         case Choice(value):
-            kind = KINDS[value]
-            return always if kind is None else lambda facts: facts.kind is kind
+            return always if value == ANY_FORMAT else lambda facts: read(facts) == value
         case _:
             raise TypeError("A relative date has no meaning before it is bound to now.")
 
 
-def _text_test(field: str, pattern: TextPattern) -> Test[FileFacts]:
-    test = text_test(pattern)
-    if not field:
-        searched = (
-            _text_test("name", normalised(pattern)),
-            _text_test("filename", pattern),
-            _text_test("version", pattern),
-        )
-        return any_of(searched)
-    if field == "name":
-        return lambda facts: test(facts.name)
-    if field in SEVERAL_TEXTS:
-        return _any_text_test(SEVERAL_TEXTS[field], test)
-    if field == "checksum" and any(":" in part for part in pattern.parts):
-        return lambda facts: test("sha256:" + facts.sha256)
-    read = text_reader(field)
-    return lambda facts: test(read(facts).lower())
+def _bare_test(pattern: TextPattern) -> Test[FileFacts]:
+    searched = (
+        _text_test(FIELDS["name"], normalised(pattern)),
+        _text_test(FIELDS["filename"], pattern),
+        _text_test(FIELDS["version"], pattern),
+    )
+    return any_of(searched)
+
+
+def _text_test(field: FileField, pattern: TextPattern) -> Test[FileFacts]:
+    test, read, label = text_test(pattern), field.read, field.label
+    if field.several:
+        return _any_text_test(read, test)
+    if label and any(":" in part for part in pattern.parts):
+        return lambda facts: test(label + read(facts))
+    match field.kind:
+        case ValueKind.NAME:  # lower case as it is
+            return lambda facts: test(read(facts))
+        case ValueKind.VERSION:
+            return lambda facts: test(str(read(facts)).lower())
+        case _:
+            return lambda facts: test(read(facts).lower())
 
 
 def _any_text_test(
@@ -111,18 +112,19 @@ def _any_text_test(
     return matches
 
 
-def _uploaded_test(low: datetime | None, high: datetime | None) -> Test[FileFacts]:
+def _date_test(field: FileField, low: datetime | None, high: datetime | None) -> Test[FileFacts]:
+    read = field.read
     tests: list[Test[FileFacts]] = []
     if low is not None:
-        tests.append(lambda facts: facts.uploaded_at is not None and low <= facts.uploaded_at)
+        tests.append(lambda facts: low <= read(facts))
     if high is not None:
-        tests.append(lambda facts: facts.uploaded_at is not None and facts.uploaded_at < high)
+        tests.append(lambda facts: read(facts) < high)
     return all_of(tests)
 
 
-def _dependency_test(value: Dependency, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - see above
-    admits = dependency_test(value)
+def _dependency_test(field: FileField, value: Dependency, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - see above
+    admits, read = dependency_test(value), field.read
     if wanted:
-        return lambda facts: any(admits(required) for required in facts.dependencies)
+        return lambda facts: any(admits(required) for required in read(facts))
     # None: a requirement that cannot be read is neither.
-    return lambda facts: all(admits(required) is False for required in facts.dependencies)
+    return lambda facts: all(admits(required) is False for required in read(facts))

@@ -7,6 +7,7 @@ from functools import reduce
 from packaging.utils import NormalizedName
 
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.query.fields import ANY_FORMAT
 from entitlements_core.policy.query.logic import Test, always, compose, negated, never
 from entitlements_core.policy.query.patterns import normalised, text_test
 from entitlements_core.policy.query.syntax import (
@@ -81,7 +82,7 @@ def _surely(term: Term, wanted: bool) -> Test[NormalizedName]:  # noqa: FBT001 -
             return named if wanted else negated(named)
         case "", TextPattern() as pattern if wanted:
             return text_test(normalised(pattern))
-        case _, Choice("python"):
+        case _, Choice(value) if value == ANY_FORMAT:
             return always if wanted else never
         case _:
             return never

@@ -10,15 +10,17 @@
     term    : [FIELD ":"] ["~"] VALUE
 """
 
+from typing import Final
+
 from entitlements_core.errors import QuerySyntaxError
-from entitlements_core.policy.query.fields import FieldTable
+from entitlements_core.policy.query.field_table import FieldTable
 from entitlements_core.policy.query.syntax import And, Node, Not, Or, Term
 from entitlements_core.policy.query.tokenizer import Lexeme, LexemeKind, tokenize
 from entitlements_core.policy.query.values import read_value
 
 __all__ = ["MAX_DEPTH", "parse"]
 
-MAX_DEPTH = 32
+MAX_DEPTH: Final = 32
 """How many parentheses and ``NOT`` may enclose a term."""
 
 

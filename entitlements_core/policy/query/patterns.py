@@ -6,13 +6,14 @@ one before it ended, so the cost grows with the text and never with the ways to 
 
 import re
 from collections.abc import Callable
+from typing import Final
 
 from entitlements_core.policy.query.syntax import TextPattern
 from entitlements_core.policy.query.tokenizer import Excerpt
 
 __all__ = ["normalised", "read_pattern", "text_test", "without_blanks"]
 
-_NAME_SEPARATORS = re.compile(r"[-_.]+")
+_NAME_SEPARATORS: Final = re.compile(r"[-_.]+")
 
 
 def read_pattern(value: Excerpt) -> TextPattern:

@@ -7,17 +7,18 @@ stand anywhere in a word, as in a shell: ``name:^'foo bar'$``.
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from entitlements_core.errors import QuerySyntaxError
 from entitlements_core.policy.query.syntax import Span
 
 __all__ = ["MAX_LENGTH", "Excerpt", "Lexeme", "LexemeKind", "shown", "tokenize"]
 
-MAX_LENGTH = 1_024
+MAX_LENGTH: Final = 1_024
 """Characters in a query, as at Cloudsmith."""
 
-_FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):")
-_PIECE = re.compile(
+_FIELD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):")
+_PIECE: Final = re.compile(
     r"""
     '(?:[^'\\]|\\.)*'      # in single quotes
     | "(?:[^"\\]|\\.)*"    # in double quotes
@@ -26,8 +27,8 @@ _PIECE = re.compile(
     """,
     re.VERBOSE,
 )
-_CHARACTER = re.compile(r"\\?.")
-_QUOTES = "'\""
+_CHARACTER: Final = re.compile(r"\\?.")
+_QUOTES: Final = "'\""
 
 
 class LexemeKind(Enum):
@@ -42,7 +43,7 @@ class LexemeKind(Enum):
     END = "the end of the query"
 
 
-_OPERATORS = {"AND": LexemeKind.AND, "OR": LexemeKind.OR, "NOT": LexemeKind.NOT}
+_OPERATORS: Final = {"AND": LexemeKind.AND, "OR": LexemeKind.OR, "NOT": LexemeKind.NOT}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from entitlements_core.policy.query.dates import read_date
-from entitlements_core.policy.query.fields import Field, ValueKind
+from entitlements_core.policy.query.field_table import Field, ValueKind
 from entitlements_core.policy.query.patterns import normalised, read_pattern, without_blanks
 from entitlements_core.policy.query.syntax import Choice, Comparison, Flag, Number, Value
 from entitlements_core.policy.query.tokenizer import Excerpt
@@ -17,13 +17,17 @@ __all__ = ["read_value"]
 _T = TypeVar("_T")
 _Read = tuple[Comparison, Value]
 
-_MAX_NUMBER = 2**63 - 1
-_ORDER = (Comparison.GE, Comparison.LE, Comparison.GT, Comparison.LT)
-_TEXT_OPERATORS = ("~=", "==", "!=", ">=", "<=", ">", "<", "=")
-_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[a-z]*)")
-_DECIMAL = {unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb", "pb"))}
-_BINARY = {unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib", "pib"), 1)}
-_UNITS: Mapping[str, int] = {"": 1, **_DECIMAL, **_BINARY}
+_MAX_NUMBER: Final = 2**63 - 1
+_ORDER: Final = (Comparison.GE, Comparison.LE, Comparison.GT, Comparison.LT)
+_TEXT_OPERATORS: Final = ("~=", "==", "!=", ">=", "<=", ">", "<", "=")
+_SIZE: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[a-z]*)")
+_DECIMAL: Final = {
+    unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb", "pb"))
+}
+_BINARY: Final = {
+    unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib", "pib"), 1)
+}
+_UNITS: Final[Mapping[str, int]] = {"": 1, **_DECIMAL, **_BINARY}
 
 
 def read_value(value: Excerpt, field: Field) -> _Read:
@@ -120,7 +124,7 @@ def _chosen(value: Excerpt, field: Field, words: Mapping[str, _T]) -> _T:
     return chosen
 
 
-_READERS: Mapping[ValueKind, Callable[[Excerpt, Field], _Read]] = {
+_READERS: Final[Mapping[ValueKind, Callable[[Excerpt, Field], _Read]]] = {
     ValueKind.TEXT: _read_text,
     ValueKind.NAME: _read_name,
     ValueKind.SPECIFIERS: _read_specifiers,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
@@ -16,14 +17,14 @@ from entitlements_core.policy.query.tokenizer import Excerpt
 
 __all__ = ["MAX_SPECIFIERS", "dependency_test", "read_dependency", "read_version", "version_test"]
 
-MAX_SPECIFIERS = 32
+MAX_SPECIFIERS: Final = 32
 """Version specifiers in one value; each costs time for every version that is compared."""
 
-_OPERATORS = ("<", ">", "=", "!", "~")
-_PROJECT = re.compile(r"[A-Za-z0-9._-]*")
-_SINGLE_EQUALS = re.compile(r"^\s*=(?!=)")
-_LAST_NUMBER = re.compile(r"[0-9]+$")
-_CACHED_VERSIONS = 1_024
+_OPERATORS: Final = ("<", ">", "=", "!", "~")
+_PROJECT: Final = re.compile(r"[A-Za-z0-9._-]*")
+_SINGLE_EQUALS: Final = re.compile(r"^\s*=(?!=)")
+_LAST_NUMBER: Final = re.compile(r"[0-9]+$")
+_CACHED_VERSIONS: Final = 1_024
 
 
 def read_version(value: Excerpt) -> VersionEqual | VersionSet | TextPattern:
