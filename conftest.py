@@ -22,8 +22,8 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.region import Lexeme
 
 from entitlements_core.plugins import Plugins
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.wheelhouse import build_wheel
 
 # Programs that tests start again and again, some of which lie in fresh environments, are compiled

@@ -16,8 +16,8 @@ from benchmarks import workload
 from benchmarks.load import alternating, granian, open_loop, percentile
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import TokenGrant
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.postgres import running_server
 
 __all__ = ["databases", "locked"]

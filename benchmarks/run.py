@@ -47,7 +47,7 @@ from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.resource import ProjectPage
 from entitlements_core.policy.view import View
 from entitlements_core.services import clock
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from entitlements_core.simple import MediaType
 from entitlements_core.store.ledger import Entry, Ledger, LedgerDriver, Receipt
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import TokenGrant
+from entitlements_core.services.core import Core
 from entitlements_core.services.keyring import new_secret
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))

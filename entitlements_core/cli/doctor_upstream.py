@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from entitlements_core.policy.health import Finding
+    from entitlements_core.services.core import Core
     from entitlements_core.services.settings import Settings
-    from entitlements_core.services.wiring import Core
 
 __all__ = ["asked_upstream", "read_upstream"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from entitlements_core.engine.catalog import Catalog, ScanReport
     from entitlements_core.policy.facts import FileFacts
     from entitlements_core.policy.token import Token
-    from entitlements_core.services.wiring import Core
+    from entitlements_core.services.core import Core
 
 __all__ = ["covered_of", "known_files", "scanned"]
 

@@ -11,7 +11,7 @@ from entitlements_core.cli.session import session
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from entitlements_core.services.initializing import Initialized
+    from entitlements_core.services.initialization import Initialized
 
 __all__ = ["init"]
 
@@ -22,7 +22,7 @@ def init(context: typer.Context, *, as_json: AsJson = False) -> None:
     The key file is made with mode 0600 in a directory with mode 0700. Back it up apart from the
     store: without it no token can be found again.
     """
-    from entitlements_core.services.initializing import initialize  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.initialization import initialize  # noqa: PLC0415 - a fast start
 
     found = initialize(session(context).settings)
     document = {

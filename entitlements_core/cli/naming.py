@@ -7,7 +7,7 @@ from entitlements_core.errors import NotFound
 from entitlements_core.policy.secret import shows_secret
 
 if TYPE_CHECKING:
-    from entitlements_core.services.wiring import Core
+    from entitlements_core.services.core import Core
 
 __all__ = ["require_repositories"]
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from entitlements_core.policy.facts import FileFacts
     from entitlements_core.policy.token import Token, TokenGrant
-    from entitlements_core.services.explaining import Explained
+    from entitlements_core.services.core import Core
+    from entitlements_core.services.explanation import Explained
     from entitlements_core.services.previews import Preview
-    from entitlements_core.services.wiring import Core
 
 __all__ = ["explain", "preview"]
 
@@ -83,7 +83,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
     A refusal is an answer: the exit status is 0 for it. The limits are judged by what is used now.
     """
     from entitlements_core.services import origins  # noqa: PLC0415 - a fast start
-    from entitlements_core.services.explaining import (  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.explanation import (  # noqa: PLC0415 - a fast start
         explain_file,
         repository_of,
     )

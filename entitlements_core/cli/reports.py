@@ -17,11 +17,11 @@ from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_time
 from entitlements_core.errors import EntitlementsError, InvalidValue
-from entitlements_core.services.spreadsheet import cell
+from entitlements_core.services.csv_cells import cell
 
 if TYPE_CHECKING:
+    from entitlements_core.services.core import Core
     from entitlements_core.services.reports import AuditEntry, UsageLine
-    from entitlements_core.services.wiring import Core
 
 __all__ = ["audit", "usage"]
 

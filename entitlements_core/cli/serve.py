@@ -138,10 +138,10 @@ def _prepare(settings: "Settings", *, as_json: bool) -> None:
         open_catalog,
         require_sender,
     )
+    from entitlements_core.services.core import Core  # noqa: PLC0415 - a fast start
     from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
         require_access,
     )
-    from entitlements_core.services.wiring import Core  # noqa: PLC0415 - a fast start
 
     require_access(settings, serves=True)  # which the workers would find out, each by itself
     core = Core.open(settings)

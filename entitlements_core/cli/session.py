@@ -15,8 +15,8 @@ import typer
 from entitlements_core.errors import NotFound
 
 if TYPE_CHECKING:
+    from entitlements_core.services.core import Core
     from entitlements_core.services.settings import Settings
-    from entitlements_core.services.wiring import Core
 
 __all__ = ["Session", "session"]
 
@@ -84,10 +84,10 @@ class Session:
             EntitlementsError: when the settings, the key or the store cannot be used.
         """
         from entitlements_core.cli.naming import require_repositories  # noqa: PLC0415 - a fast start
+        from entitlements_core.services.core import Core  # noqa: PLC0415 - a fast start
         from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
             require_access,
         )
-        from entitlements_core.services.wiring import Core  # noqa: PLC0415 - a fast start
         from entitlements_core.store.failures import (  # noqa: PLC0415 - a fast start
             DatabaseReadOnly,
         )

@@ -10,7 +10,7 @@ from entitlements_core.policy.token import Status
 
 if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
-    from entitlements_core.services.issuing import Issued
+    from entitlements_core.services.token_issuer import Issued
     from entitlements_core.store.records import FormerSecret
 
 __all__ = ["emit_issued", "emit_token", "limits_in_words"]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from entitlements_core.policy.facts import FileFacts
     from entitlements_core.policy.token import Token
+    from entitlements_core.services.core import Core
     from entitlements_core.services.snippets import Place, Snippet, Unfit
-    from entitlements_core.services.wiring import Core
 
 __all__ = ["snippets"]
 
@@ -183,8 +183,8 @@ def _look_up(
         InvalidValue: when it opens several, and none is named.
         Refused: when it is deleted.
     """
-    from entitlements_core.services.explaining import repository_of  # noqa: PLC0415 - see above
-    from entitlements_core.services.operation import require_living  # noqa: PLC0415 - see above
+    from entitlements_core.services.explanation import repository_of  # noqa: PLC0415 - see above
+    from entitlements_core.services.operations import require_living  # noqa: PLC0415 - see above
 
     with run.open() as core:
         token = core.lifecycle.read(slug_perm, repository=repo)

@@ -52,7 +52,7 @@ def create(  # noqa: PLR0913 - one option for each field
     gives one of them a query of its own.
     """
     from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
-    from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
     terms.check_query(query, no_query=no_query)

@@ -70,7 +70,7 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     Lists (--tag, --allow, --deny, --base) are replaced as a whole. --repo says where --query,
     --access and --base apply, for a token that opens several repositories.
     """
-    from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
     changes = terms.read_terms(context.params) | _cleared(context.params)

@@ -31,7 +31,7 @@ def grant(  # noqa: PLR0913 - one option for each field
     Where it opens the repository already, its query and access stay unless they are given anew.
     """
     from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
-    from entitlements_core.services.changes import checked_access  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
     terms.check_query(query, no_query=no_query)

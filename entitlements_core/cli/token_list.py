@@ -40,7 +40,7 @@ def list_(  # noqa: PLR0913 - the choices of one list
     as_json: AsJson = False,
 ) -> None:
     """List tokens: the enabled ones that belong to no user, unless asked for more."""
-    from entitlements_core.services.lifecycle import View  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.token_lifecycle import View  # noqa: PLC0415 - a fast start
 
     run = session(context)
     with run.open(repositories=[repo] if repo else []) as core:

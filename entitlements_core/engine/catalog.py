@@ -37,7 +37,7 @@ from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.interfaces import UploadTimes
 from entitlements_core.policy.project_names import names_in
-from entitlements_core.services.collecting import uncollected
+from entitlements_core.services.garbage_collection import uncollected
 
 __all__ = ["Catalog", "ScanReport"]
 

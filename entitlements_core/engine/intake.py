@@ -20,7 +20,7 @@ from entitlements_core.engine.inventory import Inventory
 from entitlements_core.engine.reading import Reading, annotate, read_all, refused
 from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes, Problem, shown, told
 from entitlements_core.engine.source import Source
-from entitlements_core.services.collecting import uncollected
+from entitlements_core.services.garbage_collection import uncollected
 
 __all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
 

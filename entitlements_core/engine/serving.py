@@ -20,10 +20,10 @@ from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.source import Source
 from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.policy.upstream import Upstream
-from entitlements_core.services.offloading import require_locations
+from entitlements_core.services.core import Core
+from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 
 __all__ = ["create_app", "open_catalog", "open_index", "require_sender"]
 

@@ -15,7 +15,7 @@ from entitlements_core.interfaces import Clock
 from entitlements_core.services import clock
 from entitlements_core.services.home_access import closed_file
 from entitlements_core.services.keyring import Keyring
-from entitlements_core.services.operation import Operations
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.settings import Settings
 from entitlements_core.store.address import Address
 from entitlements_core.store.copies import (

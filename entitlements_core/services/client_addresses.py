@@ -10,7 +10,7 @@ from entitlements_core.forwarded import Hop, Proxies
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.network import Address
 from entitlements_core.services.home import write_private
-from entitlements_core.services.seldom import Seldom
+from entitlements_core.services.log_rate import Seldom
 
 __all__ = ["ClientAddresses", "silent_proxies"]
 

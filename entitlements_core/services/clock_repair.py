@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.instants import instant
-from entitlements_core.services.operation import Operations
+from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import AuditEntry, FutureReset
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

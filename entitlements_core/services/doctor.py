@@ -12,6 +12,7 @@ from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services.clock_repair import ClockRepair
+from entitlements_core.services.core import Core
 from entitlements_core.services.findings import Check, Patient, error, ok, store_of, warning
 from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.home_access import (
@@ -30,7 +31,6 @@ from entitlements_core.services.settings_checks import (
     check_repository,
     check_variables,
 )
-from entitlements_core.services.wiring import Core
 
 __all__ = ["Finding", "Health", "Patient", "examine"]
 

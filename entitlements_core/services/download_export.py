@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import Conflict, InvalidValue, NotFound
-from entitlements_core.services.spreadsheet import cell
+from entitlements_core.services.csv_cells import cell
 from entitlements_core.store.durable import make_durable, unwritten
 from entitlements_core.store.ownership import belong_together, give_to_owner
 from entitlements_core.store.records import Download

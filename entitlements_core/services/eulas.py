@@ -11,8 +11,8 @@ from entitlements_core.errors import Conflict, InvalidValue
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.terms import check_text
 from entitlements_core.policy.token import Token
-from entitlements_core.services.issuing import new_identifier
-from entitlements_core.services.operation import ChangeObserver, Operations, require_living
+from entitlements_core.services.operations import ChangeObserver, Operations, require_living
+from entitlements_core.services.token_issuer import new_identifier
 from entitlements_core.store.records import EulaRevision
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

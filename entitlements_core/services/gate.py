@@ -33,7 +33,7 @@ from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.view import View, view
 from entitlements_core.services.alarm import Alarm
-from entitlements_core.services.guesses import Guesses
+from entitlements_core.services.guess_limit import Guesses
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from entitlements_core.policy.project_names import ENDS, is_name, names_in
 
 if TYPE_CHECKING:
-    from entitlements_core.services.wiring import Core
+    from entitlements_core.services.core import Core
 
 __all__ = ["Origin", "mirrors_seen", "names_of", "origin"]
 

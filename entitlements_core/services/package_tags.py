@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from entitlements_core.errors import NotFound
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.package_tags import Package, TaggedPackage, check_package_tags
-from entitlements_core.services.operation import Operation, Operations
+from entitlements_core.services.operations import Operation, Operations
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database

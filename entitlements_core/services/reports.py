@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.terms import check_time
-from entitlements_core.services.collecting import uncollected
+from entitlements_core.services.garbage_collection import uncollected
 from entitlements_core.store.records import AuditEntry, ClientRecord, Page, UsageLine
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

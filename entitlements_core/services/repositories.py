@@ -14,9 +14,9 @@ from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.secret import RESERVED, shows_secret
 from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.binding import HostBinding
-from entitlements_core.services.issuing import Draft, Issued, Issuer
-from entitlements_core.services.operation import ChangeObserver, Operation, Operations
+from entitlements_core.services.host_binding import HostBinding
+from entitlements_core.services.operations import ChangeObserver, Operation, Operations
+from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.store.records import Repository
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.project_names import NamePattern, parse_patterns
-from entitlements_core.services.operation import Operations
+from entitlements_core.services.operations import Operations
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database

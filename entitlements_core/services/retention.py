@@ -10,7 +10,7 @@ from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
-from entitlements_core.services.operation import Operations
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.rollups import Progress, Rollups, nobody
 from entitlements_core.store.rollup_periods import day_of
 from entitlements_core.store.rollup_rows import start_of

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
-from entitlements_core.services.operation import Operations
+from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import RollupReport
 from entitlements_core.store.rollup_making import due, make
 from entitlements_core.store.rollup_periods import DAILY, KINDS, Span, day_of

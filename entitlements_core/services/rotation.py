@@ -13,8 +13,8 @@ from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.policy.credential import CredentialKind
 from entitlements_core.policy.instants import instant
-from entitlements_core.services.issuing import Issued, Issuer
-from entitlements_core.services.operation import ChangeObserver, Operations, require_living
+from entitlements_core.services.operations import ChangeObserver, Operations, require_living
+from entitlements_core.services.token_issuer import Issued, Issuer
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from entitlements_core.services.core import Core
 from entitlements_core.services.home_access import require_access, require_store
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
 

@@ -11,8 +11,8 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding
 from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.findings import Patient, error, ok, store_of, warning
-from entitlements_core.services.front_access import closed_to_front
-from entitlements_core.services.offloading import require_locations
+from entitlements_core.services.offload_locations import require_locations
+from entitlements_core.services.offload_permissions import closed_to_front
 from entitlements_core.services.settings import FORMER_REPOSITORY
 
 __all__ = [

@@ -23,11 +23,11 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.binding import NOTHING, HostBinding
-from entitlements_core.services.issuing import new_identifier
-from entitlements_core.services.operation import ChangeObserver, Operation, Operations
-from entitlements_core.services.quota import check_quota
+from entitlements_core.services.host_binding import NOTHING, HostBinding
+from entitlements_core.services.operations import ChangeObserver, Operation, Operations
 from entitlements_core.services.repositories import close
+from entitlements_core.services.token_issuer import new_identifier
+from entitlements_core.services.token_quota import check_quota
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database

@@ -15,7 +15,7 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from entitlements_core.services.seldom import Seldom
+from entitlements_core.services.log_rate import Seldom
 
 __all__ = ["Throttle"]
 

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.interfaces import Clock, UploadKey
 from entitlements_core.policy.instants import instant
-from entitlements_core.services.operation import Operations
+from entitlements_core.services.operations import Operations
 from entitlements_core.store.upload_register import KnownUploads, UploadRegister
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

@@ -13,9 +13,9 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.binding import HostBinding
-from entitlements_core.services.issuing import Draft, Issued, Issuer
-from entitlements_core.services.operation import ChangeObserver, Operations
+from entitlements_core.services.host_binding import HostBinding
+from entitlements_core.services.operations import ChangeObserver, Operations
+from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database

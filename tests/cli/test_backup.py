@@ -14,8 +14,8 @@ from alembic import command
 from packaging.utils import canonicalize_name
 
 from entitlements_core.errors import StoreError
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from entitlements_core.store import migrate
 from entitlements_core.store.database import Database
 from tests.cli.conftest import CommandLine

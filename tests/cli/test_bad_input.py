@@ -172,7 +172,7 @@ def test_what_nobody_foresaw(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) 
     def fail(*_: object, **__: object) -> None:
         raise LookupError(f"no {secret}\nmore")
 
-    monkeypatch.setattr("entitlements_core.services.wiring.Core.open", fail)
+    monkeypatch.setattr("entitlements_core.services.core.Core.open", fail)
     refused = cli.refused("token", "list")
     assert refused["code"] == "internal"
     assert refused["detail"].startswith("LookupError: no ***")
@@ -188,7 +188,7 @@ def test_interrupted(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("entitlements_core.services.wiring.Core.open", interrupt)
+    monkeypatch.setattr("entitlements_core.services.core.Core.open", interrupt)
     ran = cli("token", "list")
     assert (ran.status, ran.out) == (130, "")
 
@@ -197,7 +197,7 @@ def test_an_error_without_words(cli: CommandLine, monkeypatch: pytest.MonkeyPatc
     def fail(*_: object, **__: object) -> None:
         raise ValueError
 
-    monkeypatch.setattr("entitlements_core.services.wiring.Core.open", fail)
+    monkeypatch.setattr("entitlements_core.services.core.Core.open", fail)
     assert cli.refused("token", "list")["detail"].startswith("ValueError This should not happen")
 
 

@@ -16,8 +16,8 @@ from entitlements_core.engine.files import DirectSender, Offload
 from entitlements_core.engine.serving import create_app, open_index
 from entitlements_core.errors import ConfigurationError, KeyFileError, NotFound
 from entitlements_core.policy.token import TokenGrant
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.wheelhouse import build_wheel
 
 REPOSITORY = "acme/prod"

@@ -61,7 +61,7 @@ metadata.Distribution.entry_points = property(cache(_points))  # type: ignore[as
 def pytest_configure() -> None:
     if not IS_CONFIGURED:
         return
-    from entitlements_core.services.wiring import Core
+    from entitlements_core.services.core import Core
 
     opened = Core.open
 

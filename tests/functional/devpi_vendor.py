@@ -17,9 +17,9 @@ from entitlements_core.errors import Conflict
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.token_issuer import Issued
 from tests.functional import devpis
 from tests.functional.devpi_verbs import SECONDS, Devpi
 from tests.functional.vendors import Ended, clean_environment

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.functional.vendors import Running, Vendor
 
 __all__ = ["CONTACT", "SERVERS", "SITUATIONS", "Situation", "page", "shown", "telling"]

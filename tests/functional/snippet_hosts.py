@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.functional import nginx
 from tests.functional.devpi_vendor import INDEX, DevpiVendor, ended
 from tests.functional.launching import launched

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.functional.vendors import REPOSITORY, Client, Running, Vendor
 from tests.wheelhouse import build_wheel
 

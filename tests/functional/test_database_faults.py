@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 from entitlements_core.services import clock
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from entitlements_core.store.timeouts import REQUESTS
 from tests.functional.vendors import Running, Vendor, clean_environment
 from tests.postgres import Server, running_server, running_standby

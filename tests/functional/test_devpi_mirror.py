@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.functional import devpis
 from tests.functional.devpi_vendor import EVERY_REQUEST, INDEX, DevpiVendor
 from tests.functional.devpi_verbs import Devpi

@@ -13,8 +13,8 @@ import pytest
 
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import TokenGrant
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.pages import Block, take_all
 from tests.plugins.flask_static.conftest import wait
 from tests.wheelhouse import build_wheel

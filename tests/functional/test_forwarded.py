@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 import pytest
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.functional import devpis, nginx, pypiservers
 from tests.functional.devpi_vendor import INDEX, DevpiVendor
 from tests.functional.launching import BIN, launched

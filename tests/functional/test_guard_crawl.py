@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.functional.guarded_apps import PREFIXES
 from tests.functional.launching import launched
 from tests.functional.spellings import RawConnection, spellings

@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import pytest
 
-from entitlements_core.services.initializing import initialize
+from entitlements_core.services.core import Core
+from entitlements_core.services.initialization import initialize
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 
 BIN: Final = Path(sys.executable).parent
 IS_ROOT: Final = os.geteuid() == 0

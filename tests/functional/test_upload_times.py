@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.functional.test_store_replaced import WORKERS, command, status, workers_that_count
 from tests.functional.vendors import REPOSITORY, Running, Vendor
 from tests.wheelhouse import build_wheel
@@ -113,7 +113,7 @@ def test_a_server_records_without_sqlalchemy(vendor: Vendor) -> None:
 import sys
 from entitlements_core.engine.serving import open_catalog
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 core = Core.open(Settings.load(home={str(vendor.home)!r}))
 catalog = open_catalog(core, {REPOSITORY!r}, [{str(vendor.packages)!r}])
 catalog.refresh()

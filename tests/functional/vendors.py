@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.token_issuer import Issued
 
 __all__ = ["REPOSITORY", "Client", "Ended", "Running", "Vendor", "clean_environment"]
 

@@ -8,15 +8,15 @@ import pytest
 from entitlements_core.policy.events import TokenChange
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.eulas import EulaService
-from entitlements_core.services.issuing import Issued
 from entitlements_core.services.keyring import Keyring
-from entitlements_core.services.lifecycle import Lifecycle
 from entitlements_core.services.package_tags import PackageTags
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.repositories import RepositoryService
 from entitlements_core.services.reserved_names import ReservedNames
 from entitlements_core.services.rotation import Rotation
 from entitlements_core.services.sync import Sync
+from entitlements_core.services.token_issuer import Issued
+from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
 from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros

@@ -16,13 +16,13 @@ from entitlements_core import hookimpl
 from entitlements_core.errors import PluginError
 from entitlements_core.forwarded import Proxies
 from entitlements_core.plugins import Plugins
-from entitlements_core.services import doctor, front_access
+from entitlements_core.services import doctor, offload_permissions
 from entitlements_core.services.client_addresses import ClientAddresses
+from entitlements_core.services.core import Core
 from entitlements_core.services.doctor import Finding, Health, Patient, examine
-from entitlements_core.services.initializing import initialize
+from entitlements_core.services.initialization import initialize
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from entitlements_core.store import address
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -390,7 +390,9 @@ def test_a_group_that_nginx_is_in_is_enough(
     wheel.write_bytes(b"")
     wheel.chmod(0o640)
     asked = told(patient, accel_redirect=("/+files",), directories=(str(public),))
-    monkeypatch.setattr(front_access, "_front_groups", lambda: frozenset({wheel.stat().st_gid}))
+    monkeypatch.setattr(
+        offload_permissions, "_front_groups", lambda: frozenset({wheel.stat().st_gid})
+    )
     assert "offloading" not in ill(asked)
     wheel.chmod(0o604)  # its group is asked, and nobody else
     assert ill(asked)["offloading"].remedy == f"Run: chmod g+r {wheel}"

@@ -32,7 +32,7 @@ from entitlements_core.services.gate import (
     Gate,
     Reservation,
 )
-from entitlements_core.services.guesses import GUESSES
+from entitlements_core.services.guess_limit import GUESSES
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Book, Entry, Ledger, Receipt

@@ -15,11 +15,11 @@ from typing import Final
 import pytest
 
 from entitlements_core.engine.catalog_cache import CatalogCache
+from entitlements_core.services.core import Core
 from entitlements_core.services.doctor import Health, Patient, check_home
 from entitlements_core.services.home import make_home, make_private, protect_home, write_private
-from entitlements_core.services.initializing import initialize
+from entitlements_core.services.initialization import initialize
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.wheelhouse import build_wheel
 
 UMASKS: Final = (0o000, 0o002, 0o022, 0o027, 0o077, 0o177)

@@ -14,7 +14,7 @@ import pytest
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.services import home_access
 from entitlements_core.services.home_access import require_access, require_home, require_store
-from entitlements_core.services.initializing import initialize
+from entitlements_core.services.initialization import initialize
 from entitlements_core.services.settings import Settings
 
 

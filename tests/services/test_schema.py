@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from entitlements_core.services.initializing import initialize
+from entitlements_core.services.initialization import initialize
 from entitlements_core.services.schema import Schema
 from entitlements_core.services.settings import Settings
 from entitlements_core.store.failures import DatabaseMissing

@@ -7,8 +7,8 @@ import pytest
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.issuing import Issued
 from entitlements_core.services.sync import Difference, Mode
+from entitlements_core.services.token_issuer import Issued
 from tests.services.conftest import Product
 
 SOURCE, TARGET = "acme/source", "acme/target"

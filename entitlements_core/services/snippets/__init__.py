@@ -1,7 +1,7 @@
 """Use case: ready configuration for the clients of a token's holder, as it was run with each."""
 
+from entitlements_core.services.snippets.clients import CLIENTS, USUAL, make_snippets
 from entitlements_core.services.snippets.covered import Covered, covered
-from entitlements_core.services.snippets.making import CLIENTS, USUAL, make_snippets
 from entitlements_core.services.snippets.place import (
     HOSTS,
     PLACEHOLDER,

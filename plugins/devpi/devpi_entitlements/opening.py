@@ -28,8 +28,8 @@ from devpi_entitlements.startup import look_around
 from devpi_entitlements.warming import Warmer
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
+from entitlements_core.services.core import Core
 from entitlements_core.services.redaction import protect_logs
-from entitlements_core.services.wiring import Core
 
 __all__ = ["include"]
 

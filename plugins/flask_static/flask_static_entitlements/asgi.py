@@ -8,7 +8,7 @@ from typing import Any, Final, Unpack
 
 from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from flask_static_entitlements.asgi_bodies import PathSender, send_answer
 from flask_static_entitlements.checkpoint import nowhere, refusal
 from flask_static_entitlements.configuration import Options, configure

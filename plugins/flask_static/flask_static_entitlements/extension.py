@@ -16,8 +16,8 @@ from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.services.core import Core
 from entitlements_core.services.redaction import RedactingFilter
-from entitlements_core.services.wiring import Core
 from flask_static_entitlements.cli import commands
 from flask_static_entitlements.configuration import Options, configure
 from flask_static_entitlements.constants import EXTENSION

@@ -13,9 +13,9 @@ from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.serving import open_index
 from entitlements_core.errors import ConfigurationError, Conflict, NotFound
 from entitlements_core.plugins import Plugins
-from entitlements_core.services.offloading import require_locations
+from entitlements_core.services.core import Core
+from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.redaction import protect_logs
-from entitlements_core.services.wiring import Core
 from flask_static_entitlements.checkpoint import Checkpoint
 from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.guard import Guard

@@ -18,7 +18,7 @@ from entitlements_core.http import (
     problem,
     read_authorization,
 )
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from flask_static_entitlements.checkpoint import Checkpoint, nowhere
 from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.mounts import Guarded

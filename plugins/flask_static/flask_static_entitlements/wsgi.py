@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Unpack
 
 from entitlements_core.engine.loading_errors import told_in_words
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from flask_static_entitlements.configuration import Options, configure
 from flask_static_entitlements.middleware import StartResponse, TokenPathMiddleware, WSGIApp
 from flask_static_entitlements.site import Environ, Site

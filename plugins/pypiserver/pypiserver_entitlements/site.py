@@ -19,7 +19,7 @@ from entitlements_core.errors import ConfigurationError, Conflict, EntitlementsE
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.project_names import is_name, names_in
 from entitlements_core.policy.upstream import Upstream
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from pypiserver_entitlements import upstream
 from pypiserver_entitlements.hooks import HostHooks
 from pypiserver_entitlements.listing import ROOT, BackendSource

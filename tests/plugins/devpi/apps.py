@@ -14,8 +14,8 @@ from webtest import Upload
 from entitlements_core.errors import Conflict
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.issuing import Issued
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
+from entitlements_core.services.token_issuer import Issued
 from tests.wheelhouse import sdist_bytes, wheel_bytes
 
 __all__ = [

@@ -59,8 +59,8 @@ with warnings.catch_warnings():
 from devpi_entitlements import plugin as devpi_plugin
 from devpi_entitlements.host import HostHooks
 from entitlements_core.plugins import Plugins
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 
 OTHERS: Final = (
     "devpi_constrained.main",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, bearer, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 from tests.wheelhouse import wheel_bytes

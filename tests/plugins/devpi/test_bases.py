@@ -11,7 +11,7 @@ from devpi_entitlements.host import HostHooks
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.bases import Unseen
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.explaining import explain_file
+from entitlements_core.services.explanation import explain_file
 from tests.plugins.devpi.apps import DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 

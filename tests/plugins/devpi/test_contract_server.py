@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from pyramid.interfaces import IRoutesMapper, ISecurityPolicy, ITweens
 
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from tests.plugins.devpi.apps import JSON_PAGE, DevpiApp, wheel_name
 
 pytestmark = pytest.mark.notransaction

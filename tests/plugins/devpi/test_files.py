@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from entitlements_core.services.issuing import Issued
+from entitlements_core.services.token_issuer import Issued
 from tests.plugins.devpi.apps import UPSTREAM, DevpiApp, basic, bearer, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 from tests.wheelhouse import wheel_bytes

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from devpi_server.config import hookimpl
 
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
 from tests.plugins.devpi.apps import DevpiApp, wheel_name
 
 pytestmark = pytest.mark.notransaction

@@ -14,9 +14,9 @@ from devpi_entitlements.site import SITE, Site
 from entitlements_core.errors import Refused
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.explaining import explain_file
-from entitlements_core.services.issuing import Issued
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
+from entitlements_core.services.explanation import explain_file
+from entitlements_core.services.token_issuer import Issued
 from tests.plugins.devpi.apps import JSON_PAGE, PASSWORD, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 

@@ -18,8 +18,8 @@ from devpi_server.main import Fatal
 from devpi_entitlements import plugin, startup
 from devpi_entitlements.configuration import read_configuration
 from devpi_entitlements.site import SITE
+from entitlements_core.services.core import Core
 from entitlements_core.services.redaction import RedactingFilter
-from entitlements_core.services.wiring import Core
 from tests.health import check_health
 from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp

@@ -11,8 +11,8 @@ from flask import Flask, Response, send_from_directory
 from werkzeug.test import TestResponse
 
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.changes import TermChanges
-from entitlements_core.services.wiring import Core
+from entitlements_core.services.core import Core
+from entitlements_core.services.token_changes import TermChanges
 from flask_static_entitlements import Entitlements, Options
 from flask_static_entitlements.testing import EntitlementsClient
 from tests.wheelhouse import build_sdist, build_wheel

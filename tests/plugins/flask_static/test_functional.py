@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.functional.launching import BIN, launched
 from tests.plugins.flask_static.conftest import LIBRARY, REPOSITORY, TOOL, counted, issue
 

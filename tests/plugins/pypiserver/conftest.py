@@ -27,8 +27,8 @@ with warnings.catch_warnings():
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from pypiserver_entitlements import app as protected_app
 from pypiserver_entitlements.protection import site_of
 from pypiserver_entitlements.seam import SEAM

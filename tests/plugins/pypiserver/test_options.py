@@ -9,8 +9,8 @@ import pytest
 
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.plugins import Plugins
+from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from pypiserver_entitlements import requirement
 from pypiserver_entitlements.factories import app
 from pypiserver_entitlements.options import UPLOAD_LIMIT, Options

@@ -18,23 +18,23 @@ from entitlements_core.policy.query.syntax import Node, terms
 from entitlements_core.policy.terms import Terms, checked
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.policy.token_search import parse_token_search
-from entitlements_core.services.binding import HostBinding
-from entitlements_core.services.changes import (
+from entitlements_core.services.host_binding import HostBinding
+from entitlements_core.services.operations import (
+    ChangeObserver,
+    Operation,
+    Operations,
+    require_living,
+)
+from entitlements_core.services.repositories import close
+from entitlements_core.services.token_changes import (
     TermChanges,
     TokenChanges,
     changed_terms,
     check_fields,
     checked_access,
 )
-from entitlements_core.services.issuing import Draft, Issued, Issuer
-from entitlements_core.services.operation import (
-    ChangeObserver,
-    Operation,
-    Operations,
-    require_living,
-)
-from entitlements_core.services.quota import check_quota, check_quota_of_change
-from entitlements_core.services.repositories import close
+from entitlements_core.services.token_issuer import Draft, Issued, Issuer
+from entitlements_core.services.token_quota import check_quota, check_quota_of_change
 from entitlements_core.store.records import Page, View
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it

@@ -16,11 +16,11 @@ from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.services import clock
-from entitlements_core.services.binding import HostBinding
 from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.services.gate import Gate, MarkOf
 from entitlements_core.services.home import protect_home
 from entitlements_core.services.home_access import require_access
+from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.readiness import Readiness
 from entitlements_core.services.settings import Settings
@@ -36,9 +36,8 @@ from entitlements_core.store.versions import HEAD, require_current, stored_revis
 if TYPE_CHECKING:
     from entitlements_core.services.clock_repair import ClockRepair
     from entitlements_core.services.eulas import EulaService
-    from entitlements_core.services.lifecycle import Lifecycle
+    from entitlements_core.services.grant_bindings import Regranting
     from entitlements_core.services.package_tags import PackageTags
-    from entitlements_core.services.regranting import Regranting
     from entitlements_core.services.reports import Reports
     from entitlements_core.services.repositories import RepositoryService
     from entitlements_core.services.reserved_names import ReservedNames
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from entitlements_core.services.rollups import Rollups
     from entitlements_core.services.rotation import Rotation
     from entitlements_core.services.sync import Sync
+    from entitlements_core.services.token_lifecycle import Lifecycle
     from entitlements_core.services.user_tokens import UserTokens
     from entitlements_core.store.database import Database
 
@@ -206,7 +206,7 @@ class Core:
     @cached_property
     def lifecycle(self) -> Lifecycle:
         """Tokens: create, show, list, edit, enable, disable, reset, delete, grant."""
-        from entitlements_core.services.lifecycle import Lifecycle  # noqa: PLC0415 - see the module
+        from entitlements_core.services.token_lifecycle import Lifecycle  # noqa: PLC0415 - see the module
 
         return Lifecycle(
             database=self.database,
@@ -287,7 +287,7 @@ class Core:
     @cached_property
     def regranting(self) -> Regranting:
         """Grants made anew, for repositories that were."""
-        from entitlements_core.services.regranting import Regranting  # noqa: PLC0415 - see above
+        from entitlements_core.services.grant_bindings import Regranting  # noqa: PLC0415 - see above
 
         return Regranting(
             database=self.database,

@@ -3,7 +3,7 @@
 from entitlements_core.errors import Refused
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.token import Token
-from entitlements_core.services.operation import Operation
+from entitlements_core.services.operations import Operation
 
 __all__ = ["check_quota", "check_quota_of_change"]
 

@@ -16,8 +16,8 @@ from entitlements_core.errors import (
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.token import Status, TokenGrant
-from entitlements_core.services.issuing import Issued
-from entitlements_core.services.lifecycle import Lifecycle
+from entitlements_core.services.token_issuer import Issued
+from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.store.database import Database
 from entitlements_core.store.records import View
 from tests.services.conftest import START, Product

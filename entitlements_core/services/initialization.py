@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.services.core import Core
 from entitlements_core.services.home import make_home
 from entitlements_core.services.home_access import require_access
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 
 __all__ = ["Initialized", "initialize"]
 

@@ -23,7 +23,7 @@ from entitlements_core.services.origins import Origin
 from entitlements_core.services.outside_facts import with_outside_facts
 
 if TYPE_CHECKING:
-    from entitlements_core.services.wiring import Core
+    from entitlements_core.services.core import Core
 
 __all__ = ["Explained", "explain_file", "repository_of"]
 

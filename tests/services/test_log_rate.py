@@ -1,6 +1,6 @@
 """What happens often is told seldom, with a count."""
 
-from entitlements_core.services.seldom import Seldom
+from entitlements_core.services.log_rate import Seldom
 
 
 def test_each_thing_is_told_once_in_its_time_and_counted() -> None:

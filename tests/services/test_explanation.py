@@ -15,9 +15,9 @@ from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services.explaining import Explained, explain_file
+from entitlements_core.services.core import Core
+from entitlements_core.services.explanation import Explained, explain_file
 from entitlements_core.services.settings import Settings
-from entitlements_core.services.wiring import Core
 from tests.policy.query.facts import wheel
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.errors import KeyFileError
-from entitlements_core.services.initializing import initialize
+from entitlements_core.services.initialization import initialize
 from entitlements_core.services.settings import Settings
 
 ENTITLEMENTS = str(Path(sys.executable).with_name("entitlements"))

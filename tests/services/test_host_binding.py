@@ -11,12 +11,12 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.bases import Base, Unseen
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.binding import HostBinding
-from entitlements_core.services.issuing import Issued
-from entitlements_core.services.lifecycle import Lifecycle
-from entitlements_core.services.regranting import Regranting
+from entitlements_core.services.grant_bindings import Regranting
+from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.repositories import RepositoryService
 from entitlements_core.services.sync import Sync
+from entitlements_core.services.token_issuer import Issued
+from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
 from tests.services.conftest import Product
 

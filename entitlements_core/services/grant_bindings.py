@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.binding import NOTHING, HostBinding
-from entitlements_core.services.operation import (
+from entitlements_core.services.host_binding import NOTHING, HostBinding
+from entitlements_core.services.operations import (
     ChangeObserver,
     Operation,
     Operations,

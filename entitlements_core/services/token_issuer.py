@@ -14,7 +14,7 @@ from entitlements_core.policy.secret import IDENTIFIER_LENGTH, check_custom, wea
 from entitlements_core.policy.terms import Terms, check_restriction, checked
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.keyring import new_secret
-from entitlements_core.services.operation import Operation
+from entitlements_core.services.operations import Operation
 
 __all__ = ["Draft", "Issued", "Issuer", "new_identifier"]
 
