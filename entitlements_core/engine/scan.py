@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from packaging.utils import NormalizedName
 
+from entitlements_core.policy.limits import MAX_COUNT
 from entitlements_core.policy.project_names import ENDS
 from entitlements_core.terminal import escaped
 
@@ -54,7 +55,7 @@ _NOTE_LIMIT = 4096
 """Bytes read of a note; a reason is a sentence, a URL a line."""
 _URL = re.compile(r"https?://[!-~]+")
 
-_MOST: Final = 2**63 - 1
+_MOST: Final = MAX_COUNT
 """Whole numbers that SQLite keeps have 64 bits; nanoseconds leave them in 1677 and in 2262."""
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)

@@ -20,11 +20,10 @@ from entitlements_core.policy.limits import (
 from entitlements_core.policy.metadata import Metadata, check_metadata
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.period import ResetPeriod
-from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.query import MAX_LENGTH, PackageQuery
 from entitlements_core.policy.secret import shows_secret
 
 __all__ = [
-    "LONGEST_QUERY",
     "Terms",
     "check_restriction",
     "check_tags",
@@ -36,8 +35,6 @@ __all__ = [
 LONGEST_NAME: Final = 255
 LONGEST_TAG: Final = 64
 MOST_TAGS: Final = 50
-LONGEST_QUERY: Final = 1024
-"""Characters of a package query, as at Cloudsmith."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +212,7 @@ def check_restriction(
 
     Raises:
         QuerySyntaxError: when it is no package query.
-        InvalidValue: when it is blank, or longer than 1,024 characters.
+        InvalidValue: when it is blank, or longer than `MAX_LENGTH` characters.
     """
     if text is None:
         return None, ()
@@ -229,11 +226,11 @@ def check_restriction(
             "The package query is blank, which could be read as opening everything.",
             "Write one, such as name:^demo$; or say --no-query (in a document: null, or left out).",
         )
-    if len(text) > LONGEST_QUERY:
+    if len(text) > MAX_LENGTH:
         raise InvalidValue(
             "limit_package_query",
             f"The package query has {len(text)} characters.",
-            f"Use at most {LONGEST_QUERY}; tags say much in few words.",
+            f"Use at most {MAX_LENGTH}; tags say much in few words.",
         )
     return text, parse(text).warnings
 

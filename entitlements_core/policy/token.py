@@ -23,11 +23,11 @@ __all__ = ["Licence", "Status", "Token", "TokenGrant"]
 class Status(StrEnum):
     """What a token is at a moment: the vendor's switch, then the clock's and the counters' say."""
 
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-    DELETED = "deleted"
-    NOT_YET_VALID = "not_yet_valid"
+    ENABLED = State.ENABLED.value
+    DISABLED = State.DISABLED.value
+    DELETED = State.DELETED.value
     EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
     LIMITED = "limited"
 
 

@@ -8,26 +8,19 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from entitlements_core.policy.limits import BandwidthUnit
 from entitlements_core.policy.query.dates import bind
 from entitlements_core.policy.query.field_table import Field, FieldTable, ValueKind
 from entitlements_core.policy.query.parser import parse
 from entitlements_core.policy.query.syntax import Node
+from entitlements_core.policy.token import Status
 
 __all__ = ["TOKEN_FIELDS", "parse_token_search"]
 
 _UNITS: Final = {
-    "b": "Byte",
-    "kb": "Kilobyte",
-    "mb": "Megabyte",
-    "gb": "Gigabyte",
-    "tb": "Terabyte",
-    "pb": "Petabyte",
-    "eb": "Exabyte",
-    "zb": "Zettabyte",
-    "yb": "Yottabyte",
+    **{unit.symbol.lower(): unit.value for unit in BandwidthUnit},
+    **{unit.value.lower(): unit.value for unit in BandwidthUnit},
 }
-_UNIT_WORDS: Final = _UNITS | {unit.lower(): unit for unit in _UNITS.values()}
-_STATES: Final = ("enabled", "disabled", "deleted", "expired", "not_yet_valid", "limited")
 
 
 def _text(name: str, help_: str, example: str) -> Field:
@@ -56,7 +49,7 @@ _ALL: Final = (
         "state",
         "what the token is at the moment",
         "state:expired",
-        {state: state for state in _STATES},
+        {status.value: status.value for status in Status},
     ),
     _choice(
         "token_type",
@@ -79,7 +72,7 @@ _ALL: Final = (
         "bandwidth_limit_unit",
         "the unit of the limit, in full or short",
         "bandwidth_limit_unit:GB",
-        _UNIT_WORDS,
+        _UNITS,
     ),
     _date("created", "when it was made", "created:>2024-10-10"),
     _date("last_reset", "when its counters were last set to zero", "last_reset:>2024-10-10"),
@@ -104,7 +97,7 @@ def parse_token_search(text: str, *, now: datetime) -> Node:
     """The typed tree of a token search.
 
     Args:
-        text: at most 1,024 characters, not blank; a term without a field searches the name.
+        text: at most `MAX_LENGTH` characters, not blank; a term without a field searches the name.
         now: aware, UTC; relative dates are counted from it, so that the tree holds only
             `DateRange` for dates.
 

@@ -81,7 +81,7 @@ class PackageQuery:
         """The query that the text states.
 
         Args:
-            text: at most 1,024 characters, not blank.
+            text: at most `MAX_LENGTH` characters, not blank.
             extra_fields: the text fields that plugins add, read from `FileFacts.extra`; a name
                 that the product has itself keeps its meaning.
 

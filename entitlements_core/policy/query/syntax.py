@@ -90,7 +90,7 @@ class TextPattern:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A whole number from 0 to 2**63 - 1: a count, or a size in bytes."""
+    """A whole number from 0 to `limits.MAX_COUNT`: a count, or a size in bytes."""
 
     value: int
 

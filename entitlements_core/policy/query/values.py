@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final, TypeVar
 
+from entitlements_core.policy.limits import MAX_COUNT, BandwidthUnit
 from entitlements_core.policy.query.dates import read_date
 from entitlements_core.policy.query.field_table import Field, ValueKind
 from entitlements_core.policy.query.patterns import normalised, read_pattern, without_blanks
@@ -17,17 +18,17 @@ __all__ = ["read_value"]
 _T = TypeVar("_T")
 _Read = tuple[Comparison, Value]
 
-_MAX_NUMBER: Final = 2**63 - 1
 _ORDER: Final = (Comparison.GE, Comparison.LE, Comparison.GT, Comparison.LT)
 _TEXT_OPERATORS: Final = ("~=", "==", "!=", ">=", "<=", ">", "<", "=")
 _SIZE: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[a-z]*)")
 _DECIMAL: Final = {
-    unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb", "pb"))
+    unit.symbol: unit.bytes for unit in BandwidthUnit if unit.bytes <= BandwidthUnit.PETABYTE.bytes
 }
 _BINARY: Final = {
-    unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib", "pib"), 1)
+    f"{symbol[0].upper()}iB": 1024**power for power, symbol in enumerate(_DECIMAL) if power
 }
-_UNITS: Final[Mapping[str, int]] = {"": 1, **_DECIMAL, **_BINARY}
+_SIZES: Final = {**_DECIMAL, **_BINARY}
+_FACTORS: Final = {"": 1, **{symbol.lower(): factor for symbol, factor in _SIZES.items()}}
 
 
 def read_value(value: Excerpt, field: Field) -> _Read:
@@ -81,11 +82,10 @@ def _read_number(value: Excerpt, field: Field) -> _Read:
 def _read_size(value: Excerpt, field: Field) -> _Read:
     comparison, rest = _read_comparison(value)
     found = _SIZE.fullmatch(rest.text.lower())
-    factor = _UNITS.get(found["unit"]) if found else None
+    factor = _FACTORS.get(found["unit"]) if found else None
     if found is None or factor is None:
         raise rest.error(
-            "Expected bytes, or kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, PiB, "
-            f"such as in {field.example}"
+            f"Expected bytes, or {', '.join([*_SIZES][1:])}, such as in {field.example}"
         )
     size = Fraction(found["number"]) * factor
     if size.denominator != 1:
@@ -94,8 +94,8 @@ def _read_size(value: Excerpt, field: Field) -> _Read:
 
 
 def _bounded(value: Excerpt, number: int) -> Number:
-    if number > _MAX_NUMBER:
-        raise value.error(f"The number is too large; the largest is {_MAX_NUMBER}.")
+    if number > MAX_COUNT:
+        raise value.error(f"The number is too large; the largest is {MAX_COUNT}.")
     return Number(number)
 
 
