@@ -1,7 +1,6 @@
 """``entitlements backup`` and ``entitlements restore``: copies of the store."""
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from entitlements_core.cli.options import MOST, AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import filled
+from entitlements_core.documents.store import backup_document, restored_document
 from entitlements_core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -48,15 +48,7 @@ def backup(
     if target.endswith(os.sep) and not path.is_dir():
         raise NotFound(f"{target} is not a directory.", "Make it first, or name a file.")
     made = _backups(context).backup(path, keep=keep)
-    document = {
-        "backup": str(made.path),
-        "size": made.size,
-        "schema": made.schema,
-        "key_fingerprint": made.key_fingerprint,
-        "key_file": str(made.key_file),
-        "removed": [str(one) for one in made.removed],
-    }
-    emit(document, lambda console: _show_backup(console, made), as_json=as_json)
+    emit(backup_document(made), lambda console: _show_backup(console, made), as_json=as_json)
 
 
 def restore(
@@ -73,15 +65,7 @@ def restore(
     """
     path = Path(filled("source", source)).expanduser()
     done = _backups(context).restore(path, actor=session(context).actor)
-    document = {
-        "database": str(done.database),
-        "restored": str(done.source),
-        "before": done.before,
-        "current": done.schema,
-        "kept": None if done.kept is None else str(done.kept),
-        "since": None if done.since is None else asdict(done.since),
-    }
-    emit(document, lambda console: _show_restored(console, done), as_json=as_json)
+    emit(restored_document(done), lambda console: _show_restored(console, done), as_json=as_json)
 
 
 def _backups(context: typer.Context) -> "Backups":

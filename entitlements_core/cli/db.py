@@ -8,6 +8,7 @@ from entitlements_core.cli import downloads
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
+from entitlements_core.documents.store import checked_document, upgraded_document
 
 if TYPE_CHECKING:
     from entitlements_core.services.schema import Schema
@@ -36,7 +37,7 @@ def upgrade(context: typer.Context, *, as_json: AsJson = False) -> None:
         else f"{after} already."
     )
     emit(
-        {"before": before, "current": after, "upgraded": before != after},
+        upgraded_document(before, after),
         lambda console: console.print(changed),
         as_json=as_json,
     )
@@ -54,7 +55,7 @@ def check(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Look for damage, and for tables that are not as they should be; exit 1 when there is any."""
     problems = _schema(context).check()
     emit(
-        {"ok": not problems, "problems": list(problems)},
+        checked_document(problems),
         lambda console: console.print("\n".join(problems) or "The store is as it should be."),
         as_json=as_json,
     )

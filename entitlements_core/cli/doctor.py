@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from entitlements_core.cli.documents import instant
 from entitlements_core.cli.files import scanned
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_path
+from entitlements_core.documents.health import clock_repair_document, health_document
 from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def doctor(  # noqa: PLR0913 - one option for each choice
         read_upstream,
     )
     from entitlements_core.services.doctor import (  # noqa: PLC0415 - a fast start
-        Health,
         Patient,
         examine,
     )
@@ -98,32 +97,9 @@ def doctor(  # noqa: PLR0913 - one option for each choice
         asked = read_upstream(upstream, settings)
         answers, seen = asked_upstream(run, asked, repo, looked)
         found = (*found, *seen)
-    failed = any(one.health is Health.ERROR for one in found)
-    document = {
-        "ok": not failed,
-        "checks": [
-            {
-                "check": one.check,
-                "status": one.health.value,
-                "detail": one.detail,
-                "remedy": one.remedy,
-            }
-            for one in found
-        ],
-    }
-    if answers is not None:
-        document["upstream"] = [
-            {
-                "name": one.name,
-                "exists": one.exists,
-                "files": one.files,
-                "newest": one.newest or None,
-                "reason": one.why or None,
-            }
-            for one in answers
-        ]
+    document = health_document(found, answers)
     emit(document, lambda console: _show(console, found), as_json=as_json)
-    if failed:
+    if not document["ok"]:
         raise typer.Exit(1)
 
 
@@ -132,16 +108,7 @@ def _repair(context: typer.Context, *, dry_run: bool, as_json: bool) -> None:
     with run.open() as core:
         mending = core.clock_repair
         found = mending.preview() if dry_run else mending.repair(actor=run.actor)
-    document = {
-        "dry_run": dry_run,
-        "now": instant(found.now),
-        "resets": [
-            {"token": one.token, "since": instant(one.since), "mended": instant(one.mended)}
-            for one in found.resets
-        ],
-        "moments": found.moments,
-        "downloads": found.downloads,
-    }
+    document = clock_repair_document(found, dry_run=dry_run)
     emit(document, lambda console: _show_repair(console, found), as_json=as_json)
 
 

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.documents import instant
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit, note
 from entitlements_core.cli.progress import shown
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import read_duration, read_path
+from entitlements_core.cli.values import read_path
+from entitlements_core.documents.usage import pruned_document, rollups_document
+from entitlements_core.documents.values import read_duration
 from entitlements_core.errors import EntitlementsError, InvalidValue
 
 if TYPE_CHECKING:
@@ -50,15 +51,7 @@ def rollups(
                     else core.rollups.catch_up(tell)
                 )
         found = core.rollups.report()
-    document = {
-        "ok": not problems,
-        "problems": list(problems),
-        "summed_up": summed,
-        "days": found.days,
-        "stale": found.stale,
-        "closed_until": instant(found.closed_until),
-        "frozen_until": instant(found.frozen_until),
-    }
+    document = rollups_document(found, summed_up=summed, problems=problems)
     state = f"{found.days} days up to {found.closed_until:%Y-%m-%d}, {found.stale} to be done."
     text = "\n".join(problems) or f"{'They agree' if check else f'{summed} summed up'}: {state}"
     emit(document, lambda console: console.print(text, soft_wrap=True), as_json=as_json)
@@ -118,13 +111,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
                     progress=tell,
                 )
     emit(
-        {
-            "dry_run": dry_run,
-            "before": instant(found.before),
-            "removed": 0 if dry_run else found.removed,
-            "found": found.removed,
-            "export": None if found.export is None else str(found.export),
-        },
+        pruned_document(found, dry_run=dry_run),
         lambda console: console.print(_told(found, dry_run=dry_run), soft_wrap=True),
         as_json=as_json,
     )

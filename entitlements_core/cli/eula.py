@@ -2,20 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from entitlements_core.cli.documents import instant
 from entitlements_core.cli.options import MOST, AsJson, RepositoryName, SlugPerm, of_repository
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
 from entitlements_core.cli.values import read_path
+from entitlements_core.documents.eula import eula_document
 from entitlements_core.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from entitlements_core.services.eulas import EulaRevision
 
 __all__ = ["app"]
 
@@ -47,7 +44,7 @@ def add(
     with run.open(repositories=[repository]) as core:
         found = core.eulas.add(repository, text, actor=run.actor)
     emit(
-        _document(found),
+        eula_document(found),
         lambda console: console.print(f"Revision {found.number} is in force."),
         as_json=as_json,
     )
@@ -63,7 +60,7 @@ def list_(context: typer.Context, repository: RepositoryName, *, as_json: AsJson
         for one in found
     ]
     headings = ["Revision", "Identifier", "Added (UTC)", "By"]
-    documents = [_document(one) for one in found]
+    documents = [eula_document(one) for one in found]
     emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
 
 
@@ -80,7 +77,7 @@ def show(
     """Print the text of a revision."""
     with session(context).open(repositories=[repository]) as core:
         found = core.eulas.show(repository, number)
-    document = _document(found) | {"content": found.content}
+    document = eula_document(found, content=True)
     emit(document, lambda console: console.print(found.content, soft_wrap=True), as_json=as_json)
 
 
@@ -133,14 +130,3 @@ def _read(file: Path) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise InvalidValue("content", f"{file} is not UTF-8.", "Save it as UTF-8.") from None
-
-
-def _document(found: "EulaRevision") -> dict[str, object]:
-    return {
-        "repository": found.repository,
-        "number": found.number,
-        "identifier": found.identifier,
-        "sha256": found.sha256,
-        "created_at": instant(found.created_at),
-        "created_by": found.created_by,
-    }

@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 
 from entitlements_core.cli import streams
 from entitlements_core.cli.plugin_commands import added_commands
-from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
+from entitlements_core.documents.error import error_document
+from entitlements_core.errors import EntitlementsError, QuerySyntaxError
 
 __all__ = ["Program"]
 
@@ -111,7 +112,7 @@ def _report(error: Exception, words: Sequence[str]) -> int:
     """Say what went wrong on stderr; gives the exit status."""
     as_json = "--json" in words
     if isinstance(error, EntitlementsError):
-        _print_json(_document(error)) if as_json else _print_refusal(error)
+        _print_json(error_document(error)) if as_json else _print_refusal(error)
         return REFUSED
     if isinstance(error, OSError):
         return _report_plain(_of_system(error), "system", as_json=as_json)
@@ -161,21 +162,6 @@ def _report_defect(error: Exception, words: Sequence[str], *, as_json: bool) -> 
     if "--debug" in words or os.environ.get("ENTITLEMENTS_DEBUG"):
         sys.stderr.write(redact("".join(traceback.format_exception(error))))
     return REFUSED
-
-
-def _document(error: EntitlementsError) -> dict[str, object]:
-    if isinstance(error, QuerySyntaxError):
-        return {
-            "detail": error.problem,
-            "code": error.code,
-            "fields": {error.field: [error.problem]},
-            "query": error.source,
-            "span": list(error.span),
-        }
-    if isinstance(error, QuerySyntaxError | InvalidValue):
-        fields = {error.field: [str(error)]}
-        return {"detail": str(error), "code": error.code, "fields": fields}
-    return {"detail": str(error), "code": error.code}
 
 
 def _print_json(document: Mapping[str, object]) -> None:

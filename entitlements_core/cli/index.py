@@ -11,6 +11,7 @@ from entitlements_core.cli.output import emit
 from entitlements_core.cli.progress import note_problems
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_path
+from entitlements_core.documents.package import catalog_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,18 +41,7 @@ def index(
         scanned(core, repo, directories, records=True) as (catalog, report),
     ):
         snapshot = catalog.snapshot
-    document = {
-        "files": len(snapshot.files),
-        "projects": len(snapshot.projects),
-        "read": report.read,
-        "reused": report.reused,
-        "removed": report.removed,
-        "waiting": report.waiting,
-        "problems": [
-            {"path": one.path, "reason": one.reason, "remedy": one.remedy}
-            for one in report.problems
-        ],
-    }
+    document = catalog_document(snapshot, report)
 
     def show(console: "Console") -> None:
         console.print(

@@ -7,6 +7,7 @@ import typer
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit, note, show_fields
 from entitlements_core.cli.session import session
+from entitlements_core.documents.store import initialized_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,13 +26,7 @@ def init(context: typer.Context, *, as_json: AsJson = False) -> None:
     from entitlements_core.services.initialization import initialize  # noqa: PLC0415 - a fast start
 
     found = initialize(session(context).settings)
-    document = {
-        "home": str(found.home),
-        "key_file": str(found.key_file),
-        "database": found.database,
-        "schema": found.schema,
-        "made": list(found.made),
-    }
+    document = initialized_document(found)
     emit(document, lambda console: _show(console, found), as_json=as_json)
     if "key" in found.made and not as_json:
         note("Back up the key file apart from the store; without it no token can be found again.")

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.documents import instant, readable_bytes
 from entitlements_core.cli.files import known_files
 from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import read_time
+from entitlements_core.documents.package import file_document, tagged_document, uploaded_document
+from entitlements_core.documents.values import instant, read_time, readable_bytes
 
 if TYPE_CHECKING:
-    from entitlements_core.policy.facts import FileFacts
     from entitlements_core.policy.package_tags import TaggedPackage
 
 __all__ = ["app"]
@@ -83,7 +82,7 @@ def tags_(
         found = tags.of(repo, project) if project else tags.all(repo)
     rows = [(str(one.package), ", ".join(one.tags)) for one in found]
     emit(
-        [_document(one) for one in found],
+        [tagged_document(one) for one in found],
         lambda console: show_table(console, ["Package", "Tags"], rows),
         as_json=as_json,
     )
@@ -124,7 +123,7 @@ def list_(
         for facts, tags in found
     ]
     emit(
-        [_file_document(facts, tags) for facts, tags in found],
+        [file_document(facts, tags) for facts, tags in found],
         lambda console: show_table(console, ["File", "Version", "Size", "Uploaded", "Tags"], rows),
         as_json=as_json,
     )
@@ -157,11 +156,7 @@ def uploaded(  # noqa: PLR0913 - what is set, where, and how it is shown
     with run.open(repositories=[repo]) as core:
         found = core.upload_times.set(repo, file, at, sha256=sha256, actor=run.actor)
     emit(
-        {
-            "filename": found.filename,
-            "sha256": found.sha256,
-            "uploaded_at": instant(found.at),
-        },
+        uploaded_document(found),
         lambda console: console.print(f"{found.filename} was uploaded {instant(found.at)}."),
         as_json=as_json,
     )
@@ -170,28 +165,7 @@ def uploaded(  # noqa: PLR0913 - what is set, where, and how it is shown
 def _emit(found: "TaggedPackage", *, as_json: bool) -> None:
     has = f"has the tags {', '.join(found.tags)}" if found.tags else "has no tags"
     emit(
-        _document(found),
+        tagged_document(found),
         lambda console: console.print(f"{found.package} {has}."),
         as_json=as_json,
     )
-
-
-def _document(found: "TaggedPackage") -> dict[str, object]:
-    version = found.package.version
-    return {
-        "name": found.package.project,
-        "version": None if version is None else str(version),
-        "tags": list(found.tags),
-    }
-
-
-def _file_document(facts: "FileFacts", tags: list[str]) -> dict[str, object]:
-    return {
-        "filename": facts.filename,
-        "name": facts.name,
-        "version": str(facts.version),
-        "size": facts.size,
-        "sha256": facts.sha256,
-        "uploaded_at": instant(facts.uploaded_at),
-        "tags": tags,
-    }

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.documents import instant
 from entitlements_core.cli.files import covered_of, known_files
 from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
 from entitlements_core.cli.output import emit, show_table, stdout, warn
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import read_address, read_time
+from entitlements_core.documents.explanation import explanation_document
+from entitlements_core.documents.preview import preview_document
+from entitlements_core.documents.values import read_address, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,14 +49,7 @@ def preview(  # noqa: PLR0913 - one option for each choice
     """Show which files a package query opens; nothing is changed."""
     with session(context).open(repositories=[repo]) as core:
         found = _preview(core, query, repo, directories or [], token)
-    document: dict[str, object] = {
-        "files": list(found.files),
-        "projects": list(found.projects),
-        "warnings": list(found.warnings),
-    }
-    if found.added is not None and found.removed is not None:
-        document |= {"added": list(found.added), "removed": list(found.removed)}
-    rows = _rows(found)
+    document, rows = preview_document(found), _rows(found)
     emit(document, lambda console: show_table(console, ["", "File"], rows), as_json=as_json)
     warn(found.warnings, as_json=as_json)
 
@@ -115,7 +109,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
             origin=origin,
         )
         hidden = _hidden(core, token, repository, known, facts) if found.allowed else ()
-    emit(_document(found), lambda _: _show(found), as_json=as_json)
+    emit(explanation_document(found), lambda _: _show(found), as_json=as_json)
     warn((*found.warnings, *hidden), as_json=as_json)
 
 
@@ -227,31 +221,6 @@ def _rows(found: "Preview") -> list[tuple[str, str]]:
     added = set(found.added or ())
     rows = [("+" if name in added else "", name) for name in found.files]
     return rows + [("-", name) for name in found.removed or ()]
-
-
-def _document(found: "Explained") -> dict[str, object]:
-    return {
-        "allowed": found.allowed,
-        "reasons": [
-            {
-                "code": deny.reason.value,
-                "detail": f"{deny.title}. {deny.remedy}".strip(),
-                "retry_at": instant(deny.retry_at),
-            }
-            for deny in found.reasons
-        ],
-        "query": [
-            {"text": clause.text, "matched": clause.matched, "sentence": clause.sentence}
-            for clause in found.clauses
-        ],
-        "slug_perm": found.token.identifier,
-        "name": found.token.name,
-        "repository": found.repository,
-        "file": found.filename,
-        "at": instant(found.at),
-        "origin": None if found.origin is None else str(found.origin),
-        "warnings": list(found.warnings),
-    }
 
 
 def _show(found: "Explained") -> None:

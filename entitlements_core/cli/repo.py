@@ -6,10 +6,16 @@ import typer
 
 from entitlements_core.cli.changing import require_changes
 from entitlements_core.cli.confirming import confirm
-from entitlements_core.cli.documents import MASK, repository_document, token_document
 from entitlements_core.cli.options import AsJson, RepositoryName, ShowSecret, Yes
 from entitlements_core.cli.output import emit, note, show_fields, show_table
 from entitlements_core.cli.session import session
+from entitlements_core.documents.repository import (
+    added_document,
+    removed_document,
+    repository_document,
+    reserved_document,
+)
+from entitlements_core.documents.values import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +71,7 @@ def add(  # noqa: PLR0913 - one option for each field
         )
         issued = added.default_token
         secret = issued.secret if issued is not None and show_secret else None
-        document = repository_document(added.repository) | {
-            "default_token": None
-            if issued is None
-            else token_document(issued.token, core.clock(), secret=secret)
-        }
+        document = added_document(added, core.clock(), secret=secret)
     emit(document, lambda console: console.print(f"Added {name}."), as_json=as_json)
     if issued is not None and not as_json:
         identifier, [grant] = issued.token.identifier, issued.token.grants
@@ -190,12 +192,10 @@ def remove(
         core.repositories.show(name)
         confirm(f"This removes {name} for good.", name, skip=yes or as_json)
         deleted = core.repositories.remove(name, actor=run.actor, force=force)
-    gone = [token.identifier for token in deleted]
+    tokens = "token" if len(deleted) == 1 else "tokens"
     emit(
-        {"name": name, "removed": True, "deleted_tokens": gone},
-        lambda console: console.print(
-            f"Removed {name}, and {len(gone)} {'token' if len(gone) == 1 else 'tokens'} with it."
-        ),
+        removed_document(name, deleted),
+        lambda console: console.print(f"Removed {name}, and {len(deleted)} {tokens} with it."),
         as_json=as_json,
     )
 
@@ -227,11 +227,10 @@ def _emit(found: "Repository", *, as_json: bool) -> None:
 
 
 def _emit_reserved(name: str, found: "Sequence[NamePattern]", *, as_json: bool) -> None:
-    names = [str(pattern) for pattern in found]
     emit(
-        {"name": name, "reserved": names},
+        reserved_document(name, found),
         lambda console: console.print(
-            "\n".join(names) or f"{name} reserves no names but those of its files.",
+            "\n".join(map(str, found)) or f"{name} reserves no names but those of its files.",
             soft_wrap=True,
         ),
         as_json=as_json,

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from entitlements_core.cli.documents import instant, readable_bytes
 from entitlements_core.cli.options import MOST, AsJson, InRepository, Page, Since, Until
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import read_time
+from entitlements_core.documents.audit import audit_document
+from entitlements_core.documents.usage import usage_document
+from entitlements_core.documents.values import read_time, readable_bytes
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.services.csv_cells import cell
 
@@ -118,7 +119,7 @@ def audit(  # noqa: PLR0913 - one option for each filter
         for one in found
     ]
     headings = ["When (UTC)", "Who", "What", "Of", "Change"]
-    documents = [_entry(one) for one in found]
+    documents = [audit_document(one) for one in found]
     emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
     note_page(len(found), total, as_json=as_json)
 
@@ -131,7 +132,7 @@ def _show_usage(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    documents = [_line(what, line, names) for line in lines]
+    documents = [usage_document(what, line, names) for line in lines]
     if as_csv:
         _print_csv([*what, *(["name"] if "token" in what else []), *_SUMS], documents)
         return
@@ -171,37 +172,11 @@ def _names(core: "Core", what: Sequence[str], lines: "Iterable[UsageLine]") -> d
     return core.reports.names(sorted({line.keys[place] for line in lines}))
 
 
-def _line(what: Sequence[str], line: "UsageLine", names: dict[str, str]) -> dict[str, object]:
-    found: dict[str, object] = dict(zip(what, line.keys, strict=True))
-    if names:
-        found["name"] = names[str(found["token"])]
-    return found | {
-        "downloads": line.downloads,
-        "requests": line.requests,
-        "clients": line.clients,
-        "bandwidth": line.bandwidth,
-        "last_at": instant(line.last_at),
-    }
-
-
 def _print_csv(columns: Sequence[str], documents: Iterable[dict[str, object]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for one in documents:
         writer.writerow([cell(one[column]) for column in columns])
-
-
-def _entry(entry: "AuditEntry") -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "at": instant(entry.at),
-        "actor": entry.actor,
-        "action": entry.action,
-        "repository": entry.repository or None,
-        "token": entry.token or None,
-        "before": dict(entry.before),
-        "after": dict(entry.after),
-    }
 
 
 def _changes(entry: "AuditEntry") -> str:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from entitlements_core.cli.documents import instant, token_document
 from entitlements_core.cli.output import emit, note, show_fields, warn
+from entitlements_core.documents.token import previous_secrets, token_document
+from entitlements_core.documents.values import instant
 from entitlements_core.policy.token import Status
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
     )
     fields = list(_fields(document))
     if previous is not None:
-        document["previous_secrets"] = [
-            {"valid_until": instant(one.valid_until), "last_used_at": instant(one.last_used_at)}
-            for one in previous
-        ]
+        document["previous_secrets"] = previous_secrets(previous)
         fields[2:2] = [("Old secret", _in_words(one)) for one in previous]
 
     def show(console: object) -> None:

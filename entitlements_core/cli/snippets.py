@@ -12,6 +12,7 @@ from entitlements_core.cli.options import AsJson, Directories, ShowSecret
 from entitlements_core.cli.output import emit, warn
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_secret
+from entitlements_core.documents.snippets import snippets_document
 from entitlements_core.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
@@ -159,15 +160,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         *([f"The token covers {others} more packages: name those to install."] if others else []),
         *known.hidden,
     ]
-    document = {
-        "index_url": place.simple,
-        "packages": list(place.packages),
-        "snippets": [_document(one) for one in found],
-        "left_out": [
-            {"client": one.client, "reason": one.reason, "remedy": one.remedy} for one in unfit
-        ],
-        "warnings": warnings,
-    }
+    document = snippets_document(place, found, unfit, warnings)
     show = _show_markdown if form == "markdown" else _show
     emit(document, lambda console: show(console, found, unfit), as_json=as_json)
     warn(warnings, as_json=as_json)
@@ -262,17 +255,6 @@ def _place(  # noqa: PLR0913 - what was said on the command line
         upstream=upstream,
     )
     return place, found.others
-
-
-def _document(one: "Snippet") -> dict[str, object]:
-    return {
-        "client": one.client,
-        "title": one.title,
-        "file": one.file,
-        "language": one.language,
-        "text": one.text,
-        "warning": one.warning or None,
-    }
 
 
 def _show(console: "Console", found: "Sequence[Snippet]", unfit: "Sequence[Unfit]") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from entitlements_core.cli.options import TIME
-from entitlements_core.cli.values import read_metadata, read_time
+from entitlements_core.documents.values import read_metadata, read_time
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.limits import UNITS, BandwidthUnit, parse_bandwidth
 

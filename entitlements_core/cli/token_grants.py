@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli import terms
-from entitlements_core.cli.documents import instant, token_document
 from entitlements_core.cli.options import AsJson, InRepository, RepositoryName, SlugPerm
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
+from entitlements_core.documents.token import token_document
+from entitlements_core.documents.usage import client_document
+from entitlements_core.documents.values import instant
 from entitlements_core.errors import InvalidValue
 
 __all__ = ["clients", "grant", "regrant", "revoke"]
@@ -117,15 +119,7 @@ def clients(context: typer.Context, slug_perm: SlugPerm, *, as_json: AsJson = Fa
     """List the client addresses that ever used a token, the latest first."""
     with session(context).open() as core:
         found = core.reports.clients(slug_perm)
-    documents = [
-        {
-            "client": one.client,
-            "first_seen_at": instant(one.first_seen_at),
-            "last_seen_at": instant(one.last_seen_at),
-            "counts": one.counts,
-        }
-        for one in found
-    ]
+    documents = [client_document(one) for one in found]
     rows = [
         (
             one.client,

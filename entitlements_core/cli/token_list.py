@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli.documents import token_document
 from entitlements_core.cli.options import AsJson, InRepository, Page, PageSize, ShowSecret, SlugPerm
 from entitlements_core.cli.output import emit, note, show_table
 from entitlements_core.cli.paging import note_page, paged
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token, limits_in_words
+from entitlements_core.documents.token import token_document
 from entitlements_core.policy.credential import State
 
 __all__ = ["list_", "show"]

@@ -9,7 +9,8 @@ from entitlements_core.cli.options import AsJson, InRepository, SlugPerm, Yes
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
-from entitlements_core.cli.values import read_duration, read_secret
+from entitlements_core.cli.values import read_secret
+from entitlements_core.documents.values import read_duration
 
 __all__ = ["refresh", "set_"]
 

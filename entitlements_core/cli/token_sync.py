@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from entitlements_core.cli.confirming import confirm
-from entitlements_core.cli.documents import token_document
 from entitlements_core.cli.options import AsJson, InRepository, Yes
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
+from entitlements_core.documents.sync import cleanup_document, sync_document
 
 if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
@@ -46,20 +46,14 @@ def sync(  # noqa: PLR0913 - one option for each choice
             core.repositories.show(destination)
             confirm(f"This deletes the tokens of {destination}.", destination, skip=yes or as_json)
         found = core.sync.run(source, destination, actor=run.actor, mode=mode, dry_run=dry_run)
-        now = core.clock()
-    document = {
-        "source": source,
-        "destination": destination,
-        "mode": mode,
-        "dry_run": dry_run,
-        "added": [_brief(token) for token in found.added],
-        "changed": [
-            {"source": _brief(here), "destination": _brief(there)} for here, there in found.changed
-        ],
-        "kept": [_brief(token) for token in found.kept],
-        "removed": [_brief(token) for token in found.removed],
-        "tokens": [token_document(token, now, repository=destination) for token in found.tokens],
-    }
+        document = sync_document(
+            found,
+            core.clock(),
+            source=source,
+            destination=destination,
+            mode=mode,
+            dry_run=dry_run,
+        )
     rows = (
         _rows("add", found.added)
         + _rows("change", [there for _, there in found.changed])
@@ -81,18 +75,10 @@ def cleanup(
     run = session(context)
     with run.open() as core:
         found = core.user_tokens.cleanup(actor=run.actor, repository=repo, dry_run=dry_run)
-        now = core.clock()
-        document = {
-            "dry_run": dry_run,
-            "tokens": [token_document(token, now, repository=repo) for token in found],
-        }
+        document = cleanup_document(found, core.clock(), repository=repo, dry_run=dry_run)
     rows = _rows("delete", found)
     headings = ["Would" if dry_run else "Did", "Identifier", "Name"]
     emit(document, lambda console: show_table(console, headings, rows), as_json=as_json)
-
-
-def _brief(token: "Token") -> dict[str, str]:
-    return {"slug_perm": token.identifier, "name": token.name}
 
 
 def _rows(verb: str, tokens: "Sequence[Token]") -> list[tuple[str, str, str]]:

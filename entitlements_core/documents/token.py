@@ -1,41 +1,23 @@
-"""What the services give as JSON documents, with the names of Cloudsmith's API."""
+"""A token, with the names of Cloudsmith's ``RepositoryToken``."""
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from __future__ import annotations
 
-from entitlements_core.policy import instants
-from entitlements_core.policy.limits import BandwidthUnit
+from typing import TYPE_CHECKING
+
+from entitlements_core.documents.values import MASK, instant, readable_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
     from entitlements_core.policy.token import Licence, Token, TokenGrant
-    from entitlements_core.services.repositories import Repository
+    from entitlements_core.store.records import FormerSecret
 
-__all__ = ["MASK", "instant", "readable_bytes", "repository_document", "token_document"]
-
-MASK: Final = "**********"
-"""Stands for a secret that is not shown, as at Cloudsmith."""
-
-_THOUSAND: Final = 1000
-
-
-def instant(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC with ``Z``; None stays None."""
-    return None if moment is None else instants.instant(moment)
-
-
-def readable_bytes(count: int) -> str:
-    """Bytes in decimal units, such as ``1.5 MB``."""
-    amount = float(count)
-    for unit in BandwidthUnit:
-        if amount < _THOUSAND or unit is BandwidthUnit.YOTTABYTE:
-            return f"{amount:.3g} {unit.symbol}" if amount < _THOUSAND else f"{count} B"
-        amount /= _THOUSAND
-    raise AssertionError
+__all__ = ["previous_secrets", "token_document"]
 
 
 def token_document(  # noqa: PLR0913 - the parts of one document
-    token: "Token",
+    token: Token,
     now: datetime,
     *,
     secret: str | None = None,
@@ -69,21 +51,15 @@ def token_document(  # noqa: PLR0913 - the parts of one document
     }
 
 
-def repository_document(repository: "Repository") -> dict[str, object]:
-    """A repository."""
-    return {
-        "name": repository.name,
-        "owner": repository.owner,
-        "description": repository.description,
-        "contact": repository.contact,
-        "enforce_eula": repository.enforce_eula,
-        "user_entitlements_enabled": repository.user_tokens_enabled,
-        "created_at": instant(repository.created_at),
-        "created_by": repository.created_by,
-    }
+def previous_secrets(former: Iterable[FormerSecret]) -> list[dict[str, object]]:
+    """The secrets from before a refresh that go on for a while; for the key of that name."""
+    return [
+        {"valid_until": instant(one.valid_until), "last_used_at": instant(one.last_used_at)}
+        for one in former
+    ]
 
 
-def _state(token: "Token", now: datetime) -> Mapping[str, object]:
+def _state(token: Token, now: datetime) -> Mapping[str, object]:
     return {
         "is_active": token.state.value == "enabled",
         "status": token.status(now).value,
@@ -94,7 +70,7 @@ def _state(token: "Token", now: datetime) -> Mapping[str, object]:
     }
 
 
-def _counters(token: "Token", now: datetime) -> Mapping[str, object]:
+def _counters(token: Token, now: datetime) -> Mapping[str, object]:
     usage = token.usage_at(now)
     return {
         "downloads": usage.downloads,
@@ -107,7 +83,7 @@ def _counters(token: "Token", now: datetime) -> Mapping[str, object]:
     }
 
 
-def _limits(token: "Token", now: datetime) -> Mapping[str, object]:
+def _limits(token: Token, now: datetime) -> Mapping[str, object]:
     return {
         "limit_num_downloads": token.limit_num_downloads,
         "limit_num_clients": token.limit_num_clients,
@@ -125,7 +101,7 @@ def _limits(token: "Token", now: datetime) -> Mapping[str, object]:
     }
 
 
-def _grants(token: "Token", repository: str, orphaned: Collection[str]) -> Mapping[str, object]:
+def _grants(token: Token, repository: str, orphaned: Collection[str]) -> Mapping[str, object]:
     alone = token.grants[0] if len(token.grants) == 1 else None
     here = token.grant_in(repository) or alone
     return {
@@ -137,7 +113,7 @@ def _grants(token: "Token", repository: str, orphaned: Collection[str]) -> Mappi
     }
 
 
-def _grant(grant: "TokenGrant", orphaned: Collection[str]) -> Mapping[str, object]:
+def _grant(grant: TokenGrant, orphaned: Collection[str]) -> Mapping[str, object]:
     return {
         "repository": grant.repository,
         "access": grant.access.value,
@@ -147,7 +123,7 @@ def _grant(grant: "TokenGrant", orphaned: Collection[str]) -> Mapping[str, objec
     }
 
 
-def _licence(licence: "Licence | None") -> Mapping[str, object]:
+def _licence(licence: Licence | None) -> Mapping[str, object]:
     accepted = licence is not None and licence.accepted
     return {
         "eula_accepted": {"number": licence.number} if licence is not None and accepted else None,
@@ -156,7 +132,7 @@ def _licence(licence: "Licence | None") -> Mapping[str, object]:
     }
 
 
-def _history(token: "Token") -> Mapping[str, object]:
+def _history(token: Token) -> Mapping[str, object]:
     return {
         "created_at": instant(token.created_at),
         "created_by": token.created_by,

@@ -1,0 +1,26 @@
+"""An error, as Cloudsmith's API says it: ``detail``, ``code``, and the ``fields`` at fault."""
+
+from __future__ import annotations
+
+from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
+
+__all__ = ["error_document"]
+
+
+def error_document(error: EntitlementsError) -> dict[str, object]:
+    """What was refused; of a query also its text and the characters at fault, from 0, end excluded.
+
+    It never holds a secret, since no error does.
+    """
+    if isinstance(error, QuerySyntaxError):
+        return {
+            "detail": error.problem,
+            "code": error.code,
+            "fields": {error.field: [error.problem]},
+            "query": error.source,
+            "span": list(error.span),
+        }
+    document: dict[str, object] = {"detail": str(error), "code": error.code}
+    if isinstance(error, InvalidValue):
+        document["fields"] = {error.field: [str(error)]}
+    return document
