@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from entitlements_core.cli import progress
 from entitlements_core.cli.files import known_files
 from entitlements_core.cli.session import Session
+from entitlements_core.engine.progress import progress_bar
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.certificates import HOW_TO_TRUST
@@ -57,7 +57,7 @@ def asked_upstream(
     except EntitlementsError as refused:
         unread = f"The names to ask for cannot be read: {refused.problem}"
         return (), (error(CHECK, unread, refused.remedy),)
-    with progress.shown(f"Asking {upstream.url}") as tell:
+    with progress_bar(f"Asking {upstream.url}") as tell:
         answers = registered_names(upstream, names, tell=tell)
     return answers, tuple(_findings(upstream, answers))
 

@@ -7,11 +7,11 @@ import typer
 
 from entitlements_core.cli.options import AsJson
 from entitlements_core.cli.output import emit, note
-from entitlements_core.cli.progress import shown
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_path
 from entitlements_core.documents.usage import pruned_document, rollups_document
 from entitlements_core.documents.values import read_duration
+from entitlements_core.engine.progress import progress_bar
 from entitlements_core.errors import EntitlementsError, InvalidValue
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def rollups(
     summed = 0
     with run.open() as core:
         if check:
-            with shown("Comparing") as tell:
+            with progress_bar("Comparing") as tell:
                 problems = core.rollups.check(tell)
         else:
-            with shown("Summing up days") as tell:
+            with progress_bar("Summing up days") as tell:
                 summed = (
                     core.rollups.rebuild(actor=run.actor, progress=tell)
                     if rebuild
@@ -102,7 +102,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
         if dry_run:
             found = core.retention.preview(age, clock_is_right=clock_is_right)
         else:
-            with shown("Removing downloads") as tell:
+            with progress_bar("Removing downloads") as tell:
                 found = core.retention.prune(
                     age,
                     actor=run.actor,
@@ -119,7 +119,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
 
 def catch_up(context: typer.Context) -> None:
     """Sum up what is over; where that cannot be now, it is a remark."""
-    with session(context).open() as core, shown("Summing up days") as tell:
+    with session(context).open() as core, progress_bar("Summing up days") as tell:
         try:
             core.rollups.catch_up(tell)
         except EntitlementsError as error:

@@ -176,8 +176,8 @@ def _print_refusal(error: EntitlementsError) -> None:
 
 
 def _print_lines(problem: str, remedy: str) -> None:
-    from entitlements_core.cli.output import stderr  # noqa: PLC0415 - imports Rich
     from entitlements_core.services.journal import error_prefix  # noqa: PLC0415 - rarely needed
+    from entitlements_core.terminal import stderr  # noqa: PLC0415 - imports Rich
 
     console, before = stderr(), error_prefix()
     console.print(f"{before}Error:", style="bold red", end=" ")

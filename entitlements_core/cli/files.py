@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entitlements_core.cli.progress import build
+from entitlements_core.engine.progress import build
 from entitlements_core.errors import InvalidValue
 
 if TYPE_CHECKING:

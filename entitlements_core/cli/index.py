@@ -8,10 +8,10 @@ import typer
 from entitlements_core.cli.files import scanned
 from entitlements_core.cli.options import AsJson, of_repository
 from entitlements_core.cli.output import emit
-from entitlements_core.cli.progress import note_problems
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_path
 from entitlements_core.documents.package import catalog_document
+from entitlements_core.engine.progress import note_problems
 
 if TYPE_CHECKING:
     from rich.console import Console

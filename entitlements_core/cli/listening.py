@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from entitlements_core.cli.output import stderr
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.terminal import stderr
 
 if TYPE_CHECKING:
     from entitlements_core.services.settings import Settings

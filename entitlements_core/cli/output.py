@@ -6,29 +6,17 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from entitlements_core.terminal import STEERING, escaped
+from entitlements_core.terminal import STEERING, escaped, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["emit", "note", "printable", "show_fields", "show_table", "stderr", "stdout", "warn"]
+__all__ = ["emit", "note", "note_page", "printable", "show_fields", "show_table", "warn"]
 
 _UNESCAPED: Final = re.compile(rf"(?![\x00-\x1f])[{STEERING}]")
 """What JSON does not escape by itself."""
 _MANY: Final = 500
 """Rows of a table that nobody reads on one screen."""
-_WIDE: Final = 10_000
-"""Columns of a pipe: nothing is folded or cut where a program reads."""
-
-
-def stdout() -> "Console":
-    """Where results for people go."""
-    return _console(error=False)
-
-
-def stderr() -> "Console":
-    """Where notes, warnings and errors go."""
-    return _console(error=True)
 
 
 def emit(document: object, human: Callable[["Console"], None], *, as_json: bool) -> None:
@@ -60,6 +48,12 @@ def warn(warnings: Iterable[str], *, as_json: bool) -> None:
         console = stderr()
         console.print("Warning:", style="yellow", end=" ")
         console.print(warning, soft_wrap=True)
+
+
+def note_page(shown: int, total: int, *, as_json: bool) -> None:
+    """Say on stderr that there is more than what is shown."""
+    if shown < total and not as_json:
+        note(f"{shown} of {total}.")
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -121,12 +115,3 @@ def show_fields(console: "Console", fields: Iterable[tuple[str, str]]) -> None:
         if value:
             grid.add_row(name, Text(printable(value, lines=True)))
     console.print(grid)
-
-
-def _console(*, error: bool) -> "Console":
-    from rich.console import Console  # noqa: PLC0415 - only for people
-
-    console = Console(stderr=error, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _WIDE
-    return console

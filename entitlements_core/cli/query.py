@@ -8,11 +8,12 @@ import typer
 
 from entitlements_core.cli.files import covered_of, known_files
 from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
-from entitlements_core.cli.output import emit, show_table, stdout, warn
+from entitlements_core.cli.output import emit, show_table, warn
 from entitlements_core.cli.session import session
 from entitlements_core.documents.explanation import explanation_document
 from entitlements_core.documents.preview import preview_document
 from entitlements_core.documents.values import read_address, read_time
+from entitlements_core.terminal import stdout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

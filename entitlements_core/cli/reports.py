@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from entitlements_core.cli.options import MOST, AsJson, InRepository, Page, Since, Until
-from entitlements_core.cli.output import emit, show_table
-from entitlements_core.cli.paging import note_page, paged
+from entitlements_core.cli.output import emit, note_page, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.audit import audit_document
 from entitlements_core.documents.usage import usage_document
 from entitlements_core.documents.values import read_time, readable_bytes
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.services.csv_cells import cell
+from entitlements_core.services.pages import paged
 
 if TYPE_CHECKING:
     from entitlements_core.services.core import Core

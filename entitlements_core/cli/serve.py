@@ -133,7 +133,7 @@ def _note_lacking(snapshot: "Snapshot") -> None:
 
 def _prepare(settings: "Settings", *, as_json: bool) -> None:
     """Check the repository and build the catalog, so that every worker starts from its cache."""
-    from entitlements_core.cli import progress  # noqa: PLC0415 - a fast start
+    from entitlements_core.engine.progress import build, note_problems  # noqa: PLC0415 - see above
     from entitlements_core.engine.serving import (  # noqa: PLC0415 - a fast start
         open_catalog,
         require_sender,
@@ -150,7 +150,7 @@ def _prepare(settings: "Settings", *, as_json: bool) -> None:
         core.repositories.show(settings.repository)
         catalog = open_catalog(core, settings.repository, settings.directories)
         try:
-            progress.note_problems(progress.build(catalog))
+            note_problems(build(catalog))
             if not (settings.upstream or as_json):
                 _note_lacking(catalog.snapshot)
         finally:

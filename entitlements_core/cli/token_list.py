@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli.options import AsJson, InRepository, Page, PageSize, ShowSecret, SlugPerm
-from entitlements_core.cli.output import emit, note, show_table
-from entitlements_core.cli.paging import note_page, paged
+from entitlements_core.cli.output import emit, note, note_page, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token, limits_in_words
 from entitlements_core.documents.token import token_document
 from entitlements_core.policy.credential import State
+from entitlements_core.services.pages import paged
 
 __all__ = ["list_", "show"]
 

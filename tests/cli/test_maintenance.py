@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from entitlements_core.cli import progress
+from entitlements_core.engine import progress
 from tests.cli.conftest import CommandLine
 from tests.wheelhouse import build_wheel, core_metadata, truncate
 

@@ -60,7 +60,7 @@ def test_usage_refuses(cli: CommandLine) -> None:
 def test_the_audit_is_whole_unless_a_page_is_asked_for(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entitlements_core.cli.paging._AT_ONCE", 1)
+    monkeypatch.setattr("entitlements_core.services.pages._AT_ONCE", 1)
     everything = cli.done("audit")
     assert len(everything) > 2
     assert cli.done("audit", "--page-size", "2") == everything[:2]

@@ -9,10 +9,10 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
-from entitlements_core.cli import progress
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.progress import build, note_problems
 from entitlements_core.engine.serving import open_index
 from entitlements_core.engine.source import Source
 from entitlements_core.errors import ConfigurationError, Conflict, EntitlementsError, InvalidValue
@@ -129,7 +129,7 @@ def _fallback(config: upstream.RunConfig) -> str:
 
 
 def _build(catalog: Catalog) -> None:
-    progress.note_problems(progress.build(catalog))
+    note_problems(build(catalog))
 
 
 def _require_repository(core: Core, repository: str, *, create: bool) -> None:

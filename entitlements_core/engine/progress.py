@@ -1,26 +1,33 @@
-"""What takes its time, with a progress bar on stderr; the catalog, built in the foreground."""
+"""Progress bars on stderr, and a catalog that is built in the foreground under one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from entitlements_core.cli.output import stderr
+from entitlements_core.terminal import stderr
 
 if TYPE_CHECKING:
     from entitlements_core.engine.catalog import Catalog, ScanReport
 
-__all__ = ["build", "note_problems", "shown"]
+__all__ = ["build", "note_problems", "progress_bar"]
 
 
 def build(catalog: "Catalog") -> "ScanReport":
     """Look at all files of a catalog; those that were read before are known from its cache."""
-    with shown("Reading distributions") as tell:
+    with progress_bar("Reading distributions") as tell:
         return catalog.refresh(tell)
 
 
 @contextmanager
-def shown(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar, where somebody sees it; gives what it is told with, done and wanted."""
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far something is, where stderr is a terminal.
+
+    Args:
+        what: is done, a few words.
+
+    Yields:
+        What is called with the number that is done and the number that is wanted.
+    """
     console = stderr()
     if not console.is_terminal:
         yield lambda _done, _wanted: None

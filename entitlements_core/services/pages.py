@@ -1,17 +1,16 @@
-"""Long lists: one page of them, or all."""
+"""Lists that the store gives in pages: one page of them, or all."""
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-from entitlements_core.cli.output import note
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from entitlements_core.services.reports import Page
 
-__all__ = ["note_page", "paged"]
+__all__ = ["paged"]
 
 Item = TypeVar("Item")
 
-_AT_ONCE = 500
+_AT_ONCE: Final = 500
+"""Items that are asked for at a time where all are wanted."""
 
 
 class _Fetch(Protocol[Item]):
@@ -34,9 +33,3 @@ def paged(fetch: _Fetch[Item], page: int | None, size: int) -> tuple[list[Item],
     for number in range(2, found.pages + 1):
         items += fetch(page=number, page_size=_AT_ONCE).items
     return items, found.total
-
-
-def note_page(shown: int, total: int, *, as_json: bool) -> None:
-    """Say on stderr that there is more than what is shown."""
-    if shown < total and not as_json:
-        note(f"{shown} of {total}.")
