@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.health import HEALTH_PATHS, health
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
 from entitlements_core.forwarded import Proxies
 from entitlements_core.http import (
     Form,

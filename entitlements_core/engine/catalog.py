@@ -14,25 +14,25 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from entitlements_core.engine.catalog_cache import CatalogCache
-from entitlements_core.engine.dating import Dating
 from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     Unservable,
     faults_of_one_file,
     identify,
 )
-from entitlements_core.engine.intake import SETTLE_SECONDS, Intake, Progress, Scope
-from entitlements_core.engine.inventory import Inventory
-from entitlements_core.engine.reading import open_file
+from entitlements_core.engine.file_reader import open_file
+from entitlements_core.engine.indexer import SETTLE_SECONDS, Indexer, ScanProgress, ScanScope
 from entitlements_core.engine.scan import (
-    Look,
+    FileStat,
     Problem,
     distribution_of,
     is_passed_over,
     parents,
 )
 from entitlements_core.engine.snapshot import EMPTY, CatalogFile, Snapshot
+from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Directories, Source
+from entitlements_core.engine.upload_dates import UploadDates
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.interfaces import UploadTimes
@@ -99,18 +99,18 @@ class Catalog:
     ) -> None:
         self._roots = tuple(os.path.abspath(root) for root in roots)  # noqa: PTH100 - keeps links
         self._cache = CatalogCache(cache)
-        self._inventory = Inventory(self._roots, repository)
+        self._builder = SnapshotBuilder(self._roots, repository)
         self._source = source or Directories()
         self._limit = metadata_limit
-        self._intake = Intake(
+        self._intake = Indexer(
             self._roots,
-            self._inventory,
+            self._builder,
             self._cache,
             clock,
             self._source,
             metadata_limit=metadata_limit,
         )
-        self._dating = Dating(self._inventory, uploads)
+        self._dating = UploadDates(self._builder, uploads)
         self._snapshot = EMPTY
         self._is_built = False
         self._is_closed = False
@@ -135,7 +135,7 @@ class Catalog:
         """What is not served, or not as its owner meant, by path."""
         return self._problems
 
-    def refresh(self, progress: Progress | None = None) -> ScanReport:
+    def refresh(self, progress: ScanProgress | None = None) -> ScanReport:
         """Look at everything now, and take in what changed.
 
         Where files were changed less than 0.3 s ago, waits a moment to see whether they still are.
@@ -186,7 +186,7 @@ class Catalog:
     @staticmethod
     def verify(file: CatalogFile, found: os.stat_result) -> bool:
         """Whether the file on disk still is the one that was read; if not, `touch` its path."""
-        return Look.of(found) == file.look
+        return FileStat.of(found) == file.look
 
     def touch(self, path: str) -> None:
         """Have an absolute path looked at: soon where the catalog is watched, else at once."""
@@ -244,15 +244,15 @@ class Catalog:
                 self._names = self._names_left_out()
                 with uncollected():
                     self._dating.settle(self._names, complete=whole)
-                    self._snapshot = self._inventory.publish()
-                self._problems = self._inventory.problems()
+                    self._snapshot = self._builder.publish()
+                self._problems = self._builder.problems()
 
     def _names_left_out(self) -> frozenset[NormalizedName]:
         """The names of the files that are there and not served, or not yet.
 
         Those that stand in their names, and those that their core metadata state.
         """
-        problems = self._inventory.problems()
+        problems = self._builder.problems()
         paths = [problem.path for problem in problems]
         paths += [path for _, path in self._intake.waiting]
         named = {name for path in paths for name in names_in(path.rpartition("/")[2])}
@@ -267,10 +267,10 @@ class Catalog:
         with self._lock:
             yield
 
-    def _everything(self) -> list[Scope]:
+    def _everything(self) -> list[ScanScope]:
         return [(index, "") for index in range(len(self._roots))]
 
-    def _scopes(self, path: str) -> Iterator[Scope]:
+    def _scopes(self, path: str) -> Iterator[ScanScope]:
         for index, root in enumerate(self._roots):
             inside = root.rstrip("/") + "/"
             if path == root:
@@ -279,7 +279,7 @@ class Catalog:
                 yield index, distribution_of(path.removeprefix(inside))
 
 
-def _is_covered(scope: Scope, scopes: set[Scope]) -> bool:
+def _is_covered(scope: ScanScope, scopes: set[ScanScope]) -> bool:
     """Whether a directory above the scope is looked at as well."""
     root, where = scope
     return any((root, above) in scopes for above in parents(where))

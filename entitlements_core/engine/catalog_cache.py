@@ -14,12 +14,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar
 
-from entitlements_core.engine.scan import Look, shown
+from entitlements_core.engine.scan import FileStat, shown
 from entitlements_core.errors import StoreError
 from entitlements_core.services.home import make_private
 from entitlements_core.services.home_access import closed_file
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "CatalogCache", "Row"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "CatalogCache", "CatalogRow"]
 
 _log = logging.getLogger("entitlements.engine")
 _T = TypeVar("_T")
@@ -33,7 +33,7 @@ _inherited: list[sqlite3.Connection] = []
 """Connections of the parent process: SQLite forbids to use or even close them after a fork."""
 
 
-class Row(NamedTuple):
+class CatalogRow(NamedTuple):
     """One file as it was read. A file that cannot be served has a problem and perhaps a name.
 
     Attributes:
@@ -77,19 +77,19 @@ class Row(NamedTuple):
     html: bytes = b""
     json: bytes = b""
 
-    def is_of(self, look: Look) -> bool:
+    def is_of(self, look: FileStat) -> bool:
         """Whether it is what was read of this very file."""
         return self[1:5] == look
 
 
-_COLUMNS: Final = ", ".join(Row._fields)
-_SHARED: Final = slice(Row._fields.index("name"), Row._fields.index("sha256"))
+_COLUMNS: Final = ", ".join(CatalogRow._fields)
+_SHARED: Final = slice(CatalogRow._fields.index("name"), CatalogRow._fields.index("sha256"))
 """The columns in which the files of a project are mostly alike."""
 
 APPLICATION_ID: Final = 0x656E7463
 """Tells a cache from databases of other programs (`PRAGMA application_id`)."""
 
-_MARKS: Final = ", ".join("?" for _ in Row._fields)
+_MARKS: Final = ", ".join("?" for _ in CatalogRow._fields)
 _TABLES: Final = f"""
     CREATE TABLE IF NOT EXISTS file (root BLOB NOT NULL, {_COLUMNS}, PRIMARY KEY (root, path));
     CREATE TABLE IF NOT EXISTS metadata (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL);
@@ -117,11 +117,11 @@ class CatalogCache:
         self._path = str(path)
         self._open()
 
-    def load(self, root: str) -> dict[str, Row]:
+    def load(self, root: str) -> dict[str, CatalogRow]:
         """All rows of a root, by path."""
         query = f"SELECT {_COLUMNS} FROM file WHERE root = ?"  # noqa: S608 - constants only
 
-        def work(link: sqlite3.Connection) -> dict[str, Row]:
+        def work(link: sqlite3.Connection) -> dict[str, CatalogRow]:
             share: dict[str | None, str | None] = {}
             rows = link.execute(query, (os.fsencode(root),))
             found = (_shared(values, share) for values in rows)
@@ -129,17 +129,17 @@ class CatalogCache:
 
         return self._attempt(work, {})
 
-    def get(self, root: str, path: str) -> Row | None:
+    def get(self, root: str, path: str) -> CatalogRow | None:
         """One row, None when there is none."""
         query = f"SELECT {_COLUMNS} FROM file WHERE root = ? AND path = ?"  # noqa: S608 - constants
 
-        def work(link: sqlite3.Connection) -> Row | None:
+        def work(link: sqlite3.Connection) -> CatalogRow | None:
             found = link.execute(query, (os.fsencode(root), path)).fetchone()
-            return None if found is None else Row._make(found)
+            return None if found is None else CatalogRow._make(found)
 
         return self._attempt(work, None)
 
-    def store(self, root: str, rows: Iterable[Row], metadata: Mapping[str, bytes]) -> None:
+    def store(self, root: str, rows: Iterable[CatalogRow], metadata: Mapping[str, bytes]) -> None:
         """Add or replace rows, and add core metadata by their SHA-256, all or nothing."""
         insert = f"INSERT OR REPLACE INTO file (root, {_COLUMNS}) VALUES (?, {_MARKS})"  # noqa: S608 - constants
 
@@ -228,7 +228,7 @@ def _unopened(path: str, error: Exception) -> StoreError:
     return StoreError(f"{asked}; {found}.", remedy)
 
 
-def _is_storable(row: Row) -> bool:
+def _is_storable(row: CatalogRow) -> bool:
     """Whether SQLite holds all of it: texts as UTF-8, whole numbers in 64 bits."""
     try:
         for value in row:
@@ -242,11 +242,11 @@ def _is_storable(row: Row) -> bool:
     return True
 
 
-def _shared(values: tuple[Any, ...], share: dict[str | None, str | None]) -> Row:
+def _shared(values: tuple[Any, ...], share: dict[str | None, str | None]) -> CatalogRow:
     """A row whose texts are one object where they are equal: a third of the memory less."""
     alike = values[_SHARED]
     shared = map(share.setdefault, alike, alike)
-    return Row(*values[: _SHARED.start], *shared, *values[_SHARED.stop :])
+    return CatalogRow(*values[: _SHARED.start], *shared, *values[_SHARED.stop :])
 
 
 def _connected(path: str) -> sqlite3.Connection:

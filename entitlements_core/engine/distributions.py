@@ -29,7 +29,7 @@ __all__ = [
     "METADATA_LIMIT",
     "SUFFIXES",
     "Description",
-    "Identity",
+    "ParsedFilename",
     "TooLarge",
     "Unservable",
     "describe",
@@ -125,7 +125,7 @@ def faults_of_one_file() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class ParsedFilename:
     """What a file name says. The tags are those of a wheel, empty for an sdist."""
 
     name: NormalizedName
@@ -152,7 +152,7 @@ class Description:
     requires_dist: str = ""
 
 
-def identify(filename: str) -> Identity:
+def identify(filename: str) -> ParsedFilename:
     """The name, version and tags in a file name.
 
     Raises:
@@ -172,7 +172,7 @@ def identify(filename: str) -> Identity:
         raise Unservable.misbuilt(f"The file name is not valid: {error}.") from error
 
 
-def describe(metadata: bytes, identity: Identity, *, source: str) -> Description:
+def describe(metadata: bytes, identity: ParsedFilename, *, source: str) -> Description:
     """Read core metadata, leniently but for the name and the version.
 
     Args:
@@ -216,7 +216,7 @@ def _check_bounds(requires_python: str, requires_dist: list[str], source: str) -
         )
 
 
-def same_release(name: str, version: str, identity: Identity) -> bool:
+def same_release(name: str, version: str, identity: ParsedFilename) -> bool:
     """Whether a name and version, as written, are those of the file name (PEP 503, PEP 440)."""
     if max(len(name), len(version)) > _IDENTITY_LENGTH:
         return False
@@ -244,10 +244,10 @@ def _requirement(line: str) -> Requirement | None:
         return None
 
 
-def _wheel(filename: str) -> Identity:
+def _wheel(filename: str) -> ParsedFilename:
     _check_name(filename.split("-", 1)[0])
     name, version, _build, tags = parse_wheel_filename(filename)
-    return Identity(
+    return ParsedFilename(
         name=name,
         version=version,
         kind=FileKind.WHEEL,
@@ -256,10 +256,10 @@ def _wheel(filename: str) -> Identity:
     )
 
 
-def _sdist(filename: str) -> Identity:
+def _sdist(filename: str) -> ParsedFilename:
     _check_name(filename.rpartition("-")[0])
     name, version = parse_sdist_filename(filename)
-    return Identity(name=name, version=version, kind=FileKind.SDIST)
+    return ParsedFilename(name=name, version=version, kind=FileKind.SDIST)
 
 
 def _check_name(name: str) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.reading import open_file
-from entitlements_core.engine.scan import Look
+from entitlements_core.engine.content_cache import ContentCache
+from entitlements_core.engine.file_reader import open_file
+from entitlements_core.engine.scan import FileStat
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 
@@ -78,7 +78,7 @@ class OpenFile:
     descriptor: int
     etag: str
     data: bytes | None = None
-    bodies: Bodies | None = None
+    bodies: ContentCache | None = None
     sha256: str = ""
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ def is_nameable(file: StoredFile) -> bool:
 
 
 def open_current(
-    catalog: Catalog, file: CatalogFile, bodies: Bodies | None = None
+    catalog: Catalog, file: CatalogFile, bodies: ContentCache | None = None
 ) -> OpenFile | None:
     """Open a file, if what is on the disk still is what the catalog knows; None if not.
 
@@ -246,7 +246,7 @@ def open_current(
 
 
 def _has_same_contents(file: CatalogFile, descriptor: int) -> bool:
-    look = Look.of(os.fstat(descriptor))
+    look = FileStat.of(os.fstat(descriptor))
     if (look.size, look.mtime_ns) != (file.size, file.mtime_ns) or file.size > REHASHED:
         return False
     digest = hashlib.sha256()

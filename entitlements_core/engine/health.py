@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from entitlements_core.engine.answers import Outgoing
+from entitlements_core.engine.responses import Outgoing
 from entitlements_core.services.readiness import Ailment
 
 __all__ = ["HEALTH", "HEALTH_PATHS", "LIVE", "READY", "health"]

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from entitlements_core.engine.answers import (
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.content_cache import ContentCache
+from entitlements_core.engine.files import DirectSender, Sender, StoredFile
+from entitlements_core.engine.handler import Parts, RequestHandler
+from entitlements_core.engine.pages import Pages
+from entitlements_core.engine.responses import (
     NOT_STORED,
     Incoming,
     Outgoing,
@@ -18,11 +23,6 @@ from entitlements_core.engine.answers import (
     not_ready,
     refused,
 )
-from entitlements_core.engine.bodies import Bodies
-from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import DirectSender, Sender, StoredFile
-from entitlements_core.engine.pages import Pages
-from entitlements_core.engine.visit import Parts, Visit
 from entitlements_core.http import Headers, refuse, status_of, words
 from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.decision import Deny
@@ -64,7 +64,7 @@ class Index:
             pages=pages or Pages(catalog),
             gate=gate,
             sender=sender or DirectSender(),
-            bodies=Bodies(),
+            bodies=ContentCache(),
             upstream=upstream,
         )
 
@@ -114,13 +114,13 @@ class Index:
         )
         return Outgoing("401 Refused" if status == _UNAUTHORIZED else "403 Refused", headers, [])
 
-    def _enter(self, request: Incoming) -> Visit | Deny:
+    def _enter(self, request: Incoming) -> RequestHandler | Deny:
         now = self._clock()
         context = RequestContext(repository=self.repository, address=request.address)
         credential = self._parts.gate.authenticate(request.presented, context, now)
         if isinstance(credential, Deny):
             return credential
-        return Visit(self._parts, request, context, credential, now)
+        return RequestHandler(self._parts, request, context, credential, now)
 
 
 _UNAUTHORIZED: Final = 401

@@ -22,8 +22,8 @@ from entitlements_core.terminal import escaped
 
 __all__ = [
     "NO_NOTES",
+    "FileStat",
     "Listing",
-    "Look",
     "Notes",
     "Problem",
     "distribution_of",
@@ -81,7 +81,7 @@ class Problem:
     stated: NormalizedName | Literal[""] = ""
 
 
-class Look(NamedTuple):
+class FileStat(NamedTuple):
     """A file as the file system shows it, which tells it from any other that was at its path.
 
     Two of them are equal only if nobody wrote to the file in between: what takes its place has
@@ -104,7 +104,7 @@ class Look(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> "Look":
+    def of(cls, found: os.stat_result) -> "FileStat":
         """What `os.stat` tells, whatever it tells, in numbers that can be stored."""
         size, mtime, ctime = found.st_size, found.st_mtime_ns, found.st_ctime_ns
         inode = found.st_ino
@@ -142,7 +142,7 @@ class Listing:
     """
 
     available: bool = True
-    files: dict[str, Look] = field(default_factory=dict)
+    files: dict[str, FileStat] = field(default_factory=dict)
     notes: dict[str, Notes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -153,7 +153,7 @@ class Listing:
                 Problem(shown(path), "The name is not UTF-8.", "Give the file a plain ASCII name.")
             )
         elif stat.S_ISREG(found.st_mode):
-            self.files[relative] = Look.of(found)
+            self.files[relative] = FileStat.of(found)
 
     def leave_out(self, path: str, error: Exception) -> None:
         """Say of a file or directory why it is left out; one that is gone needs no word."""

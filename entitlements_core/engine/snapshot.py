@@ -9,13 +9,21 @@ from types import MappingProxyType
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from entitlements_core.engine.catalog_cache import Row
+from entitlements_core.engine.catalog_cache import CatalogRow
 from entitlements_core.engine.distributions import requirements
-from entitlements_core.engine.scan import Look
+from entitlements_core.engine.scan import FileStat
 from entitlements_core.policy.facts import FileFacts, FileKind
 from entitlements_core.simple import html_name, json_name, json_uploaded
 
-__all__ = ["EMPTY", "CatalogFile", "Place", "Project", "Snapshot", "build_project", "versions_of"]
+__all__ = [
+    "EMPTY",
+    "CatalogFile",
+    "FilePlace",
+    "Project",
+    "Snapshot",
+    "build_project",
+    "versions_of",
+]
 
 _LATEST = frozenset({"latest"})
 _NO_TAGS: frozenset[str] = frozenset()
@@ -23,7 +31,7 @@ _NO_EXTRA: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePlace:
     """A root and a row of it.
 
     Attributes:
@@ -34,7 +42,7 @@ class Place:
 
     index: int
     root: str
-    row: Row
+    row: CatalogRow
     uploaded_at: datetime | None = None
 
     @property
@@ -91,9 +99,9 @@ class CatalogFile:
         return self.facts.size
 
     @property
-    def look(self) -> Look:
+    def look(self) -> FileStat:
         """The file as the file system showed it when it was read."""
-        return Look(self.facts.size, self.mtime_ns, self.inode, self.ctime_ns)
+        return FileStat(self.facts.size, self.mtime_ns, self.inode, self.ctime_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +150,8 @@ def versions_of(files: Iterable[CatalogFile]) -> list[str]:
 
 
 def build_project(
-    name: NormalizedName, places: Sequence[Place], repository: str
-) -> tuple[Project, list[tuple[Place, Place]]]:
+    name: NormalizedName, places: Sequence[FilePlace], repository: str
+) -> tuple[Project, list[tuple[FilePlace, FilePlace]]]:
     """Make a project of rows that can be served, at least one.
 
     Of equal file names the first root wins, then the first path.
@@ -151,7 +159,7 @@ def build_project(
     Returns:
         The project, and each place left out with the one that won.
     """
-    chosen: dict[str, Place] = {}
+    chosen: dict[str, FilePlace] = {}
     left_out = []
     for place in sorted(places, key=_rank):
         winner = chosen.setdefault(place.filename, place)
@@ -170,15 +178,15 @@ def build_project(
     return project, left_out
 
 
-def _rank(place: Place) -> tuple[int, str]:
+def _rank(place: FilePlace) -> tuple[int, str]:
     return place.index, place.row.path
 
 
-def _by_version(item: tuple[str, Place]) -> tuple[Version, str]:
+def _by_version(item: tuple[str, FilePlace]) -> tuple[Version, str]:
     return _version(item[1].row.version), item[0]
 
 
-def _latest(rows: Iterable[Row]) -> Version:
+def _latest(rows: Iterable[CatalogRow]) -> Version:
     """The highest final version, or the highest; a version all yanked only if all are (PEP 592)."""
     rows = list(rows)
     offered = [row for row in rows if row.yanked is None] or rows
@@ -187,7 +195,7 @@ def _latest(rows: Iterable[Row]) -> Version:
     return max(finals or versions)
 
 
-def _file(name: NormalizedName, place: Place, latest: Version, repository: str) -> CatalogFile:
+def _file(name: NormalizedName, place: FilePlace, latest: Version, repository: str) -> CatalogFile:
     row = place.row
     version = _version(row.version)
     return CatalogFile(

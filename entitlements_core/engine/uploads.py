@@ -13,7 +13,7 @@ from typing import IO, Final
 from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     Description,
-    Identity,
+    ParsedFilename,
     Unservable,
     describe,
     faults_of_one_file,
@@ -84,7 +84,9 @@ def _inspect(
     )
 
 
-def _description(filename: str, archive: IO[bytes], identity: Identity, limit: int) -> Description:
+def _description(
+    filename: str, archive: IO[bytes], identity: ParsedFilename, limit: int
+) -> Description:
     if identity.kind is FileKind.WHEEL:
         return describe(wheel_metadata(archive, identity, limit).body, identity, source="METADATA")
     found = sdist_pkg_info(archive, filename, limit)

@@ -5,7 +5,7 @@ from typing import IO, Final, NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from entitlements_core.engine.distributions import METADATA_LIMIT, Identity, Unservable
+from entitlements_core.engine.distributions import METADATA_LIMIT, ParsedFilename, Unservable
 from entitlements_core.engine.zips import find_member, read_member
 
 __all__ = ["WheelMetadata", "wheel_metadata"]
@@ -36,7 +36,7 @@ class WheelMetadata(NamedTuple):
 
 
 def wheel_metadata(
-    archive: IO[bytes], identity: Identity, limit: int = METADATA_LIMIT
+    archive: IO[bytes], identity: ParsedFilename, limit: int = METADATA_LIMIT
 ) -> WheelMetadata:
     """The METADATA file of a wheel.
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.distributions import Unservable, requirements
-from entitlements_core.engine.reading import read_file
-from entitlements_core.engine.scan import NO_NOTES, Look
+from entitlements_core.engine.file_reader import read_file
+from entitlements_core.engine.scan import NO_NOTES, FileStat
 from entitlements_core.engine.uploads import inspect_upload
 from tests.file_times import FileTimes
 
 
 def scanned(path: Path) -> str:
     """Why the scan leaves a file out, empty when it does not."""
-    reading = read_file(str(path), path.name, Look.of(path.stat()), NO_NOTES)
+    reading = read_file(str(path), path.name, FileStat.of(path.stat()), NO_NOTES)
     assert reading is not None
     requirements(reading.row.requires_dist)
     return reading.row.problem or ""

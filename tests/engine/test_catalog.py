@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from entitlements_core.engine import distributions, reading
+from entitlements_core.engine import distributions, file_reader
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.catalog_cache import CatalogCache
-from entitlements_core.engine.scan import NO_NOTES, Look, modified_at
+from entitlements_core.engine.scan import NO_NOTES, FileStat, modified_at
 from entitlements_core.policy.facts import FileKind
 from tests.file_times import FileTimes
 from tests.wheelhouse import age, build_sdist, build_wheel, core_metadata, truncate, yank
@@ -216,7 +216,7 @@ def test_what_cannot_be_opened_is_reported(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(reading, "_read", refuse)
+    monkeypatch.setattr(file_reader, "_read", refuse)
     catalog.refresh()
     assert reasons(catalog) == {WHEEL: "It cannot be read: Permission denied."}
 
@@ -401,15 +401,15 @@ def test_a_file_that_changes_while_it_is_read_waits(
 ) -> None:
     path = build_wheel(root, "lab-foo", "1.0")
     whole = path.read_bytes()
-    read = reading._read
+    read = file_reader._read
 
     def grow(*what: object) -> object:
         found = read(*what)  # type: ignore[arg-type] # passed through
-        monkeypatch.setattr(reading, "_read", read)
+        monkeypatch.setattr(file_reader, "_read", read)
         path.write_bytes(whole + b"more")
         return found
 
-    monkeypatch.setattr(reading, "_read", grow)
+    monkeypatch.setattr(file_reader, "_read", grow)
     catalog.rescan()
     assert served(catalog) == set()
     path.write_bytes(whole)
@@ -428,7 +428,7 @@ def test_a_file_that_trips_the_reader_does_not_take_the_others_along(
             raise RecursionError("too deep")
         return describe(*what, **named)
 
-    monkeypatch.setattr(reading, "describe", trip)
+    monkeypatch.setattr(file_reader, "describe", trip)
     build_wheel(root, "bad", "1.0")
     build_wheel(root, "lab-foo", "1.0")
     catalog.refresh()
@@ -442,8 +442,8 @@ def test_any_header_is_stored_and_served(value: bytes, header: str) -> None:
     with TemporaryDirectory() as directory, closing(CatalogCache(Path(directory) / "db")) as cache:
         metadata = b"Name: lab-foo\nVersion: 1.0\n" + header.encode() + b": " + value
         path = build_wheel(Path(directory), "lab-foo", "1.0", metadata=metadata + b"\n\n")
-        look = Look.of(path.stat())
-        found = reading.read_file(str(path), path.name, look, NO_NOTES)
+        look = FileStat.of(path.stat())
+        found = file_reader.read_file(str(path), path.name, look, NO_NOTES)
         assert found is not None
         cache.store("/root", [found.row], {})
         assert cache.load("/root") == {path.name: found.row}
@@ -456,7 +456,7 @@ def test_a_file_that_goes_while_it_is_read_is_nothing(
         raise FileNotFoundError
 
     build_wheel(root, "lab-foo", "1.0")
-    monkeypatch.setattr(reading, "_read", gone)
+    monkeypatch.setattr(file_reader, "_read", gone)
     assert catalog.refresh().waiting == 1
     (root / WHEEL).unlink()
     assert catalog.refresh().waiting == 0

@@ -14,13 +14,15 @@ from entitlements_core.engine.catalog_cache import (
     APPLICATION_ID,
     SCHEMA_VERSION,
     CatalogCache,
-    Row,
+    CatalogRow,
 )
 from entitlements_core.errors import StoreError
 
-ROW = Row("sub/a-1.tar.gz", 5, 7, name="a", version="1", sha256="0" * 64, html=b"<a>", json=b"{}")
-WHEEL = Row("b.whl", 5, 7, name="b", version="1", python_tags="py3", metadata_sha256="m1")
-BROKEN = Row("c.whl", 5, 7, problem="It is broken.", remedy="Mend it.")
+ROW = CatalogRow(
+    "sub/a-1.tar.gz", 5, 7, name="a", version="1", sha256="0" * 64, html=b"<a>", json=b"{}"
+)
+WHEEL = CatalogRow("b.whl", 5, 7, name="b", version="1", python_tags="py3", metadata_sha256="m1")
+BROKEN = CatalogRow("c.whl", 5, 7, problem="It is broken.", remedy="Mend it.")
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ def test_a_cache_that_fails_is_logged_and_knows_nothing(
 
 
 def test_a_failed_write_leaves_nothing_half_done(cache: CatalogCache) -> None:
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[CatalogRow]:
         yield ROW
         raise KeyboardInterrupt
 

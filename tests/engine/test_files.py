@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.engine import files
-from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.content_cache import ContentCache
 from entitlements_core.engine.files import (
     CHUNK,
     DirectSender,
@@ -218,7 +218,9 @@ def test_the_whole_of_an_empty_file_is_planned(catalog: Catalog) -> None:
     assert (body.status, body.start, body.length) == (200, 0, 0)
 
 
-def whole(catalog: Catalog, name: str, bodies: Bodies, wanted: ByteRange | None = None) -> bytes:
+def whole(
+    catalog: Catalog, name: str, bodies: ContentCache, wanted: ByteRange | None = None
+) -> bytes:
     file = catalog.snapshot.file(name)
     assert file is not None
     found = open_current(catalog, file, bodies)
@@ -229,7 +231,7 @@ def whole(catalog: Catalog, name: str, bodies: Bodies, wanted: ByteRange | None 
 
 @pytest.mark.parametrize("wanted", [None, ByteRange(0, 10), ByteRange(5, 77)])
 def test_a_small_file_is_read_once(catalog: Catalog, wanted: ByteRange | None) -> None:
-    bodies, file = Bodies(), catalog.snapshot.file(SMALL)
+    bodies, file = ContentCache(), catalog.snapshot.file(SMALL)
     assert file is not None
     content = Path(file.path).read_bytes()
     assert whole(catalog, SMALL, bodies) == content
@@ -243,7 +245,7 @@ def test_a_small_file_is_read_once(catalog: Catalog, wanted: ByteRange | None) -
 
 
 def test_a_part_and_a_large_file_are_not_kept(catalog: Catalog) -> None:
-    bodies = Bodies()
+    bodies = ContentCache()
     whole(catalog, SMALL, bodies, ByteRange(0, 10))
     whole(catalog, BIG, bodies)
     kept = [catalog.snapshot.file(name) for name in (SMALL, BIG)]
@@ -254,7 +256,7 @@ def test_a_part_and_a_large_file_are_not_kept(catalog: Catalog) -> None:
 def test_a_file_in_memory_is_not_there_when_the_disk_has_another(
     catalog: Catalog, change: str
 ) -> None:
-    bodies, file = Bodies(), catalog.snapshot.file(SMALL)
+    bodies, file = ContentCache(), catalog.snapshot.file(SMALL)
     assert file is not None
     whole(catalog, SMALL, bodies)
     Path(file.path).unlink() if change == "removed" else Path(file.path).write_bytes(b"other")

@@ -20,18 +20,18 @@ from entitlements_core import simple
 from entitlements_core.engine import (
     catalog_cache,
     distributions,
-    intake,
-    inventory,
-    reading,
+    file_reader,
+    indexer,
     scan,
     sdists,
     snapshot,
+    snapshot_builder,
     wheels,
 )
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.catalog_cache import CatalogCache, Row
+from entitlements_core.engine.catalog_cache import CatalogCache, CatalogRow
 from entitlements_core.engine.files import open_current
-from entitlements_core.engine.scan import Listing, Look, list_tree, modified_at
+from entitlements_core.engine.scan import FileStat, Listing, list_tree, modified_at
 from entitlements_core.interfaces import UploadKey
 from tests.factories import REPOSITORY
 from tests.file_times import FileTimes
@@ -129,14 +129,14 @@ def test_any_stat_can_be_kept_and_compared(size: int, mtime: int, inode: int, ct
         (0o100644, inode, 0, 1, 0, 0, size, 0, 0, 0),
         {"st_mtime_ns": mtime, "st_ctime_ns": ctime},
     )
-    look = Look.of(found)
-    row = Row("a.whl", *look)
-    assert row.is_of(Look.of(found))
+    look = FileStat.of(found)
+    row = CatalogRow("a.whl", *look)
+    assert row.is_of(FileStat.of(found))
     with tempfile.TemporaryDirectory() as folder, closing(CatalogCache(Path(folder, "c"))) as cache:
         cache.store("/r", [row], {})
         assert cache.get("/r", "a.whl") == row
     assert modified_at(look.mtime_ns).utcoffset() == timedelta(0)
-    others = Look.of(
+    others = FileStat.of(
         os.stat_result(
             (0o100644, (inode + 1) % 2**64, 0, 1, 0, 0, size, 0, 0, 0),
             {"st_mtime_ns": mtime, "st_ctime_ns": ctime},
@@ -148,7 +148,7 @@ def test_any_stat_can_be_kept_and_compared(size: int, mtime: int, inode: int, ct
 def test_a_time_to_come_does_not_pass_for_one_long_ago() -> None:
     present = now()
     for name, moment in TIMES.items():
-        assert (modified_at(Look.of(stat_of(moment)).mtime_ns) > present) is (
+        assert (modified_at(FileStat.of(stat_of(moment)).mtime_ns) > present) is (
             moment > present.timestamp() * SECOND
         ), name
 
@@ -443,13 +443,13 @@ ERRORS: Final = (
     type("Hostile", (Exception,), {"__repr__": lambda _: "\ud800\0\n" * 999})(),
 )
 CALLS: Final = [
-    (reading, "identify"),
-    (reading, "wheel_metadata"),
-    (reading, "describe"),
-    (reading, "is_announceable"),
-    (reading, "html_fragment"),
-    (reading, "json_fragment"),
-    (reading, "file_url"),
+    (file_reader, "identify"),
+    (file_reader, "wheel_metadata"),
+    (file_reader, "describe"),
+    (file_reader, "is_announceable"),
+    (file_reader, "html_fragment"),
+    (file_reader, "json_fragment"),
+    (file_reader, "file_url"),
     (wheels, "find_member"),
     (wheels, "read_member"),
     (wheels, "canonicalize_name"),
@@ -492,7 +492,7 @@ def test_whatever_is_raised_for_one_file_is_told_of_that_file(
     snapshot._version.cache_clear()
 
     # What does not know the name of the file is given it by the order of calls.
-    reader = reading.read_file
+    reader = file_reader.read_file
 
     def read(path: str, *more: Any) -> Any:  # noqa: ANN401 - passed on
         if "odd" not in path:
@@ -510,14 +510,14 @@ def test_whatever_is_raised_for_one_file_is_told_of_that_file(
             raise error
         return known(*what, **named)
 
-    monkeypatch.setattr(reading, "_THREADS", 1)
+    monkeypatch.setattr(file_reader, "_THREADS", 1)
     if module is snapshot or name == "Requirement":
         if name == "_version":
             monkeypatch.setattr(module, name, lambda text: fail() if text == "2.0" else known(text))
         else:
             monkeypatch.setattr(module, name, fail_for_odd)
     else:
-        monkeypatch.setattr(reading, "read_file", read)
+        monkeypatch.setattr(file_reader, "read_file", read)
     catalog = make(root)
     catalog.refresh()
     assert GOOD in served(catalog)
@@ -533,10 +533,10 @@ def test_whatever_is_raised_for_one_file_is_told_of_that_file(
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (reading, "wheel_metadata"),
-        (inventory, "build_project"),
+        (file_reader, "wheel_metadata"),
+        (snapshot_builder, "build_project"),
         (scan, "_add"),
-        (intake, "annotate"),
+        (indexer, "annotate"),
     ],
 )
 def test_what_says_nothing_of_the_file_goes_on(
@@ -579,14 +579,14 @@ def test_a_note_that_cannot_be_rendered_leaves_out_its_file(
             raise ArithmeticError("odd")
         return known(entry)
 
-    monkeypatch.setattr(reading, "html_fragment", fail)
+    monkeypatch.setattr(file_reader, "html_fragment", fail)
     catalog.refresh()
     assert served(catalog) == {GOOD}
     assert "ArithmeticError" in problems(catalog)[ODD]
 
 
 def test_a_row_that_the_cache_cannot_hold_leaves_out_that_row(tmp_path: Path) -> None:
-    good, odd = Row("good", 1, 2), Row("odd", 1, 2)
+    good, odd = CatalogRow("good", 1, 2), CatalogRow("odd", 1, 2)
     odds = [
         odd._replace(license="\ud800"),
         odd._replace(path="\udce9"),
@@ -605,13 +605,13 @@ def test_a_row_that_the_cache_cannot_hold_leaves_out_that_row(tmp_path: Path) ->
 def test_a_cache_with_text_that_is_none_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "c"
     with closing(CatalogCache(path)) as cache:
-        cache.store("/r", [Row("good", 1, 2)], {})
+        cache.store("/r", [CatalogRow("good", 1, 2)], {})
     with closing(sqlite3.connect(path)) as link, link:
         link.execute("UPDATE file SET license = CAST(x'ff' AS TEXT)")
     with closing(CatalogCache(path)) as cache:
         assert cache.load("/r") == {}
-        cache.store("/r", [Row("good", 1, 2)], {})
-        assert cache.load("/r") == {"good": Row("good", 1, 2)}
+        cache.store("/r", [CatalogRow("good", 1, 2)], {})
+        assert cache.load("/r") == {"good": CatalogRow("good", 1, 2)}
 
 
 @pytest.mark.parametrize("column", ["version", "name", "python_tags", "requires_dist", "html"])
@@ -659,7 +659,7 @@ def test_a_pipe_in_the_place_of_a_file_holds_up_nobody(make: Make, root: Path) -
     path.unlink()
     os.mkfifo(path)
     assert open_current(catalog, file) is None
-    assert reading.read_file(str(path), GOOD, file.look, scan.NO_NOTES) is None
+    assert file_reader.read_file(str(path), GOOD, file.look, scan.NO_NOTES) is None
     assert served(catalog) == set()
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import pytest
 
 from entitlements_core.engine import files
-from entitlements_core.engine.bodies import Bodies
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.catalog_cache import SCHEMA_VERSION, CatalogCache
+from entitlements_core.engine.content_cache import ContentCache
 from entitlements_core.engine.files import open_current
 from tests.factories import NOW, REPOSITORY
 from tests.file_times import FileTimes
@@ -115,7 +115,7 @@ def test_it_is_not_served_under_the_former_hash(
     catalog = make()
     catalog.refresh()
     file = catalog.snapshot.files[NAME]
-    bodies = Bodies()
+    bodies = ContentCache()
     if in_memory:
         bodies.keep(file.facts.sha256, ONE)
     replace(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.scan import Listing, Look
+from entitlements_core.engine.scan import FileStat, Listing
 from tests.file_times import FileTimes
 from tests.wheelhouse import build_wheel
 
@@ -29,7 +29,7 @@ class Shelf:
             found = path.stat()
             relative = str(path.relative_to(root))
             if relative.startswith(below):
-                listing.files[relative] = Look.of(found)
+                listing.files[relative] = FileStat.of(found)
         return listing
 
     def list_file(self, root: str, relative: str) -> Listing:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapp
 from pathlib import Path
 from typing import Any, Final
 
-from entitlements_core.engine.answers import Outgoing
 from entitlements_core.engine.files import CHUNK, Body, DirectSender, OpenFile
+from entitlements_core.engine.responses import Outgoing
 from entitlements_core.http import Headers
 
 __all__ = ["PathSender", "send_answer"]

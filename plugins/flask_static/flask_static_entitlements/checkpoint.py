@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import problem, refuse
 from entitlements_core.policy.credential import Credential

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from entitlements_core.engine.answers import Incoming, Outgoing
+from entitlements_core.engine.responses import Incoming, Outgoing
 from flask_static_entitlements.checkpoint import METADATA, Checkpoint
 from flask_static_entitlements.links import addresses
 from flask_static_entitlements.mounts import Mount

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Protocol
 
-from entitlements_core.engine.answers import Outgoing
+from entitlements_core.engine.responses import Outgoing
 from entitlements_core.http import Form, Presented, TokenPath, is_plain_path, split_token_path
 from flask_static_entitlements.checkpoint import nowhere, refusal
 from flask_static_entitlements.passage import Passage, private_headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from entitlements_core.engine.answers import Incoming
+from entitlements_core.engine.responses import Incoming
 from entitlements_core.http import FILE_HEADERS, Headers, encodes, read_range
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question

@@ -7,9 +7,9 @@ import threading
 import time
 from typing import Any, Final
 
-from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.files import Sender
 from entitlements_core.engine.health import LIVE, health
+from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from entitlements_core.http import (
     Form,

@@ -13,7 +13,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect, Rule
 
-from entitlements_core.engine.answers import Incoming, Outgoing
+from entitlements_core.engine.responses import Incoming, Outgoing
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decision import Deny
 from flask_static_entitlements.checkpoint import Visitor, nowhere, refusal

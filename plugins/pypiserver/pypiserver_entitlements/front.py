@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from entitlements_core.engine.answers import Incoming, Outgoing, outgoing
 from entitlements_core.engine.app import IndexApp, credentials
 from entitlements_core.engine.health import HEALTH_PATHS
+from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
 from entitlements_core.http import Form, problem
 from entitlements_core.services.client_addresses import ClientAddresses
 from pypiserver_entitlements import upstream

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from entitlements_core.engine.answers import Incoming, Outgoing, in_terms_of_logins, outgoing
 from entitlements_core.engine.distributions import Unservable
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.responses import Incoming, Outgoing, in_terms_of_logins, outgoing
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.http import problem, refuse
 from entitlements_core.policy.credential import Credential

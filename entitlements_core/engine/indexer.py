@@ -9,20 +9,20 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from entitlements_core.engine.catalog_cache import CatalogCache, Row
+from entitlements_core.engine.catalog_cache import CatalogCache, CatalogRow
 from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     SUFFIXES,
     Unservable,
     faults_of_one_file,
 )
-from entitlements_core.engine.inventory import Inventory
-from entitlements_core.engine.reading import Reading, annotate, read_all, refused
-from entitlements_core.engine.scan import NO_NOTES, Listing, Look, Notes, Problem, shown, told
+from entitlements_core.engine.file_reader import ReadResult, annotate, read_all, refused
+from entitlements_core.engine.scan import NO_NOTES, FileStat, Listing, Notes, Problem, shown, told
+from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Source
 from entitlements_core.services.garbage_collection import uncollected
 
-__all__ = ["SETTLE_SECONDS", "Intake", "Progress", "Scope", "Tally"]
+__all__ = ["SETTLE_SECONDS", "IndexCounts", "Indexer", "ScanProgress", "ScanScope"]
 
 _log = logging.getLogger("entitlements.engine")
 
@@ -38,15 +38,15 @@ _BATCH: Final = 512
 _FEW: Final = 100
 """Up to so many files are asked of the cache one by one, more all at once."""
 
-Scope = tuple[int, str]
+ScanScope = tuple[int, str]
 """The index of a root and a directory or file below it; the whole root when empty."""
 
-Progress = Callable[[int, int], None]
+ScanProgress = Callable[[int, int], None]
 """Called with the files read so far and the files to read."""
 
 
 @dataclass(slots=True)
-class Tally:
+class IndexCounts:
     """Counts of files: read, known from before (here or in the cache), gone."""
 
     read: int = 0
@@ -59,21 +59,21 @@ class _Work:
     """What is left to read of one root: absolute path -> relative path, look and notes."""
 
     root: int
-    wanted: dict[str, tuple[str, Look, Notes]] = field(default_factory=dict)
+    wanted: dict[str, tuple[str, FileStat, Notes]] = field(default_factory=dict)
 
-    def batches(self) -> Iterator[dict[str, tuple[str, Look, Notes]]]:
+    def batches(self) -> Iterator[dict[str, tuple[str, FileStat, Notes]]]:
         """The work in parts that are stored together."""
         items = iter(self.wanted.items())
         while batch := dict(islice(items, _BATCH)):
             yield batch
 
 
-class Intake:
-    """Compares directories with an inventory. Not thread-safe, as the inventory.
+class Indexer:
+    """Compares directories with a builder. Not thread-safe, as the builder.
 
     Args:
         roots: absolute paths.
-        inventory: is brought up to date.
+        builder: is brought up to date.
         cache: is asked before a file is read, and told afterwards.
         clock: tells the time, aware.
         source: says what is in the roots.
@@ -83,7 +83,7 @@ class Intake:
     def __init__(  # noqa: PLR0913 - what it is made of
         self,
         roots: Sequence[str],
-        inventory: Inventory,
+        builder: SnapshotBuilder,
         cache: CatalogCache,
         clock: Callable[[], datetime],
         source: Source,
@@ -91,17 +91,17 @@ class Intake:
         metadata_limit: int = METADATA_LIMIT,
     ) -> None:
         self._roots = roots
-        self._inventory = inventory
+        self._builder = builder
         self._cache = cache
         self._clock = clock
         self._source = source
         self._limit = metadata_limit
-        self._first_looks: dict[Scope, tuple[Look, float]] = {}
+        self._first_looks: dict[ScanScope, tuple[FileStat, float]] = {}
         self._missing: set[int] = set()
         self._loaded: set[int] = set()
 
     @property
-    def waiting(self) -> set[Scope]:
+    def waiting(self) -> set[ScanScope]:
         """The files that need another look, because they are still being written."""
         return set(self._first_looks)
 
@@ -110,9 +110,11 @@ class Intake:
         """Every root could be read when it was looked at last."""
         return not self._missing
 
-    def look(self, scopes: Iterable[Scope], progress: Progress | None = None) -> Tally:
-        """Bring the inventory up to date for some directories and files."""
-        tally = Tally()
+    def look(
+        self, scopes: Iterable[ScanScope], progress: ScanProgress | None = None
+    ) -> IndexCounts:
+        """Bring the builder up to date for some directories and files."""
+        tally = IndexCounts()
         with uncollected():
             work = [self._list(root, where, tally) for root, where in scopes]
         total = sum(len(part.wanted) for part in work)
@@ -124,14 +126,14 @@ class Intake:
                         progress(tally.read, total)
         return tally
 
-    def _list(self, root: int, where: str, tally: Tally) -> _Work:
+    def _list(self, root: int, where: str, tally: IndexCounts) -> _Work:
         """Take in what needs no reading; the rest is returned."""
         base = self._roots[root]
         is_tree = self._is_tree(root, where)
         listing = self._ask(base, where, is_tree=is_tree)
         self._tell_missing(root, listing, whole=not where)
-        self._inventory.note_problems(root, where, listing)
-        known = self._inventory.below(root, where) if is_tree else [where]
+        self._builder.note_problems(root, where, listing)
+        known = self._builder.below(root, where) if is_tree else [where]
         gone = [path for path in known if path not in listing.files]
         tally.removed += self._withdraw(root, gone, available=listing.available)
         return self._sort_out(root, listing, tally, whole=not where)
@@ -153,7 +155,7 @@ class Intake:
     def _is_tree(self, root: int, where: str) -> bool:
         if not where or os.path.isdir(f"{self._roots[root]}/{where}"):  # noqa: PTH112 - hot
             return True
-        return not where.endswith(SUFFIXES) and bool(self._inventory.below(root, where))
+        return not where.endswith(SUFFIXES) and bool(self._builder.below(root, where))
 
     def _tell_missing(self, root: int, listing: Listing, *, whole: bool) -> None:
         if not listing.available and root not in self._missing:
@@ -174,13 +176,13 @@ class Intake:
 
     def _drop(self, root: int, path: str) -> bool:
         self._first_looks.pop((root, path), None)
-        return self._inventory.drop(root, path)
+        return self._builder.drop(root, path)
 
-    def _sort_out(self, root: int, listing: Listing, tally: Tally, *, whole: bool) -> _Work:
+    def _sort_out(self, root: int, listing: Listing, tally: IndexCounts, *, whole: bool) -> _Work:
         unknown = {
             path: look
             for path, look in listing.files.items()
-            if not self._keep(root, self._inventory.row(root, path), look, listing.notes)
+            if not self._keep(root, self._builder.row(root, path), look, listing.notes)
         }
         cached = self._cached(root, unknown, listing, whole=whole)
         work = _Work(root)
@@ -191,12 +193,14 @@ class Intake:
                 notes = listing.notes.get(path, NO_NOTES)
                 work.wanted[f"{self._roots[root].rstrip('/')}/{path}"] = path, look, notes
             else:
-                self._inventory.drop(root, path)  # what was known of it is no longer true
+                self._builder.drop(root, path)  # what was known of it is no longer true
             tally.reused -= 1
         tally.reused += len(listing.files)
         return work
 
-    def _keep(self, root: int, row: Row | None, look: Look, notes: Mapping[str, Notes]) -> bool:
+    def _keep(
+        self, root: int, row: CatalogRow | None, look: FileStat, notes: Mapping[str, Notes]
+    ) -> bool:
         """Whether the row still is of the file; if so it is taken over, with its present notes."""
         if row is None or not row.is_of(look):
             return False
@@ -211,14 +215,14 @@ class Intake:
                 row = refused(row.path, look, Unservable.misbuilt(str(error))).row
             else:
                 self._cache.store(self._roots[root], [row], {})
-        if self._inventory.row(root, row.path) is not row:
+        if self._builder.row(root, row.path) is not row:
             self._first_looks.pop((root, row.path), None)
-            self._inventory.put(root, row)
+            self._builder.put(root, row)
         return True
 
     def _cached(
         self, root: int, unknown: Iterable[str], listing: Listing, *, whole: bool
-    ) -> Mapping[str, Row]:
+    ) -> Mapping[str, CatalogRow]:
         paths = list(unknown)
         base = self._roots[root]
         if whole and listing.available and root not in self._loaded:
@@ -233,7 +237,7 @@ class Intake:
         found = ((path, self._cache.get(base, path)) for path in paths)
         return {path: row for path, row in found if row is not None}
 
-    def _is_settled(self, root: int, path: str, look: Look) -> bool:
+    def _is_settled(self, root: int, path: str, look: FileStat) -> bool:
         """Whether nobody seems to be writing to the file any more."""
         now = time.monotonic()
         first, since = self._first_looks.get((root, path), (None, now))
@@ -247,13 +251,13 @@ class Intake:
             del self._first_looks[root, path]
         return settled
 
-    def _read(self, root: int, batch: dict[str, tuple[str, Look, Notes]]) -> Iterator[int]:
+    def _read(self, root: int, batch: dict[str, tuple[str, FileStat, Notes]]) -> Iterator[int]:
         """Read files; yields 1 as each is done. The cache knows them before anybody else does."""
-        readings: list[Reading] = []
+        readings: list[ReadResult] = []
         for path, reading in read_all(batch, self._limit):
             if reading is None:
                 relative, look, _ = batch[path]
-                self._inventory.drop(root, relative)
+                self._builder.drop(root, relative)
                 self._first_looks[root, relative] = look, time.monotonic()
             else:
                 readings.append(reading)
@@ -265,4 +269,4 @@ class Intake:
         }
         self._cache.store(self._roots[root], [reading.row for reading in readings], metadata)
         for reading in readings:
-            self._inventory.put(root, reading.row)
+            self._builder.put(root, reading.row)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entitlements_core.engine.reasons import only_words, worded
+from entitlements_core.engine.reason_links import only_words, worded
 from entitlements_core.http import is_plain_path
 from entitlements_core.policy.decision import Deny, Reason
 

@@ -7,26 +7,26 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from io import BufferedReader
 
-from entitlements_core.engine.catalog_cache import Row
+from entitlements_core.engine.catalog_cache import CatalogRow
 from entitlements_core.engine.core_metadata import is_announceable
 from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     Description,
-    Identity,
+    ParsedFilename,
     TooLarge,
     Unservable,
     describe,
     faults_of_one_file,
     identify,
 )
-from entitlements_core.engine.scan import Look, Notes, shown
+from entitlements_core.engine.scan import FileStat, Notes, shown
 from entitlements_core.engine.sdists import sdist_pkg_info
 from entitlements_core.engine.stated_names import stated_name
 from entitlements_core.engine.wheels import WheelMetadata, wheel_metadata
 from entitlements_core.policy.facts import FileKind
 from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fragment
 
-__all__ = ["Reading", "annotate", "open_file", "read_all", "read_file", "refused"]
+__all__ = ["ReadResult", "annotate", "open_file", "read_all", "read_file", "refused"]
 
 _SHOWN = 200
 """Characters of a name."""
@@ -36,7 +36,7 @@ _THREADS = min(4, (os.cpu_count() or 1) + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadResult:
     """What reading one file found.
 
     Attributes:
@@ -44,7 +44,7 @@ class Reading:
         metadata: to serve beside a wheel, else None.
     """
 
-    row: Row
+    row: CatalogRow
     metadata: bytes | None = None
 
 
@@ -58,8 +58,8 @@ def open_file(path: str) -> int:
 
 
 def read_file(
-    path: str, relative: str, look: Look, notes: Notes, limit: int = METADATA_LIMIT
-) -> Reading | None:
+    path: str, relative: str, look: FileStat, notes: Notes, limit: int = METADATA_LIMIT
+) -> ReadResult | None:
     """Read one file; None when it is no longer the file that was looked at, or gone.
 
     Whatever is wrong with it is told of this file alone. Only what says nothing of it is raised:
@@ -90,15 +90,17 @@ def read_file(
         return refused(relative, look, Unservable(problem, "Check its mode and its owner."))
 
 
-def refused(relative: str, look: Look, error: Unservable, *, stated: str = "") -> Reading:
+def refused(relative: str, look: FileStat, error: Unservable, *, stated: str = "") -> ReadResult:
     """What is kept of a file that is not served."""
-    row = Row(relative, *look, problem=shown(error.problem), remedy=error.remedy, name=stated)
-    return Reading(row._replace(bound=error.limit) if isinstance(error, TooLarge) else row)
+    row = CatalogRow(
+        relative, *look, problem=shown(error.problem), remedy=error.remedy, name=stated
+    )
+    return ReadResult(row._replace(bound=error.limit) if isinstance(error, TooLarge) else row)
 
 
 def read_all(
-    wanted: Mapping[str, tuple[str, Look, Notes]], limit: int = METADATA_LIMIT
-) -> Iterator[tuple[str, Reading | None]]:
+    wanted: Mapping[str, tuple[str, FileStat, Notes]], limit: int = METADATA_LIMIT
+) -> Iterator[tuple[str, ReadResult | None]]:
     """Read files, several at a time, and yield them in the order they are done.
 
     Args:
@@ -113,7 +115,7 @@ def read_all(
         yield from ((tasks[task], task.result()) for task in as_completed(tasks))
 
 
-def annotate(row: Row, notes: Notes) -> Row:
+def annotate(row: CatalogRow, notes: Notes) -> CatalogRow:
     """The row with the notes and the fragments that follow from them."""
     row = row._replace(yanked=notes.yanked, provenance=notes.provenance)
     filename = row.path.rpartition("/")[2]
@@ -130,18 +132,20 @@ def annotate(row: Row, notes: Notes) -> Row:
     return row._replace(html=html_fragment(entry), json=json_fragment(entry))
 
 
-def _read(archive: BufferedReader, relative: str, look: Look, notes: Notes, limit: int) -> Reading:
+def _read(
+    archive: BufferedReader, relative: str, look: FileStat, notes: Notes, limit: int
+) -> ReadResult:
     filename = relative.rpartition("/")[2]
     row, metadata = _contents(archive, filename, identify(filename), limit)
     row = row._replace(path=relative, **look._asdict())
-    return Reading(annotate(row, notes), metadata)
+    return ReadResult(annotate(row, notes), metadata)
 
 
 def _contents(
-    archive: BufferedReader, filename: str, identity: Identity, limit: int
-) -> tuple[Row, bytes | None]:
+    archive: BufferedReader, filename: str, identity: ParsedFilename, limit: int
+) -> tuple[CatalogRow, bytes | None]:
     """The row without what the file system says, and the core metadata to serve."""
-    row = Row("", 0, 0, name=identity.name, version=str(identity.version))
+    row = CatalogRow("", 0, 0, name=identity.name, version=str(identity.version))
     served = None
     if identity.kind is FileKind.WHEEL:
         found = wheel_metadata(archive, identity, limit)
@@ -172,7 +176,7 @@ def _remark(found: WheelMetadata) -> str | None:
     return None
 
 
-def _described(row: Row, said: Description) -> Row:
+def _described(row: CatalogRow, said: Description) -> CatalogRow:
     return row._replace(
         requires_python=said.requires_python,
         license=said.license,
@@ -181,5 +185,5 @@ def _described(row: Row, said: Description) -> Row:
     )
 
 
-def _still(archive: BufferedReader, look: Look) -> bool:
-    return Look.of(os.fstat(archive.fileno())) == look
+def _still(archive: BufferedReader, look: FileStat) -> bool:
+    return FileStat.of(os.fstat(archive.fileno())) == look

@@ -1,4 +1,4 @@
-"""Gives the files of an inventory their upload times, as the store remembers them.
+"""Gives the files of a builder their upload times, as the store remembers them.
 
 What the file system says of a file changes with every copy, so it decides nothing by itself.
 """
@@ -10,11 +10,11 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from entitlements_core.engine.inventory import Inventory
+from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.errors import EntitlementsError, StoreError
 from entitlements_core.interfaces import UploadTimes
 
-__all__ = ["Dating"]
+__all__ = ["UploadDates"]
 
 _log = logging.getLogger("entitlements.engine")
 
@@ -22,18 +22,18 @@ _ASK_SECONDS: Final = 0.5
 """The least time between two questions whether times were changed."""
 
 
-class Dating:
-    """Keeps the upload times of an inventory those of the store. Not thread-safe, as the inventory.
+class UploadDates:
+    """Keeps the upload times of a builder those of the store. Not thread-safe, as the builder.
 
-    A file whose time cannot be had stays in the inventory without one, and is asked for again.
+    A file whose time cannot be had stays in the builder without one, and is asked for again.
 
     Args:
-        inventory: of the files.
+        builder: of the files.
         times: remembers them.
     """
 
-    def __init__(self, inventory: Inventory, times: UploadTimes) -> None:
-        self._inventory = inventory
+    def __init__(self, builder: SnapshotBuilder, times: UploadTimes) -> None:
+        self._builder = builder
         self._times = times
         self._revision: Hashable = None
         self._asked_at = 0.0
@@ -60,7 +60,7 @@ class Dating:
         Args:
             names: of the projects of files that are there and not served, which are remembered
                 as those of the others are.
-            complete: everything that is there is in the inventory.
+            complete: everything that is there is in the builder.
         """
         try:
             self._settle(complete=complete)
@@ -85,9 +85,9 @@ class Dating:
         # Asked first: what is changed in between is seen the next time.
         revision = self._times.revision()
         if self._revision not in {None, revision}:
-            self._inventory.doubt()
-        wanted = self._inventory.undated()
+            self._builder.doubt()
+        wanted = self._builder.undated()
         if wanted or (complete and not self._is_complete):
-            self._inventory.date(self._times.of(wanted, complete=complete))
+            self._builder.date(self._times.of(wanted, complete=complete))
         self._revision = revision
         self._is_complete = self._is_complete or complete

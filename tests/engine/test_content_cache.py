@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entitlements_core.engine.bodies import Bodies
+from entitlements_core.engine.content_cache import ContentCache
 
 
 def digest(data: bytes) -> str:
@@ -16,7 +16,7 @@ def digest(data: bytes) -> str:
 
 @given(st.lists(st.binary(max_size=40), max_size=30), st.integers(0, 100))
 def test_what_is_kept_is_right_and_fits(contents: list[bytes], capacity: int) -> None:
-    bodies = Bodies(capacity)
+    bodies = ContentCache(capacity)
     for data in contents:
         bodies.keep(digest(data), data)
         assert bodies.get(digest(data)) == (data if len(data) <= capacity else None)
@@ -26,13 +26,13 @@ def test_what_is_kept_is_right_and_fits(contents: list[bytes], capacity: int) ->
 
 
 def test_contents_under_another_digest_are_not_kept() -> None:
-    bodies = Bodies()
+    bodies = ContentCache()
     bodies.keep(digest(b"one"), b"two")
     assert bodies.get(digest(b"one")) is None
 
 
 def test_the_one_that_was_asked_for_last_stays() -> None:
-    bodies = Bodies(8)
+    bodies = ContentCache(8)
     bodies.keep(digest(b"aaaa"), b"aaaa")
     bodies.keep(digest(b"bbbb"), b"bbbb")
     bodies.get(digest(b"aaaa"))

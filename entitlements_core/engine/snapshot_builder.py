@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from packaging.utils import NormalizedName
 
-from entitlements_core.engine.catalog_cache import Row
+from entitlements_core.engine.catalog_cache import CatalogRow
 from entitlements_core.engine.scan import (
     Listing,
     Problem,
@@ -16,17 +16,17 @@ from entitlements_core.engine.scan import (
     shown,
     told,
 )
-from entitlements_core.engine.snapshot import EMPTY, Place, Project, Snapshot, build_project
+from entitlements_core.engine.snapshot import EMPTY, FilePlace, Project, Snapshot, build_project
 from entitlements_core.interfaces import UploadKey
 
-__all__ = ["Inventory"]
+__all__ = ["SnapshotBuilder"]
 
 _REBUILD = "Build it again with a current build tool."
 
 _log = logging.getLogger("entitlements.engine")
 
 
-class Inventory:
+class SnapshotBuilder:
     """Rows by root and path. Not thread-safe: the catalog holds its lock around every call.
 
     Args:
@@ -37,7 +37,7 @@ class Inventory:
     def __init__(self, roots: Sequence[str], repository: str) -> None:
         self._roots = roots
         self._repository = repository
-        self._rows: list[dict[str, Row]] = [{} for _ in roots]
+        self._rows: list[dict[str, CatalogRow]] = [{} for _ in roots]
         self._members: dict[NormalizedName, set[tuple[int, str]]] = {}
         self._changed: set[NormalizedName] = set()
         self._times: dict[UploadKey, datetime] = {}
@@ -49,7 +49,7 @@ class Inventory:
         self._shadowed: dict[NormalizedName, list[Problem]] = {}
         self._listed: list[dict[str, Problem]] = [{} for _ in roots]
 
-    def row(self, root: int, path: str) -> Row | None:
+    def row(self, root: int, path: str) -> CatalogRow | None:
         """The row of a file, None when it is not known."""
         return self._rows[root].get(path)
 
@@ -59,18 +59,18 @@ class Inventory:
             return list(self._rows[root])
         return [path for path in self._rows[root] if path.startswith(directory + "/")]
 
-    def put(self, root: int, row: Row) -> None:
+    def put(self, root: int, row: CatalogRow) -> None:
         """Add a row or replace the one of the same path."""
         self.drop(root, row.path)
         self._rows[root][row.path] = row
         key = root, row.path
         if row.problem is not None:
-            path = Place(root, self._roots[root], row).path
+            path = FilePlace(root, self._roots[root], row).path
             stated = NormalizedName(row.name)
             self._broken[key] = Problem(shown(path), row.problem, row.remedy, stated)
             return
         if row.remark is not None:
-            path = Place(root, self._roots[root], row).path
+            path = FilePlace(root, self._roots[root], row).path
             self._remarks[key] = Problem(shown(path), row.remark, _REBUILD)
         name = NormalizedName(row.name)
         self._members.setdefault(name, set()).add(key)
@@ -168,7 +168,7 @@ class Inventory:
         places = []
         for root, path in self._members[name]:
             row = self._rows[root][path]
-            places.append(Place(root, self._roots[root], row, self._times.get(_upload(row))))
+            places.append(FilePlace(root, self._roots[root], row, self._times.get(_upload(row))))
         if not places:
             del self._members[name]
             return None
@@ -183,11 +183,11 @@ class Inventory:
         return project
 
     def _without(
-        self, name: NormalizedName, places: Sequence[Place], error: Exception
+        self, name: NormalizedName, places: Sequence[FilePlace], error: Exception
     ) -> Project | None:
         """The project of those files that it can be made of; the others are problems."""
         _log.error("Files of %s are left out", name, exc_info=error)
-        sound: list[Place] = []
+        sound: list[FilePlace] = []
         project = None
         for place in sorted(places, key=lambda place: (place.index, place.row.path)):
             try:
@@ -203,7 +203,7 @@ class Inventory:
         return project
 
 
-def _upload(row: Row) -> UploadKey:
+def _upload(row: CatalogRow) -> UploadKey:
     return row.path.rpartition("/")[2], row.sha256
 
 
@@ -211,7 +211,7 @@ def _about(path: str, base: str) -> bool:
     return distribution_of(path) == base or path.startswith(base + "/")
 
 
-def _shadow(loser: Place, winner: Place) -> Problem:
+def _shadow(loser: FilePlace, winner: FilePlace) -> Problem:
     return Problem(
         shown(loser.path),
         f"The same file name is served from {shown(winner.path)}.",

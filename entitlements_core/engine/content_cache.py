@@ -5,13 +5,13 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-__all__ = ["Bodies"]
+__all__ = ["ContentCache"]
 
 CAPACITY: Final = 16 * 1024 * 1024
 """Bytes that a process keeps."""
 
 
-class Bodies:
+class ContentCache:
     """The contents of files by their SHA-256, those asked for last; may be shared by threads.
 
     Args:

@@ -9,7 +9,12 @@ from urllib.parse import quote
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from entitlements_core.engine.answers import (
+from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.content_cache import ContentCache
+from entitlements_core.engine.files import OpenFile, Sender, is_nameable, open_current, plan
+from entitlements_core.engine.pages import Page, Pages
+from entitlements_core.engine.reason_links import only_words
+from entitlements_core.engine.responses import (
     Incoming,
     Outgoing,
     not_acceptable,
@@ -17,11 +22,6 @@ from entitlements_core.engine.answers import (
     refused,
     unsatisfiable,
 )
-from entitlements_core.engine.bodies import Bodies
-from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import OpenFile, Sender, is_nameable, open_current, plan
-from entitlements_core.engine.pages import Page, Pages
-from entitlements_core.engine.reasons import only_words
 from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
 from entitlements_core.policy.credential import Credential
@@ -41,7 +41,7 @@ from entitlements_core.policy.view import View
 from entitlements_core.services.gate import Delivery, Gate
 from entitlements_core.simple import MediaType, negotiate
 
-__all__ = ["Parts", "Visit"]
+__all__ = ["Parts", "RequestHandler"]
 
 METADATA_SUFFIX: Final = ".metadata"
 
@@ -63,11 +63,11 @@ class Parts:
     pages: Pages
     gate: Gate
     sender: Sender
-    bodies: Bodies
+    bodies: ContentCache
     upstream: Upstream | None = None
 
 
-class Visit:
+class RequestHandler:
     """One authenticated request."""
 
     __slots__ = ("_catalog", "_context", "_credential", "_gate", "_now", "_parts", "_request")

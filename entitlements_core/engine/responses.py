@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from entitlements_core.engine.reasons import worded
+from entitlements_core.engine.reason_links import worded
 from entitlements_core.http import Answer, Headers, Presented, line, problem, refuse
 from entitlements_core.policy.decide import WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
