@@ -127,7 +127,7 @@ def start(tokens: int) -> Iterator[Row]:
 def _started(folder: Path) -> float:
     code = f"""
 import time, sys
-import pypiserver, pypiserver.config, pypiserver_entitlements.protection
+import pypiserver, pypiserver.config, pypiserver_entitlements.startup
 from pypiserver_entitlements import Options, protect
 config = pypiserver.config.Config.default_with_overrides(
     roots=[{str(folder)!r}], backend_arg="simple-dir"

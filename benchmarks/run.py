@@ -40,12 +40,12 @@ from benchmarks.load import (
 )
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.pages import Pages
-from entitlements_core.http import Form, Presented
+from entitlements_core.http import AuthScheme, Presented
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.resource import ProjectPage
-from entitlements_core.policy.view import View
+from entitlements_core.policy.visibility import Visibility
 from entitlements_core.services import clock
 from entitlements_core.services.core import Core
 from entitlements_core.simple import MediaType
@@ -105,13 +105,13 @@ class Stage:
 HTML: Final = MediaType.TEXT_HTML
 
 
-def everything() -> View:
+def everything() -> Visibility:
     """The view of a token without a restriction."""
     from entitlements_core.policy.credential import Grant  # noqa: PLC0415 - only here
-    from entitlements_core.policy.view import view  # noqa: PLC0415 - only here
+    from entitlements_core.policy.visibility import visibility  # noqa: PLC0415 - only here
 
     grant = Grant(repository=workload.REPOSITORY)
-    return view(Credential(identifier="bench", grants=(grant,)), grant, clock.now())
+    return visibility(Credential(identifier="bench", grants=(grant,)), grant, clock.now())
 
 
 def catalog(folder: Path, cache: Path) -> Catalog:
@@ -278,7 +278,7 @@ def gate(tokens: int) -> Iterator[Row]:
     """From a secret to a decision, with few and with many tokens, and after every commit."""
     for count in sorted({1_000, tokens}):
         core = workload.core(count)
-        found = [Presented(secret, Form.BASIC) for secret in workload.secrets(count)]
+        found = [Presented(secret, AuthScheme.BASIC) for secret in workload.secrets(count)]
         times = [timed(partial(decided, core, item)) for item in found]
         warm = [timed(partial(decided, core, item)) for item in found * 4]
         core.close()
@@ -398,7 +398,7 @@ def scanning(tokens: int) -> Iterator[Row]:
     """The catalog of 10,000 files, and its list for a restricted token."""
     from entitlements_core.policy.credential import Grant  # noqa: PLC0415 - only here
     from entitlements_core.policy.query import PackageQuery  # noqa: PLC0415 - only here
-    from entitlements_core.policy.view import view  # noqa: PLC0415 - only here
+    from entitlements_core.policy.visibility import visibility  # noqa: PLC0415 - only here
 
     folder, cache = workload.many_projects(), workload.WORK / "scan.db"
     for path in workload.WORK.glob("scan.db*"):
@@ -412,7 +412,7 @@ def scanning(tokens: int) -> Iterator[Row]:
     for query in ("name:^project-0*", "size:>100 AND NOT tag:beta"):
         restriction = PackageQuery.parse(query)
         grant = Grant(repository=workload.REPOSITORY, restriction=restriction)
-        seen = view(Credential(identifier="bench", grants=(grant,)), grant, clock.now())
+        seen = visibility(Credential(identifier="bench", grants=(grant,)), grant, clock.now())
         served = SimpleNamespace(snapshot=opened.snapshot)
         known = Pages(cast("Catalog", served))
         first = timed(partial(listed, served, known, seen))
@@ -427,7 +427,7 @@ def scanning(tokens: int) -> Iterator[Row]:
     opened.close()
 
 
-def listed(served: SimpleNamespace, known: Pages, seen: View) -> None:
+def listed(served: SimpleNamespace, known: Pages, seen: Visibility) -> None:
     # Another snapshot, as after a change: the page of the last one cannot be used.
     served.snapshot = replace(served.snapshot, serial=served.snapshot.serial + 1)
     known.projects(seen, HTML)

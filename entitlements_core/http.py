@@ -22,8 +22,8 @@ __all__ = [
     "PROBLEM_JSON",
     "TOKEN_USERS",
     "Answer",
+    "AuthScheme",
     "ByteRange",
-    "Form",
     "Presented",
     "TokenPath",
     "encodes",
@@ -63,7 +63,7 @@ FILE_HEADERS: Final = (*_PRIVATE, ("Accept-Ranges", "bytes"))
 Headers = tuple[tuple[str, str], ...]
 
 
-class Form(Enum):
+class AuthScheme(Enum):
     """How a secret travelled. A path is not a login: a client must not be asked for a password."""
 
     PATH = "path"
@@ -82,7 +82,7 @@ class Presented:
     """
 
     secret: str
-    form: Form
+    form: AuthScheme
     username: str = ""
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ class Presented:
     @property
     def names_account(self) -> bool:
         """It is a user name with a password, though it may as well be a token with any name."""
-        return self.form is Form.BASIC and self.username not in TOKEN_USERS
+        return self.form is AuthScheme.BASIC and self.username not in TOKEN_USERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def read_authorization(header: str | None) -> Presented | None:
     scheme, _, value = header.strip().partition(" ")
     value = value.strip()
     if scheme.lower() == "bearer" and value:
-        return Presented(value, Form.BEARER)
+        return Presented(value, AuthScheme.BEARER)
     if scheme.lower() == "basic":
         return _read_basic(value)
     return None
@@ -209,7 +209,11 @@ def _read_basic(value: str) -> Presented | None:
         secret = (password or name).decode()
     except ValueError:
         return None
-    return Presented(secret, Form.BASIC, _user_name(name) if password else "") if secret else None
+    return (
+        Presented(secret, AuthScheme.BASIC, _user_name(name) if password else "")
+        if secret
+        else None
+    )
 
 
 def _user_name(name: bytes) -> str:
@@ -235,7 +239,7 @@ _HARD: Final = frozenset({402, 410})
 _UNREADABLE: Final = 300
 
 
-def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
+def status_of(deny: Deny, form: AuthScheme | None, *, transfers: bool) -> int:
     """The status code of a refusal.
 
     A file says 403, from which every client recovers the text. A page that may not be shown says
@@ -248,7 +252,7 @@ def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
         transfers: the request is for a file (or an upload), not for a page.
     """
     if deny.reason in {Reason.UNAUTHORIZED, Reason.UNKNOWN_TOKEN}:
-        return 410 if form is Form.PATH else 401
+        return 410 if form is AuthScheme.PATH else 401
     if deny.reason is Reason.NOT_FOUND:
         return 404
     if deny.reason in {Reason.VALIDATION_UNAVAILABLE, Reason.TOO_MANY_GUESSES}:
@@ -261,7 +265,7 @@ def status_of(deny: Deny, form: Form | None, *, transfers: bool) -> int:
 def refuse(
     deny: Deny,
     *,
-    form: Form | None = None,
+    form: AuthScheme | None = None,
     transfers: bool = False,
     head: bool = False,
     agent: str = "",

@@ -16,8 +16,8 @@ from entitlements_core.http import (
     FILE_HEADERS,
     PAGE_HEADERS,
     Answer,
+    AuthScheme,
     ByteRange,
-    Form,
     Presented,
     encodes,
     etag_matches,
@@ -42,21 +42,21 @@ def basic(text: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("header", "secret", "username", "form"),
     [
-        (basic("token:s3cret"), "s3cret", "token", Form.BASIC),
-        (basic("__token__:s3cret"), "s3cret", "__token__", Form.BASIC),
-        (basic("s3cret"), "s3cret", "", Form.BASIC),
-        (basic("s3cret:"), "s3cret", "", Form.BASIC),
-        (basic(":s3cret"), "s3cret", "", Form.BASIC),
-        (basic("token:with:colons"), "with:colons", "token", Form.BASIC),
-        (basic("token:ünïcode"), "ünïcode", "token", Form.BASIC),
-        (basic("token:s3cret").replace("Basic", "bASIC"), "s3cret", "token", Form.BASIC),
-        (f"  {basic('token:s3cret')}  ", "s3cret", "token", Form.BASIC),
-        ("Bearer s3cret", "s3cret", "", Form.BEARER),
-        ("bearer   s3cret ", "s3cret", "", Form.BEARER),
+        (basic("token:s3cret"), "s3cret", "token", AuthScheme.BASIC),
+        (basic("__token__:s3cret"), "s3cret", "__token__", AuthScheme.BASIC),
+        (basic("s3cret"), "s3cret", "", AuthScheme.BASIC),
+        (basic("s3cret:"), "s3cret", "", AuthScheme.BASIC),
+        (basic(":s3cret"), "s3cret", "", AuthScheme.BASIC),
+        (basic("token:with:colons"), "with:colons", "token", AuthScheme.BASIC),
+        (basic("token:ünïcode"), "ünïcode", "token", AuthScheme.BASIC),
+        (basic("token:s3cret").replace("Basic", "bASIC"), "s3cret", "token", AuthScheme.BASIC),
+        (f"  {basic('token:s3cret')}  ", "s3cret", "token", AuthScheme.BASIC),
+        ("Bearer s3cret", "s3cret", "", AuthScheme.BEARER),
+        ("bearer   s3cret ", "s3cret", "", AuthScheme.BEARER),
     ],
 )
 def test_a_secret_is_read_from_the_header(
-    header: str, secret: str, username: str, form: Form
+    header: str, secret: str, username: str, form: AuthScheme
 ) -> None:
     assert read_authorization(header) == Presented(secret, form, username)
 
@@ -113,7 +113,7 @@ def test_a_user_name_of_any_bytes_spoils_no_secret(username: bytes, password: st
 )
 def test_the_password_is_the_secret(username: str, password: str) -> None:
     assert read_authorization(basic(f"{username}:{password}")) == Presented(
-        password, Form.BASIC, username
+        password, AuthScheme.BASIC, username
     )
 
 
@@ -144,7 +144,7 @@ def test_a_path_without_the_marker_has_no_secret(path: str) -> None:
 
 
 def test_what_is_shown_of_a_request_shows_no_secret() -> None:
-    assert repr(Presented("s3cret", Form.BASIC, "ann")) == "Presented(form=basic)"
+    assert repr(Presented("s3cret", AuthScheme.BASIC, "ann")) == "Presented(form=basic)"
     assert repr(split_token_path("/+t/s3cret/simple/")) == "TokenPath(rest='/simple/')"
 
 
@@ -153,7 +153,7 @@ def test_what_is_shown_of_a_request_shows_no_secret() -> None:
 DENY = Deny(Reason.TOKEN_EXPIRED, "Entitlement expired 2026-01-31 00:00 UTC", "Ask the vendor.")
 
 
-@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize("form", list(AuthScheme))
 @pytest.mark.parametrize(
     ("reason", "page", "file"),
     [
@@ -172,7 +172,7 @@ DENY = Deny(Reason.TOKEN_EXPIRED, "Entitlement expired 2026-01-31 00:00 UTC", "A
         (Reason.VALIDATION_UNAVAILABLE, 503, 503),
     ],
 )
-def test_a_known_token_is_refused(form: Form, reason: Reason, page: int, file: int) -> None:
+def test_a_known_token_is_refused(form: AuthScheme, reason: Reason, page: int, file: int) -> None:
     denied = replace(DENY, reason=reason)
     assert refuse(denied, form=form).status == page
     assert refuse(denied, form=form, transfers=True).status == file
@@ -182,12 +182,12 @@ def test_a_known_token_is_refused(form: Form, reason: Reason, page: int, file: i
 @pytest.mark.parametrize("transfers", [False, True])
 @pytest.mark.parametrize(
     ("form", "status"),
-    [(None, 401), (Form.BASIC, 401), (Form.BEARER, 401), (Form.PATH, 410)],
+    [(None, 401), (AuthScheme.BASIC, 401), (AuthScheme.BEARER, 401), (AuthScheme.PATH, 410)],
 )
 def test_an_unknown_token_is_refused(
     reason: Reason,
     transfers: bool,  # noqa: FBT001 - a column
-    form: Form | None,
+    form: AuthScheme | None,
     status: int,
 ) -> None:
     assert refuse(replace(DENY, reason=reason), form=form, transfers=transfers).status == status
@@ -203,7 +203,7 @@ REFUSALS = st.builds(
         st.sampled_from([None, datetime(2026, 2, 1, tzinfo=UTC)]),
         st.text(max_size=120),
     ),
-    form=st.sampled_from([None, *Form]),
+    form=st.sampled_from([None, *AuthScheme]),
     transfers=st.booleans(),
     head=st.booleans(),
 )
@@ -229,12 +229,12 @@ def test_a_reason_phrase_ends_with_whom_to_ask(contact: str, expected: str) -> N
 
 @pytest.mark.parametrize("agent", ["", "pip/26.3 {}", "poetry/2.5.1", "uv/0.13.9", "pipx/1"])
 @pytest.mark.parametrize("transfers", [False, True])
-@pytest.mark.parametrize("form", [None, *Form])
+@pytest.mark.parametrize("form", [None, *AuthScheme])
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_page_that_pip_is_refused_for_good_tells_why_in_its_type(
     agent: str,
     transfers: bool,  # noqa: FBT001 - a column
-    form: Form | None,
+    form: AuthScheme | None,
     reason: Reason,
 ) -> None:
     denied = replace(DENY, reason=reason)
@@ -287,7 +287,7 @@ def test_a_body_says_what_its_status_says(answer: Answer) -> None:
 def test_a_refusal_word_by_word() -> None:
     answer = refuse(
         replace(DENY, retry_at=datetime(2026, 2, 1, 12, tzinfo=UTC)),
-        form=Form.BASIC,
+        form=AuthScheme.BASIC,
         transfers=True,
     )
     assert line(answer) == "403 Entitlement expired 2026-01-31 00:00 UTC"

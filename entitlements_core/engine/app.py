@@ -12,7 +12,7 @@ from entitlements_core.engine.index import Index
 from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
 from entitlements_core.forwarded import Proxies
 from entitlements_core.http import (
-    Form,
+    AuthScheme,
     Presented,
     problem,
     read_authorization,
@@ -136,4 +136,4 @@ def credentials(environ: Environ, path: str) -> tuple[Presented | None, str]:
     tokened = split_token_path(path)
     if tokened is None:
         return read_authorization(environ.get("HTTP_AUTHORIZATION")), path
-    return Presented(tokened.secret, Form.PATH), tokened.rest
+    return Presented(tokened.secret, AuthScheme.PATH), tokened.rest

@@ -102,7 +102,7 @@ class Catalog:
         self._builder = SnapshotBuilder(self._roots, repository)
         self._source = source or Directories()
         self._limit = metadata_limit
-        self._intake = Indexer(
+        self._indexer = Indexer(
             self._roots,
             self._builder,
             self._cache,
@@ -110,7 +110,7 @@ class Catalog:
             self._source,
             metadata_limit=metadata_limit,
         )
-        self._dating = UploadDates(self._builder, uploads)
+        self._upload_dates = UploadDates(self._builder, uploads)
         self._snapshot = EMPTY
         self._is_built = False
         self._is_closed = False
@@ -144,19 +144,19 @@ class Catalog:
             progress: called with the files read so far and the files to read.
         """
         with self._update(complete=True):
-            tally = self._intake.look(self._everything(), progress)
+            tally = self._indexer.look(self._everything(), progress)
         self._is_built = True
-        if self._intake.waiting:
+        if self._indexer.waiting:
             time.sleep(SETTLE_SECONDS)
             with self._update():
-                tally.read += self._intake.look(self._intake.waiting, progress).read
-        waiting = len(self._intake.waiting)
+                tally.read += self._indexer.look(self._indexer.waiting, progress).read
+        waiting = len(self._indexer.waiting)
         return ScanReport(tally.read, tally.reused, tally.removed, waiting, self._problems)
 
     def rescan(self) -> None:
         """Look at everything now; files that are still being written are left for later."""
         with self._update(complete=True):
-            self._intake.look(self._everything())
+            self._indexer.look(self._everything())
         self._is_built = True
 
     def examine(self, paths: Iterable[str]) -> None:
@@ -167,10 +167,10 @@ class Catalog:
         scopes = {scope for path in paths for scope in self._scopes(path)}
         if len(scopes) > _MANY_PATHS:
             scopes = set(self._everything())
-        scopes |= self._intake.waiting
-        if scopes or self._dating.is_due():
+        scopes |= self._indexer.waiting
+        if scopes or self._upload_dates.is_due():
             with self._update():
-                self._intake.look([scope for scope in scopes if not _is_covered(scope, scopes)])
+                self._indexer.look([scope for scope in scopes if not _is_covered(scope, scopes)])
 
     def has_name(self, name: NormalizedName) -> bool:
         """Whether any file in the directories has the name of a project, be it served or not."""
@@ -240,10 +240,10 @@ class Catalog:
                 yield
                 looked = True
             finally:
-                whole = complete and looked and self._intake.is_available
+                whole = complete and looked and self._indexer.is_available
                 self._names = self._names_left_out()
                 with uncollected():
-                    self._dating.settle(self._names, complete=whole)
+                    self._upload_dates.settle(self._names, complete=whole)
                     self._snapshot = self._builder.publish()
                 self._problems = self._builder.problems()
 
@@ -254,7 +254,7 @@ class Catalog:
         """
         problems = self._builder.problems()
         paths = [problem.path for problem in problems]
-        paths += [path for _, path in self._intake.waiting]
+        paths += [path for _, path in self._indexer.waiting]
         named = {name for path in paths for name in names_in(path.rpartition("/")[2])}
         return frozenset(named.union(problem.stated for problem in problems if problem.stated))
 

@@ -37,7 +37,7 @@ from entitlements_core.policy.resource import (
     Unidentified,
 )
 from entitlements_core.policy.upstream import Upstream
-from entitlements_core.policy.view import View
+from entitlements_core.policy.visibility import Visibility
 from entitlements_core.services.gate import Delivery, Gate
 from entitlements_core.simple import MediaType, negotiate
 
@@ -137,16 +137,16 @@ class RequestHandler:
         admitted = self._admitted(ProjectList())
         if isinstance(admitted, Outgoing):
             return admitted
-        view, media = admitted
-        return self._page(self._parts.pages.projects(view, media))
+        visibility, media = admitted
+        return self._page(self._parts.pages.projects(visibility, media))
 
     def _project(self, name: str) -> Outgoing:
         resource = _project_page(name)
         admitted = self._admitted(resource)
         if isinstance(admitted, Outgoing):
             return admitted
-        view, media = admitted
-        page = self._parts.pages.project(resource.name, view, media)
+        visibility, media = admitted
+        page = self._parts.pages.project(resource.name, visibility, media)
         if page is None:
             return self._elsewhere(resource.name)
         return self._page(page)
@@ -164,7 +164,7 @@ class RequestHandler:
         denied = self._gate.own_name(name, self._context.repository)
         return redirect(upstream.page(name)) if denied is None else self._refuse(denied)
 
-    def _admitted(self, resource: Resource) -> tuple[View, MediaType] | Outgoing:
+    def _admitted(self, resource: Resource) -> tuple[Visibility, MediaType] | Outgoing:
         """What a page is made with, or the answer instead of it."""
         denied = self._denied(resource)
         if denied is not None:
@@ -172,8 +172,8 @@ class RequestHandler:
         media = self._media()
         if media is None:
             return not_acceptable(self._request)
-        view = self._gate.view(self._credential, self._context.repository, self._now)
-        return self._refuse(view) if isinstance(view, Deny) else (view, media)
+        visibility = self._gate.visibility(self._credential, self._context.repository, self._now)
+        return self._refuse(visibility) if isinstance(visibility, Deny) else (visibility, media)
 
     def _file(self, filename: str) -> Outgoing:
         found = self._find(filename)

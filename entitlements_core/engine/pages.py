@@ -1,4 +1,4 @@
-"""Pages as a view shows them, remembered for as long as nothing they show has changed."""
+"""Pages as a credential sees them, remembered for as long as nothing they show has changed."""
 
 import hashlib
 import threading
@@ -13,7 +13,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.snapshot import EMPTY, Project, Snapshot, versions_of
 from entitlements_core.http import PAGE_HEADERS, Headers
 from entitlements_core.policy.query import Admits
-from entitlements_core.policy.view import View
+from entitlements_core.policy.visibility import Visibility
 from entitlements_core.simple import MediaType, list_html, list_json, project_html, project_json
 
 __all__ = ["Page", "Pages"]
@@ -40,8 +40,9 @@ class Page:
 class Pages:
     """Renders the pages of a catalog.
 
-    A page is remembered under the view's key together with the immutable part of the snapshot that
-    it was made from. A changed project is another object, so a stale page cannot be found.
+    A page is remembered under the key of the visibility together with the immutable part of the
+    snapshot that it was made from. A changed project is another object, so a stale page cannot be
+    found.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -52,27 +53,29 @@ class Pages:
         self._lock = threading.Lock()
         self._lists = _Lists()
 
-    def project(self, name: NormalizedName, view: View, media: MediaType) -> Page | None:
+    def project(
+        self, name: NormalizedName, visibility: Visibility, media: MediaType
+    ) -> Page | None:
         """The page of a project; None where nothing of it is visible, or it does not exist."""
         project = self._catalog.snapshot.projects.get(name)
         if project is None:
             return None
-        key = None if view.key is None else (view.key, name, media)
+        key = None if visibility.key is None else (visibility.key, name, media)
         page = self._recall(key, project)
         if page is None:
-            body = _project_body(project, view, media)
+            body = _project_body(project, visibility, media)
             if body is None:
                 return None
             page = self._keep(key, project, _page(body, media))
         return page
 
-    def projects(self, view: View, media: MediaType) -> Page:
+    def projects(self, visibility: Visibility, media: MediaType) -> Page:
         """The list of the projects of which anything is visible."""
         snapshot = self._catalog.snapshot
-        key = None if view.key is None else (view.key, media)
+        key = None if visibility.key is None else (visibility.key, media)
         page = self._recall(key, snapshot)
         if page is None:
-            body = _list_body(self._lists.visible(snapshot, view), media)
+            body = _list_body(self._lists.visible(snapshot, visibility), media)
             page = self._keep(key, snapshot, _page(body, media))
         return page
 
@@ -90,8 +93,8 @@ class Pages:
         return page
 
 
-def _project_body(project: Project, view: View, media: MediaType) -> bytes | None:
-    shows = view.shows
+def _project_body(project: Project, visibility: Visibility, media: MediaType) -> bytes | None:
+    shows = visibility.shows
     visible = [file for file in project.files if shows(file.facts)]
     if not visible:
         return None
@@ -109,7 +112,7 @@ def _list_body(projects: Iterable[Project], media: MediaType) -> bytes:
 
 
 class _Lists:
-    """The visible projects of the views that were listed last.
+    """The visible projects of the visibilities that were listed last.
 
     A project that has not changed since is the same object, and need not be looked into again: a
     list costs what has changed, not what there is.
@@ -119,28 +122,32 @@ class _Lists:
         self._last: LRUCache[Hashable, tuple[Snapshot, frozenset[NormalizedName]]] = LRUCache(8)
         self._lock = threading.Lock()
 
-    def visible(self, snapshot: Snapshot, view: View) -> list[Project]:
-        """The projects of which `view` shows anything."""
-        if view.key is None or view.names is not None:
-            return [one for one in _candidates(snapshot, view.names) if _is_visible(one, view)]
+    def visible(self, snapshot: Snapshot, visibility: Visibility) -> list[Project]:
+        """The projects of which `visibility` shows anything."""
+        if visibility.key is None or visibility.names is not None:
+            return [
+                one
+                for one in _candidates(snapshot, visibility.names)
+                if _is_visible(one, visibility)
+            ]
         with self._lock:
-            before, seen = self._last.get(view.key, (EMPTY, frozenset()))
+            before, seen = self._last.get(visibility.key, (EMPTY, frozenset()))
         known = before.projects
         found = [
             project
             for name, project in snapshot.projects.items()
-            if (name in seen if known.get(name) is project else _is_visible(project, view))
+            if (name in seen if known.get(name) is project else _is_visible(project, visibility))
         ]
         with self._lock:
-            self._last[view.key] = (snapshot, frozenset(project.name for project in found))
+            self._last[visibility.key] = (snapshot, frozenset(project.name for project in found))
         return found
 
 
-def _is_visible(project: Project, view: View) -> bool:
-    verdict = view.admits(project.name)
+def _is_visible(project: Project, visibility: Visibility) -> bool:
+    verdict = visibility.admits(project.name)
     if verdict is not Admits.SOME:
         return verdict is Admits.ALL
-    shows = view.shows
+    shows = visibility.shows
     for file in project.files:  # noqa: SIM110 - a generator costs as much as the question
         if shows(file.facts):
             return True

@@ -31,14 +31,14 @@ from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.network import Address, client_key
 from entitlements_core.policy.resource import DistributionFile
-from entitlements_core.policy.view import View, view
+from entitlements_core.policy.visibility import Visibility, visibility
 from entitlements_core.services.alarm import Alarm
 from entitlements_core.services.guess_limit import Guesses
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
 
-__all__ = ["Delivery", "Gate", "MarkOf", "Reader", "Reservation"]
+__all__ = ["CredentialSource", "Delivery", "Gate", "MarkOf", "Reservation"]
 
 MarkOf = Callable[[str, str], str | None]
 """The mark of a repository (and of a user's account, where one is named) as it is now; empty or
@@ -60,7 +60,7 @@ UNEXPANDED: Final = Deny(
 )
 
 
-class Reader(FactSource, Protocol):
+class CredentialSource(FactSource, Protocol):
     """Finds credentials, and facts of files; ``store.reader.CredentialReader``."""
 
     def find(self, digest: bytes, repository: str, now: datetime) -> Credential | None:
@@ -117,7 +117,7 @@ class Gate:
     def __init__(  # noqa: PLR0913 - the composition root names all its parts
         self,
         *,
-        reader: Reader,
+        reader: CredentialSource,
         ledger: Ledger,
         sealer: Sealer,
         plugins: Plugins,
@@ -227,17 +227,19 @@ class Gate:
         self._plugins.decided(question, decision)
         return decision
 
-    def view(self, credential: Credential, repository: str, now: datetime) -> View | Deny:
+    def visibility(
+        self, credential: Credential, repository: str, now: datetime
+    ) -> Visibility | Deny:
         """What `credential` sees of a repository; the items of a page are filtered by it."""
         grant = credential.grant_in(repository)
         if grant is None:
             return UNKNOWN
         complete = self._completion(grant, repository)
         if complete is None:
-            return view(credential, grant, now)
+            return visibility(credential, grant, now)
         if isinstance(complete, Deny):
             return complete
-        seen = view(credential, grant, now, tags_state=complete.tags_state)
+        seen = visibility(credential, grant, now, tags_state=complete.tags_state)
         return replace(seen, shows=lambda facts: seen.shows(complete(facts)))
 
     def facts(self, credential: Credential, repository: str, facts: FileFacts) -> FileFacts | Deny:

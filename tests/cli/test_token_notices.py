@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entitlements_core.http import Form, Presented
+from entitlements_core.http import AuthScheme, Presented
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.instants import instant
@@ -54,7 +54,7 @@ def test_whether_an_old_secret_is_still_used_is_told(cli: CommandLine) -> None:
     assert f"opens the same until {before['valid_until']}, not used since the refresh" in shown
 
     with closing(cli.core()) as core:
-        presented = Presented(secret=secret, form=Form.BASIC)
+        presented = Presented(secret=secret, form=AuthScheme.BASIC)
         context = RequestContext(repository="acme/prod", address=parse_address("192.0.2.1"))
         used = core.clock()
         found = core.gate.authenticate(presented, context, used)

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from entitlements_core.engine import pages as module
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.pages import Pages
-from entitlements_core.policy.view import View, view
+from entitlements_core.policy.visibility import Visibility, visibility
 from entitlements_core.simple import MediaType, negotiate
 from tests.factories import NOW, REPOSITORY, credential
 from tests.file_times import FileTimes
@@ -31,9 +31,9 @@ HTML = media("text/html")
 JSON = media("application/vnd.pypi.simple.v1+json")
 
 
-def seen(query: str | None = None) -> View:
+def seen(query: str | None = None) -> Visibility:
     whose = credential(query)
-    return view(whose, whose.grants[0], NOW)
+    return visibility(whose, whose.grants[0], NOW)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_page_too_large_is_not_remembered(
 def test_a_view_that_is_certain_of_nothing_looks_at_every_file(catalog: Catalog) -> None:
     """A freeze hides all files of a project, and with them the project."""
     whose = replace(credential("name:^foo$"), updates_until=NOW.replace(year=2000))
-    frozen = view(whose, whose.grants[0], NOW)
+    frozen = visibility(whose, whose.grants[0], NOW)
     pages = Pages(catalog)
     assert pages.project(FOO, frozen, HTML) is None
     assert b"<a " not in pages.projects(frozen, HTML).body

@@ -20,7 +20,7 @@ from entitlements_core.engine.scan import Listing, Problem
 from entitlements_core.engine.source import Directories
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import Credential, Grant
-from entitlements_core.policy.view import view
+from entitlements_core.policy.visibility import visibility
 from entitlements_core.services.upload_times import RecordedUploads, UploadService
 from entitlements_core.store.database import Database
 from entitlements_core.store.upload_register import UploadRegister
@@ -111,7 +111,7 @@ def visible(catalog: Catalog, until: datetime) -> set[str]:
     """What a customer sees whose updates end then."""
     grant = Grant(repository=REPOSITORY)
     frozen = Credential(identifier="abcdefghijkl", grants=(grant,), updates_until=until)
-    shows = view(frozen, grant, START).shows
+    shows = visibility(frozen, grant, START).shows
     return {name for name, file in catalog.snapshot.files.items() if shows(file.facts)}
 
 

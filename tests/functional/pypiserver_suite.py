@@ -16,11 +16,11 @@ import pytest
 
 from entitlements_core.http import Presented
 from entitlements_core.policy.network import Address
-from pypiserver_entitlements import protection
+from pypiserver_entitlements import startup
+from pypiserver_entitlements.patch import patch_pypiserver
 from pypiserver_entitlements.publishers import Publishers
-from pypiserver_entitlements.seam import take_hold
 from pypiserver_entitlements.site import Site
-from pypiserver_entitlements.visitors import Publisher
+from pypiserver_entitlements.users import Publisher
 
 _opened: Final[list[Site]] = []
 
@@ -42,8 +42,8 @@ def pytest_configure() -> None:
     if os.environ.get("SUITE_BARE"):
         return
     Publishers.recognise = _everybody  # type: ignore[method-assign,assignment] # on purpose
-    vars(protection)["Site"] = _NotedSite
-    take_hold(pypiserver)
+    vars(startup)["Site"] = _NotedSite
+    patch_pypiserver(pypiserver)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core import hookimpl
 from entitlements_core.errors import CredentialInvalid, InvalidValue, StoreError
-from entitlements_core.http import Form, Presented
+from entitlements_core.http import AuthScheme, Presented
 from entitlements_core.plugins import UNAVAILABLE, VETOED, Plugins
 from entitlements_core.policy.credential import Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question, RequestContext
@@ -24,7 +24,7 @@ from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import CoreMetadata, DistributionFile, ProjectPage
 from entitlements_core.policy.secret import from_random_bytes
-from entitlements_core.policy.view import View
+from entitlements_core.policy.visibility import Visibility
 from entitlements_core.services.gate import (
     UNAUTHORIZED,
     UNEXPANDED,
@@ -220,7 +220,7 @@ def setup(*plugins: object, whose: Credential | None = None, **settings: Any) ->
 
 
 def presented(secret: str = SECRET) -> Presented:
-    return Presented(secret, Form.BASIC)
+    return Presented(secret, AuthScheme.BASIC)
 
 
 # Authenticate.
@@ -577,8 +577,8 @@ def test_closing_goes_to_the_ledger() -> None:
 # Views and facts.
 
 
-def shown(found: View | Deny, facts: FileFacts) -> bool:
-    assert isinstance(found, View)
+def shown(found: Visibility | Deny, facts: FileFacts) -> bool:
+    assert isinstance(found, Visibility)
     return found.shows(facts)
 
 
@@ -588,16 +588,16 @@ def foreign(text: str) -> Credential:
 
 
 def test_a_view_without_costly_facts_is_the_policys() -> None:
-    found = setup().gate.view(credential("name:^foo$"), REPOSITORY, NOW)
+    found = setup().gate.visibility(credential("name:^foo$"), REPOSITORY, NOW)
     assert shown(found, wheel())
     assert not shown(found, wheel("bar"))
-    assert isinstance(found, View)
+    assert isinstance(found, Visibility)
     assert found.key == ("name:^foo$", None)
 
 
 def test_there_is_no_view_of_another_repository() -> None:
     found = setup()
-    assert found.gate.view(credential(), "acme/beta", NOW) is UNKNOWN
+    assert found.gate.visibility(credential(), "acme/beta", NOW) is UNKNOWN
     facts = wheel()
     assert found.gate.facts(credential(), "acme/beta", facts) is facts
 
@@ -607,7 +607,7 @@ def test_downloads_come_from_the_store(count: int | None, visible: bool) -> None
     found, whose = setup(), credential("downloads:<5")
     if count is not None:
         found.reader.counts = {"foo-1.0-py3-none-any.whl": count}
-    assert shown(found.gate.view(whose, REPOSITORY, NOW), wheel(downloads=99)) is visible
+    assert shown(found.gate.visibility(whose, REPOSITORY, NOW), wheel(downloads=99)) is visible
     completed = found.gate.facts(whose, REPOSITORY, wheel(downloads=99))
     assert isinstance(completed, FileFacts)
     assert completed.downloads == (count or 0)
@@ -617,7 +617,7 @@ def test_downloads_come_from_the_store(count: int | None, visible: bool) -> None
 def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool) -> None:  # noqa: FBT001 - the answer
     found, whose = setup(Editions(edition)), foreign("edition:^pro$")
     forged = wheel(extra={"edition": "pro"})
-    assert shown(found.gate.view(whose, REPOSITORY, NOW), forged) is visible
+    assert shown(found.gate.visibility(whose, REPOSITORY, NOW), forged) is visible
     completed = found.gate.facts(whose, REPOSITORY, forged)
     assert isinstance(completed, FileFacts)
     allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
@@ -636,9 +636,9 @@ def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool
 def test_the_vendors_tags_come_from_the_store(query: str, visible: bool) -> None:  # noqa: FBT001 - the answer
     found, whose = setup(), credential(query)
     found.reader.tags = VendorTags.of_rows([("foo", "1.0", "stable")], state=3)
-    seen = found.gate.view(whose, REPOSITORY, NOW)
+    seen = found.gate.visibility(whose, REPOSITORY, NOW)
     assert shown(seen, wheel()) is visible
-    assert isinstance(seen, View)
+    assert isinstance(seen, Visibility)
     assert seen.key == (query, None, 3)
     completed = found.gate.facts(whose, REPOSITORY, wheel())
     assert isinstance(completed, FileFacts)
@@ -653,21 +653,21 @@ def test_pages_of_a_query_on_tags_and_a_moving_fact_are_not_remembered() -> None
     found = setup()
     found.reader.tags = VendorTags.of_rows([], state=3)
     for query in ("tag:a downloads:>1", "tag:a uploaded:>'1 day ago'"):
-        seen = found.gate.view(credential(query), REPOSITORY, NOW)
-        assert isinstance(seen, View)
+        seen = found.gate.visibility(credential(query), REPOSITORY, NOW)
+        assert isinstance(seen, Visibility)
         assert seen.key is None
 
 
 def test_an_unknown_fact_opens_nothing_even_negated() -> None:
     found, whose = setup(Editions(None)), foreign("NOT edition:^free$")
-    assert not shown(found.gate.view(whose, REPOSITORY, NOW), wheel())
+    assert not shown(found.gate.visibility(whose, REPOSITORY, NOW), wheel())
 
 
 @pytest.mark.parametrize("query", ["downloads:<5", "NOT tag:^internal$", "name:^bar$ tag:x"])
 def test_facts_that_cannot_be_read_refuse(query: str, caplog: pytest.LogCaptureFixture) -> None:
     found, whose = setup(), credential(query)
     found.reader.failure = StoreError("The disk is gone.")
-    assert found.gate.view(whose, REPOSITORY, NOW) is UNAVAILABLE
+    assert found.gate.visibility(whose, REPOSITORY, NOW) is UNAVAILABLE
     assert found.gate.facts(whose, REPOSITORY, wheel()) is UNAVAILABLE
     assert "facts of files of acme/stable cannot be read" in caplog.text
 
@@ -678,7 +678,7 @@ def test_facts_that_nobody_asks_for_are_not_read() -> None:
     facts = wheel()
     for query in ("name:^foo$", "tag:^latest$"):
         assert found.gate.facts(credential(query), REPOSITORY, facts) is facts
-    assert shown(found.gate.view(credential(), REPOSITORY, NOW), facts)
+    assert shown(found.gate.visibility(credential(), REPOSITORY, NOW), facts)
 
 
 # Which repository has a name now.

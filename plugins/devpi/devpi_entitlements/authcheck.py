@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote
 
-from devpi_entitlements.admission import admit_file
-from devpi_entitlements.answers import plain
+from devpi_entitlements.authentication import REQUEST_KEY, AdmittedFile, TokenRequest, identify
+from devpi_entitlements.authorization import admit_file
+from devpi_entitlements.downloads import reserve
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_stranger, is_unconcerned
-from devpi_entitlements.sending import reserve
+from devpi_entitlements.responses import plain
 from devpi_entitlements.site import Site
-from devpi_entitlements.visitor import VISITOR, AdmittedFile, Visitor, meet
 from entitlements_core.http import read_range, refuse, status_of, words
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
@@ -47,26 +47,28 @@ def answer_authcheck(
     if original is None:
         return plain(FORBIDDEN, NOT_STORED, [])
     path = unquote(original.partition("?")[0], "latin-1")
-    visitor, rest = meet(site, environ, uri=path)
+    token_request, rest = identify(site, environ, uri=path)
     is_plain = _is_plain(original, path)
-    if visitor is None:
+    if token_request is None:
         return _challenging(handler(request)) if is_plain else plain(FORBIDDEN, NOT_STORED, [])
-    environ[VISITOR] = visitor
+    environ[REQUEST_KEY] = token_request
     method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     matched = FILE.fullmatch(rest)
     if matched is None or method not in {"GET", "HEAD"} or not is_plain:
-        return _refused(NOT_FOUND, visitor)
+        return _refused(NOT_FOUND, token_request)
     with site.reading() as model:
         stage = model.getstage(matched["index"])
-        admitted = admit_file(site, visitor, stage, matched["path"])
-        passes_by = isinstance(admitted, Deny) and is_unconcerned(site, visitor, stage, admitted)
+        admitted = admit_file(site, token_request, stage, matched["path"])
+        passes_by = isinstance(admitted, Deny) and is_unconcerned(
+            site, token_request, stage, admitted
+        )
     if passes_by:
         become_stranger(environ)
         return _challenging(handler(request))
     if isinstance(admitted, AdmittedFile) and method == "GET":
-        denied = _count(site, visitor, admitted, environ)
+        denied = _count(site, token_request, admitted, environ)
         admitted = admitted if denied is None else denied
-    return _refused(admitted, visitor) if isinstance(admitted, Deny) else _allowed()
+    return _refused(admitted, token_request) if isinstance(admitted, Deny) else _allowed()
 
 
 def _without_host(uri: str) -> str | None:
@@ -81,7 +83,7 @@ def _without_host(uri: str) -> str | None:
 
 
 def _count(
-    site: Site, visitor: Visitor, admitted: AdmittedFile, environ: dict[str, Any]
+    site: Site, token_request: TokenRequest, admitted: AdmittedFile, environ: dict[str, Any]
 ) -> Deny | None:
     resource = admitted.question.resource
     if admitted.is_metadata or not isinstance(resource, DistributionFile):
@@ -94,7 +96,7 @@ def _count(
     except ValueError:
         wanted = None
     start, stop = (0, size) if wanted is None else (wanted.start, wanted.stop)
-    reserved = reserve(site, visitor, admitted.question, start, stop - start)
+    reserved = reserve(site, token_request, admitted.question, start, stop - start)
     return reserved if isinstance(reserved, Deny) else None
 
 
@@ -109,8 +111,8 @@ def _allowed() -> Response:
     return plain("200 Allowed", NOT_STORED, [])
 
 
-def _refused(denied: Deny, visitor: Visitor) -> Response:
-    form = visitor.presented.form
+def _refused(denied: Deny, token_request: TokenRequest) -> Response:
+    form = token_request.presented.form
     status = status_of(denied, form, transfers=True)
     challenge = refuse(denied, form=form, transfers=True).headers
     headers = (

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from devpi_entitlements.access import is_open, user_reads
+from devpi_entitlements.authentication import TokenRequest
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.site import Site
-from devpi_entitlements.visitor import Visitor
 from entitlements_core.policy.bases import Base, why_unseen
 
 __all__ = ["all_bases", "sees_base"]
@@ -55,18 +55,18 @@ def all_bases(stage: Stage, user: str, marks: Marks, *, lockdown: bool) -> Itera
             yield replace(one, named_by=frozenset(named_by[name]))
 
 
-def sees_base(site: Site, visitor: Visitor, stage: Stage, base: Stage) -> bool:
-    """Whether a visitor sees `base` through `stage`, an index that the token opens.
+def sees_base(site: Site, token_request: TokenRequest, stage: Stage, base: Stage) -> bool:
+    """Whether a token holder sees `base` through `stage`, an index that the token opens.
 
     Through an index in which nobody was authenticated yet, only what is open to all is seen.
     """
     key = (stage.name, base.name)
-    known = visitor.bases.get(key)
+    known = token_request.bases.get(key)
     if known is None:
-        seen = visitor.known.get(stage.name)
-        user = "" if seen is None else seen.credential.user
-        grant = None if seen is None else seen.credential.grant_in(stage.name)
+        visible = token_request.known.get(stage.name)
+        user = "" if visible is None else visible.credential.user
+        grant = None if visible is None else visible.credential.grant_in(stage.name)
         one = _base_of(stage, base, user, site.marks, lockdown=site.is_locked_down)
         record = frozenset[tuple[str, str]]() if grant is None else grant.bases
-        known = visitor.bases[key] = why_unseen(one, None if user else record) is None
+        known = token_request.bases[key] = why_unseen(one, None if user else record) is None
     return known

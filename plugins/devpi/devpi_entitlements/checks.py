@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from devpi_entitlements.nginx import unguarded_configurations
-from devpi_entitlements.note import Note
+from devpi_entitlements.server_info import ServerInfo
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services.certificates import HOW_TO_TRUST, client_context
 
@@ -24,7 +24,7 @@ SHOWN: Final = 10
 CLOSED: Final = frozenset({401, 403})
 
 
-def look_over(note: Note, host: HostHooks | None) -> Iterator[Finding]:
+def look_over(note: ServerInfo, host: HostHooks | None) -> Iterator[Finding]:
     """Everything that is worth knowing of the server of a note.
 
     Args:
@@ -50,7 +50,7 @@ def look_over(note: Note, host: HostHooks | None) -> Iterator[Finding]:
     yield _strangers(note, host)
 
 
-def _core_metadata(note: Note) -> Iterator[Finding]:
+def _core_metadata(note: ServerInfo) -> Iterator[Finding]:
     if not note.core_metadata:
         yield Finding(
             check="devpi core metadata",
@@ -60,7 +60,7 @@ def _core_metadata(note: Note) -> Iterator[Finding]:
         )
 
 
-def _nginx(note: Note) -> Iterator[Finding]:
+def _nginx(note: ServerInfo) -> Iterator[Finding]:
     found = list(unguarded_configurations(Path(note.serverdir)))
     for path, line in found:
         yield Finding(
@@ -92,7 +92,7 @@ def _mirrors(host: HostHooks) -> Iterator[Finding]:
         )
 
 
-def _strangers(note: Note, host: HostHooks) -> Finding:
+def _strangers(note: ServerInfo, host: HostHooks) -> Finding:
     """Whether somebody without a login gets a file of a closed index, asked of the real server."""
     path = host.closed_file()
     if path is None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devpi_entitlements.note import read_note
+from devpi_entitlements.server_info import read_note
 from entitlements_core.cli.values import read_path
 from entitlements_core.errors import Refused
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from devpi_entitlements.leaving import Kept
+    from devpi_entitlements.uninstall import Kept
 
 __all__ = ["app"]
 
@@ -53,8 +53,8 @@ def leave(  # noqa: PLR0913 - an option is an argument
     Closed indexes are open to everybody afterwards. Stop devpi-server before, with its replicas.
     Without --serverdir, the server is meant that used the home of this store last.
     """
-    from devpi_entitlements.leaving import keys_kept, opened, remove_keys  # noqa: PLC0415 - devpi
-    from devpi_entitlements.occupancy import LEFT, occupied  # noqa: PLC0415 - see below
+    from devpi_entitlements.server_lock import LEFT, occupied  # noqa: PLC0415 - see below
+    from devpi_entitlements.uninstall import keys_kept, opened, remove_keys  # noqa: PLC0415 - devpi
     from entitlements_core.cli.output import emit  # noqa: PLC0415 - a fast start
     from entitlements_core.services.home import write_private  # noqa: PLC0415 - a fast start
 

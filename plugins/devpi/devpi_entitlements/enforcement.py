@@ -1,6 +1,6 @@
 """The one place that lets requests through, between routing and devpi's views.
 
-Visitors with a token pass a few routes, each as far as its restriction reaches, and no others.
+Token holders with a token pass a few routes, each as far as its restriction reaches, and no others.
 Everybody else passes as devpi's permissions say; devpi itself asks for ``pkg_read`` only at files.
 """
 
@@ -12,18 +12,23 @@ from devpi_server.views import SIMPLE_API_V1_JSON, is_simple_json
 from packaging.utils import canonicalize_name
 
 from devpi_entitlements.access import is_open
-from devpi_entitlements.admission import admit_file, admit_page
-from devpi_entitlements.answers import Answered, moved, refusal, response_of
+from devpi_entitlements.authentication import (
+    REQUEST_KEY,
+    TokenRequest,
+    may_be_stranger,
+    token_request_of,
+)
+from devpi_entitlements.authorization import admit_file, admit_page
 from devpi_entitlements.customizers import is_settled
-from devpi_entitlements.filtering import EntitledCustomizer, Window
-from devpi_entitlements.routes import Door, door_of
-from devpi_entitlements.sending import send_file
+from devpi_entitlements.downloads import send_file
+from devpi_entitlements.entitled_customizer import EntitledCustomizer, Window
+from devpi_entitlements.responses import ImmediateResponse, moved, refusal, response_of
+from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site, site_of
 from devpi_entitlements.uploads import admit_upload
 from devpi_entitlements.users import Verdict, judge, show_configuration_alone
 from devpi_entitlements.vendor_names import keep_to_own
-from devpi_entitlements.visitor import VISITOR, Visitor, may_be_stranger, visitor_of
-from entitlements_core.http import Form, problem, read_authorization
+from entitlements_core.http import AuthScheme, problem, read_authorization
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
 
@@ -53,46 +58,48 @@ def enforce(event: Any) -> None:  # noqa: ANN401 - of pyramid
     """
     request = event.request
     site = site_of(request)
-    visitor = visitor_of(request)
+    token_request = token_request_of(request)
     route = request.matched_route
-    door = None if route is None else door_of(route.name)
-    if visitor is None or not _let_visitor(site, request, visitor, door):
-        _let_user(site, request, door)
+    kind = None if route is None else route_kind(route.name)
+    if token_request is None or not _let_token_holder(site, request, token_request, kind):
+        _let_user(site, request, kind)
 
 
-def _let_visitor(site: Site, request: Request, visitor: Visitor, door: Door | None) -> bool:
-    """Whether the visitor may go on as one; False: as anybody else, to what is open to all."""
+def _let_token_holder(
+    site: Site, request: Request, token_request: TokenRequest, kind: RouteKind | None
+) -> bool:
+    """Whether the token holder may go on as one; False: as anybody else, to what is open to all."""
     reads = request.method in READING
     denied: Deny | None = NOT_FOUND
-    if door is Door.PAGE and reads:
-        denied = _open_page(site, request, visitor)
-    elif door is Door.FILE and reads:
-        denied = _open_file(site, request, visitor)
-    elif door is Door.SUBMIT and request.method == "POST":
-        _open_upload(site, request, visitor)
+    if kind is RouteKind.PAGE and reads:
+        denied = _open_page(site, request, token_request)
+    elif kind is RouteKind.FILE and reads:
+        denied = _open_file(site, request, token_request)
+    elif kind is RouteKind.SUBMIT and request.method == "POST":
+        _open_upload(site, request, token_request)
         return True
     if denied is None:
         return True
-    if _is_stranger(site, request, visitor, door, denied):
+    if _is_stranger(site, request, token_request, kind, denied):
         become_stranger(request.environ)
         return False
     head = request.method == "HEAD"
-    if is_manager(request) and door not in {Door.PAGE, Door.FILE}:
-        raise Answered(response_of(_FOR_INSTALLERS))
-    transfers = door is Door.FILE
-    raise Answered(refusal(denied, visitor, transfers=transfers, head=head))
+    if is_manager(request) and kind not in {RouteKind.PAGE, RouteKind.FILE}:
+        raise ImmediateResponse(response_of(_FOR_INSTALLERS))
+    transfers = kind is RouteKind.FILE
+    raise ImmediateResponse(refusal(denied, token_request, transfers=transfers, head=head))
 
 
 def _is_stranger(
-    site: Site, request: Request, visitor: Visitor, door: Door | None, denied: Deny
+    site: Site, request: Request, token_request: TokenRequest, kind: RouteKind | None, denied: Deny
 ) -> bool:
     """Whether a token in a header has nothing to say about this address, which is open to all."""
-    if door is Door.LOGIN:
-        return visitor.presented.form is not Form.PATH
-    if door not in {Door.PAGE, Door.FILE}:
+    if kind is RouteKind.LOGIN:
+        return token_request.presented.form is not AuthScheme.PATH
+    if kind not in {RouteKind.PAGE, RouteKind.FILE}:
         return False
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
-    return is_unconcerned(site, visitor, stage, denied)
+    return is_unconcerned(site, token_request, stage, denied)
 
 
 def is_manager(request: Request) -> bool:
@@ -103,11 +110,11 @@ def is_manager(request: Request) -> bool:
     return "devpi-client" in (request.user_agent or "")
 
 
-def is_unconcerned(site: Site, visitor: Visitor, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
+def is_unconcerned(site: Site, token_request: TokenRequest, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
     """Whether a refused token has nothing to say about an index, which is open to all."""
     if stage is None or denied.reason not in UNCONCERNED:
         return False
-    return is_open(stage) and may_be_stranger(site, visitor, stage.name)
+    return is_open(stage) and may_be_stranger(site, token_request, stage.name)
 
 
 def become_stranger(environ: dict[str, Any]) -> None:
@@ -115,56 +122,56 @@ def become_stranger(environ: dict[str, Any]) -> None:
 
     The token says nothing to devpi, which would ask a directory service, or pass it on to a mirror.
     """
-    del environ[VISITOR]
+    del environ[REQUEST_KEY]
     environ.pop("HTTP_AUTHORIZATION", None)
 
 
-def _open_page(site: Site, request: Request, visitor: Visitor) -> Deny | None:
-    """Let devpi render the page, of what the visitor sees."""
+def _open_page(site: Site, request: Request, token_request: TokenRequest) -> Deny | None:
+    """Let devpi render the page, of what the token holder sees."""
     context = request.context
     repository = f"{context.username}/{context.index}"
-    seen = visitor.seen
-    if seen is None or seen.repository != repository:
+    visible = token_request.visible
+    if visible is None or visible.repository != repository:
         # `project` redirects to the normalised name, within the token's own addresses.
-        found = admit_page(site, visitor, repository, context.project)
+        found = admit_page(site, token_request, repository, context.project)
         if isinstance(found, Deny):
             return found
-        seen = visitor.seen = found
+        visible = token_request.visible = found
     stage = context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     if stage is None:
         return UNKNOWN
     if request.matched_route.name == BARE_LIST:
-        path = visitor.page_path or request.path_info
-        raise Answered(moved(path, f"{path}/"))
+        path = token_request.page_path or request.path_info
+        raise ImmediateResponse(moved(path, f"{path}/"))
     # By all that it inherits from: a reservation is no commit of devpi's.
-    visitor.is_settled = visitor.page_key is not None and is_settled(stage)
+    token_request.is_settled = token_request.page_key is not None and is_settled(stage)
     of_project = context.project is not None
     if of_project:
-        keep_to_own(site, visitor, stage, canonicalize_name(context.project))
-    window = Window(stage, seen, site.knowledge)
+        keep_to_own(site, token_request, stage, canonicalize_name(context.project))
+    window = Window(stage, visible, site.file_facts)
     customizer = EntitledCustomizer(stage.customizer, window, of_project=of_project)
     stage.customizer = customizer
-    visitor.is_empty = lambda: of_project and not customizer.shown
+    token_request.is_empty = lambda: of_project and not customizer.shown
     request.environ["HTTP_USER_AGENT"] = INSTALLER
     # Asked for neither form, devpi gives a type that no client reads, and it would be remembered.
     is_json = bool(is_simple_json(request))  # type: ignore[no-untyped-call] # devpi's own
     request.environ["HTTP_ACCEPT"] = SIMPLE_API_V1_JSON if is_json else "text/html"
-    if visitor.page_path:
-        request.environ["PATH_INFO"] = visitor.page_path
+    if token_request.page_path:
+        request.environ["PATH_INFO"] = token_request.page_path
     return None
 
 
-def _open_file(site: Site, request: Request, visitor: Visitor) -> Deny | None:
+def _open_file(site: Site, request: Request, token_request: TokenRequest) -> Deny | None:
     """Answer with the file; or let devpi do it, where the file is not on this disk."""
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     path = request.path_info.strip("/")
-    found = NOT_FOUND if "#" in path else admit_file(site, visitor, stage, path)
+    found = NOT_FOUND if "#" in path else admit_file(site, token_request, stage, path)
     if isinstance(found, Deny):
         return found
-    response = send_file(site, visitor, found, request.environ)
+    response = send_file(site, token_request, found, request.environ)
     if response is not None:
-        raise Answered(response)
-    visitor.awaited = found
+        raise ImmediateResponse(response)
+    token_request.awaited = found
     _forget_headers(request.environ)
     _fetch_with_credentials(site, stage)
     return None
@@ -182,23 +189,23 @@ def _forget_headers(environ: dict[str, Any]) -> None:
     environ["HTTP_ACCEPT"] = "*/*"
 
 
-def _open_upload(site: Site, request: Request, visitor: Visitor) -> None:
-    refused = admit_upload(site, request, visitor)
+def _open_upload(site: Site, request: Request, token_request: TokenRequest) -> None:
+    refused = admit_upload(site, request, token_request)
     if refused is not None:
-        raise Answered(refused)
+        raise ImmediateResponse(refused)
 
 
-def _let_user(site: Site, request: Request, door: Door | None) -> None:
+def _let_user(site: Site, request: Request, kind: RouteKind | None) -> None:
     verdict = judge(site, request)
     if verdict is Verdict.UNAUTHORIZED:
         response = response_of(_WRONG if _tried(request.environ) else _LOGIN)
         response.headers["WWW-Authenticate"] = DEVPI_CHALLENGE
-        raise Answered(response)
+        raise ImmediateResponse(response)
     if verdict is Verdict.FORBIDDEN:
-        raise Answered(response_of(_FORBIDDEN))
+        raise ImmediateResponse(response_of(_FORBIDDEN))
     if verdict is Verdict.CONFIGURES:
         show_configuration_alone(request.environ, request.context._stage)  # noqa: SLF001 - see above
-    if door is Door.FILE:
+    if kind is RouteKind.FILE:
         _fetch_with_credentials(site, request.context._stage)  # noqa: SLF001 - see above
 
 

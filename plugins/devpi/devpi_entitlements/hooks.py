@@ -9,12 +9,12 @@ from pyramid.authorization import Everyone
 from pyramid.threadlocal import get_current_request
 
 from devpi_entitlements.access import ACL_KEY, ANONYMOUS, is_open
+from devpi_entitlements.authentication import token_request_of
 from devpi_entitlements.bases import sees_base
 from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
 from devpi_entitlements.users import SHIELDED, Verdict, judge
-from devpi_entitlements.visitor import visitor_of
 
 __all__ = ["DevpiHooks"]
 
@@ -33,9 +33,9 @@ class DevpiHooks:
 
     @hookimpl(tryfirst=True)
     def devpiserver_get_identity(self, request: Given, credentials: Given) -> Given:  # noqa: ARG002 - of the hook
-        """A visitor is nobody else, and no password is checked for it."""
-        visitor = visitor_of(request)
-        return None if visitor is None else TokenIdentity(visitor)
+        """A token holder is nobody else, and no password is checked for it."""
+        token_request = token_request_of(request)
+        return None if token_request is None else TokenIdentity(token_request)
 
     @hookimpl
     def devpiserver_auth_denials(
@@ -45,35 +45,35 @@ class DevpiHooks:
         user: Given,  # noqa: ARG002 - of the hook
         stage: Given,  # noqa: ARG002 - of the hook
     ) -> Given:
-        """A visitor has no permission but what was admitted, whatever everybody may do."""
-        visitor = visitor_of(request)
-        if visitor is None:
+        """A token holder has no permission but what was admitted, whatever everybody may do."""
+        token_request = token_request_of(request)
+        if token_request is None:
             return None
-        kept = UPLOADING if visitor.uploads else READING
+        kept = UPLOADING if token_request.uploads else READING
         return {(Everyone, permission) for _, _, permission in acl if permission not in kept}
 
     @hookimpl(tryfirst=True)
     def devpiserver_stage_get_principals_for_pkg_read(self, ixconfig: Given) -> Given:
-        """A visitor may read the index: what of it, the enforcement has decided by then."""
+        """A token holder may read the index: what of it, the enforcement has decided by then."""
         request = get_current_request()
-        visitor = None if request is None else visitor_of(request)
-        if visitor is None:
+        token_request = None if request is None else token_request_of(request)
+        if token_request is None:
             return None
         # An index from before the option is open to all.
-        return {*ixconfig.get(ACL_KEY, (ANONYMOUS,)), username_of(visitor)}
+        return {*ixconfig.get(ACL_KEY, (ANONYMOUS,)), username_of(token_request)}
 
     @hookimpl
     def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:
         """Nobody reads a closed index by inheriting from it, unless somebody answers for that.
 
-        And no visitor is given anything of a mirror for a project that is the vendor's.
+        And no token holder is given anything of a mirror for a project that is the vendor's.
         """
         request = get_current_request()
-        visitor = None if request is None else visitor_of(request)
-        if visitor is not None:
-            if stage.name in visitor.alone and base_stage.ixconfig["type"] == "mirror":
+        token_request = None if request is None else token_request_of(request)
+        if token_request is not None:
+            if stage.name in token_request.alone and base_stage.ixconfig["type"] == "mirror":
                 return True
-            return None if sees_base(self._site, visitor, stage, base_stage) else True
+            return None if sees_base(self._site, token_request, stage, base_stage) else True
         if request is None or is_open(base_stage):
             return None
         request.environ[SHIELDED] = True

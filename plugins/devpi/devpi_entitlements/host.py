@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from devpi_entitlements.access import closed_indexes, user_reads
 from devpi_entitlements.acl import inheriting_only
 from devpi_entitlements.bases import all_bases
-from devpi_entitlements.knowledge import Knowledge, latest_version, resolved_links
+from devpi_entitlements.file_facts import FileFactsReader, latest_version, resolved_links
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.vendor_names import is_own, mirrors_of, mirrors_opened
@@ -40,7 +40,7 @@ class HostHooks:
         self._xom = xom
         self._lockdown = lockdown
         self.marks = Marks(xom)
-        self._knowledge = Knowledge()
+        self._knowledge = FileFactsReader()
         self._past_indexes = PastIndexes()
 
     @hookimpl

@@ -1,14 +1,14 @@
-"""A visitor as devpi's security policy knows users: a name of its own, no groups, no rights."""
+"""A token holder as devpi's security policy knows users: a name, no groups, no rights."""
 
 from __future__ import annotations
 
-from devpi_entitlements.visitor import Visitor
+from devpi_entitlements.authentication import TokenRequest
 
 __all__ = ["TokenIdentity", "username_of"]
 
 
 class TokenIdentity:
-    """What ``request.identity`` is for a visitor; devpi asks for these two attributes.
+    """What ``request.identity`` is for a token holder; devpi asks for these two attributes.
 
     Attributes:
         username: no user can have it, since ``+`` and ``:`` are forbidden in their names. It is
@@ -16,11 +16,11 @@ class TokenIdentity:
         groups: none, since the groups of a directory service may have any name.
     """
 
-    def __init__(self, visitor: Visitor) -> None:
-        self.username = username_of(visitor)
+    def __init__(self, token_request: TokenRequest) -> None:
+        self.username = username_of(token_request)
         self.groups: list[str] = []
 
 
-def username_of(visitor: Visitor) -> str:
-    """The name under which devpi knows a visitor; it holds no secret."""
-    return f"+entitlement:{visitor.identifier}"
+def username_of(token_request: TokenRequest) -> str:
+    """The name under which devpi knows a token holder; it holds no secret."""
+    return f"+entitlement:{token_request.identifier}"

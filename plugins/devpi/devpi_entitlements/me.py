@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from devpi_entitlements.answers import plain, response_of
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE
+from devpi_entitlements.responses import plain, response_of
 from devpi_entitlements.site import site_of
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.http import problem

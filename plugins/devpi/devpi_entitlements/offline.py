@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from devpi_entitlements.note import Note, read_note
+from devpi_entitlements.server_info import ServerInfo, read_note
 from entitlements_core import hookimpl
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.bases import Base
@@ -38,7 +38,7 @@ class OfflineHost:
     """Without it there is no server to read, and the doctor does not speak of this plugin."""
 
     def __init__(self) -> None:
-        self._note: Note | None = None
+        self._note: ServerInfo | None = None
         self._is_mute = False
 
     def mute(self) -> None:
@@ -143,7 +143,7 @@ def _not_installed() -> None:
     )
 
 
-def _read_server(note: Note) -> Any:  # noqa: ANN401 - of devpi-server
+def _read_server(note: ServerInfo) -> Any:  # noqa: ANN401 - of devpi-server
     """The composition root of devpi over an existing server directory; nothing of it is started."""
     from devpi_server.config import get_pluginmanager, parseoptions  # noqa: PLC0415 - see the module
     from devpi_server.main import XOM  # noqa: PLC0415 - see the module

@@ -2,7 +2,7 @@
 
 Every devpi-server of the environment loads this module, also ``--version`` and ``devpi-init``. It
 therefore imports nothing but what those have, adds its options, and stays out of the way. Once it
-is configured, `devpi_entitlements.opening` registers everything else with that one server.
+is configured, `devpi_entitlements.startup` registers everything else with that one server.
 """
 
 from __future__ import annotations
@@ -57,6 +57,6 @@ def devpiserver_pyramid_configure(config: Any, pyramid_config: Any) -> None:  # 
     configuration = read_configuration(config.args)
     if configuration is None:
         return
-    from devpi_entitlements.opening import include  # noqa: PLC0415 - see above
+    from devpi_entitlements.startup import include  # noqa: PLC0415 - see above
 
     include(configuration, config, pyramid_config)

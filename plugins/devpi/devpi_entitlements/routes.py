@@ -9,10 +9,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-__all__ = ["ROUTES", "Door", "door_of"]
+__all__ = ["ROUTES", "RouteKind", "route_kind"]
 
 
-class Door(Enum):
+class RouteKind(Enum):
     """Who may pass a route. A token passes the first three only, as far as it reaches."""
 
     PAGE = "page"
@@ -32,52 +32,52 @@ class Door(Enum):
 
 
 ROUTES: Final = {
-    "/{user}/{index}/+simple": Door.PAGE,
-    "/{user}/{index}/+simple/": Door.PAGE,
-    "/{user}/{index}/+simple/{project}": Door.PAGE,
-    "/{user}/{index}/+simple/{project}/": Door.PAGE,
-    "installer_simple": Door.PAGE,
-    "installer_simple_project": Door.PAGE,
-    "/{user}/{index}/+e/{relpath:.*}": Door.FILE,
-    "/{user}/{index}/+f/{relpath:.*}": Door.FILE,
-    "/{user}/{index}/": Door.SUBMIT,
-    "/{user}/{index}": Door.INDEX,
-    "/{user}/{index}/+simple/{project}/refresh": Door.INDEX,
-    "/{user}/{index}/{project}": Door.INDEX,
-    "/{user}/{index}/{project}/{version}": Door.INDEX,
-    "project_refresh": Door.INDEX,
-    "docroot": Door.INDEX,
-    "docviewroot": Door.INDEX,
-    "toxresults": Door.INDEX,
-    "toxresult": Door.INDEX,
-    "/+api": Door.LOGIN,
-    "/{user}/+api": Door.LOGIN,
-    "/{user}/{index}/+api": Door.LOGIN,
-    "/+login": Door.LOGIN,
-    "/+authcheck": Door.LOGIN,
-    "login": Door.LOGIN,
-    "logout": Door.LOGIN,
-    "/": Door.SERVER,
-    "/{user}": Door.SERVER,
-    "/{user}/": Door.SERVER,
-    "/+status": Door.SERVER,
-    "root": Door.SERVER,
-    "search": Door.SERVER,
-    "search_help": Door.SERVER,
-    "user-token-create": Door.SERVER,
-    "user-token-delete": Door.SERVER,
-    "user-tokens": Door.SERVER,
-    "entitlements-me": Door.SERVER,
-    "/+changelog/{serial}": Door.REPLICA,
-    "/+changelog/{serial}-": Door.REPLICA,
+    "/{user}/{index}/+simple": RouteKind.PAGE,
+    "/{user}/{index}/+simple/": RouteKind.PAGE,
+    "/{user}/{index}/+simple/{project}": RouteKind.PAGE,
+    "/{user}/{index}/+simple/{project}/": RouteKind.PAGE,
+    "installer_simple": RouteKind.PAGE,
+    "installer_simple_project": RouteKind.PAGE,
+    "/{user}/{index}/+e/{relpath:.*}": RouteKind.FILE,
+    "/{user}/{index}/+f/{relpath:.*}": RouteKind.FILE,
+    "/{user}/{index}/": RouteKind.SUBMIT,
+    "/{user}/{index}": RouteKind.INDEX,
+    "/{user}/{index}/+simple/{project}/refresh": RouteKind.INDEX,
+    "/{user}/{index}/{project}": RouteKind.INDEX,
+    "/{user}/{index}/{project}/{version}": RouteKind.INDEX,
+    "project_refresh": RouteKind.INDEX,
+    "docroot": RouteKind.INDEX,
+    "docviewroot": RouteKind.INDEX,
+    "toxresults": RouteKind.INDEX,
+    "toxresult": RouteKind.INDEX,
+    "/+api": RouteKind.LOGIN,
+    "/{user}/+api": RouteKind.LOGIN,
+    "/{user}/{index}/+api": RouteKind.LOGIN,
+    "/+login": RouteKind.LOGIN,
+    "/+authcheck": RouteKind.LOGIN,
+    "login": RouteKind.LOGIN,
+    "logout": RouteKind.LOGIN,
+    "/": RouteKind.SERVER,
+    "/{user}": RouteKind.SERVER,
+    "/{user}/": RouteKind.SERVER,
+    "/+status": RouteKind.SERVER,
+    "root": RouteKind.SERVER,
+    "search": RouteKind.SERVER,
+    "search_help": RouteKind.SERVER,
+    "user-token-create": RouteKind.SERVER,
+    "user-token-delete": RouteKind.SERVER,
+    "user-tokens": RouteKind.SERVER,
+    "entitlements-me": RouteKind.SERVER,
+    "/+changelog/{serial}": RouteKind.REPLICA,
+    "/+changelog/{serial}-": RouteKind.REPLICA,
 }
 
 
-def door_of(route: str) -> Door | None:
+def route_kind(route: str) -> RouteKind | None:
     """The door of a route's name; None where nobody classified it.
 
     The static files of devpi-web and of its themes carry their version in the name.
     """
     if route.startswith("__") or "+static" in route or "+theme-static" in route:
-        return Door.LOGIN
+        return RouteKind.LOGIN
     return ROUTES.get(route)

@@ -7,8 +7,8 @@ from typing import Any
 from pyramid.threadlocal import get_current_request
 
 from devpi_entitlements.access import is_open
+from devpi_entitlements.authentication import token_request_of
 from devpi_entitlements.users import SHIELDED
-from devpi_entitlements.visitor import visitor_of
 
 __all__ = ["protect_search"]
 
@@ -36,7 +36,7 @@ def protect_search(registry: Any) -> None:  # noqa: ANN401 - of pyramid
 
 
 def _may_see(request: Any, hit: Hit) -> bool:  # noqa: ANN401 - of pyramid
-    if visitor_of(request) is not None:
+    if token_request_of(request) is not None:
         return False
     user, index = hit["data"]["path"].strip("/").split("/")[:2]
     stage = request.registry["xom"].model.getstage(user, index)

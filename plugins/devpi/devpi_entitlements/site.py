@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from devpi_entitlements.configuration import Configuration, is_locked_down
+from devpi_entitlements.file_facts import FileFactsReader
 from devpi_entitlements.files import FileCache
-from devpi_entitlements.knowledge import Knowledge
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.pages import PageCache
 from devpi_entitlements.past_indexes import PastIndexes
@@ -39,7 +39,7 @@ class Site:
         gate: decides and counts.
         pages: rendered pages, as long as nothing was committed.
         files: admitted files, just as long.
-        knowledge: what is known of files.
+        file_facts: what is known of files.
         sender: how local files are sent.
         lockdown: see `Configuration`.
         is_locked_down: nothing is open to strangers, so nothing is open to a token by itself.
@@ -60,14 +60,14 @@ class Site:
         self.gate: Gate = core.gate
         self.pages = PageCache()
         self.files = FileCache()
-        self.knowledge = Knowledge()
+        self.file_facts = FileFactsReader()
         self.past_indexes = PastIndexes()
         self.tally = Tally()
         core.plugins.register(self.tally)
         self.lockdown = configuration.lockdown
         self.is_locked_down = is_locked_down(xom.config)
-        # Links to users remain as they were; those to a visitor would repeat the secret in the
-        # page, and be another visitor's as well when it is remembered.
+        # Links to users remain as they were; those to a token holder would repeat the secret in the
+        # page, and be another token holder's as well when it is remembered.
         options = xom.config.args
         self.absolute_links = bool(options.absolute_urls) or ABSOLUTE_LINKS in vars(options)
         if self.absolute_links:

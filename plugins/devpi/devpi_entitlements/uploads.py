@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
 
-from devpi_entitlements.answers import refusal, response_of
-from devpi_entitlements.filtering import SubmittingCustomizer
+from devpi_entitlements.authentication import TokenRequest
+from devpi_entitlements.entitled_customizer import SubmittingCustomizer
 from devpi_entitlements.identity import username_of
+from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
-from devpi_entitlements.visitor import Visitor
 from entitlements_core.engine.distributions import Unservable, identify, same_release
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.http import problem
@@ -33,7 +33,7 @@ Request = Any
 Response = Any
 
 
-def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | None:
+def admit_upload(site: Site, request: Request, token_request: TokenRequest) -> Response | None:
     """The refusal of an upload, or None: then devpi may store it.
 
     What stands in the form about the project is replaced by what stands in the file, since other
@@ -41,29 +41,29 @@ def admit_upload(site: Site, request: Request, visitor: Visitor) -> Response | N
     """
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     repository = f"{request.context.username}/{request.context.index}"
-    credential = _uploader(site, visitor, repository)
+    credential = _uploader(site, token_request, repository)
     if stage is None or isinstance(credential, Deny):
         denied = credential if isinstance(credential, Deny) else UNKNOWN
-        return refusal(denied, visitor, transfers=True, head=False)
-    visitor.identifier = credential.identifier
+        return refusal(denied, token_request, transfers=True, head=False)
+    token_request.identifier = credential.identifier
     if site.xom.is_replica():
         return None
-    facts = _inspected(site, request.POST, stage.name, visitor)
+    facts = _inspected(site, request.POST, stage.name, token_request)
     if not isinstance(facts, FileFacts):
         return facts
     resource = DistributionFile(facts)
-    decision = site.gate.decide(_question(visitor, credential, stage.name, resource))
+    decision = site.gate.decide(_question(token_request, credential, stage.name, resource))
     if isinstance(decision, Deny):
-        return _denied(decision, visitor)
-    if _is_of_others(stage, facts, visitor):
+        return _denied(decision, token_request)
+    if _is_of_others(stage, facts, token_request):
         return response_of(_TAKEN)
     _state(request.POST, facts)
-    stage.customizer = SubmittingCustomizer(stage.customizer, username_of(visitor))
-    visitor.uploads = True
+    stage.customizer = SubmittingCustomizer(stage.customizer, username_of(token_request))
+    token_request.uploads = True
     return None
 
 
-def _is_of_others(stage: Any, facts: FileFacts, visitor: Visitor) -> bool:  # noqa: ANN401 - of devpi-server
+def _is_of_others(stage: Any, facts: FileFacts, token_request: TokenRequest) -> bool:  # noqa: ANN401 - of devpi-server
     """Whether the release has files that are not from this very token.
 
     devpi keeps metadata by version, and a file that comes later replaces that of all: other
@@ -72,7 +72,7 @@ def _is_of_others(stage: Any, facts: FileFacts, visitor: Visitor) -> bool:  # no
     """
     if stage.ixconfig["type"] == "mirror":
         return False  # devpi refuses it; a mirror would ask upstream
-    own = {username_of(visitor)}
+    own = {username_of(token_request)}
     for version in stage.list_versions_perstage(facts.name):
         links = stage.get_linkstore_perstage(facts.name, version).get_links()
         same = _is_version(version, facts)
@@ -95,19 +95,19 @@ def _sources(link: Any) -> set[str]:  # noqa: ANN401 - of devpi-server
     return {log["who"] for log in link.get_logs() if log.get("what") != "overwrite"}
 
 
-def _uploader(site: Site, visitor: Visitor, repository: str) -> Credential | Deny:
+def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Credential | Deny:
     """Who uploads, if they may upload anything; asked before a body of any size is read."""
-    context = visitor.context(repository, writes=True)
-    credential = site.gate.authenticate(visitor.presented, context, visitor.now)
+    context = token_request.context(repository, writes=True)
+    credential = site.gate.authenticate(token_request.presented, context, token_request.now)
     if isinstance(credential, Deny):
         return credential
-    decision = decide(_question(visitor, credential, repository, ProjectList()))
+    decision = decide(_question(token_request, credential, repository, ProjectList()))
     return decision if isinstance(decision, Deny) else credential
 
 
-def _denied(denied: Deny, visitor: Visitor) -> Response:
+def _denied(denied: Deny, token_request: TokenRequest) -> Response:
     if denied.reason is not Reason.NOT_FOUND:
-        return refusal(denied, visitor, transfers=True, head=False)
+        return refusal(denied, token_request, transfers=True, head=False)
     # There is nothing to hide from somebody who names the file: 404 would send them looking.
     return response_of(
         problem(
@@ -123,7 +123,7 @@ def _inspected(
     site: Site,
     form: Any,  # noqa: ANN401 - of webob
     repository: str,
-    visitor: Visitor,
+    token_request: TokenRequest,
 ) -> FileFacts | Response:
     if form.get(":action") != "file_upload":
         return _bad("Only files can be uploaded with a token", "Use twine upload.")
@@ -141,7 +141,7 @@ def _inspected(
             filename,
             archive,
             repository=repository,
-            now=visitor.now,
+            now=token_request.now,
             metadata_limit=site.core.settings.metadata_limit,
         )
     except Unservable as error:
@@ -167,11 +167,11 @@ def _bad(title: str, remedy: str) -> Response:
 
 
 def _question(
-    visitor: Visitor, credential: Credential, repository: str, resource: Resource
+    token_request: TokenRequest, credential: Credential, repository: str, resource: Resource
 ) -> Question:
     return Question(
         credential=credential,
-        request=visitor.context(repository, writes=True),
+        request=token_request.context(repository, writes=True),
         resource=resource,
-        now=visitor.now,
+        now=token_request.now,
     )

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, Final
 
 from devpi_entitlements.access import ANONYMOUS, is_open
-from devpi_entitlements.routes import Door, door_of
+from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site
 
 __all__ = ["LOCKDOWN_HEADER", "SHIELDED", "Verdict", "judge", "show_configuration_alone"]
@@ -43,8 +43,8 @@ def judge(site: Site, request: Request) -> Verdict:
     somebody in find out the identity by themselves; asking for it here would break every login.
     """
     route = request.matched_route
-    door = None if route is None else door_of(route.name)
-    if route is None or door in {Door.LOGIN, Door.REPLICA}:
+    kind = None if route is None else route_kind(route.name)
+    if route is None or kind in {RouteKind.LOGIN, RouteKind.REPLICA}:
         return Verdict.PASSES
     context = request.context
     stage = context._stage if context.index else None  # noqa: SLF001 - `stage` raises devpi's 404
@@ -92,7 +92,7 @@ def _writes(request: Request) -> bool:
     route, method = request.matched_route.name, request.method
     if route in CONFIGURATION:
         return method in CHANGING or (method == "POST" and bool(request.POST.get(":action")))
-    if door_of(route) is Door.FILE:
+    if route_kind(route) is RouteKind.FILE:
         return method in {"POST", "DELETE"}
     return method == "DELETE" and route in RELEASES
 
@@ -103,7 +103,7 @@ def _may_attach_results(request: Request, stage: Any) -> bool:  # noqa: ANN401 -
     devpi lets everybody attach some unless it is told otherwise; that is no answer to who may reach
     a closed index.
     """
-    if request.method != "POST" or door_of(request.matched_route.name) is not Door.FILE:
+    if request.method != "POST" or route_kind(request.matched_route.name) is not RouteKind.FILE:
         return False
     named = ANONYMOUS not in stage.customizer.get_principals_for_toxresult_upload()
     return named and bool(request.has_permission("toxresult_upload", stage))

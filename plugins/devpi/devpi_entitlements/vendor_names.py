@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from devpi_entitlements.authentication import TokenRequest
 from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.site import Site
-from devpi_entitlements.visitor import Visitor
 from entitlements_core.policy.decide import NOT_FOUND
 
 __all__ = [
@@ -49,16 +49,22 @@ def mirrors_of(stage: Stage) -> tuple[str, ...]:
     return tuple(one.name for one in _all_stages(stage) if one.ixconfig["type"] == MIRROR)
 
 
-def keep_to_own(site: Site, visitor: Visitor, stage: Stage, project: NormalizedName) -> None:
+def keep_to_own(
+    site: Site, token_request: TokenRequest, stage: Stage, project: NormalizedName
+) -> None:
     """Leave the mirrors out for the project that a request is about, if it is the vendor's.
 
     To be called before devpi resolves anything: it then asks no mirror for the project.
     """
-    if stage.name in visitor.alone or stage.ixconfig["type"] == MIRROR or not has_mirror(stage):
+    if (
+        stage.name in token_request.alone
+        or stage.ixconfig["type"] == MIRROR
+        or not has_mirror(stage)
+    ):
         return
     own = _own_indexes(site.past_indexes, stage)
     if any(_ever_had(stage, one, project) or _reserves(site, one, project) for one in own):
-        visitor.alone.add(stage.name)
+        token_request.alone.add(stage.name)
 
 
 def is_own(past: PastIndexes, stage: Stage, project: NormalizedName) -> bool:
@@ -123,13 +129,13 @@ def mirrors_opened(stage: Stage) -> tuple[str, ...]:
 
 def _all_stages(stage: Stage) -> Iterator[Stage]:
     """An index and everything it inherits from, each once; what is missing is left out."""
-    todo, seen = [stage], {stage.name}
+    todo, visible = [stage], {stage.name}
     while todo:
         one = todo.pop(0)
         yield one
         for name in one.ixconfig.get("bases", ()):
-            if name not in seen:
-                seen.add(name)
+            if name not in visible:
+                visible.add(name)
                 base = stage.model.getstage(name)
                 if base is not None:
                     todo.append(base)

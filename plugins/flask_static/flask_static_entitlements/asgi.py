@@ -10,9 +10,9 @@ from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
 from entitlements_core.services.core import Core
 from flask_static_entitlements.asgi_bodies import PathSender, send_answer
-from flask_static_entitlements.checkpoint import nowhere, refusal
+from flask_static_entitlements.authorization import nowhere, refusal
 from flask_static_entitlements.configuration import Options, configure
-from flask_static_entitlements.passage import Passage, private_headers
+from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
 from flask_static_entitlements.site import CREDENTIAL, Environ, Site
 
 __all__ = ["EntitlementsASGI"]
@@ -66,7 +66,7 @@ class EntitlementsASGI:
         else:
             environ = _environ(scope, path, believes=self._believes)
             answer = await asyncio.to_thread(self._site.answer, environ, rest, tokened)
-            if isinstance(answer, Passage):
+            if isinstance(answer, ReservedResponse):
                 await _Relay(answer, send).run(self._app, _moved(scope, tokened, answer), receive)
             else:
                 head = scope["method"] == "HEAD"
@@ -89,8 +89,8 @@ class EntitlementsASGI:
 class _Relay:
     """Passes a file request on, and holds back the head of the answer until it may be sent."""
 
-    def __init__(self, passage: Passage, send: Send) -> None:
-        self._passage = passage
+    def __init__(self, reserved: ReservedResponse, send: Send) -> None:
+        self._reserve = reserved
         self._send = send
         self._started = False
         self._refused = False
@@ -100,12 +100,12 @@ class _Relay:
             await app(scope, receive, self._relay)
         finally:
             if not self._started:
-                await asyncio.to_thread(self._passage.abandon)
+                await asyncio.to_thread(self._reserve.abandon)
 
     async def _relay(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             message = await self._begin(message)
-        elif self._passage.request.method == "HEAD":
+        elif self._reserve.request.method == "HEAD":
             # Nothing was counted, whatever the app took the request for.
             more = message["type"] == "http.response.body" and message.get("more_body", False)
             message = {"type": "http.response.body", "body": b"", "more_body": more}
@@ -117,12 +117,12 @@ class _Relay:
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in message.get("headers", ())
         ]
-        denied = await asyncio.to_thread(self._passage.finish, message["status"], headers)
+        denied = await asyncio.to_thread(self._reserve.finish, message["status"], headers)
         self._started = True
         if denied is not None:
             self._refused = True
-            head = self._passage.request.method == "HEAD"
-            await send_answer(self._send, refusal(denied, self._passage.request), head=head)
+            head = self._reserve.request.method == "HEAD"
+            await send_answer(self._send, refusal(denied, self._reserve.request), head=head)
         encoded = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in private_headers(headers)
@@ -143,9 +143,9 @@ def _raw(scope: Scope) -> str:
     return raw.decode("latin-1")
 
 
-def _moved(scope: Scope, tokened: TokenPath | None, passage: Passage) -> Scope:
+def _moved(scope: Scope, tokened: TokenPath | None, reserved: ReservedResponse) -> Scope:
     """The scope behind the token: it joins the root path, and the path is left whole."""
-    moved = {**scope, CREDENTIAL: passage.credential}
+    moved = {**scope, CREDENTIAL: reserved.credential}
     if tokened is not None:
         moved["root_path"] = scope.get("root_path", "").rstrip("/") + tokened.prefix
         moved.pop("raw_path", None)

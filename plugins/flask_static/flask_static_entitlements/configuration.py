@@ -10,7 +10,7 @@ from typing import Final, Literal, TypedDict, cast
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.services.settings import Settings
 from flask_static_entitlements.constants import PREFIX
-from flask_static_entitlements.mounts import Mount, Routes
+from flask_static_entitlements.routes import Mount, Routes
 
 __all__ = ["Configuration", "Options", "RepositoryOptions", "configure", "settings_from"]
 

@@ -28,10 +28,10 @@ from flask_static_entitlements.views import (
     MARK,
     FlaskViews,
     View,
+    caller_of,
     run_file,
     run_living,
     stop_unguarded,
-    visitor_of,
 )
 
 __all__ = ["Entitlements"]
@@ -148,10 +148,10 @@ class Entitlements:
             repository: ``owner/slug``; may be left out where the app has only one.
         """
         site = _current_site()
-        visitor = visitor_of(site, repository)
-        if isinstance(visitor, Deny):
+        caller = caller_of(site, repository)
+        if isinstance(caller, Deny):
             return []
-        sees = site.checkpoint(repository).visible(visitor)
+        sees = site.gate_of(repository).visible(caller)
         return [item for item in items if sees(item)]
 
     @property

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from entitlements_core.engine.responses import Incoming, Outgoing
-from flask_static_entitlements.checkpoint import METADATA, Checkpoint
+from flask_static_entitlements.authorization import METADATA, RepositoryGate
 from flask_static_entitlements.links import addresses
-from flask_static_entitlements.mounts import Mount
-from flask_static_entitlements.passage import Passage
+from flask_static_entitlements.reserved_response import ReservedResponse
+from flask_static_entitlements.routes import Mount
 
 __all__ = ["Guard"]
 
@@ -22,15 +22,15 @@ class Guard:
 
     Args:
         mount: of the repository.
-        checkpoint: asks.
+        gate: asks.
     """
 
-    def __init__(self, mount: Mount, checkpoint: Checkpoint) -> None:
+    def __init__(self, mount: Mount, gate: RepositoryGate) -> None:
         self._mount = mount
         self._root = mount.page_root
-        self._checkpoint = checkpoint
+        self._gate = gate
 
-    def answer(self, request: Incoming, *, plain: bool = True) -> Outgoing | Passage:
+    def answer(self, request: Incoming, *, plain: bool = True) -> Outgoing | ReservedResponse:
         """The whole answer, or leave to pass a request for a file on to the app.
 
         Args:
@@ -39,11 +39,11 @@ class Guard:
         """
         filename = request.path.rpartition("/")[2]
         if plain and filename:
-            file = self._checkpoint.index.catalog.snapshot.file(filename)
+            file = self._gate.index.catalog.snapshot.file(filename)
             if filename.endswith(METADATA) or (
                 file is not None and request.path in addresses(self._mount, file)
             ):
-                return self._checkpoint.file(request, filename)
+                return self._gate.file(request, filename)
         return self._page(request, self._page_path(request.path) if plain else NOTHING)
 
     def _page_path(self, path: str) -> str:
@@ -58,7 +58,7 @@ class Guard:
     def _page(self, request: Incoming, path: str) -> Outgoing:
         # No words in the links: they lead to views of the app, which would not overlook them.
         silent = {**request.headers, "SERVER_SOFTWARE": "", "SERVER_PROTOCOL": ""}
-        answer = self._checkpoint.index.answer(replace(request, path=path, headers=silent))
+        answer = self._gate.index.answer(replace(request, path=path, headers=silent))
         if path != "/simple":
             return answer
         own = f"{self._root.rpartition('/')[2]}/"

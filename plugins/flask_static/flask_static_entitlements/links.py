@@ -15,7 +15,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.snapshot import CatalogFile, Project, Snapshot
 from entitlements_core.simple import file_url
-from flask_static_entitlements.mounts import Mount
+from flask_static_entitlements.routes import Mount
 
 __all__ = ["addresses", "linked_pages"]
 

@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from entitlements_core.engine.responses import Outgoing
-from entitlements_core.http import Form, Presented, TokenPath, is_plain_path, split_token_path
-from flask_static_entitlements.checkpoint import nowhere, refusal
-from flask_static_entitlements.passage import Passage, private_headers
+from entitlements_core.http import AuthScheme, Presented, TokenPath, is_plain_path, split_token_path
+from flask_static_entitlements.authorization import nowhere, refusal
+from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
 from flask_static_entitlements.site import (
     CREDENTIAL,
-    PASSAGE,
     PRESENTED,
+    RESERVED,
     Environ,
     Site,
     raw_path,
@@ -64,7 +64,7 @@ class TokenPathMiddleware:
             return _send(answer, environ, start_response)
         if tokened is not None:
             move_token(environ, tokened)
-        if isinstance(answer, Passage):
+        if isinstance(answer, ReservedResponse):
             return self._pass_on(environ, start_response, answer)
         views = self._views
         if tokened is not None and not (views is not None and views.asks(environ)):
@@ -80,23 +80,23 @@ class TokenPathMiddleware:
         return self._views.rule({**environ, "PATH_INFO": path})
 
     def _pass_on(
-        self, environ: Environ, start_response: StartResponse, passage: Passage
+        self, environ: Environ, start_response: StartResponse, reserved: ReservedResponse
     ) -> Iterable[bytes]:
-        environ[PASSAGE] = passage
-        environ[CREDENTIAL] = passage.credential
+        environ[RESERVED] = reserved
+        environ[CREDENTIAL] = reserved.credential
         held = _HeldResponse()
         try:
             body = held.run(self._app, environ)
         except BaseException:
-            passage.abandon()
+            reserved.abandon()
             raise
-        denied = passage.finish(held.status, held.headers)
+        denied = reserved.finish(held.status, held.headers)
         if denied is not None:
             _close(body)
-            return _send(refusal(denied, passage.request), environ, start_response)
+            return _send(refusal(denied, reserved.request), environ, start_response)
         held.is_sent = True
         start_response(held.line, list(private_headers(held.headers)))
-        if passage.request.method == "HEAD":
+        if reserved.request.method == "HEAD":
             # Nothing was counted, whatever the app took the request for.
             _close(body)
             return []
@@ -162,7 +162,7 @@ def move_token(environ: Environ, tokened: TokenPath) -> None:
     """Move the token from the path to what stands before it, so that links are made below it."""
     environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + tokened.prefix
     environ["PATH_INFO"] = tokened.rest
-    environ[PRESENTED] = Presented(tokened.secret, Form.PATH)
+    environ[PRESENTED] = Presented(tokened.secret, AuthScheme.PATH)
 
 
 def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -12,18 +12,18 @@ from entitlements_core.engine.health import LIVE, health
 from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from entitlements_core.http import (
-    Form,
+    AuthScheme,
     Presented,
     TokenPath,
     problem,
     read_authorization,
 )
 from entitlements_core.services.core import Core
-from flask_static_entitlements.checkpoint import Checkpoint, nowhere
+from flask_static_entitlements.authorization import RepositoryGate, nowhere
 from flask_static_entitlements.configuration import Configuration
-from flask_static_entitlements.mounts import Guarded
-from flask_static_entitlements.opening import OpenSite
-from flask_static_entitlements.passage import Passage
+from flask_static_entitlements.reserved_response import ReservedResponse
+from flask_static_entitlements.routes import Guarded
+from flask_static_entitlements.startup import OpenSite
 
 __all__ = ["Site"]
 
@@ -33,7 +33,7 @@ Environ = dict[str, Any]
 
 PRESENTED: Final = "entitlements.presented"
 """Where a token path's secret is kept in a WSGI environment; its ``repr`` does not show it."""
-PASSAGE: Final = "entitlements.passage"
+RESERVED: Final = "entitlements.reserved_response"
 """Where a view finds that its file was already let through."""
 CREDENTIAL: Final = "entitlements.credential"
 """Where a view finds who asks."""
@@ -84,7 +84,7 @@ class Site:
         while not all(index.is_ready for index in indexes) and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def checkpoint(self, repository: str = "") -> Checkpoint:
+    def gate_of(self, repository: str = "") -> RepositoryGate:
         """The gate of a repository.
 
         Args:
@@ -99,11 +99,11 @@ class Site:
             raise ConfigurationError(
                 f"{repository!r} is no repository of this app.", f"Name one of {', '.join(names)}."
             )
-        return self._opened().checkpoints[name]
+        return self._opened().gates[name]
 
     def answer(
         self, environ: Environ, path: str, tokened: TokenPath | None, rule: str | None = None
-    ) -> Outgoing | Passage | None:
+    ) -> Outgoing | ReservedResponse | None:
         """The answer to a request, leave to pass it on, or None when it is not ours.
 
         Args:
@@ -152,7 +152,7 @@ class Site:
 
     def _guard(
         self, environ: Environ, path: str, tokened: TokenPath | None, guarded: Guarded
-    ) -> Outgoing | Passage:
+    ) -> Outgoing | ReservedResponse:
         opened = self._opened()
         if guarded.mount is None:
             return nowhere(environ)
@@ -179,6 +179,6 @@ def raw_path(environ: Environ) -> str:
 def presented(environ: Environ, tokened: TokenPath | None) -> Presented | None:
     """The secret of a request; one in the path wins over any header."""
     if tokened is not None:
-        return Presented(tokened.secret, Form.PATH)
+        return Presented(tokened.secret, AuthScheme.PATH)
     moved: Presented | None = environ.get(PRESENTED)
     return moved or read_authorization(environ.get("HTTP_AUTHORIZATION"))

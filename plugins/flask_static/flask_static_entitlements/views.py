@@ -16,10 +16,10 @@ from werkzeug.routing import RequestRedirect, Rule
 from entitlements_core.engine.responses import Incoming, Outgoing
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decision import Deny
-from flask_static_entitlements.checkpoint import Visitor, nowhere, refusal
-from flask_static_entitlements.mounts import flatten
-from flask_static_entitlements.passage import Passage, private_headers
-from flask_static_entitlements.site import CREDENTIAL, PASSAGE, Environ, Site, presented
+from flask_static_entitlements.authorization import Caller, nowhere, refusal
+from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
+from flask_static_entitlements.routes import flatten
+from flask_static_entitlements.site import CREDENTIAL, RESERVED, Environ, Site, presented
 
 __all__ = ["current_entitlement"]
 
@@ -27,7 +27,7 @@ log: Final = logging.getLogger("entitlements.flask")
 
 View = Callable[..., ResponseReturnValue | Awaitable[ResponseReturnValue]]
 
-VISITOR: Final = "entitlements.visitor"
+CALLER: Final = "entitlements.caller"
 MARK: Final = "_entitlements_required"
 
 
@@ -55,40 +55,40 @@ def respond(answer: Outgoing) -> Response:
     return response
 
 
-def visitor_of(site: Site, repository: str) -> Visitor | Deny:
+def caller_of(site: Site, repository: str) -> Caller | Deny:
     """Whose the current request is, asked once."""
-    checkpoint = site.checkpoint(repository)
-    known: Visitor | None = request.environ.get(VISITOR)
-    if known is not None and known.context.repository == checkpoint.index.repository:
+    gate = site.gate_of(repository)
+    known: Caller | None = request.environ.get(CALLER)
+    if known is not None and known.context.repository == gate.index.repository:
         return known
-    visitor = checkpoint.enter(incoming(site))
-    if isinstance(visitor, Visitor):
-        request.environ[VISITOR] = visitor
-    return visitor
+    caller = gate.enter(incoming(site))
+    if isinstance(caller, Caller):
+        request.environ[CALLER] = caller
+    return caller
 
 
 def run_living(site: Site, repository: str, view: Callable[[], Response]) -> Response:
     """Run a view for whoever has a credential that opens something now."""
-    visitor = visitor_of(site, repository)
+    caller = caller_of(site, repository)
     denied: Deny | None
-    if isinstance(visitor, Visitor):
-        denied = site.checkpoint(repository).living(visitor)
+    if isinstance(caller, Caller):
+        denied = site.gate_of(repository).living(caller)
         if denied is None:
-            request.environ[CREDENTIAL] = visitor.credential
+            request.environ[CREDENTIAL] = caller.credential
             return _private(view())
     else:
-        denied = visitor
+        denied = caller
     return respond(refusal(denied, incoming(site)))
 
 
 def run_file(site: Site, repository: str, filename: str, view: Callable[[], Response]) -> Response:
     """Run a view that sends one distribution file, and count it."""
     name = filename.rpartition("/")[2]
-    passage: Passage | None = request.environ.get(PASSAGE)
-    if passage is not None and passage.filename == name:
+    reserved: ReservedResponse | None = request.environ.get(RESERVED)
+    if reserved is not None and reserved.filename == name:
         return view()  # the middleware let it pass and counts it
     asked = incoming(site)
-    answer = site.checkpoint(repository).file(asked, name)
+    answer = site.gate_of(repository).file(asked, name)
     if isinstance(answer, Outgoing):
         return respond(answer)
     request.environ[CREDENTIAL] = answer.credential
@@ -112,8 +112,8 @@ def stop_unguarded(site: Site) -> Response | None:
     rule = request.url_rule
     if rule is None or site.configuration.routes.guard(request.path, rule=rule.rule) is None:
         return None
-    passage: Passage | None = request.environ.get(PASSAGE)
-    if passage is not None and passage.filename == request.path.rpartition("/")[2]:
+    reserved: ReservedResponse | None = request.environ.get(RESERVED)
+    if reserved is not None and reserved.filename == request.path.rpartition("/")[2]:
         return None
     log.error("a request for the guarded view %s was not let through", rule.rule)
     return respond(nowhere(request.environ))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pypiserver_entitlements.options import Options
-    from pypiserver_entitlements.protection import protect
+    from pypiserver_entitlements.configuration import Options
+    from pypiserver_entitlements.startup import protect
 
 __all__ = ["Options", "app", "paste_app", "protect"]
 
-_HOMES: Final = {"Options": "options", "protect": "protection"}
+_HOMES: Final = {"Options": "configuration", "protect": "startup"}
 
 
 def app(**options: Any) -> Any:  # noqa: ANN401 - as pypiserver's

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from entitlements_core.engine.loading_errors import end_process
 from entitlements_core.errors import ConfigurationError
-from pypiserver_entitlements.seam import is_held, take_hold
+from pypiserver_entitlements.patch import is_patched, patch_pypiserver
 
 __all__ = ["spec"]
 
@@ -53,10 +53,10 @@ def _holding(found: ModuleSpec) -> ModuleSpec:
     def execute_and_hold(module: ModuleType) -> None:
         execute(module)
         try:
-            take_hold(module)
+            patch_pypiserver(module)
         except ConfigurationError as error:
             end_process(error)
-        if not is_held(module):  # whatever the reason is
+        if not is_patched(module):  # whatever the reason is
             end_process("pypiserver could not be taken hold of.")
 
     # The loader stays the same object, since resources are found through it.

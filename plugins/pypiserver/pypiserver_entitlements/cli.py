@@ -11,10 +11,10 @@ from typing import Final
 
 import entitlements_core
 from entitlements_core.errors import EntitlementsError
-from pypiserver_entitlements import installing
-from pypiserver_entitlements.options import UPLOAD_LIMIT, Options
+from pypiserver_entitlements import autoload_install
+from pypiserver_entitlements.configuration import UPLOAD_LIMIT, Options
+from pypiserver_entitlements.patch import building
 from pypiserver_entitlements.requirement import require
-from pypiserver_entitlements.seam import building
 
 __all__ = ["main"]
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if words[:1] == ["autoload"]:
-            sys.exit(installing.run(words[1:]))
+            sys.exit(autoload_install.run(words[1:]))
         _run(words)
     except EntitlementsError as error:
         sys.exit(f"Error: {error}")

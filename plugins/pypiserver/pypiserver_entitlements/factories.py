@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.errors import ConfigurationError
-from pypiserver_entitlements import upstream
-from pypiserver_entitlements.options import NO, YES, Options
-from pypiserver_entitlements.seam import building
+from pypiserver_entitlements import pypiserver_api
+from pypiserver_entitlements.configuration import NO, YES, Options
+from pypiserver_entitlements.patch import building
 
 __all__ = ["app", "files_named", "paste_app"]
 
@@ -19,9 +19,11 @@ PREFIX: Final = "entitlements_"
 
 def app(
     *,
-    backend: upstream.IBackend | Callable[[upstream.RunConfig], upstream.IBackend] | None = None,
+    backend: pypiserver_api.IBackend
+    | Callable[[pypiserver_api.RunConfig], pypiserver_api.IBackend]
+    | None = None,
     **options: Any,  # noqa: ANN401 - as pypiserver's
-) -> upstream.Bottle:
+) -> pypiserver_api.Bottle:
     """A protected pypiserver, for gunicorn, uWSGI, mod_wsgi and the like.
 
     Args:
@@ -36,13 +38,13 @@ def app(
     ours, theirs = _divided(options)
     with told_in_words(), building(Options.load(**ours)) as pypiserver:
         with files_named():
-            config = upstream.configured(theirs)
+            config = pypiserver_api.configured(theirs)
         if backend is not None:
             config.backend = backend(config) if callable(backend) else backend
         return pypiserver.setup_routes_from_config(pypiserver.app_from_config(config), config)
 
 
-def paste_app(global_config: Mapping[str, str], **local: str) -> upstream.Bottle:
+def paste_app(global_config: Mapping[str, str], **local: str) -> pypiserver_api.Bottle:
     """The same for a paste configuration: ``use = egg:index-entitlements#pypiserver``.
 
     Raises:
@@ -54,7 +56,7 @@ def paste_app(global_config: Mapping[str, str], **local: str) -> upstream.Bottle
 
 def _paste_app(
     global_config: Mapping[str, str], ours: dict[str, str], theirs: dict[str, str]
-) -> upstream.Bottle:
+) -> pypiserver_api.Bottle:
     try:
         read = {name: _READERS[name](text.strip()) for name, text in ours.items()}
     except (KeyError, ValueError) as error:

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from entitlements_core.http import Form, Presented
+from entitlements_core.http import AuthScheme, Presented
 from entitlements_core.policy.network import Address
 from entitlements_core.policy.secret import looks_generated
 from entitlements_core.services.gate import Gate
-from pypiserver_entitlements.upstream import Auther
-from pypiserver_entitlements.visitors import Publisher, Uploader, current_visitor
+from pypiserver_entitlements.pypiserver_api import Auther
+from pypiserver_entitlements.users import Publisher, Uploader, current_user
 
 __all__ = ["PasswordsUnknown", "Publishers", "was_admitted"]
 
-WITH_PASSWORD: Final = Form.BASIC
+WITH_PASSWORD: Final = AuthScheme.BASIC
 
 _LONGEST_NAME: Final = 255
 """Characters, inclusive, as passlib takes them; passwords are bounded by the header."""
@@ -99,4 +99,4 @@ def _may_exist(username: str, password: str) -> bool:
 
 def was_admitted(_user: str, _password: str) -> bool:
     """The password check of pypiserver, once the front has done it: whoever was let in."""
-    return isinstance(current_visitor(), Publisher | Uploader)
+    return isinstance(current_user(), Publisher | Uploader)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from entitlements_core.forwarded import Proxies
 from entitlements_core.services.redaction import protect_logs
-from pypiserver_entitlements.upstream import GeventServer, RunConfig
+from pypiserver_entitlements.pypiserver_api import GeventServer, RunConfig
 
 __all__ = ["RedactedGevent", "hand_over_forwarded", "protect_server"]
 

@@ -20,10 +20,10 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.project_names import is_name, names_in
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.core import Core
-from pypiserver_entitlements import upstream
-from pypiserver_entitlements.hooks import HostHooks
-from pypiserver_entitlements.listing import ROOT, BackendSource
-from pypiserver_entitlements.options import Options
+from pypiserver_entitlements import pypiserver_api
+from pypiserver_entitlements.backend_source import ROOT, BackendSource
+from pypiserver_entitlements.configuration import Options
+from pypiserver_entitlements.host import HostHooks
 from pypiserver_entitlements.requirement import require
 
 __all__ = ["Site"]
@@ -44,10 +44,10 @@ class Site:
     """
 
     def __init__(
-        self, config: upstream.RunConfig, options: Options, *, logins: bool = False
+        self, config: pypiserver_api.RunConfig, options: Options, *, logins: bool = False
     ) -> None:
-        passwords = upstream.password_file(config)
-        users = partial(upstream.users_in, passwords) if passwords else lambda: None
+        passwords = pypiserver_api.password_file(config)
+        users = partial(pypiserver_api.users_in, passwords) if passwords else lambda: None
         hooks = HostHooks(f"pypiserver {require()}", users)
         settings = options.settings
         self.core = Core.open(settings, create=True, plugins=Plugins([hooks, *options.plugins]))
@@ -70,7 +70,7 @@ class Site:
         self.index.catalog.close()
         self.core.close()
 
-    def _open(self, config: upstream.RunConfig, options: Options) -> Index:
+    def _open(self, config: pypiserver_api.RunConfig, options: Options) -> Index:
         source, directories = _source(config, options)
         return open_index(
             self.core,
@@ -104,10 +104,10 @@ class Site:
         )
 
 
-def _source(config: upstream.RunConfig, options: Options) -> tuple[Source | None, list[Path]]:
+def _source(config: pypiserver_api.RunConfig, options: Options) -> tuple[Source | None, list[Path]]:
     """Where the files are: in the package directories, or wherever a vendor's backend says."""
-    if upstream.file_backend(config.backend):
-        return None, upstream.roots_of(config)
+    if pypiserver_api.file_backend(config.backend):
+        return None, pypiserver_api.roots_of(config)
     if options.settings.accel_redirect or options.settings.sendfile:
         raise ConfigurationError(
             "The files of your own backend cannot be left to the server in front.",
@@ -116,9 +116,9 @@ def _source(config: upstream.RunConfig, options: Options) -> tuple[Source | None
     return BackendSource(config.backend), [Path(ROOT)]
 
 
-def _fallback(config: upstream.RunConfig) -> str:
+def _fallback(config: pypiserver_api.RunConfig) -> str:
     """The fallback that was chosen, if customers can be sent there."""
-    address = upstream.fallback_given(config)
+    address = pypiserver_api.fallback_given(config)
     if not address:
         return ""
     try:

@@ -21,15 +21,17 @@ from pluggy import PluginManager
 from devpi_entitlements import checks
 from devpi_entitlements.checks import look_over
 from devpi_entitlements.host import HostHooks
-from devpi_entitlements.note import NAME, Note, leave_note, read_note
 from devpi_entitlements.offline import OfflineHost
+from devpi_entitlements.server_info import NAME, ServerInfo, leave_note, read_note
 from entitlements_core.policy.health import Finding, Health
 from tests.plugins.devpi.apps import UPSTREAM, DevpiApp, wheel_name
 
 pytestmark = pytest.mark.notransaction
 
 WHEEL: Final = wheel_name("acme-core", "1.0")
-NOTE: Final = Note(serverdir="", storage="sqlite", url="http://devpi.example", core_metadata=True)
+NOTE: Final = ServerInfo(
+    serverdir="", storage="sqlite", url="http://devpi.example", core_metadata=True
+)
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_the_note_of_a_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     )
     home = tmp_path / "home"
     leave_note(home, config)
-    assert read_note(home) == Note(
+    assert read_note(home) == ServerInfo(
         serverdir=str(tmp_path / "devpi"),
         storage="sqlite",
         url="http://localhost:3141",
@@ -164,7 +166,7 @@ def test_what_the_doctor_finds(
     host = HostHooks(acme.xom)
     path = acme.path_of("acme/priv", "acme-core", WHEEL)
 
-    def found(note: Note = NOTE) -> dict[str, Finding]:
+    def found(note: ServerInfo = NOTE) -> dict[str, Finding]:
         return {finding.check: finding for finding in look_over(note, host)}
 
     for answer, health in (
@@ -183,7 +185,7 @@ def test_what_the_doctor_finds(
         assert set(healthy) == {"devpi-server", "closed indexes", "devpi mirrors"}
         assert healthy["devpi mirrors"].health is Health.OK
         assert healthy["devpi-server"].health is Health.OK
-        lacking = found(Note(**asdict(NOTE) | {"core_metadata": False}))
+        lacking = found(ServerInfo(**asdict(NOTE) | {"core_metadata": False}))
         assert lacking["devpi core metadata"].health is Health.WARNING
         monkeypatch.setattr(checks, "unguarded_configurations", lambda _: [(tmp_path / "x", 3)])
         assert found()["nginx"].health is Health.ERROR

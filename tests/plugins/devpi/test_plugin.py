@@ -15,7 +15,7 @@ import pytest
 from devpi_server.config import Config, get_pluginmanager, parseoptions
 from devpi_server.main import Fatal
 
-from devpi_entitlements import plugin, startup
+from devpi_entitlements import plugin, startup_checks
 from devpi_entitlements.configuration import read_configuration
 from devpi_entitlements.site import SITE
 from entitlements_core.services.core import Core
@@ -219,7 +219,7 @@ def test_indexes_are_repositories(
     # And those that were there before are added at the start.
     repositories.remove("acme/late", actor="test")
     with caplog.at_level(logging.INFO, logger="entitlements.devpi"):
-        startup.look_around(app.testapp.app.app.registry[SITE])
+        startup_checks.look_around(app.testapp.app.app.registry[SITE])
     assert "repositories added for the indexes acme/late" in caplog.text
     assert repositories.show("acme/late").name == "acme/late"
 
@@ -233,7 +233,7 @@ def test_what_an_administrator_is_warned_of(
     make_devpi_app("--enable-core-metadata")
     assert "core-metadata" not in caplog.text
     assert "nginx" not in caplog.text
-    monkeypatch.setattr(startup, "unguarded_configurations", unguarded)
+    monkeypatch.setattr(startup_checks, "unguarded_configurations", unguarded)
     make_devpi_app()
     assert "Start devpi-server with --enable-core-metadata" in caplog.text
     assert "/etc/nginx/devpi.conf:7 lets nginx send files past the entitlements" in caplog.text

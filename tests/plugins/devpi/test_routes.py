@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pyramid.interfaces import IRoutesMapper
 
-from devpi_entitlements.routes import ROUTES, Door, door_of
+from devpi_entitlements.routes import ROUTES, RouteKind, route_kind
 from tests.plugins.devpi.apps import DevpiApp
 
 pytestmark = pytest.mark.notransaction
 
-READ_BY_TOKENS = {Door.PAGE, Door.FILE}
+READ_BY_TOKENS = {RouteKind.PAGE, RouteKind.FILE}
 
 
 def routes(app: DevpiApp) -> list[str]:
@@ -22,7 +22,7 @@ def routes(app: DevpiApp) -> list[str]:
 def test_every_route_of_a_full_installation_has_a_door(full_devpi: DevpiApp) -> None:
     found = routes(full_devpi)
     assert len(found) > 30
-    unknown = [name for name in found if door_of(name) is None]
+    unknown = [name for name in found if route_kind(name) is None]
     assert not unknown, f"Classify these routes in devpi_entitlements.routes: {unknown}"
 
 
@@ -31,4 +31,4 @@ def test_no_door_is_left_over_from_another_devpi(full_devpi: DevpiApp) -> None:
 
 
 def test_a_route_that_nobody_classified_has_no_door() -> None:
-    assert door_of("a-new-view-of-some-plugin") is None
+    assert route_kind("a-new-view-of-some-plugin") is None

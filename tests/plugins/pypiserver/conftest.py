@@ -30,9 +30,9 @@ from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
 from pypiserver_entitlements import app as protected_app
-from pypiserver_entitlements.protection import site_of
-from pypiserver_entitlements.seam import SEAM
+from pypiserver_entitlements.patch import PATCHED
 from pypiserver_entitlements.site import Site
+from pypiserver_entitlements.startup import site_of
 from tests.wheelhouse import age, build_sdist, build_wheel, wheel_bytes
 
 # bottle adds a finder of an old kind, at which Python warns whenever a module is not found.
@@ -81,15 +81,15 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def released() -> Iterator[None]:
     """The module as it comes, before and after each test, and the loggers as they were."""
-    held = getattr(pypiserver, SEAM)
+    held = getattr(pypiserver, PATCHED)
     # The examples of the documentation take hold of it in this process, too.
     original = getattr(held, "__wrapped__", held)
-    setattr(pypiserver, SEAM, original)
+    setattr(pypiserver, PATCHED, original)
     filters = {
         name: list(logging.getLogger(name).filters) for name in logging.root.manager.loggerDict
     }
     yield
-    setattr(pypiserver, SEAM, original)
+    setattr(pypiserver, PATCHED, original)
     for name in logging.root.manager.loggerDict:
         logging.getLogger(name).filters[:] = filters.get(name, [])
 

@@ -16,16 +16,16 @@ import pytest
 
 from entitlements_core.engine.loading_errors import APP_LOAD_ERROR, FAILED_APP
 from entitlements_core.errors import ConfigurationError
-from pypiserver_entitlements import autoload, cli, installing
-from pypiserver_entitlements.seam import SEAM, is_held
+from pypiserver_entitlements import autoload, autoload_install, cli
+from pypiserver_entitlements.patch import PATCHED, is_patched
 from tests.functional.vendors import clean_environment
 from tests.plugins.pypiserver.conftest import REPOSITORY
 
 MAKE = """
 import pypiserver
 app = pypiserver.app(roots=[{root!r}])
-from pypiserver_entitlements.front import Front
-assert isinstance(app.wsgi, Front)
+from pypiserver_entitlements.middleware import PypiserverMiddleware
+assert isinstance(app.wsgi, PypiserverMiddleware)
 print("protected")
 """
 
@@ -99,7 +99,7 @@ def test_once_installed_every_import_is_protected_until_it_is_removed(
     without = run("-c", hidden, environment=named)
     assert without.returncode == 1
     assert "must be protected here and cannot be" in without.stderr
-    broken = "import pypiserver_entitlements.autoload as a; a.take_hold = lambda _: None"
+    broken = "import pypiserver_entitlements.autoload as a; a.patch_pypiserver = lambda _: None"
     untaken = run("-c", f"{broken}; import pypiserver", environment=named)
     assert untaken.returncode == 1
     assert "could not be taken hold of" in untaken.stderr
@@ -117,12 +117,12 @@ HALTED = {
     "no such repository": ("", {"ENTITLEMENTS_REPOSITORY": "acme/none"}, "repo add acme/none"),
     "not importable": ("sys.modules['pypiserver_entitlements'] = None", {}, "must be protected"),
     "not protected": (
-        "import pypiserver_entitlements.autoload as a; a.take_hold = lambda _: None",
+        "import pypiserver_entitlements.autoload as a; a.patch_pypiserver = lambda _: None",
         {},
         "could not be taken hold of",
     ),
     "not to be held": (
-        "import pypiserver_entitlements.seam as s; s.SEAM = 'none'",
+        "import pypiserver_entitlements.patch as s; s.PATCHED = 'none'",
         {},
         "has no function none",
     ),
@@ -170,7 +170,7 @@ def test_gunicorn_ends_and_starts_no_other_worker(
 
 
 def test_the_line_is_one_and_begins_as_python_wants_it() -> None:
-    line = installing.line(Path("/venv/x.pth"))
+    line = autoload_install.line(Path("/venv/x.pth"))
 
     assert line.startswith("import ")
     assert line.count("\n") == 1
@@ -187,13 +187,13 @@ def test_installing_is_told_and_undone(
         lambda *_, **__: SimpleNamespace(returncode=next(codes), stderr="because"),
     )
 
-    assert installing.run(["--install"], directory=tmp_path) == 0
-    assert (tmp_path / installing.FILE).exists()
-    assert installing.run(["--status"], directory=tmp_path) == 1
+    assert autoload_install.run(["--install"], directory=tmp_path) == 0
+    assert (tmp_path / autoload_install.FILE).exists()
+    assert autoload_install.run(["--status"], directory=tmp_path) == 1
     assert "not in force: because" in capsys.readouterr().out
-    assert installing.run(["--remove"], directory=tmp_path) == 0
-    assert installing.run(["--remove"], directory=tmp_path) == 0
-    assert installing.run(["--status"], directory=tmp_path) == 1
+    assert autoload_install.run(["--remove"], directory=tmp_path) == 0
+    assert autoload_install.run(["--remove"], directory=tmp_path) == 0
+    assert autoload_install.run(["--status"], directory=tmp_path) == 1
 
 
 def test_the_command_runs_it(
@@ -205,7 +205,7 @@ def test_the_command_runs_it(
         cli.main(["autoload", "--status"])
 
     assert ended.value.code == 1
-    assert f"there is no {tmp_path / installing.FILE}" in capsys.readouterr().out
+    assert f"there is no {tmp_path / autoload_install.FILE}" in capsys.readouterr().out
 
 
 def loaded(spec: importlib.machinery.ModuleSpec) -> ModuleType:
@@ -221,8 +221,8 @@ def test_the_module_is_held_as_soon_as_it_is_loaded(monkeypatch: pytest.MonkeyPa
 
     module = loaded(found)
 
-    assert is_held(module)
-    monkeypatch.setattr(autoload, "take_hold", lambda _: None)
+    assert is_patched(module)
+    monkeypatch.setattr(autoload, "patch_pypiserver", lambda _: None)
     again = autoload.spec(object())
     assert again is not None
     with pytest.raises(SystemExit, match="could not be taken hold of"):
@@ -231,9 +231,9 @@ def test_the_module_is_held_as_soon_as_it_is_loaded(monkeypatch: pytest.MonkeyPa
 
 def test_a_version_that_is_not_known_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(module: ModuleType) -> None:
-        raise ConfigurationError(f"no {SEAM} in {module.__name__}")
+        raise ConfigurationError(f"no {PATCHED} in {module.__name__}")
 
-    monkeypatch.setattr(autoload, "take_hold", refuse)
+    monkeypatch.setattr(autoload, "patch_pypiserver", refuse)
     found = autoload.spec(object())
     assert found is not None
 

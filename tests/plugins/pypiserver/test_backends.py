@@ -14,8 +14,8 @@ from pypiserver.core import PkgFile
 
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.credential import Access
-from pypiserver_entitlements.listing import BackendSource
-from pypiserver_entitlements.visitors import Publisher, admitted
+from pypiserver_entitlements.backend_source import BackendSource
+from pypiserver_entitlements.users import Publisher, admitted
 from tests.plugins.pypiserver.conftest import COVERED, REPOSITORY, TOOL, Shop, Start, upload
 from tests.wheelhouse import build_wheel, wheel_bytes
 

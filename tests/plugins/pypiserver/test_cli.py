@@ -14,10 +14,10 @@ import pypiserver.bottle_wrapper
 import pytest
 
 from pypiserver_entitlements import cli, requirement
-from pypiserver_entitlements.front import Front
-from pypiserver_entitlements.protection import site_of
-from pypiserver_entitlements.seam import SEAM, is_held
+from pypiserver_entitlements.middleware import PypiserverMiddleware
+from pypiserver_entitlements.patch import PATCHED, is_patched
 from pypiserver_entitlements.servers import RedactedGevent
+from pypiserver_entitlements.startup import site_of
 from tests.plugins.pypiserver.conftest import REPOSITORY
 
 Served = list[dict[str, Any]]
@@ -64,7 +64,7 @@ def test_the_arguments_of_pypi_server_pass_through(
 
     site_of(app).close()
     config = app._pypiserver_config
-    assert isinstance(app.wsgi, Front)
+    assert isinstance(app.wsgi, PypiserverMiddleware)
     assert (served[0]["port"], served[0]["host"], served[0]["server"]) == (
         8123,
         "127.0.0.1",
@@ -79,7 +79,7 @@ def test_the_old_form_without_run_works_as_it_did(run: Callable[..., Any], packa
     app = run("-p", "8123", packages, f"--entitlements-repo={REPOSITORY}")
 
     site_of(app).close()
-    assert isinstance(app.wsgi, Front)
+    assert isinstance(app.wsgi, PypiserverMiddleware)
 
 
 def test_our_own_options_are_read(run: Callable[..., Any], packages: Path, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_word_that_is_the_name_of_a_command_does_not_open_the_index(
     app = run("run", "-a", "update", "-P", passwords, packages, "--entitlements-repo", REPOSITORY)
 
     site_of(app).close()
-    assert isinstance(app.wsgi, Front)
+    assert isinstance(app.wsgi, PypiserverMiddleware)
 
 
 def test_under_gevent_the_access_log_goes_through_a_filter(
@@ -173,7 +173,7 @@ def test_what_starts_no_server_needs_no_repository(
     cli.main(["-U", str(packages)])
 
     assert asked == [["update", str(packages)], ["-U", str(packages)]]
-    assert is_held(pypiserver)
+    assert is_patched(pypiserver)
 
 
 def test_what_serves_after_all_ends_without_options(
@@ -209,13 +209,13 @@ def test_what_is_wrong_is_one_message_and_no_traceback(
 
 def test_the_seam_is_taken_once(run: Callable[..., Any], packages: Path) -> None:
     site_of(run("run", packages, "--entitlements-repo", REPOSITORY)).close()
-    first = getattr(pypiserver, SEAM)
+    first = getattr(pypiserver, PATCHED)
 
     app = run("run", packages, "--entitlements-repo", REPOSITORY)
 
     site_of(app).close()
-    assert getattr(pypiserver, SEAM) is first
-    assert not isinstance(app.wsgi._app, Front)
+    assert getattr(pypiserver, PATCHED) is first
+    assert not isinstance(app.wsgi._app, PypiserverMiddleware)
 
 
 def test_without_pypiserver_the_command_ends_in_words() -> None:

@@ -16,7 +16,7 @@ from pypiserver import backend, bottle_wrapper, config
 from pypiserver.core import PkgFile
 from werkzeug.test import EnvironBuilder
 
-from pypiserver_entitlements.upstream import NO_PASSWORDS, default_auther, is_own, read_form
+from pypiserver_entitlements.pypiserver_api import NO_PASSWORDS, default_auther, is_own, read_form
 from tests.plugins.pypiserver.conftest import upload, write_htpasswd
 
 

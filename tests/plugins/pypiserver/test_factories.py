@@ -11,9 +11,9 @@ from pypiserver.config import Config
 import pypiserver_entitlements
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from pypiserver_entitlements import Options, paste_app, protect
-from pypiserver_entitlements.front import Front
-from pypiserver_entitlements.protection import site_of
-from pypiserver_entitlements.seam import SEAM, take_hold
+from pypiserver_entitlements.middleware import PypiserverMiddleware
+from pypiserver_entitlements.patch import PATCHED, patch_pypiserver
+from pypiserver_entitlements.startup import site_of
 from tests.plugins.pypiserver.conftest import REPOSITORY, TOOL, Shop
 
 
@@ -76,13 +76,13 @@ def test_by_hand_the_environment_says_the_rest(
     app = protect(pypiserver.app_from_config(config), config)
 
     site_of(app).close()
-    assert isinstance(app.wsgi, Front)
+    assert isinstance(app.wsgi, PypiserverMiddleware)
 
 
 def test_once_held_pypiserver_itself_is_protected_or_ends(
     home: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_hold(pypiserver)
+    patch_pypiserver(pypiserver)
 
     with pytest.raises(SystemExit, match="whose tokens open this index"):
         pypiserver.app(roots=[packages])
@@ -90,14 +90,14 @@ def test_once_held_pypiserver_itself_is_protected_or_ends(
     app = pypiserver.app(roots=[packages])
 
     site_of(app).close()
-    assert isinstance(app.wsgi, Front)
+    assert isinstance(app.wsgi, PypiserverMiddleware)
 
 
 def test_a_pypiserver_without_the_seam_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(pypiserver, SEAM)
+    monkeypatch.delattr(pypiserver, PATCHED)
 
     with pytest.raises(ConfigurationError, match="has no function setup_routes_from_config"):
-        take_hold(pypiserver)
+        patch_pypiserver(pypiserver)
     monkeypatch.undo()
 
 

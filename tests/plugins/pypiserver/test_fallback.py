@@ -12,7 +12,7 @@ from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import Access
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.upload_register import UploadRegister
-from pypiserver_entitlements import upstream
+from pypiserver_entitlements import pypiserver_api
 from tests.plugins.pypiserver.conftest import REPOSITORY, Shop, Start, upload
 from tests.wheelhouse import wheel_bytes
 
@@ -95,8 +95,8 @@ def test_the_public_index_is_for_customers_only_where_somebody_chose_it(start: S
     shop = start()
     assert shop.get("/simple/numpy/").status_code == 404
     answer = shop.publisher("/simple/numpy/")
-    assert answer.location == f"{upstream.fallback(shop.config).rstrip('/')}/numpy/"  # type: ignore[union-attr] # there is one
-    assert upstream.fallback_given(shop.config) is None
+    assert answer.location == f"{pypiserver_api.fallback(shop.config).rstrip('/')}/numpy/"  # type: ignore[union-attr] # there is one
+    assert pypiserver_api.fallback_given(shop.config) is None
 
 
 def test_the_setting_of_every_host_wins(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

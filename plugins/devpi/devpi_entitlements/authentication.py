@@ -1,0 +1,225 @@
+"""Who asks with one of our secrets, and what was found out about the request so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from devpi_entitlements.site import Site
+from entitlements_core.http import (
+    TOKEN_USERS,
+    AuthScheme,
+    Presented,
+    read_authorization,
+    split_token_path,
+)
+from entitlements_core.policy import secret as secrets
+from entitlements_core.policy.credential import Credential
+from entitlements_core.policy.decide import Question, RequestContext
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.network import Address
+from entitlements_core.policy.visibility import Visibility
+
+__all__ = [
+    "REQUEST_KEY",
+    "AdmittedFile",
+    "TokenRequest",
+    "VisibleRepository",
+    "identify",
+    "may_be_stranger",
+    "opened_by",
+    "token_request_of",
+]
+
+REQUEST_KEY: Final = "entitlements.token_request"
+"""The key in a WSGI environment; no header of a client can reach it."""
+
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleRepository:
+    """A repository as a credential sees it at the moment of the request."""
+
+    repository: str
+    credential: Credential
+    visibility: Visibility
+
+    @property
+    def key(self) -> Hashable | None:
+        """Whoever has this key sees the repository alike at one serial; None: more decides.
+
+        Which bases are seen follows from devpi's commits, and from who answers for them.
+        """
+        if self.visibility.key is None:
+            return None
+        grant = self.credential.grant_in(self.repository)
+        recorded = None if grant is None else grant.bases
+        return self.visibility.key, self.credential.user, None if self.credential.user else recorded
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedFile:
+    """A file that may be read.
+
+    Attributes:
+        question: that was answered with yes; a download is reserved with it.
+        path: ``user/index/+f/…/filename``.
+        is_metadata: only the core metadata of the file are asked for.
+        key: under which the file may be remembered, or None.
+        arrives_whole: devpi answers with the file, though only its metadata are asked for: a
+            replica that has not got it yet does.
+        entry: of devpi's file store.
+    """
+
+    question: Question
+    path: str
+    is_metadata: bool
+    arrives_whole: bool
+    key: Hashable | None
+    entry: Any
+
+
+@dataclass(slots=True)
+class TokenRequest:
+    """A request with one of our secrets.
+
+    Attributes:
+        presented: the secret.
+        now: the moment of the request.
+        address: of the client.
+        user_agent: as the client sent it.
+        opened: the repositories that the secret opens; see `opened_by`.
+        page_path: the path that the links of a page are relative to, where that is another one
+            than devpi is asked for (the alias).
+        page_key: under which the page may be remembered, or None.
+        is_empty: whether a page of a project turned out to show nothing.
+        is_settled: the page depends on devpi's commits alone, and not on a mirror.
+        visible: of a page: what may be shown on it.
+        known: what was found out of the repositories that were looked at, by their names.
+        bases: whether an index's base is seen, by the names of both.
+        alone: indexes whose mirrors are left out, since the project that the request is about is
+            the vendor's.
+        awaited: the file that a view of devpi is to answer with.
+        uploads: an upload was checked, and may be stored.
+        identifier: of the token, once it is known; for devpi's log.
+    """
+
+    presented: Presented
+    now: datetime
+    address: Address | None
+    user_agent: str
+    opened: tuple[str, ...] | Deny | None = None
+    page_path: str = ""
+    page_key: Hashable | None = None
+    is_empty: Callable[[], bool] = bool
+    is_settled: bool = False
+    visible: VisibleRepository | None = None
+    known: dict[str, VisibleRepository] = field(default_factory=dict)
+    bases: dict[tuple[str, str], bool] = field(default_factory=dict)
+    alone: set[str] = field(default_factory=set)
+    awaited: AdmittedFile | None = None
+    uploads: bool = False
+    identifier: str = ""
+
+    def context(self, repository: str, *, writes: bool = False) -> RequestContext:
+        """The request as the policy knows it."""
+        return RequestContext(repository=repository, address=self.address, writes=writes)
+
+
+def token_request_of(request: Any) -> TokenRequest | None:  # noqa: ANN401 - of pyramid
+    """The token holder of a request, None for users of devpi and for nobody."""
+    found: TokenRequest | None = request.environ.get(REQUEST_KEY)
+    return found
+
+
+def identify(
+    site: Site, environ: Environ, *, uri: str | None = None
+) -> tuple[TokenRequest | None, str]:
+    """The token holder of a WSGI environment, and the path without the secret.
+
+    A secret in the path is always ours, and wins over everything else. devpi's own login
+    (``X-Devpi-Auth``) wins over what a netrc adds to every request to a host. What else comes in a
+    header may as well be the password of a user of devpi, or the bearer with which a replica shows
+    itself: it is ours if it opens anything, or if it can be nothing else. Either way no password is
+    hashed to find out.
+
+    Args:
+        site: of the server.
+        environ: of WSGI; not changed.
+        uri: the decoded path, where it is not that of `environ`.
+    """
+    path = (environ.get("PATH_INFO") or "/") if uri is None else uri
+    tokened = split_token_path(path)
+    if tokened is not None:
+        presented: Presented | None = Presented(tokened.secret, AuthScheme.PATH)
+        path = tokened.rest
+    elif "HTTP_X_DEVPI_AUTH" in environ:
+        presented = None
+    else:
+        presented = read_authorization(environ.get("HTTP_AUTHORIZATION"))
+    if presented is None:
+        return None, path
+    token_request = TokenRequest(
+        presented=presented,
+        now=site.now(),
+        address=site.core.addresses.of(environ),
+        user_agent=environ.get("HTTP_USER_AGENT") or "",
+    )
+    return (token_request if _is_ours(site, token_request) else None), path
+
+
+def _is_ours(site: Site, token_request: TokenRequest) -> bool:
+    presented = token_request.presented
+    if (
+        presented.form is AuthScheme.PATH
+        or _is_announced(site, presented)
+        or secrets.looks_generated(presented.secret)
+    ):
+        return True
+    known = site.gate.repositories(
+        presented, token_request.address, token_request.now, only_tokens=False
+    )
+    if isinstance(known, Deny):
+        return False
+    token_request.opened = known
+    return True
+
+
+def _is_announced(site: Site, presented: Presented) -> bool:
+    """Whether the user name of basic auth says that a token comes with it.
+
+    What stands alone may as well be devpi's root, who has no password at first, or a token of
+    devpi-tokens; unless it is spelled like one of ours, or like a variable for one.
+    """
+    if presented.form is not AuthScheme.BASIC or presented.username not in TOKEN_USERS:
+        return False
+    secret, named = presented.secret, bool(presented.username)
+    foreign = site.core.plugins.implements("entitlements_find_credential")
+    return named or foreign or secrets.may_exist(secret) or secret.startswith("${")
+
+
+def opened_by(site: Site, token_request: TokenRequest) -> tuple[str, ...] | Deny:
+    """The repositories that a token holder's secret opens; looked up once for a request.
+
+    A secret that is good for another index is no guess, and one that is a guess counts once.
+    """
+    if token_request.opened is None:
+        token_request.opened = site.gate.repositories(
+            token_request.presented, token_request.address, token_request.now
+        )
+    return token_request.opened
+
+
+def may_be_stranger(site: Site, token_request: TokenRequest, repository: str) -> bool:
+    """Whether a token holder who is refused here can go on like anybody else.
+
+    A netrc names a host, so clients send its token to all indexes there, also to open ones that it
+    was not made for. A secret in the path was put there on purpose, and so was a grant.
+    """
+    if token_request.presented.form is AuthScheme.PATH:
+        return False
+    opened = opened_by(site, token_request)
+    return isinstance(opened, Deny) or repository not in opened

@@ -1,0 +1,80 @@
+"""Our answers as pyramid's responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import quote
+
+from pyramid.response import Response
+
+from devpi_entitlements.authentication import TokenRequest
+from entitlements_core.http import Answer, Headers, line, refuse
+from entitlements_core.policy.decision import Deny
+
+__all__ = [
+    "NOT_STORED",
+    "ImmediateResponse",
+    "OwnResponse",
+    "moved",
+    "plain",
+    "private",
+    "refusal",
+    "response_of",
+]
+
+
+NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
+
+
+class ImmediateResponse(Exception):
+    """Ends a request before a view of devpi runs; carries the whole response."""
+
+    def __init__(self, response: Any) -> None:  # noqa: ANN401 - of pyramid
+        super().__init__(response.status)
+        self.response = response
+
+
+class OwnResponse(Response):  # type: ignore[misc] # pyramid has no types
+    """A response of ours, and not of one of devpi's views."""
+
+    def _abs_headerlist(self, environ: dict[str, Any]) -> list[tuple[str, str]]:  # noqa: ARG002 - of webob
+        """The headers as they are: webob would make a Location absolute, with the secret in it."""
+        return list(self.headerlist)
+
+
+def response_of(answer: Answer) -> Any:  # noqa: ANN401 - of pyramid
+    """An answer of the core as a response."""
+    return plain(line(answer), answer.headers, [answer.body])
+
+
+def plain(status: str, headers: Headers, body: Iterable[bytes]) -> Any:  # noqa: ANN401 - of pyramid
+    """A response of exactly this status line, these headers and this body."""
+    return OwnResponse(status=status, headerlist=list(headers), app_iter=body)
+
+
+def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
+    """A redirect between two paths of the server, which has no secret in it.
+
+    The Location climbs from `path` (both begin with a slash, below the token's prefix) to the
+    prefix, and no further; what the client put before it is not repeated.
+    """
+    climbing = "../" * (path.count("/") - 1) or "./"
+    location = climbing + quote(target.lstrip("/"), safe="/+@")
+    return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
+
+
+def refusal(deny: Deny, token_request: TokenRequest, *, transfers: bool, head: bool) -> Any:  # noqa: ANN401 - of pyramid
+    """What a token holder is told; `transfers` when the request is for a file or an upload."""
+    form, agent = token_request.presented.form, token_request.user_agent
+    return response_of(refuse(deny, form=form, transfers=transfers, head=head, agent=agent))
+
+
+def private(response: Any) -> Any:  # noqa: ANN401 - of pyramid
+    """A response of devpi that no shared cache may keep.
+
+    devpi marks files ``public``, and its own nginx configuration caches without regard to who asks.
+    """
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary = {*(response.vary or ()), "Authorization", "Accept", "X-Devpi-Auth"}
+    return response

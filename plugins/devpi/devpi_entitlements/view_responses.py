@@ -1,0 +1,235 @@
+"""What a view of devpi answered to a token holder, as it goes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from devpi_server.filestore import get_core_metadata
+from packaging.utils import canonicalize_name
+from pyramid.response import FileIter
+
+from devpi_entitlements.authentication import AdmittedFile, TokenRequest
+from devpi_entitlements.downloads import reserve
+from devpi_entitlements.pages import Page
+from devpi_entitlements.responses import (
+    NOT_STORED,
+    OwnResponse,
+    moved,
+    plain,
+    refusal,
+    response_of,
+)
+from devpi_entitlements.routes import RouteKind, route_kind
+from devpi_entitlements.site import Site
+from entitlements_core.engine.core_metadata import is_announceable
+from entitlements_core.http import FILE_HEADERS, Headers, etag_matches, phrase, problem
+from entitlements_core.policy.decide import NOT_FOUND
+from entitlements_core.policy.decision import Deny
+from entitlements_core.policy.resource import DistributionFile
+
+__all__ = ["deliver", "page_response"]
+
+Request = Any
+Response = Any
+
+SERIAL: Final = "X-DEVPI-SERIAL"
+REDIRECTS: Final = range(300, 400)
+OK: Final = 200
+IN_MEMORY: Final = 8 * 1024 * 1024
+"""Bytes of a file that are kept without a temporary file."""
+
+
+def deliver(
+    site: Site, request: Request, token_request: TokenRequest, response: Response
+) -> Response:
+    """The response to send instead of devpi's; nothing of devpi's goes out unlooked at."""
+    if isinstance(response, OwnResponse):
+        return _without_host_headers(response)
+    if response.status_code in REDIRECTS:
+        return _redirect(request, token_request, response)
+    if request.method == "POST":
+        return _stored(response)
+    return _read(site, request, token_request, response)
+
+
+def _read(
+    site: Site, request: Request, token_request: TokenRequest, response: Response
+) -> Response:
+    if response.status_code == OK and token_request.awaited is not None:
+        if token_request.awaited.arrives_whole:
+            return _metadata_of(request, token_request, token_request.awaited, response)
+        return _file(site, request, token_request, token_request.awaited, response)
+    if response.status_code == OK and token_request.visible is not None:
+        return _page(site, request, token_request, response)
+    return _failed(request, token_request, response)
+
+
+def page_response(page: Page, request: Request) -> Response:
+    """A page, or that it has not changed."""
+    if etag_matches(request.environ.get("HTTP_IF_NONE_MATCH"), page.etag):
+        kept = tuple(pair for pair in page.headers if not pair[0].startswith("Content-"))
+        return plain("304 Not Modified", kept, [])
+    return plain("200 OK", page.headers, [] if request.method == "HEAD" else [page.body])
+
+
+def _page(
+    site: Site, request: Request, token_request: TokenRequest, response: Response
+) -> Response:
+    # Read after devpi's transaction, as the server would; the links are in memory by then.
+    body = b"".join(response.app_iter)
+    _close(response)
+    if token_request.is_empty():
+        head = request.method == "HEAD"
+        return refusal(NOT_FOUND, token_request, transfers=False, head=head)
+    page = Page.of(body, response.headers["Content-Type"])
+    if token_request.page_key is not None and token_request.is_settled:
+        site.pages.keep(token_request.page_key, int(response.headers[SERIAL]), page)
+    return page_response(page, request)
+
+
+def _file(
+    site: Site,
+    request: Request,
+    token_request: TokenRequest,
+    admitted: AdmittedFile,
+    response: Response,
+) -> Response:
+    """A file that devpi fetches while it sends it, or the core metadata of one."""
+    length = response.content_length
+    if length is None and request.method == "GET":
+        length = _receive(response)
+    headers: Headers = (
+        ("Content-Type", "application/octet-stream"),
+        *((name, value) for name, value in FILE_HEADERS if str(name) != "Accept-Ranges"),
+        *(() if length is None else (("Content-Length", str(length)),)),
+    )
+    if request.method == "HEAD":
+        _close(response)
+        return plain("200 OK", headers, [])
+    if not admitted.is_metadata:
+        denied = _reserve(site, token_request, admitted, length or 0)
+        if denied is not None:
+            _close(response)
+            return refusal(denied, token_request, transfers=True, head=False)
+    return plain("200 OK", headers, response.app_iter)
+
+
+def _receive(response: Response) -> int:
+    """All of a file whose size upstream does not tell: only what is known can be counted."""
+    arrived = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever sends it
+    try:
+        for chunk in response.app_iter:
+            arrived.write(chunk)
+    except BaseException:
+        arrived.close()
+        raise
+    _close(response)
+    length = arrived.tell()
+    arrived.seek(0)
+    response.app_iter = FileIter(arrived)
+    return length
+
+
+def _metadata_of(
+    request: Request, token_request: TokenRequest, admitted: AdmittedFile, response: Response
+) -> Response:
+    """The core metadata of a file that devpi fetches now; nobody was counted for the file."""
+    entry, head = admitted.entry, request.method == "HEAD"
+    with SpooledTemporaryFile(max_size=IN_MEMORY) as arrived:
+        for chunk in response.app_iter:
+            arrived.write(chunk)
+        _close(response)
+        found = get_core_metadata(arrived, entry.project, entry.version, basename=entry.basename)
+    if found is None or not is_announceable(found):
+        return refusal(NOT_FOUND, token_request, transfers=True, head=head)
+    headers = (
+        ("Content-Type", "application/octet-stream"),
+        ("Content-Length", str(len(found))),
+        *FILE_HEADERS,
+    )
+    return plain("200 OK", headers, [] if head else [found])
+
+
+def _reserve(
+    site: Site, token_request: TokenRequest, admitted: AdmittedFile, length: int
+) -> Deny | None:
+    question = admitted.question
+    if isinstance(question.resource, DistributionFile):
+        sized = DistributionFile(replace(question.resource.facts, size=length))
+        question = replace(question, resource=sized)
+    reserved = reserve(site, token_request, question, 0, length)
+    return reserved if isinstance(reserved, Deny) else None
+
+
+def _redirect(request: Request, token_request: TokenRequest, response: Response) -> Response:
+    """To the normalised name of a project; any other would tell of the secret, or of elsewhere."""
+    location = unquote(urlsplit(str(response.location or "")).path)
+    _close(response)
+    target = _normalized_page(request)
+    if target is not None and location == f"{request.script_name}{target}":
+        return moved(token_request.page_path or request.path_info, target)
+    if token_request.awaited is None:
+        return refusal(NOT_FOUND, token_request, transfers=False, head=False)
+    answer = problem(
+        403,
+        "This index has its files elsewhere",
+        "Ask the vendor to serve them: mirror_use_external_urls=False.",
+        code="external_file",
+    )
+    return response_of(answer)
+
+
+def _normalized_page(request: Request) -> str | None:
+    """Where the page of a project is that was asked for by another spelling of its name."""
+    route = getattr(request, "matched_route", None)  # a tween may answer before there is one
+    found = getattr(request, "matchdict", None) or {}
+    if route is None or route_kind(route.name) is not RouteKind.PAGE or "project" not in found:
+        return None
+    target = f"/{found['user']}/{found['index']}/+simple/{canonicalize_name(found['project'])}/"
+    return None if target == request.path_info else target
+
+
+def _stored(response: Response) -> Response:
+    """The end of an upload: stored, or in devpi's words why not."""
+    status, _, words = response.status.partition(" ")
+    _close(response)
+    if response.status_code == OK:
+        # A replica that passed the upload on waits until it has the commit of this number.
+        serial = ((SERIAL, response.headers[SERIAL]),) if SERIAL in response.headers else ()
+        headers = (*NOT_STORED, ("Content-Length", "0"), *serial)
+        return plain(f"200 {phrase(words)}", headers, [])
+    answer = problem(int(status), words, "See the reason.", code="upload_refused")
+    return response_of(answer)
+
+
+def _failed(request: Request, token_request: TokenRequest, response: Response) -> Response:
+    """Of devpi's error pages only the status remains; they show addresses and versions."""
+    _close(response)
+    head = request.method == "HEAD"
+    if response.status_code < 500:  # noqa: PLR2004 - HTTP
+        transfers = token_request.awaited is not None
+        return refusal(NOT_FOUND, token_request, transfers=transfers, head=head)
+    answer = problem(
+        response.status_code,
+        "The index cannot answer this now",
+        "Try again in a few minutes; if this goes on, tell the vendor.",
+        code="index_unavailable",
+        head=head,
+    )
+    return response_of(answer)
+
+
+def _without_host_headers(response: Response) -> Response:
+    """Without devpi's own, which tell its version and the number of its last commit."""
+    for name in [name for name in response.headers if name.lower().startswith("x-devpi-")]:
+        del response.headers[name]
+    return response
+
+
+def _close(response: Response) -> None:
+    close = getattr(response.app_iter, "close", None)
+    if close is not None:
+        close()

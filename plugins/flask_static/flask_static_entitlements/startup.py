@@ -1,0 +1,114 @@
+"""What is open while an app runs: the store, the catalogs, and what asks them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from entitlements_core.engine.app import IndexApp
+from entitlements_core.engine.files import Offload, Sender
+from entitlements_core.engine.index import Index
+from entitlements_core.engine.pages import Pages
+from entitlements_core.engine.serving import open_index
+from entitlements_core.errors import ConfigurationError, Conflict, NotFound
+from entitlements_core.plugins import Plugins
+from entitlements_core.services.core import Core
+from entitlements_core.services.offload_locations import require_locations
+from entitlements_core.services.redaction import protect_logs
+from flask_static_entitlements.authorization import RepositoryGate
+from flask_static_entitlements.configuration import Configuration
+from flask_static_entitlements.guard import Guard
+from flask_static_entitlements.host import HostHooks
+from flask_static_entitlements.links import linked_pages
+from flask_static_entitlements.routes import Mount
+
+__all__ = ["OpenSite"]
+
+log: Final = logging.getLogger("entitlements.flask")
+
+
+class OpenSite:
+    """The services, and what is made of them for each repository.
+
+    Args:
+        configuration: what to serve and guard.
+        host: the name and version of the framework.
+        sender: how files are sent; None is what the settings say.
+
+    Raises:
+        EntitlementsError: when the key, the store or a repository cannot be used.
+    """
+
+    def __init__(self, configuration: Configuration, host: str, sender: Sender | None) -> None:
+        protect_logs()
+        hooks = HostHooks(host)
+        self._settings = configuration.settings
+        self.core = Core.open(
+            self._settings, create=True, plugins=Plugins([hooks, *configuration.plugins])
+        )
+        self.indexes: dict[str, Index] = {}
+        try:
+            for mount in configuration.mounts:
+                _require(self.core, mount.repository, create=configuration.create_repositories)
+                self.indexes[mount.repository] = self._index(mount, sender)
+        except BaseException:
+            self.close()
+            raise
+        hooks.indexes = self.indexes
+        self._wire(configuration.mounts)
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        for index in self.indexes.values():
+            index.catalog.close()
+        self.core.close()
+
+    def _index(self, mount: Mount, sender: Sender | None) -> Index:
+        if mount.accel_redirect:
+            named = f"accel_redirect of {mount.repository}"
+            require_locations(mount.accel_redirect, mount.directories, named)
+            sender = Offload("X-Accel-Redirect", mount.accel_redirect)
+        pages: Callable[..., Pages] = linked_pages(mount) if mount.protect else Pages
+        return open_index(
+            self.core,
+            mount.repository,
+            mount.directories,
+            sender=sender,
+            pages=pages,
+            upstream="" if mount.protect else mount.upstream,
+        )
+
+    def _wire(self, mounts: tuple[Mount, ...]) -> None:
+        core = self.core
+        self.gates = {
+            name: RepositoryGate(index, core.gate, core.clock)
+            for name, index in self.indexes.items()
+        }
+        self.guards = {
+            mount.repository: Guard(mount, self.gates[mount.repository])
+            for mount in mounts
+            if mount.protect
+        }
+        prefixes = {
+            prefix: self.indexes[mount.repository]
+            for mount in mounts
+            for prefix in mount.protect or (mount.prefix,)
+        }
+        self.app = IndexApp(prefixes, address=core.addresses.of, ailment=core.readiness.ailment)
+
+
+def _require(core: Core, repository: str, *, create: bool) -> None:
+    try:
+        core.repositories.show(repository)
+    except NotFound:
+        if not create:
+            raise ConfigurationError(
+                f"The store {core.address} has no repository {repository}.",
+                f"Add it with `flask entitlements repo add {repository}`"
+                f" or `entitlements repo add {repository}`, or set create_repositories.",
+            ) from None
+        try:
+            core.repositories.add(repository, actor="flask")
+        except Conflict:
+            log.info("another process added %s first", repository)

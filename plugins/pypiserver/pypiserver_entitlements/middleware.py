@@ -1,0 +1,182 @@
+"""What stands before pypiserver: customers are answered here, publishers go through."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from entitlements_core.engine.app import IndexApp, credentials
+from entitlements_core.engine.health import HEALTH_PATHS
+from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
+from entitlements_core.http import AuthScheme, problem
+from entitlements_core.services.client_addresses import ClientAddresses
+from pypiserver_entitlements import pypiserver_api
+from pypiserver_entitlements.bodies import Discarding, length_of
+from pypiserver_entitlements.forwarding import Environ, Forwarder, StartResponse, WSGIApp
+from pypiserver_entitlements.publishers import PasswordsUnknown, Publishers
+from pypiserver_entitlements.uploads import Uploads
+from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader, admitted
+
+__all__ = ["PypiserverMiddleware"]
+
+log: Final = logging.getLogger("entitlements.pypiserver")
+
+SEARCHED: Final = 64 * 1024
+"""Bytes of what a stranger may send to search a public index, inclusive; pip sends one thousand."""
+
+_PAGES: Final = "/simple/"
+_LONGEST_NAME: Final = 255
+"""Bytes of a file's name that file systems take, inclusive."""
+
+_FAILED: Final = outgoing(problem(500, "Internal error", code="internal"))
+_NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
+_NO_PASSWORDS: Final = outgoing(
+    problem(503, "Passwords cannot be checked now", "Tokens can.", code="unavailable")
+)
+_LONG: Final = outgoing(problem(413, "The search is too long", code="too_large"))
+
+
+class PypiserverMiddleware:
+    """The application that a server calls in pypiserver's place.
+
+    Everything that may wait for the store happens here, before bottle is entered.
+
+    Args:
+        app: pypiserver.
+        engine: answers whoever has a token, and whoever has nothing.
+        publishers: knows who goes through.
+        uploads: decides on uploads with a token.
+        base: the path below which everything is served; empty, or beginning with a slash and not
+            ending with one.
+        health: the path of pypiserver's own health check, open to everybody.
+        public: whoever has no credentials reads what pypiserver shows.
+        addresses: reads where requests come from.
+        keeps: whether a project is the vendor's, so that nobody is sent to pypiserver's fallback
+            for it; None where there is no fallback.
+        note: is told the name of each file that is about to be uploaded.
+    """
+
+    def __init__(  # noqa: PLR0913 - it is put together from its parts
+        self,
+        app: WSGIApp,
+        *,
+        engine: IndexApp,
+        publishers: Publishers,
+        uploads: Uploads,
+        base: str,
+        health: str,
+        public: bool,
+        addresses: ClientAddresses,
+        keeps: Callable[[str], bool] | None = None,
+        note: Callable[[str], None],
+    ) -> None:
+        self._app = app
+        self._engine = engine
+        self._publishers = publishers
+        self._uploads = uploads
+        self._base = base
+        self._health = health
+        self._public = public
+        self._addresses = addresses
+        self._keeps = keeps
+        self._note = note
+        self._passing = Forwarder(app, addresses.proxies)
+        self._discarding = Discarding()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        if not self._enter(environ):
+            return _send(_NOWHERE, environ, start_response)
+        if environ["PATH_INFO"] in HEALTH_PATHS and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+            return self._engine(environ, start_response)
+        if environ["PATH_INFO"] == self._health:
+            return self._app(environ, start_response)
+        try:
+            user = self._user_of(environ)
+        except PasswordsUnknown as error:
+            log.error("no publisher is let in: %s", error)  # noqa: TRY400 - the reason says it
+            user = _NO_PASSWORDS
+        except Exception:
+            log.exception("a request failed")
+            user = _FAILED
+        if user is None or isinstance(user, Outgoing):
+            self._discarding.discard(environ, most=self._uploads.limit)
+        if user is None:
+            return self._engine(environ, start_response)
+        if isinstance(user, Outgoing):
+            return _send(user, environ, start_response)
+        with admitted(user):
+            return self._passing.pass_on(user, environ, start_response)
+
+    def _enter(self, environ: Environ) -> bool:
+        """Move the base path to where servers keep what stands before an application."""
+        path = environ.get("PATH_INFO") or "/"
+        if self._base:
+            if not f"{path}/".startswith(f"{self._base}/"):
+                return False
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._base
+            path = path[len(self._base) :] or "/"
+        environ["PATH_INFO"] = path
+        return True
+
+    def _user_of(self, environ: Environ) -> AdmittedUser | Outgoing | None:
+        """Who is let into pypiserver; the answer to who is not; None where the engine answers."""
+        presented, path = credentials(environ, environ["PATH_INFO"])
+        address = self._addresses.of(environ)
+        method = environ["REQUEST_METHOD"]
+        if presented is None or presented.form is not AuthScheme.PATH:
+            publisher = self._publishers.recognise(presented, address)
+            if publisher is not None:
+                unfit = self._offered(environ) if (method, path) == ("POST", "/") else None
+                return replace(publisher, stays=self._stays(path)) if unfit is None else unfit
+        if self._public and presented is None and _reads(method, path):
+            bounded = "HTTP_TRANSFER_ENCODING" not in environ and length_of(environ) <= SEARCHED
+            return AnonymousReader(stays=self._stays(path)) if bounded else _LONG
+        if method != "POST" or path != "/":
+            return None
+        decided = self._uploads.admit(
+            Incoming(
+                method=method,
+                path=path,
+                presented=presented,
+                address=address,
+                headers=environ,
+                logins=self._publishers.are_known,
+            )
+        )
+        if isinstance(decided, Uploader):
+            for filename in decided.filenames:
+                self._note(filename)
+        return decided
+
+    def _offered(self, environ: Environ) -> Outgoing | None:
+        """Take note of a publisher's upload; the answer where pypiserver would end in an error."""
+        try:
+            form = pypiserver_api.read_form(environ)
+        except ValueError as error:
+            return outgoing(problem(400, "The form cannot be read", f"{error}.", code="invalid"))
+        for upload in filter(None, (form.content, form.signature)):
+            if len(os.fsencode(upload.filename)) > _LONGEST_NAME:
+                words = f"The file name has more than {_LONGEST_NAME} characters"
+                return outgoing(problem(400, words, code="invalid"))
+        if form.action == "file_upload" and form.content is not None:
+            self._note(form.content.filename)
+        return None
+
+    def _stays(self, path: str) -> bool:
+        """Whether pypiserver may not go on to its fallback; found out before bottle is entered."""
+        name = path.removeprefix(_PAGES).strip("/")
+        return self._keeps is not None and path.startswith(_PAGES) and self._keeps(name)
+
+
+def _reads(method: str, path: str) -> bool:
+    """Whether a request only reads; ``pip search`` asks by POST, and so do no others."""
+    return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
+
+
+def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(answer.status, list(answer.headers))
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body
