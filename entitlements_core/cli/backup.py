@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.options import MOST, AsJson
+from entitlements_core.cli.options import MOST, JsonOption
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import filled
@@ -38,7 +38,7 @@ def backup(
             help="In DIR, only the newest N stay of the copies that this command named itself.",
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Copy the store while servers use it, and look the copy over.
 
@@ -57,7 +57,7 @@ def restore(
         str, typer.Argument(metavar="FILE", help="A copy that was made with the same key.")
     ],
     *,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a copy in the store's place, once it was found sound; servers may go on running.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from entitlements_core.cli import downloads
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import JsonOption
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
 from entitlements_core.documents.store import checked_document, upgraded_document
@@ -27,7 +27,7 @@ def _schema(context: typer.Context) -> "Schema":
 
 
 @app.command("upgrade")
-def upgrade(context: typer.Context, *, as_json: AsJson = False) -> None:
+def upgrade(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Bring the tables up to date. Safe while other processes start; make a backup first."""
     before, after = _schema(context).upgrade()
     downloads.catch_up(context)
@@ -44,14 +44,14 @@ def upgrade(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 
 @app.command("current")
-def current(context: typer.Context, *, as_json: AsJson = False) -> None:
+def current(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Tell the revision of the tables."""
     found = _schema(context).current()
     emit({"current": found}, lambda console: console.print(found), as_json=as_json)
 
 
 @app.command("check")
-def check(context: typer.Context, *, as_json: AsJson = False) -> None:
+def check(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Look for damage, and for tables that are not as they should be; exit 1 when there is any."""
     problems = _schema(context).check()
     emit(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from entitlements_core.cli.files import scanned
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import JsonOption
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_path
@@ -57,7 +57,7 @@ def doctor(  # noqa: PLR0913 - one option for each choice
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --repair: only say what would be mended.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check home, key, store, clock, proxies, directories, settings and plugins.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import JsonOption
 from entitlements_core.cli.output import emit, note
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_path
@@ -31,7 +31,7 @@ def rollups(
         bool,
         typer.Option("--rebuild", help="Sum everything up anew, as far as downloads are kept."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Sum up the days that are over, so that reports are quick; safe at any time."""
     if check and rebuild:
@@ -88,7 +88,7 @@ def prune(  # noqa: PLR0913 - one option for each choice
             "--clock-is-right", help="Go on although nothing has happened in the store for a month."
         ),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove counted downloads of long ago; reports of whole days, and all limits, stay.
 

@@ -6,7 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
-from entitlements_core.cli.options import MOST, AsJson, RepositoryName, SlugPerm, of_repository
+from entitlements_core.cli.options import (
+    MOST,
+    JsonOption,
+    RepositoryArgument,
+    SlugPermArgument,
+    of_repository,
+)
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
@@ -21,18 +27,18 @@ _LONGEST: Final = 4_000_000
 
 app = typer.Typer(help="Licences that have to be accepted.", no_args_is_help=True)
 
-OfRepository = Annotated[str, of_repository("Whose licence it is.")]
+EulaRepositoryOption = Annotated[str, of_repository("Whose licence it is.")]
 
 
 @app.command("add")
 def add(
     context: typer.Context,
-    repository: RepositoryName,
+    repository: RepositoryArgument,
     file: Annotated[
         Path, typer.Argument(parser=read_path, help="The text, UTF-8; - reads it from stdin.")
     ],
     *,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a new revision in force: every token has to accept again.
 
@@ -51,7 +57,9 @@ def add(
 
 
 @app.command("list")
-def list_(context: typer.Context, repository: RepositoryName, *, as_json: AsJson = False) -> None:
+def list_(
+    context: typer.Context, repository: RepositoryArgument, *, as_json: JsonOption = False
+) -> None:
     """List the revisions, the one in force first."""
     with session(context).open(repositories=[repository]) as core:
         found = core.eulas.all(repository)
@@ -67,12 +75,12 @@ def list_(context: typer.Context, repository: RepositoryName, *, as_json: AsJson
 @app.command("show")
 def show(
     context: typer.Context,
-    repository: RepositoryName,
+    repository: RepositoryArgument,
     *,
     number: Annotated[
         int | None, typer.Option("--number", min=1, max=MOST, help="Default: the one in force.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the text of a revision."""
     with session(context).open(repositories=[repository]) as core:
@@ -84,14 +92,14 @@ def show(
 @app.command("accept")
 def accept(  # noqa: PLR0913 - one option for each fact
     context: typer.Context,
-    slug_perm: SlugPerm,
+    slug_perm: SlugPermArgument,
     *,
-    repo: OfRepository,
+    repo: EulaRepositoryOption,
     number: Annotated[
         int, typer.Option("--number", min=1, max=MOST, help="The revision that was read.")
     ],
     address: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The client's.")] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Note that the holder of a token accepts the revision in force."""
     run = session(context)
@@ -102,7 +110,11 @@ def accept(  # noqa: PLR0913 - one option for each fact
 
 @app.command("withdraw")
 def withdraw(
-    context: typer.Context, slug_perm: SlugPerm, *, repo: OfRepository, as_json: AsJson = False
+    context: typer.Context,
+    slug_perm: SlugPermArgument,
+    *,
+    repo: EulaRepositoryOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Forget an acceptance, so that the licence has to be accepted again."""
     run = session(context)

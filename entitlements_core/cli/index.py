@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.files import scanned
-from entitlements_core.cli.options import AsJson, of_repository
+from entitlements_core.cli.options import JsonOption, of_repository
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
 from entitlements_core.cli.values import read_path
@@ -29,7 +29,7 @@ def index(
     ],
     *,
     repo: Annotated[str, of_repository("Whose files they are.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read all distributions, so that a server starts at once, and report what is not served.
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from entitlements_core.cli.options import AsJson
+from entitlements_core.cli.options import JsonOption
 from entitlements_core.cli.output import emit, note, show_fields
 from entitlements_core.cli.session import session
 from entitlements_core.documents.store import initialized_document
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["init"]
 
 
-def init(context: typer.Context, *, as_json: AsJson = False) -> None:
+def init(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Make the home directory, the key and the store; what is there already stays.
 
     The key file is made with mode 0600 in a directory with mode 0700. Back it up apart from the

@@ -9,17 +9,17 @@ from entitlements_core.cli.values import read_path
 
 __all__ = [
     "MOST",
-    "AsJson",
-    "Directories",
-    "InRepository",
-    "Page",
-    "PageSize",
-    "RepositoryName",
-    "ShowSecret",
-    "Since",
-    "SlugPerm",
-    "Until",
-    "Yes",
+    "DirectoriesOption",
+    "InRepositoryOption",
+    "JsonOption",
+    "PageOption",
+    "PageSizeOption",
+    "RepositoryArgument",
+    "ShowSecretOption",
+    "SinceOption",
+    "SlugPermArgument",
+    "UntilOption",
+    "YesOption",
     "of_repository",
 ]
 
@@ -29,14 +29,14 @@ SERVED: Final = "ENTITLEMENTS_REPOSITORY"
 """The setting `repository`, in the environment."""
 TIME: Final = "ISO 8601 with a zone, or a date, which is 00:00 UTC of that day."
 
-AsJson = Annotated[
+JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, with Cloudsmith's API names.")
 ]
-SlugPerm = Annotated[
+SlugPermArgument = Annotated[
     str,
     typer.Argument(metavar="SLUG_PERM", help="The public identifier of the token."),
 ]
-RepositoryName = Annotated[
+RepositoryArgument = Annotated[
     str, typer.Argument(metavar="OWNER/SLUG", help="The name of the repository.")
 ]
 
@@ -50,25 +50,27 @@ def of_repository(meaning: str) -> Any:  # noqa: ANN401 - as `typer.Option` itse
     return typer.Option("--repo", metavar="OWNER/SLUG", envvar=SERVED, help=meaning)
 
 
-InRepository = Annotated[
+InRepositoryOption = Annotated[
     str, typer.Option("--repo", metavar="OWNER/SLUG", help="Only this repository.")
 ]
-ShowSecret = Annotated[
+ShowSecretOption = Annotated[
     bool, typer.Option("--show-secret", help="Show the secret, which the audit notes.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Page = Annotated[
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+PageOption = Annotated[
     int | None,
     typer.Option("--page", min=1, max=MOST, help="Only this page; left out, everything."),
 ]
-PageSize = Annotated[int, typer.Option("--page-size", min=1, max=500, help="Lines of a page.")]
-Since = Annotated[
+PageSizeOption = Annotated[
+    int, typer.Option("--page-size", min=1, max=500, help="Lines of a page.")
+]
+SinceOption = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help=f"From then on, inclusive. {TIME}")
 ]
-Until = Annotated[
+UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help=f"Up to then, exclusive. {TIME}")
 ]
-Directories = Annotated[
+DirectoriesOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--dir",

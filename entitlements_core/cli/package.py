@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.files import known_files
-from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
+from entitlements_core.cli.options import TIME, DirectoriesOption, JsonOption, of_repository
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.package import file_document, tagged_document, uploaded_document
@@ -21,25 +21,25 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-OfRepository = Annotated[str, of_repository("Whose packages they are.")]
-ThePackage = Annotated[
+PackageRepositoryOption = Annotated[str, of_repository("Whose packages they are.")]
+PackageArgument = Annotated[
     str,
     typer.Argument(
         metavar="PROJECT[==VERSION]", help="One version, or every one, also those to come."
     ),
 ]
-Words = Annotated[list[str], typer.Argument(metavar="TAG...", help="One word or several.")]
-OneProject = Annotated[str, typer.Argument(metavar="[PROJECT]", help="Only this one.")]
+TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="One word or several.")]
+ProjectArgument = Annotated[str, typer.Argument(metavar="[PROJECT]", help="Only this one.")]
 
 
 @app.command("tag")
 def tag(
     context: typer.Context,
-    package: ThePackage,
-    tags: Words,
+    package: PackageArgument,
+    tags: TagsArgument,
     *,
-    repo: OfRepository,
-    as_json: AsJson = False,
+    repo: PackageRepositoryOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Tag a package. Queries see it from the next request on.
 
@@ -55,11 +55,11 @@ def tag(
 @app.command("untag")
 def untag(
     context: typer.Context,
-    package: ThePackage,
-    tags: Words,
+    package: PackageArgument,
+    tags: TagsArgument,
     *,
-    repo: OfRepository,
-    as_json: AsJson = False,
+    repo: PackageRepositoryOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Take tags from a package, named as it was tagged."""
     run = session(context)
@@ -71,10 +71,10 @@ def untag(
 @app.command("tags")
 def tags_(
     context: typer.Context,
-    project: OneProject = "",
+    project: ProjectArgument = "",
     *,
-    repo: OfRepository,
-    as_json: AsJson = False,
+    repo: PackageRepositoryOption,
+    as_json: JsonOption = False,
 ) -> None:
     """List the tags that were given, of every version of a project first."""
     with session(context).open(repositories=[repo]) as core:
@@ -91,11 +91,11 @@ def tags_(
 @app.command("list")
 def list_(
     context: typer.Context,
-    project: OneProject = "",
+    project: ProjectArgument = "",
     *,
-    repo: OfRepository,
-    directories: Directories = None,
-    as_json: AsJson = False,
+    repo: PackageRepositoryOption,
+    directories: DirectoriesOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List the files of a repository, each with all tags that a query finds it by.
 
@@ -135,7 +135,7 @@ def uploaded(  # noqa: PLR0913 - what is set, where, and how it is shown
     file: Annotated[str, typer.Argument(metavar="FILE", help="The name of a distribution file.")],
     moment: Annotated[str, typer.Argument(metavar="TIME", help=TIME)],
     *,
-    repo: OfRepository,
+    repo: PackageRepositoryOption,
     sha256: Annotated[
         str,
         typer.Option(
@@ -144,7 +144,7 @@ def uploaded(  # noqa: PLR0913 - what is set, where, and how it is shown
             help="Which contents, where there were several of that name; 8 characters will do.",
         ),
     ] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say when a file was uploaded, which `--updates-until` and `uploaded:` ask for.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.files import covered_of, known_files
-from entitlements_core.cli.options import TIME, AsJson, Directories, of_repository
+from entitlements_core.cli.options import TIME, DirectoriesOption, JsonOption, of_repository
 from entitlements_core.cli.output import emit, show_table, warn
 from entitlements_core.cli.session import session
 from entitlements_core.documents.explanation import explanation_document
@@ -36,7 +36,7 @@ def preview(  # noqa: PLR0913 - one option for each choice
     ],
     *,
     repo: Annotated[str, of_repository("Whose files they are.")],
-    directories: Directories = None,
+    directories: DirectoriesOption = None,
     token: Annotated[
         str,
         typer.Option(
@@ -45,7 +45,7 @@ def preview(  # noqa: PLR0913 - one option for each choice
             help="Say what the query would add and remove for this token.",
         ),
     ] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show which files a package query opens; nothing is changed."""
     with session(context).open(repositories=[repo]) as core:
@@ -60,7 +60,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
     slug_perm: Annotated[str, typer.Argument(metavar="SLUG_PERM", help="The token.")],
     file: Annotated[str, typer.Argument(metavar="FILE", help="The name of the file.")],
     *,
-    directories: Directories = None,
+    directories: DirectoriesOption = None,
     repo: Annotated[
         str,
         typer.Option("--repo", metavar="OWNER/SLUG", help="Needed for a token that opens several."),
@@ -71,7 +71,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
     address: Annotated[
         str | None, typer.Option("--from", metavar="ADDRESS", help="The client's address.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say whether a token may download a file, with every reason against it.
 

@@ -6,7 +6,12 @@ import typer
 
 from entitlements_core.cli.changing import require_changes
 from entitlements_core.cli.confirming import confirm
-from entitlements_core.cli.options import AsJson, RepositoryName, ShowSecret, Yes
+from entitlements_core.cli.options import (
+    JsonOption,
+    RepositoryArgument,
+    ShowSecretOption,
+    YesOption,
+)
 from entitlements_core.cli.output import emit, note, show_fields, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.repository import (
@@ -27,18 +32,18 @@ __all__ = ["app"]
 
 app = typer.Typer(help="The repositories that tokens open.", no_args_is_help=True)
 
-Description = Annotated[str | None, typer.Option("--description", help="What it is for.")]
-Contact = Annotated[
+DescriptionOption = Annotated[str | None, typer.Option("--description", help="What it is for.")]
+ContactOption = Annotated[
     str | None,
     typer.Option("--contact", help="Whom a refused customer turns to; empty for nobody."),
 ]
-Names = Annotated[
+NamesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="NAME...", help="A project's name, or the beginning of names such as 'acme-*'."
     ),
 ]
-UserTokens = Annotated[
+UserTokensOption = Annotated[
     bool | None,
     typer.Option(
         "--user-tokens/--no-user-tokens", help="Users of the host get tokens of their own."
@@ -49,16 +54,16 @@ UserTokens = Annotated[
 @app.command("add")
 def add(  # noqa: PLR0913 - one option for each field
     context: typer.Context,
-    name: RepositoryName,
+    name: RepositoryArgument,
     *,
-    description: Description = None,
-    contact: Contact = None,
-    user_tokens: UserTokens = None,
+    description: DescriptionOption = None,
+    contact: ContactOption = None,
+    user_tokens: UserTokensOption = None,
     default_token: Annotated[
         bool, typer.Option(help="Make the default token, as at Cloudsmith.")
     ] = True,
-    show_secret: ShowSecret = False,
-    as_json: AsJson = False,
+    show_secret: ShowSecretOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a repository, with a default token unless told not to."""
     run = session(context)
@@ -85,7 +90,7 @@ def add(  # noqa: PLR0913 - one option for each field
 
 
 @app.command("list")
-def list_(context: typer.Context, *, as_json: AsJson = False) -> None:
+def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """List the repositories."""
     with session(context).open() as core:
         found = core.repositories.all()
@@ -93,14 +98,14 @@ def list_(context: typer.Context, *, as_json: AsJson = False) -> None:
     emit(
         [repository_document(one) for one in found],
         lambda console: show_table(
-            console, ["Repository", "Description", "Contact", "Settings"], rows
+            console, ["Repository", "DescriptionOption", "ContactOption", "Settings"], rows
         ),
         as_json=as_json,
     )
 
 
 @app.command("show")
-def show(context: typer.Context, name: RepositoryName, *, as_json: AsJson = False) -> None:
+def show(context: typer.Context, name: RepositoryArgument, *, as_json: JsonOption = False) -> None:
     """Show one repository."""
     with session(context).open(repositories=[name]) as core:
         found = core.repositories.show(name)
@@ -110,11 +115,11 @@ def show(context: typer.Context, name: RepositoryName, *, as_json: AsJson = Fals
 @app.command("edit")
 def edit(  # noqa: PLR0913 - one option for each field
     context: typer.Context,
-    name: RepositoryName,
+    name: RepositoryArgument,
     *,
-    description: Description = None,
-    contact: Contact = None,
-    user_tokens: UserTokens = None,
+    description: DescriptionOption = None,
+    contact: ContactOption = None,
+    user_tokens: UserTokensOption = None,
     enforce_eula: Annotated[
         bool | None,
         typer.Option(
@@ -122,7 +127,7 @@ def edit(  # noqa: PLR0913 - one option for each field
             help="Tokens that ask for it have to accept the licence first.",
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Change what is named; everything else stays."""
     run = session(context)
@@ -138,10 +143,10 @@ def edit(  # noqa: PLR0913 - one option for each field
 @app.command("reserve")
 def reserve(
     context: typer.Context,
-    name: RepositoryName,
-    names: Names,
+    name: RepositoryArgument,
+    names: NamesArgument,
     *,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Reserve project names: clients are never sent to the upstream for them.
 
@@ -157,10 +162,10 @@ def reserve(
 @app.command("unreserve")
 def unreserve(
     context: typer.Context,
-    name: RepositoryName,
-    names: Names,
+    name: RepositoryArgument,
+    names: NamesArgument,
     *,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let reserved names go. Those of files that were in the repository stay the vendor's."""
     run = session(context)
@@ -170,7 +175,9 @@ def unreserve(
 
 
 @app.command("reserved")
-def reserved(context: typer.Context, name: RepositoryName, *, as_json: AsJson = False) -> None:
+def reserved(
+    context: typer.Context, name: RepositoryArgument, *, as_json: JsonOption = False
+) -> None:
     """List the reserved names."""
     with session(context).open(repositories=[name]) as core:
         found = core.reserved_names.of(name)
@@ -180,11 +187,11 @@ def reserved(context: typer.Context, name: RepositoryName, *, as_json: AsJson = 
 @app.command("remove")
 def remove(
     context: typer.Context,
-    name: RepositoryName,
+    name: RepositoryArgument,
     *,
     force: Annotated[bool, typer.Option("--force", help="Delete its living tokens, too.")] = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove a repository. Its files stay where they are; its history is kept."""
     run = session(context)
@@ -218,8 +225,8 @@ def _changes(
 def _emit(found: "Repository", *, as_json: bool) -> None:
     fields = [
         ("Repository", found.name),
-        ("Description", found.description),
-        ("Contact", found.contact),
+        ("DescriptionOption", found.description),
+        ("ContactOption", found.contact),
         ("Settings", _flags(found)),
         ("Created", f"{found.created_at:%Y-%m-%d %H:%M} UTC by {found.created_by}"),
     ]

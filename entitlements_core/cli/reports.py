@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from entitlements_core.cli.options import MOST, AsJson, InRepository, Page, Since, Until
+from entitlements_core.cli.options import (
+    MOST,
+    InRepositoryOption,
+    JsonOption,
+    PageOption,
+    SinceOption,
+    UntilOption,
+)
 from entitlements_core.cli.output import emit, note_page, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.audit import audit_document
@@ -49,14 +56,14 @@ def usage(  # noqa: PLR0913 - one option for each choice
         list[str] | None,
         typer.Option("--token", metavar="SLUG_PERM", help="Only this token; again for more."),
     ] = None,
-    repo: InRepository = "",
-    since: Since = None,
-    until: Until = None,
+    repo: InRepositoryOption = "",
+    since: SinceOption = None,
+    until: UntilOption = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, max=MOST, help="At most so many lines.")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Report counted downloads and bytes: who used what, and when."""
     if as_csv and as_json:
@@ -79,19 +86,19 @@ def usage(  # noqa: PLR0913 - one option for each choice
 def audit(  # noqa: PLR0913 - one option for each filter
     context: typer.Context,
     *,
-    repo: InRepository = "",
+    repo: InRepositoryOption = "",
     token: Annotated[
         str, typer.Option("--token", metavar="SLUG_PERM", help="Only this token.")
     ] = "",
     actor: Annotated[str, typer.Option("--actor", help="Only what they did.")] = "",
-    since: Since = None,
-    until: Until = None,
-    page: Page = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    page: PageOption = None,
     page_size: Annotated[
         int | None,
         typer.Option("--page-size", min=1, max=500, help="Lines of a page; alone, of the first."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List changes of tokens and repositories, the newest first. It never holds a secret."""
     start, end = read_time("from", since), read_time("until", until)

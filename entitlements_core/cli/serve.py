@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from entitlements_core.cli.options import AsJson, of_repository
+from entitlements_core.cli.options import JsonOption, of_repository
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_path
@@ -64,7 +64,7 @@ def serve(  # noqa: PLR0913 - one option for each setting
         bool,
         typer.Option("--access-log/--no-access-log", help="Log requests on stderr, redacted."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve directories of distributions to the tokens of a repository.
 

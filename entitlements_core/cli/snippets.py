@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from entitlements_core.cli.files import covered_of, known_files
-from entitlements_core.cli.options import AsJson, Directories, ShowSecret
+from entitlements_core.cli.options import DirectoriesOption, JsonOption, ShowSecretOption
 from entitlements_core.cli.output import emit, warn
 from entitlements_core.cli.session import Session, session
 from entitlements_core.cli.values import read_secret
@@ -112,7 +112,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
             " no other one depends on.",
         ),
     ] = None,
-    directories: Directories = None,
+    directories: DirectoriesOption = None,
     repo: Annotated[
         str,
         typer.Option("--repo", metavar="OWNER/SLUG", help="Needed for a token that opens several."),
@@ -121,8 +121,8 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         Literal["text", "markdown"],
         typer.Option("--format", help="markdown is for an e-mail, or a page."),
     ] = "text",
-    show_secret: ShowSecret = False,
-    as_json: AsJson = False,
+    show_secret: ShowSecretOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print configuration for a customer's clients, as it was run with each of them.
 

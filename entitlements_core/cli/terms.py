@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "Access",
-    "Allow",
-    "Bases",
-    "Deny",
-    "EulaRequired",
-    "MaxBandwidth",
-    "MaxClients",
-    "MaxDownloads",
-    "Metadata",
-    "NoQuery",
-    "Owner",
-    "Query",
-    "ResetAt",
-    "ResetPeriod",
-    "Secret",
-    "Tags",
-    "UpdatesUntil",
-    "ValidFrom",
-    "ValidUntil",
+    "AccessOption",
+    "AllowOption",
+    "BasesOption",
+    "DenyOption",
+    "EulaRequiredOption",
+    "MaxBandwidthOption",
+    "MaxClientsOption",
+    "MaxDownloadsOption",
+    "MetadataOption",
+    "NoQueryOption",
+    "OwnerOption",
+    "QueryOption",
+    "ResetAtOption",
+    "ResetPeriodOption",
+    "SecretOption",
+    "TagsOption",
+    "UpdatesUntilOption",
+    "ValidFromOption",
+    "ValidUntilOption",
     "check_query",
     "is_given",
     "read_terms",
@@ -42,7 +42,7 @@ _VALIDITY: Final = "Validity"
 _LIMITS: Final = "Limits"
 _NOTES: Final = "Notes"
 
-Query = Annotated[
+QueryOption = Annotated[
     str | None,
     typer.Option(
         "--query",
@@ -51,7 +51,7 @@ Query = Annotated[
         rich_help_panel=_RESTRICTION,
     ),
 ]
-NoQuery = Annotated[
+NoQueryOption = Annotated[
     bool,
     typer.Option(
         "--no-query",
@@ -59,13 +59,13 @@ NoQuery = Annotated[
         rich_help_panel=_RESTRICTION,
     ),
 ]
-Access = Annotated[
+AccessOption = Annotated[
     str | None,
     typer.Option(
         "--access", metavar="r|rw", help="Read, or also upload.", rich_help_panel=_RESTRICTION
     ),
 ]
-Bases = Annotated[
+BasesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--base",
@@ -75,7 +75,7 @@ Bases = Annotated[
         rich_help_panel=_RESTRICTION,
     ),
 ]
-Allow = Annotated[
+AllowOption = Annotated[
     list[str] | None,
     typer.Option(
         "--allow",
@@ -84,7 +84,7 @@ Allow = Annotated[
         rich_help_panel=_RESTRICTION,
     ),
 ]
-Deny = Annotated[
+DenyOption = Annotated[
     list[str] | None,
     typer.Option(
         "--deny",
@@ -93,7 +93,7 @@ Deny = Annotated[
         rich_help_panel=_RESTRICTION,
     ),
 ]
-EulaRequired = Annotated[
+EulaRequiredOption = Annotated[
     bool | None,
     typer.Option(
         "--eula-required/--no-eula-required",
@@ -101,7 +101,7 @@ EulaRequired = Annotated[
         rich_help_panel=_RESTRICTION,
     ),
 ]
-ValidFrom = Annotated[
+ValidFromOption = Annotated[
     str | None,
     typer.Option(
         "--valid-from",
@@ -110,7 +110,7 @@ ValidFrom = Annotated[
         rich_help_panel=_VALIDITY,
     ),
 ]
-ValidUntil = Annotated[
+ValidUntilOption = Annotated[
     str | None,
     typer.Option(
         "--valid-until",
@@ -119,7 +119,7 @@ ValidUntil = Annotated[
         rich_help_panel=_VALIDITY,
     ),
 ]
-UpdatesUntil = Annotated[
+UpdatesUntilOption = Annotated[
     str | None,
     typer.Option(
         "--updates-until",
@@ -128,7 +128,7 @@ UpdatesUntil = Annotated[
         rich_help_panel=_VALIDITY,
     ),
 ]
-MaxDownloads = Annotated[
+MaxDownloadsOption = Annotated[
     int | None,
     typer.Option(
         "--max-downloads",
@@ -137,7 +137,7 @@ MaxDownloads = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
-MaxClients = Annotated[
+MaxClientsOption = Annotated[
     int | None,
     typer.Option(
         "--max-clients",
@@ -146,7 +146,7 @@ MaxClients = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
-MaxBandwidth = Annotated[
+MaxBandwidthOption = Annotated[
     str | None,
     typer.Option(
         "--max-bandwidth",
@@ -155,7 +155,7 @@ MaxBandwidth = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
-ResetPeriod = Annotated[
+ResetPeriodOption = Annotated[
     str | None,
     typer.Option(
         "--reset-period",
@@ -165,7 +165,7 @@ ResetPeriod = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
-ResetAt = Annotated[
+ResetAtOption = Annotated[
     str | None,
     typer.Option(
         "--reset-at",
@@ -174,7 +174,7 @@ ResetAt = Annotated[
         rich_help_panel=_LIMITS,
     ),
 ]
-Metadata = Annotated[
+MetadataOption = Annotated[
     str | None,
     typer.Option(
         "--metadata",
@@ -183,13 +183,13 @@ Metadata = Annotated[
         rich_help_panel=_NOTES,
     ),
 ]
-Tags = Annotated[
+TagsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--tag", metavar="T", help="A word to find it by; again for more.", rich_help_panel=_NOTES
     ),
 ]
-Owner = Annotated[
+OwnerOption = Annotated[
     str | None,
     typer.Option(
         "--owner",
@@ -197,7 +197,7 @@ Owner = Annotated[
         rich_help_panel=_NOTES,
     ),
 ]
-Secret = Annotated[
+SecretOption = Annotated[
     str | None,
     typer.Option(
         "--secret",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli import terms
-from entitlements_core.cli.options import AsJson, of_repository
+from entitlements_core.cli.options import JsonOption, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
 from entitlements_core.cli.values import read_secret
@@ -22,29 +22,29 @@ def create(  # noqa: PLR0913 - one option for each field
         of_repository("What it opens; again for more."),
     ],
     name: Annotated[str, typer.Option("--name", help="The customer's.")],
-    secret: terms.Secret = None,
+    secret: terms.SecretOption = None,
     disabled: Annotated[
         bool, typer.Option("--disabled", help="It opens nothing until it is enabled.")
     ] = False,
-    query: terms.Query = None,
-    no_query: terms.NoQuery = False,
-    access: terms.Access = None,
-    base: terms.Bases = None,
-    allow: terms.Allow = None,
-    deny: terms.Deny = None,
-    eula_required: terms.EulaRequired = None,
-    valid_from: terms.ValidFrom = None,
-    valid_until: terms.ValidUntil = None,
-    updates_until: terms.UpdatesUntil = None,
-    max_downloads: terms.MaxDownloads = None,
-    max_clients: terms.MaxClients = None,
-    max_bandwidth: terms.MaxBandwidth = None,
-    reset_period: terms.ResetPeriod = None,
-    reset_at: terms.ResetAt = None,
-    metadata: terms.Metadata = None,
-    tag: terms.Tags = None,
-    owner: terms.Owner = None,
-    as_json: AsJson = False,
+    query: terms.QueryOption = None,
+    no_query: terms.NoQueryOption = False,
+    access: terms.AccessOption = None,
+    base: terms.BasesOption = None,
+    allow: terms.AllowOption = None,
+    deny: terms.DenyOption = None,
+    eula_required: terms.EulaRequiredOption = None,
+    valid_from: terms.ValidFromOption = None,
+    valid_until: terms.ValidUntilOption = None,
+    updates_until: terms.UpdatesUntilOption = None,
+    max_downloads: terms.MaxDownloadsOption = None,
+    max_clients: terms.MaxClientsOption = None,
+    max_bandwidth: terms.MaxBandwidthOption = None,
+    reset_period: terms.ResetPeriodOption = None,
+    reset_at: terms.ResetAtOption = None,
+    metadata: terms.MetadataOption = None,
+    tag: terms.TagsOption = None,
+    owner: terms.OwnerOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a token, and print its secret, which is to be handed to the customer.
 

@@ -7,7 +7,7 @@ import typer
 
 from entitlements_core.cli import terms
 from entitlements_core.cli.changing import require_changes
-from entitlements_core.cli.options import AsJson, InRepository, SlugPerm
+from entitlements_core.cli.options import InRepositoryOption, JsonOption, SlugPermArgument
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
 from entitlements_core.errors import InvalidValue
@@ -24,27 +24,27 @@ def _clear(option: str, what: str) -> Any:  # noqa: ANN401 - what Typer takes
 
 def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     context: typer.Context,
-    slug_perm: SlugPerm,
+    slug_perm: SlugPermArgument,
     *,
-    repo: InRepository = "",
+    repo: InRepositoryOption = "",
     name: Annotated[str | None, typer.Option("--name", help="The customer's.")] = None,
-    query: terms.Query = None,
-    access: terms.Access = None,
-    base: terms.Bases = None,
-    allow: terms.Allow = None,
-    deny: terms.Deny = None,
-    eula_required: terms.EulaRequired = None,
-    valid_from: terms.ValidFrom = None,
-    valid_until: terms.ValidUntil = None,
-    updates_until: terms.UpdatesUntil = None,
-    max_downloads: terms.MaxDownloads = None,
-    max_clients: terms.MaxClients = None,
-    max_bandwidth: terms.MaxBandwidth = None,
-    reset_period: terms.ResetPeriod = None,
-    reset_at: terms.ResetAt = None,
-    metadata: terms.Metadata = None,
-    tag: terms.Tags = None,
-    owner: terms.Owner = None,
+    query: terms.QueryOption = None,
+    access: terms.AccessOption = None,
+    base: terms.BasesOption = None,
+    allow: terms.AllowOption = None,
+    deny: terms.DenyOption = None,
+    eula_required: terms.EulaRequiredOption = None,
+    valid_from: terms.ValidFromOption = None,
+    valid_until: terms.ValidUntilOption = None,
+    updates_until: terms.UpdatesUntilOption = None,
+    max_downloads: terms.MaxDownloadsOption = None,
+    max_clients: terms.MaxClientsOption = None,
+    max_bandwidth: terms.MaxBandwidthOption = None,
+    reset_period: terms.ResetPeriodOption = None,
+    reset_at: terms.ResetAtOption = None,
+    metadata: terms.MetadataOption = None,
+    tag: terms.TagsOption = None,
+    owner: terms.OwnerOption = None,
     no_query: Annotated[bool, _clear("--no-query", "the query: everything is open")] = False,
     no_bases: Annotated[bool, _clear("--no-bases", "the recorded bases: no closed one")] = False,
     no_networks: Annotated[bool, _clear("--no-networks", "both lists of networks")] = False,
@@ -63,7 +63,7 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     no_metadata: Annotated[bool, _clear("--no-metadata", "the metadata")] = False,
     no_tags: Annotated[bool, _clear("--no-tags", "all tags")] = False,
     no_owner: Annotated[bool, _clear("--no-owner", "the owner: the repository's")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Change what is named; everything else stays.
 

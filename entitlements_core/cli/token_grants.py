@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli import terms
-from entitlements_core.cli.options import AsJson, InRepository, RepositoryName, SlugPerm
+from entitlements_core.cli.options import (
+    InRepositoryOption,
+    JsonOption,
+    RepositoryArgument,
+    SlugPermArgument,
+)
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
@@ -19,14 +24,14 @@ __all__ = ["clients", "grant", "regrant", "revoke"]
 
 def grant(  # noqa: PLR0913 - one option for each field
     context: typer.Context,
-    slug_perm: SlugPerm,
-    repository: RepositoryName,
+    slug_perm: SlugPermArgument,
+    repository: RepositoryArgument,
     *,
-    query: terms.Query = None,
-    no_query: terms.NoQuery = False,
-    access: terms.Access = None,
-    base: terms.Bases = None,
-    as_json: AsJson = False,
+    query: terms.QueryOption = None,
+    no_query: terms.NoQueryOption = False,
+    access: terms.AccessOption = None,
+    base: terms.BasesOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Open one repository more, or change what the token opens there.
 
@@ -66,8 +71,8 @@ def regrant(
         str, typer.Argument(metavar="[SLUG_PERM]", help="One token; left out, all of --repo.")
     ] = "",
     *,
-    repo: InRepository = "",
-    as_json: AsJson = False,
+    repo: InRepositoryOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Grant anew what tokens open: the index that has the name now, with the bases it has now.
 
@@ -103,10 +108,10 @@ def regrant(
 
 def revoke(
     context: typer.Context,
-    slug_perm: SlugPerm,
-    repository: RepositoryName,
+    slug_perm: SlugPermArgument,
+    repository: RepositoryArgument,
     *,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Close one of several repositories."""
     run = session(context)
@@ -115,7 +120,9 @@ def revoke(
         emit_token(token, core.clock(), as_json=as_json)
 
 
-def clients(context: typer.Context, slug_perm: SlugPerm, *, as_json: AsJson = False) -> None:
+def clients(
+    context: typer.Context, slug_perm: SlugPermArgument, *, as_json: JsonOption = False
+) -> None:
     """List the client addresses that ever used a token, the latest first."""
     with session(context).open() as core:
         found = core.reports.clients(slug_perm)

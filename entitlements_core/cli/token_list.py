@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli.options import AsJson, InRepository, Page, PageSize, ShowSecret, SlugPerm
+from entitlements_core.cli.options import (
+    InRepositoryOption,
+    JsonOption,
+    PageOption,
+    PageSizeOption,
+    ShowSecretOption,
+    SlugPermArgument,
+)
 from entitlements_core.cli.output import emit, note, note_page, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token, limits_in_words
@@ -19,7 +26,7 @@ __all__ = ["list_", "show"]
 def list_(  # noqa: PLR0913 - the choices of one list
     context: typer.Context,
     *,
-    repo: InRepository = "",
+    repo: InRepositoryOption = "",
     search: Annotated[
         str,
         typer.Option(
@@ -34,10 +41,10 @@ def list_(  # noqa: PLR0913 - the choices of one list
     sort: Annotated[
         str, typer.Option("--sort", metavar="FIELD", help="With a dash before it in reverse.")
     ] = "name",
-    page: Page = None,
-    page_size: PageSize = 100,
-    show_secret: ShowSecret = False,
-    as_json: AsJson = False,
+    page: PageOption = None,
+    page_size: PageSizeOption = 100,
+    show_secret: ShowSecretOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List tokens: the enabled ones that belong to no user, unless asked for more."""
     from entitlements_core.services.token_lifecycle import View  # noqa: PLC0415 - a fast start
@@ -73,11 +80,11 @@ def list_(  # noqa: PLR0913 - the choices of one list
 
 def show(
     context: typer.Context,
-    slug_perm: SlugPerm,
+    slug_perm: SlugPermArgument,
     *,
-    repo: InRepository = "",
-    show_secret: ShowSecret = False,
-    as_json: AsJson = False,
+    repo: InRepositoryOption = "",
+    show_secret: ShowSecretOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show one token, deleted ones included."""
     run = session(context)

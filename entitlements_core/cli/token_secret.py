@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 
 from entitlements_core.cli.confirming import confirm
-from entitlements_core.cli.options import AsJson, InRepository, SlugPerm, Yes
+from entitlements_core.cli.options import (
+    InRepositoryOption,
+    JsonOption,
+    SlugPermArgument,
+    YesOption,
+)
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_issued
@@ -17,7 +22,7 @@ __all__ = ["refresh", "set_"]
 
 def set_(  # noqa: PLR0913 - one option for each choice
     context: typer.Context,
-    slug_perm: SlugPerm,
+    slug_perm: SlugPermArgument,
     *,
     secret: Annotated[
         str,
@@ -28,9 +33,9 @@ def set_(  # noqa: PLR0913 - one option for each choice
             " keeps it out of the shell's history.",
         ),
     ],
-    repo: InRepository = "",
-    yes: Yes = False,
-    as_json: AsJson = False,
+    repo: InRepositoryOption = "",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Replace the secret by one of your own; all earlier ones end at once."""
     run = session(context)
@@ -43,7 +48,7 @@ def set_(  # noqa: PLR0913 - one option for each choice
 
 def refresh(  # noqa: PLR0913 - one option for each choice
     context: typer.Context,
-    slug_perm: SlugPerm,
+    slug_perm: SlugPermArgument,
     *,
     overlap: Annotated[
         str | None,
@@ -53,12 +58,12 @@ def refresh(  # noqa: PLR0913 - one option for each choice
             help="How long the old secret goes on: 30m, 12h, 7d, 2w. Left out, it ends at once.",
         ),
     ] = None,
-    repo: InRepository = "",
+    repo: InRepositoryOption = "",
     show_secret: Annotated[  # noqa: ARG001 - the new secret is always shown
         bool, typer.Option("--show-secret", help="The new secret is shown in any case.")
     ] = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Replace the secret by a generated one."""
     run = session(context)

@@ -3,7 +3,12 @@
 import typer
 
 from entitlements_core.cli.confirming import confirm
-from entitlements_core.cli.options import AsJson, InRepository, SlugPerm, Yes
+from entitlements_core.cli.options import (
+    InRepositoryOption,
+    JsonOption,
+    SlugPermArgument,
+    YesOption,
+)
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
 
@@ -11,7 +16,11 @@ __all__ = ["delete", "disable", "enable", "reset"]
 
 
 def enable(
-    context: typer.Context, slug_perm: SlugPerm, *, repo: InRepository = "", as_json: AsJson = False
+    context: typer.Context,
+    slug_perm: SlugPermArgument,
+    *,
+    repo: InRepositoryOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Let a disabled token open its repositories again."""
     run = session(context)
@@ -21,7 +30,11 @@ def enable(
 
 
 def disable(
-    context: typer.Context, slug_perm: SlugPerm, *, repo: InRepository = "", as_json: AsJson = False
+    context: typer.Context,
+    slug_perm: SlugPermArgument,
+    *,
+    repo: InRepositoryOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Close a token from the next request on; its secret is kept."""
     run = session(context)
@@ -31,7 +44,11 @@ def disable(
 
 
 def reset(
-    context: typer.Context, slug_perm: SlugPerm, *, repo: InRepository = "", as_json: AsJson = False
+    context: typer.Context,
+    slug_perm: SlugPermArgument,
+    *,
+    repo: InRepositoryOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Count downloads, clients and bandwidth from zero again; the limits stay."""
     run = session(context)
@@ -42,11 +59,11 @@ def reset(
 
 def delete(
     context: typer.Context,
-    slug_perm: SlugPerm,
+    slug_perm: SlugPermArgument,
     *,
-    repo: InRepository = "",
-    yes: Yes = False,
-    as_json: AsJson = False,
+    repo: InRepositoryOption = "",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """End a token for good. Its history is kept, its secret is not."""
     run = session(context)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from entitlements_core.cli.confirming import confirm
-from entitlements_core.cli.options import AsJson, InRepository, Yes
+from entitlements_core.cli.options import InRepositoryOption, JsonOption, YesOption
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.sync import cleanup_document, sync_document
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cleanup", "sync"]
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
 
 
 def sync(  # noqa: PLR0913 - one option for each choice
@@ -35,9 +35,9 @@ def sync(  # noqa: PLR0913 - one option for each choice
             help="replace deletes the destination's tokens first; merge adds and updates.",
         ),
     ] = "replace",
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Give one repository the tokens of another, with the same secrets."""
     run = session(context)
@@ -67,9 +67,9 @@ def sync(  # noqa: PLR0913 - one option for each choice
 def cleanup(
     context: typer.Context,
     *,
-    repo: InRepository = "",
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
+    repo: InRepositoryOption = "",
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete user tokens whose user may no longer read the repository."""
     run = session(context)

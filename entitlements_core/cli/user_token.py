@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli.options import AsJson, ShowSecret, of_repository
+from entitlements_core.cli.options import JsonOption, ShowSecretOption, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.cli.showing import emit_token
 
@@ -27,8 +27,8 @@ def get(
     user: Annotated[str, typer.Argument(metavar="USER", help="The name that the host knows.")],
     *,
     repo: Annotated[str, of_repository("What the token opens.")],
-    show_secret: ShowSecret = False,
-    as_json: AsJson = False,
+    show_secret: ShowSecretOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the token of a user; it is made when there is none.
 
