@@ -15,7 +15,7 @@ from entitlements_core.cli.options import (
 )
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_token
+from entitlements_core.cli.token.display import emit_token
 from entitlements_core.cli.values import read_path
 from entitlements_core.documents.eula import eula_document
 from entitlements_core.errors import InvalidValue

@@ -6,7 +6,7 @@ import typer
 
 from entitlements_core.cli.options import JsonOption, ShowSecretOption, of_repository
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_token
+from entitlements_core.cli.token.display import emit_token
 
 __all__ = ["app"]
 

@@ -10,7 +10,7 @@ from entitlements_core.cli.options import (
     YesOption,
 )
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_token
+from entitlements_core.cli.token.display import emit_token
 
 __all__ = ["delete", "disable", "enable", "reset"]
 

@@ -26,7 +26,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from entitlements_core.cli.demo_wheels import build_index
+from entitlements_core.cli.demo.wheels import build_index
 from entitlements_core.cli.values import read_path
 
 __all__ = ["demo"]

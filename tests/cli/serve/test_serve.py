@@ -21,7 +21,7 @@ from unittest import mock
 import psutil
 import pytest
 
-from entitlements_core.cli import listening, servers
+from entitlements_core.cli.serve import listener, servers
 from entitlements_core.errors import ConfigurationError
 from tests.cli.conftest import CommandLine
 from tests.wheelhouse import build_wheel
@@ -353,12 +353,12 @@ def test_a_server_that_is_not_installed(
         ("example.org", "http://example.org:1"),
     ],
 )
-def test_where_to_connect(host: str, url: str, options: listening.Options) -> None:
+def test_where_to_connect(host: str, url: str, options: listener.Options) -> None:
     assert replace(options, host=host, port=1).url == url
 
 
 def test_a_name_stands_for_its_address() -> None:
-    with listening.take_place("localhost", 0) as place:
+    with listener.take_place("localhost", 0) as place:
         host, port = place.getsockname()[:2]
     assert host in {"127.0.0.1", "::1"}
     assert port > 0
@@ -373,7 +373,7 @@ def test_nobody_takes_a_place_before_its_server_listens(server: str, *, is_fresh
             port = former.getsockname()[1]
             with socket.create_connection(("127.0.0.1", port)):
                 former.accept()[0].close()
-    with listening.take_place("127.0.0.1", port) as place:
+    with listener.take_place("127.0.0.1", port) as place:
         port = place.getsockname()[1]
         require_taken(port)
         if server == "granian":
@@ -390,15 +390,15 @@ def test_nobody_takes_a_place_before_its_server_listens(server: str, *, is_fresh
 
 def require_taken(port: int) -> None:
     with pytest.raises(ConfigurationError, match="Address already in use"):
-        listening.take_place("127.0.0.1", port)
+        listener.take_place("127.0.0.1", port)
 
 
 @pytest.fixture
-def options() -> Iterator[listening.Options]:
+def options() -> Iterator[listener.Options]:
     """For a server on a free port."""
-    with listening.take_place("127.0.0.1", 0) as place:
+    with listener.take_place("127.0.0.1", 0) as place:
         host, port = place.getsockname()[:2]
-        yield listening.Options(
+        yield listener.Options(
             host=host, port=port, place=place, workers=1, threads=1, access_log=True
         )
 
@@ -417,7 +417,7 @@ class Stopped:
 
 
 def test_workers_read_their_settings_from_the_environment(
-    cli: CommandLine, packages: Path, options: listening.Options, monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine, packages: Path, options: listener.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core = cli.core()
     core.close()
@@ -450,14 +450,14 @@ def test_what_a_worker_cannot_open_is_said_in_a_sentence(
 
 
 def test_readiness_is_not_waited_for_for_ever(
-    options: listening.Options, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
+    options: listener.Options, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
 ) -> None:
-    monkeypatch.setattr(listening, "PATIENCE", 0.1)
-    assert listening.answers(options) is False
+    monkeypatch.setattr(listener, "PATIENCE", 0.1)
+    assert listener.answers(options) is False
     options.place.listen()
     core = cli.core()
     core.close()
-    thread = listening.announce_when_ready(options, core.settings, as_json=True)
+    thread = listener.announce_when_ready(options, core.settings, as_json=True)
     thread.join(10)
     assert not thread.is_alive()
 
@@ -465,7 +465,7 @@ def test_readiness_is_not_waited_for_for_ever(
 def test_waitress_in_this_process(
     cli: CommandLine,
     packages: Path,
-    options: listening.Options,
+    options: listener.Options,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -489,7 +489,7 @@ def test_waitress_in_this_process(
     monkeypatch.setattr("logging.config.dictConfig", lambda _: None)
     thread = threading.Thread(target=servers.run_waitress, args=(options, settings))
     thread.start()
-    listening.announce_when_ready(options, settings, as_json=False).join(30)
+    listener.announce_when_ready(options, settings, as_json=False).join(30)
     assert "Serving acme/prod at http://127.0.0.1:" in capfd.readouterr().err
     made[0].close()
     thread.join(10)
@@ -498,7 +498,7 @@ def test_waitress_in_this_process(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_a_server_is_not_its_own_upstream(cli: CommandLine, packages: Path, host: str) -> None:
-    with listening.take_place(host, 0) as place:
+    with listener.take_place(host, 0) as place:
         port = place.getsockname()[1]
     words = ("serve", str(packages), "--repo", "acme/prod", "--host", host, "--port", f"{port}")
     refused = cli.refused(*words, "--upstream", f"http://localhost:{port}/simple/")
@@ -518,6 +518,6 @@ def test_a_server_is_not_its_own_upstream(cli: CommandLine, packages: Path, host
     ],
 )
 def test_what_leads_back_to_a_place(url: str, *, here: bool) -> None:
-    with listening.take_place("0.0.0.0", 0) as place:
+    with listener.take_place("0.0.0.0", 0) as place:
         port = place.getsockname()[1]
-        assert listening.leads_here(url.format(port=port), place) is here
+        assert listener.leads_here(url.format(port=port), place) is here

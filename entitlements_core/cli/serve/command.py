@@ -72,20 +72,20 @@ def serve(  # noqa: PLR0913 - one option for each setting
     the path; /+health says when it is ready. Any WSGI server can load the same application:
     entitlements_core.engine.serving:create_app.
     """
-    from entitlements_core.cli import listening, servers  # noqa: PLC0415 - a fast start
+    from entitlements_core.cli.serve import listener, servers  # noqa: PLC0415 - a fast start
 
     run = session(context)
     settings = _settings(run, repo, directories, upstream)
     servers.require(server)
     _prepare(settings, as_json=as_json)
-    with listening.take_place(host, port) as place:
-        if listening.leads_here(settings.upstream, place):
+    with listener.take_place(host, port) as place:
+        if listener.leads_here(settings.upstream, place):
             raise ConfigurationError(
                 f"The upstream {settings.upstream} is this server itself.",
                 "Name the index of everybody, whose packages yours need.",
             )
         host, port = place.getsockname()[:2]
-        options = listening.Options(
+        options = listener.Options(
             host=host,
             port=port,
             place=place,
@@ -93,7 +93,7 @@ def serve(  # noqa: PLR0913 - one option for each setting
             threads=threads,
             access_log=access_log,
         )
-        listening.announce_when_ready(options, settings, as_json=as_json)
+        listener.announce_when_ready(options, settings, as_json=as_json)
         servers.RUN[server](options, settings)
 
 

@@ -70,7 +70,7 @@ def doctor(  # noqa: PLR0913 - one option for each choice
     if repair:
         _repair(context, dry_run=dry_run, as_json=as_json)
         return
-    from entitlements_core.cli.doctor_upstream import (  # noqa: PLC0415 - a fast start
+    from entitlements_core.cli.doctor.upstream import (  # noqa: PLC0415 - a fast start
         asked_upstream,
         read_upstream,
     )

@@ -15,7 +15,7 @@ from entitlements_core.cli.options import (
 )
 from entitlements_core.cli.output import emit, note, note_page, show_table
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_token, limits_in_words
+from entitlements_core.cli.token.display import emit_token, limits_in_words
 from entitlements_core.documents.token import token_document
 from entitlements_core.policy.credential import State
 from entitlements_core.services.pages import paged

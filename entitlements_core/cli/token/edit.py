@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from entitlements_core.cli import terms
 from entitlements_core.cli.changing import require_changes
 from entitlements_core.cli.options import InRepositoryOption, JsonOption, SlugPermArgument
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_token
+from entitlements_core.cli.token import options
+from entitlements_core.cli.token.display import emit_token
 from entitlements_core.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -28,23 +28,23 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     *,
     repo: InRepositoryOption = "",
     name: Annotated[str | None, typer.Option("--name", help="The customer's.")] = None,
-    query: terms.QueryOption = None,
-    access: terms.AccessOption = None,
-    base: terms.BasesOption = None,
-    allow: terms.AllowOption = None,
-    deny: terms.DenyOption = None,
-    eula_required: terms.EulaRequiredOption = None,
-    valid_from: terms.ValidFromOption = None,
-    valid_until: terms.ValidUntilOption = None,
-    updates_until: terms.UpdatesUntilOption = None,
-    max_downloads: terms.MaxDownloadsOption = None,
-    max_clients: terms.MaxClientsOption = None,
-    max_bandwidth: terms.MaxBandwidthOption = None,
-    reset_period: terms.ResetPeriodOption = None,
-    reset_at: terms.ResetAtOption = None,
-    metadata: terms.MetadataOption = None,
-    tag: terms.TagsOption = None,
-    owner: terms.OwnerOption = None,
+    query: options.QueryOption = None,
+    access: options.AccessOption = None,
+    base: options.BasesOption = None,
+    allow: options.AllowOption = None,
+    deny: options.DenyOption = None,
+    eula_required: options.EulaRequiredOption = None,
+    valid_from: options.ValidFromOption = None,
+    valid_until: options.ValidUntilOption = None,
+    updates_until: options.UpdatesUntilOption = None,
+    max_downloads: options.MaxDownloadsOption = None,
+    max_clients: options.MaxClientsOption = None,
+    max_bandwidth: options.MaxBandwidthOption = None,
+    reset_period: options.ResetPeriodOption = None,
+    reset_at: options.ResetAtOption = None,
+    metadata: options.MetadataOption = None,
+    tag: options.TagsOption = None,
+    owner: options.OwnerOption = None,
     no_query: Annotated[bool, _clear("--no-query", "the query: everything is open")] = False,
     no_bases: Annotated[bool, _clear("--no-bases", "the recorded bases: no closed one")] = False,
     no_networks: Annotated[bool, _clear("--no-networks", "both lists of networks")] = False,
@@ -73,7 +73,7 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
-    changes = terms.read_terms(context.params) | _cleared(context.params)
+    changes = options.read_terms(context.params) | _cleared(context.params)
     if name is not None:
         changes["name"] = name
     if query is not None:
@@ -104,7 +104,7 @@ def _cleared(given: "Mapping[str, Any]") -> dict[str, None]:
     for option, (setting, fields) in _CLEARING.items():
         if not given[option]:
             continue
-        both = next((name for name in setting if terms.is_given(given[name])), None)
+        both = next((name for name in setting if options.is_given(given[name])), None)
         if both is not None:
             raise InvalidValue(
                 fields[0],

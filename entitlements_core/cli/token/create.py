@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli import terms
 from entitlements_core.cli.options import JsonOption, of_repository
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_issued
+from entitlements_core.cli.token import options
+from entitlements_core.cli.token.display import emit_issued
 from entitlements_core.cli.values import read_secret
 
 __all__ = ["create"]
@@ -22,28 +22,28 @@ def create(  # noqa: PLR0913 - one option for each field
         of_repository("What it opens; again for more."),
     ],
     name: Annotated[str, typer.Option("--name", help="The customer's.")],
-    secret: terms.SecretOption = None,
+    secret: options.SecretOption = None,
     disabled: Annotated[
         bool, typer.Option("--disabled", help="It opens nothing until it is enabled.")
     ] = False,
-    query: terms.QueryOption = None,
-    no_query: terms.NoQueryOption = False,
-    access: terms.AccessOption = None,
-    base: terms.BasesOption = None,
-    allow: terms.AllowOption = None,
-    deny: terms.DenyOption = None,
-    eula_required: terms.EulaRequiredOption = None,
-    valid_from: terms.ValidFromOption = None,
-    valid_until: terms.ValidUntilOption = None,
-    updates_until: terms.UpdatesUntilOption = None,
-    max_downloads: terms.MaxDownloadsOption = None,
-    max_clients: terms.MaxClientsOption = None,
-    max_bandwidth: terms.MaxBandwidthOption = None,
-    reset_period: terms.ResetPeriodOption = None,
-    reset_at: terms.ResetAtOption = None,
-    metadata: terms.MetadataOption = None,
-    tag: terms.TagsOption = None,
-    owner: terms.OwnerOption = None,
+    query: options.QueryOption = None,
+    no_query: options.NoQueryOption = False,
+    access: options.AccessOption = None,
+    base: options.BasesOption = None,
+    allow: options.AllowOption = None,
+    deny: options.DenyOption = None,
+    eula_required: options.EulaRequiredOption = None,
+    valid_from: options.ValidFromOption = None,
+    valid_until: options.ValidUntilOption = None,
+    updates_until: options.UpdatesUntilOption = None,
+    max_downloads: options.MaxDownloadsOption = None,
+    max_clients: options.MaxClientsOption = None,
+    max_bandwidth: options.MaxBandwidthOption = None,
+    reset_period: options.ResetPeriodOption = None,
+    reset_at: options.ResetAtOption = None,
+    metadata: options.MetadataOption = None,
+    tag: options.TagsOption = None,
+    owner: options.OwnerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token, and print its secret, which is to be handed to the customer.
@@ -55,8 +55,8 @@ def create(  # noqa: PLR0913 - one option for each field
     from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
-    terms.check_query(query, no_query=no_query)
-    changes = terms.read_terms(context.params)
+    options.check_query(query, no_query=no_query)
+    changes = options.read_terms(context.params)
     opened = [
         TokenGrant(
             repository=one,

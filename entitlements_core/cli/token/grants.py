@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli import terms
 from entitlements_core.cli.options import (
     InRepositoryOption,
     JsonOption,
@@ -13,7 +12,8 @@ from entitlements_core.cli.options import (
 )
 from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_token
+from entitlements_core.cli.token import options
+from entitlements_core.cli.token.display import emit_token
 from entitlements_core.documents.token import token_document
 from entitlements_core.documents.usage import client_document
 from entitlements_core.documents.values import instant
@@ -27,10 +27,10 @@ def grant(  # noqa: PLR0913 - one option for each field
     slug_perm: SlugPermArgument,
     repository: RepositoryArgument,
     *,
-    query: terms.QueryOption = None,
-    no_query: terms.NoQueryOption = False,
-    access: terms.AccessOption = None,
-    base: terms.BasesOption = None,
+    query: options.QueryOption = None,
+    no_query: options.NoQueryOption = False,
+    access: options.AccessOption = None,
+    base: options.BasesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open one repository more, or change what the token opens there.
@@ -41,7 +41,7 @@ def grant(  # noqa: PLR0913 - one option for each field
     from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
 
     run = session(context)
-    terms.check_query(query, no_query=no_query)
+    options.check_query(query, no_query=no_query)
     with run.open(repositories=[repository]) as core:
         known = core.lifecycle.read(slug_perm).grant_in(repository)
         if query is None and not no_query and known is not None:

@@ -13,7 +13,7 @@ from entitlements_core.cli.options import (
 )
 from entitlements_core.cli.output import note
 from entitlements_core.cli.session import session
-from entitlements_core.cli.showing import emit_issued
+from entitlements_core.cli.token.display import emit_issued
 from entitlements_core.cli.values import read_secret
 from entitlements_core.documents.values import read_duration
 

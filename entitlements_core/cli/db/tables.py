@@ -1,10 +1,10 @@
-"""``entitlements db``: the care of the store's tables."""
+"""``entitlements db upgrade``, ``current`` and ``check``: the store's tables."""
 
 from typing import TYPE_CHECKING
 
 import typer
 
-from entitlements_core.cli import downloads
+from entitlements_core.cli.db.downloads import catch_up
 from entitlements_core.cli.options import JsonOption
 from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
@@ -13,11 +13,7 @@ from entitlements_core.documents.store import checked_document, upgraded_documen
 if TYPE_CHECKING:
     from entitlements_core.services.schema import Schema
 
-__all__ = ["app"]
-
-app = typer.Typer(help="The tables of the store.", no_args_is_help=True)
-app.command("rollups")(downloads.rollups)
-app.command("prune")(downloads.prune)
+__all__ = ["check", "current", "upgrade"]
 
 
 def _schema(context: typer.Context) -> "Schema":
@@ -26,11 +22,10 @@ def _schema(context: typer.Context) -> "Schema":
     return Schema(session(context).settings)
 
 
-@app.command("upgrade")
 def upgrade(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Bring the tables up to date. Safe while other processes start; make a backup first."""
     before, after = _schema(context).upgrade()
-    downloads.catch_up(context)
+    catch_up(context)
     changed = (
         f"Brought from {before or 'nothing'} to {after}."
         if before != after
@@ -43,14 +38,12 @@ def upgrade(context: typer.Context, *, as_json: JsonOption = False) -> None:
     )
 
 
-@app.command("current")
 def current(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Tell the revision of the tables."""
     found = _schema(context).current()
     emit({"current": found}, lambda console: console.print(found), as_json=as_json)
 
 
-@app.command("check")
 def check(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Look for damage, and for tables that are not as they should be; exit 1 when there is any."""
     problems = _schema(context).check()

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from entitlements_core.cli.listening import Options
+from entitlements_core.cli.serve.listener import Options
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ LOGGING: Final[Mapping[str, Any]] = {
     "disable_existing_loggers": False,
     "filters": {
         "redact": {"()": "entitlements_core.services.redaction.RedactingFilter"},
-        "notable": {"()": "entitlements_core.cli.servers.Notable"},
+        "notable": {"()": "entitlements_core.cli.serve.servers.Notable"},
     },
     "formatters": {
         name: {"()": "entitlements_core.services.journal.formatter", "form": form}
