@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.options import MOST, JsonOption
-from entitlements_core.cli.output import emit
+from entitlements_core.cli.console import emit
+from entitlements_core.cli.options import MOST, JsonOption, filled
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import filled
 from entitlements_core.documents.store import backup_document, restored_document
 from entitlements_core.errors import NotFound
 

@@ -6,17 +6,17 @@ from typing import Annotated, Final
 
 import typer
 
+from entitlements_core.cli.console import emit, show_table
 from entitlements_core.cli.options import (
     MOST,
     JsonOption,
     RepositoryArgument,
     SlugPermArgument,
     of_repository,
+    read_path,
 )
-from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token.display import emit_token
-from entitlements_core.cli.values import read_path
 from entitlements_core.documents.eula import eula_document
 from entitlements_core.errors import InvalidValue
 

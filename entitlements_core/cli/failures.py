@@ -3,22 +3,22 @@
 0 is done, 1 is refused or not found, 2 is a wrong use of the command, 130 is interrupted.
 """
 
+import contextlib
+import errno
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NoReturn, Protocol, runtime_checkable
+from typing import Any, Final, NoReturn, Protocol, TextIO, runtime_checkable
 
 import typer
-from typer.core import TyperGroup
 
-from entitlements_core.cli import streams
-from entitlements_core.cli.plugin_commands import added_commands
 from entitlements_core.documents.error import error_document
 from entitlements_core.errors import EntitlementsError, QuerySyntaxError
 
-__all__ = ["Program"]
+__all__ = ["end"]
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -37,58 +37,18 @@ class _UsageProblem(Protocol):
     def format_message(self) -> str: ...
 
 
-class Program(TyperGroup):
-    """The whole command line; whatever a command raises ends here."""
-
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - see above
-        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - see above
-        **extra: Any,  # noqa: ANN401 - see above
-    ) -> Any:  # noqa: ANN401 - what a command gives
-        """Run one command, and end the process unless told not to."""
-        words = list(sys.argv[1:] if args is None else args)
-
-        def run() -> Any:  # noqa: ANN401 - what a command gives
-            return super(Program, self).main(
-                words,
-                prog_name,
-                complete_var,
-                standalone_mode=False,
-                windows_expand_args=windows_expand_args,
-                **extra,
-            )
-
-        return _end(run, words) if standalone_mode else run()
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - Typer's own kinds
-        """A command of ours, else of a plugin; None when there is neither."""
-        return super().get_command(ctx, cmd_name) or added_commands().get(cmd_name)
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's own kind
-        """Our commands, then those of the plugins, as far as they can be loaded."""
-        ours = super().list_commands(ctx)
-        try:
-            return [*ours, *(name for name in added_commands() if name not in ours)]
-        except EntitlementsError:
-            return ours
-
-
-def _end(run: Callable[[], Any], words: Sequence[str]) -> NoReturn:
+def end(run: Callable[[], Any], words: Sequence[str]) -> NoReturn:
     """End the process with what a command comes to."""
     try:
-        streams.prepare()
+        _prepare_streams()
         status = run()
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough.
-        streams.silence(sys.stdout)
+        _silence(sys.stdout)
         sys.exit(REFUSED)
     except OSError as error:
-        streams.silence(sys.stdout)  # it may be what is full
+        _silence(sys.stdout)  # it may be what is full
         sys.exit(_say(error, words))
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
@@ -103,7 +63,7 @@ def _say(error: Exception, words: Sequence[str]) -> int:
         status = _report(error, words)
         sys.stderr.flush()
     except OSError:
-        streams.silence(sys.stderr)
+        _silence(sys.stderr)
         return REFUSED
     return status
 
@@ -190,3 +150,27 @@ def _print_usage(error: object) -> None:
     from typer import rich_utils  # noqa: PLC0415 - imports Rich
 
     rich_utils.rich_format_error(error)  # type: ignore[arg-type] # of Typer's own kind
+
+
+def _prepare_streams() -> None:
+    """Make the three streams fit for use.
+
+    Raises:
+        OSError: when the output is closed. What a command does could then be told to nobody, the
+            secret of a new token least of all.
+    """
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        # Else the next file that is opened would be that stream, the store for example.
+        setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115 - for as long as the process runs
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name may hold what the terminal cannot show, or no text at all.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if "stdout" in closed:
+        raise OSError(errno.EBADF, "It is closed", "Standard output")
+
+
+def _silence(stream: TextIO) -> None:
+    """Let a stream go nowhere, so that the interpreter's last flush fails no more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

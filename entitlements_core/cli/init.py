@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from entitlements_core.cli.console import emit, note, show_fields
 from entitlements_core.cli.options import JsonOption
-from entitlements_core.cli.output import emit, note, show_fields
 from entitlements_core.cli.session import session
 from entitlements_core.documents.store import initialized_document
 

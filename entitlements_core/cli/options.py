@@ -1,11 +1,14 @@
-"""Options and arguments that several commands take, said once."""
+"""Options and arguments that several commands take, and how they are read and checked."""
 
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
-from entitlements_core.cli.values import read_path
+from entitlements_core.errors import InvalidValue
 
 __all__ = [
     "MOST",
@@ -20,7 +23,12 @@ __all__ = [
     "SlugPermArgument",
     "UntilOption",
     "YesOption",
+    "filled",
     "of_repository",
+    "read_path",
+    "read_secret",
+    "refuse_empty_options",
+    "require_changes",
 ]
 
 MOST: Final = 1_000_000_000
@@ -28,6 +36,24 @@ MOST: Final = 1_000_000_000
 SERVED: Final = "ENTITLEMENTS_REPOSITORY"
 """The setting `repository`, in the environment."""
 TIME: Final = "ISO 8601 with a zone, or a date, which is 00:00 UTC of that day."
+
+_LONGEST_LINE: Final = 1024
+"""Characters of a line on stdin; a secret has at most 48."""
+_NO_CHANGES = frozenset({"--repo", "--json", "--help", "-h"})
+
+
+def read_path(text: str | Path) -> Path:
+    """A path that an option names, for Typer's ``parser``.
+
+    Raises:
+        typer.BadParameter: when it is empty, which would be the working directory.
+    """
+    if isinstance(text, str) and not text.strip():
+        raise typer.BadParameter(
+            "The path is empty. It may be a variable of the shell that is not set."
+        )
+    return Path(text)
+
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, with Cloudsmith's API names.")
@@ -79,3 +105,86 @@ DirectoriesOption = Annotated[
         help="A directory of distributions; again for more.",
     ),
 ]
+
+
+def filled(field: str, text: str) -> str:
+    """`text`, unless it is empty: the path of nothing would be the working directory.
+
+    Raises:
+        InvalidValue: when it is.
+    """
+    if not text.strip():
+        raise InvalidValue(
+            field,
+            f"{field} is empty.",
+            "It may be a variable of the shell that is not set; name what is meant.",
+        )
+    return text
+
+
+def read_secret(text: str) -> str:
+    """The secret that was given; ``-`` stands for the first line of stdin."""
+    return sys.stdin.readline(_LONGEST_LINE).rstrip("\r\n") if text == "-" else text
+
+
+class _NothingAsked(typer.BadParameter):
+    """A wrong use of the command; its words stand alone."""
+
+    def format_message(self) -> str:
+        """The message as it is."""
+        return self.message
+
+
+def require_changes(context: typer.Context, changes: Mapping[str, object]) -> None:
+    """Return when something is to be changed: a change of nothing would stand in the audit.
+
+    Raises:
+        typer.BadParameter: listing the options that change something; the exit status is 2.
+    """
+    if changes:
+        return
+    options = [
+        name
+        for param in context.command.params
+        for name in (*param.opts, *param.secondary_opts)
+        if param.param_type_name == "option" and name not in _NO_CHANGES
+    ]
+    raise _NothingAsked(
+        f"Nothing was asked to be changed. Give any of {', '.join(options)}.", context
+    )
+
+
+class _Command(TyperCommand):
+    """Refuses an empty word where to leave the option out would mean the same."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own kinds
+        """Run the command.
+
+        Raises:
+            BadParameter: for such an option: a filter that filters nothing is not what was meant.
+        """
+        params: list[Any] = list(self.params)
+        for param in params:
+            name = str(param.name)
+            if (
+                param.param_type_name == "option"
+                and param.default == ""
+                and ctx.params.get(name) == ""
+                and ctx.get_parameter_source(name).name == "COMMANDLINE"
+            ):
+                raise typer.BadParameter("it is empty; leave the option out.", ctx, param)
+        return super().invoke(ctx)
+
+
+def refuse_empty_options(app: typer.Typer) -> None:
+    """Let all commands of `app` refuse them."""
+    for one in _apps(app):
+        for command in one.registered_commands:
+            command.cls = _Command
+
+
+def _apps(app: typer.Typer) -> Iterator[typer.Typer]:
+    yield app
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            yield from _apps(group.typer_instance)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from entitlements_core.cli.console import emit, show_table
 from entitlements_core.cli.files import known_files
 from entitlements_core.cli.options import TIME, DirectoriesOption, JsonOption, of_repository
-from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.package import file_document, tagged_document, uploaded_document
 from entitlements_core.documents.values import instant, read_time, readable_bytes

@@ -1,10 +1,13 @@
 """The command line put together: the global options, and the commands of all modules."""
 
 import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from entitlements_core import __version__
 from entitlements_core.cli import (
@@ -24,14 +27,78 @@ from entitlements_core.cli import (
     token,
     user_token,
 )
-from entitlements_core.cli.emptiness import refuse_empty_options
-from entitlements_core.cli.failures import Program
+from entitlements_core.cli.failures import end
+from entitlements_core.cli.options import refuse_empty_options
 from entitlements_core.cli.session import Session
+from entitlements_core.errors import EntitlementsError
 
 __all__ = ["OWN_PROCESS", "app"]
 
 OWN_PROCESS: Final = object()
 """Given as the object of the context by who runs the command line in a process of its own."""
+
+
+class Program(TyperGroup):
+    """The whole command line; whatever a command raises ends here."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - see above
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - see above
+        **extra: Any,  # noqa: ANN401 - see above
+    ) -> Any:  # noqa: ANN401 - what a command gives
+        """Run one command, and end the process unless told not to."""
+        words = list(sys.argv[1:] if args is None else args)
+
+        def run() -> Any:  # noqa: ANN401 - what a command gives
+            return super(Program, self).main(
+                words,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+
+        return end(run, words) if standalone_mode else run()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - Typer's own kinds
+        """A command of ours, else of a plugin; None when there is neither."""
+        return super().get_command(ctx, cmd_name) or _added_commands().get(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's own kind
+        """Our commands, then those of the plugins, as far as they can be loaded."""
+        ours = super().list_commands(ctx)
+        try:
+            return [*ours, *(name for name in _added_commands() if name not in ours)]
+        except EntitlementsError:
+            return ours
+
+
+def _added_commands() -> Mapping[str, Any]:
+    """Typer's commands of all plugins, by name.
+
+    Raises:
+        PluginError: when a plugin does not fit.
+    """
+    from entitlements_core.plugins import Plugins  # noqa: PLC0415 - a fast start
+
+    plugins = Plugins()
+    if not plugins.implements("entitlements_commands"):
+        return {}
+    holder = typer.Typer()
+    holder.callback()(_group)
+    plugins.add_commands(holder)
+    group = typer.main.get_command(holder)
+    return dict(getattr(group, "commands", {}))
+
+
+def _group() -> None:
+    """Make a group even of one command."""
+
 
 app = typer.Typer(
     cls=Program,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from entitlements_core.cli.console import emit, show_table, warn
 from entitlements_core.cli.files import covered_of, known_files
 from entitlements_core.cli.options import TIME, DirectoriesOption, JsonOption, of_repository
-from entitlements_core.cli.output import emit, show_table, warn
 from entitlements_core.cli.session import session
 from entitlements_core.documents.explanation import explanation_document
 from entitlements_core.documents.preview import preview_document

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.changing import require_changes
-from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.console import confirm, emit, note, show_fields, show_table
 from entitlements_core.cli.options import (
     JsonOption,
     RepositoryArgument,
     ShowSecretOption,
     YesOption,
+    require_changes,
 )
-from entitlements_core.cli.output import emit, note, show_fields, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.repository import (
     added_document,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from entitlements_core.cli.console import emit, note_page, show_table
 from entitlements_core.cli.options import (
     MOST,
     InRepositoryOption,
@@ -18,7 +19,6 @@ from entitlements_core.cli.options import (
     SinceOption,
     UntilOption,
 )
-from entitlements_core.cli.output import emit, note_page, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.audit import audit_document
 from entitlements_core.documents.usage import usage_document

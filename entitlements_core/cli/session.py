@@ -1,4 +1,4 @@
-"""What all commands share: the global options, and the services that they open."""
+"""What all commands share: the global options, the services that they open, the repositories."""
 
 import getpass
 import os
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from entitlements_core.errors import NotFound
+from entitlements_core.policy.secret import shows_secret
 
 if TYPE_CHECKING:
     from entitlements_core.services.core import Core
@@ -22,6 +23,8 @@ __all__ = ["Session", "session"]
 
 _LOGIN: Final = re.compile(r"[^\s()\x00-\x1f\x7f]{1,64}")
 """What can be told from the rest of a line; Windows domains have a backslash."""
+_SHOWN: Final = 10
+"""Repositories that are named where another one was asked for."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,6 @@ class Session:
             NotFound: when one of `repositories` is not there.
             EntitlementsError: when the settings, the key or the store cannot be used.
         """
-        from entitlements_core.cli.naming import require_repositories  # noqa: PLC0415 - a fast start
         from entitlements_core.services.core import Core  # noqa: PLC0415 - a fast start
         from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
             require_access,
@@ -95,7 +97,7 @@ class Session:
         core = Core.open(self.settings, create=create)
         try:
             if repositories:
-                require_repositories(core, repositories)
+                _require_repositories(core, repositories)
             yield core
         except NotFound as error:
             raise _told_apart(core, error) from None
@@ -137,3 +139,38 @@ def session(context: typer.Context) -> Session:
     """The session of a command."""
     found = context.obj
     return found if isinstance(found, Session) else Session()
+
+
+def _require_repositories(core: "Core", names: Sequence[str]) -> None:
+    """Return when all of `names` exist. Only here, where a vendor asks, the others are named.
+
+    What the host serves and the store does not know yet is added.
+
+    Raises:
+        NotFound: saying which there are, and how a repository comes about.
+    """
+    known = _known(core)
+    if not known.issuperset(names):
+        served = set(names).intersection(core.plugins.repositories())
+        core.repositories.ensure(served, actor="host")
+        known = _known(core)  # a server of the host may have added them meanwhile
+    missing = next((name for name in names if name not in known), None)
+    if missing is None:
+        return
+    named = "of that name, which holds a secret" if shows_secret(missing) else repr(missing)
+    raise NotFound(
+        f"There is no repository {named}; {_there_is(sorted(known))}.",
+        "Check the name (owner/slug), or add it with `entitlements repo add`."
+        " The indexes of devpi-server are here once it was started with the plugin.",
+    )
+
+
+def _known(core: "Core") -> set[str]:
+    return {found.name for found in core.repositories.all()}
+
+
+def _there_is(known: Sequence[str]) -> str:
+    if not known:
+        return "there is none yet"
+    rest = len(known) - _SHOWN
+    return f"there is {', '.join(known[:_SHOWN])}" + (f" and {rest} more" if rest > 0 else "")

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from entitlements_core.cli.console import emit, warn
 from entitlements_core.cli.files import covered_of, known_files
-from entitlements_core.cli.options import DirectoriesOption, JsonOption, ShowSecretOption
-from entitlements_core.cli.output import emit, warn
+from entitlements_core.cli.options import (
+    DirectoriesOption,
+    JsonOption,
+    ShowSecretOption,
+    read_secret,
+)
 from entitlements_core.cli.session import Session, session
-from entitlements_core.cli.values import read_secret
 from entitlements_core.documents.snippets import snippets_document
 from entitlements_core.errors import InvalidValue, NotFound
 

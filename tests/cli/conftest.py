@@ -157,6 +157,6 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Makes the command line believe that somebody sits there."""
 
     def sit_down() -> None:
-        monkeypatch.setattr("entitlements_core.cli.confirming.is_attended", lambda: True)
+        monkeypatch.setattr("entitlements_core.cli.console.is_attended", lambda: True)
 
     return sit_down

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entitlements_core.cli.options import JsonOption
-from entitlements_core.cli.output import emit, note
+from entitlements_core.cli.console import emit, note
+from entitlements_core.cli.options import JsonOption, read_path
 from entitlements_core.cli.session import session
-from entitlements_core.cli.values import read_path
 from entitlements_core.documents.usage import pruned_document, rollups_document
 from entitlements_core.documents.values import read_duration
 from entitlements_core.engine.progress import progress_bar

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from entitlements_core.cli.console import emit
 from entitlements_core.cli.db.downloads import catch_up
 from entitlements_core.cli.options import JsonOption
-from entitlements_core.cli.output import emit
 from entitlements_core.cli.session import session
 from entitlements_core.documents.store import checked_document, upgraded_document
 

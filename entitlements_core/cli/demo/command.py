@@ -27,7 +27,7 @@ import typer
 from rich.console import Console
 
 from entitlements_core.cli.demo.wheels import build_index
-from entitlements_core.cli.values import read_path
+from entitlements_core.cli.options import read_path
 
 __all__ = ["demo"]
 

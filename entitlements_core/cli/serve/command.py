@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from entitlements_core.cli.options import JsonOption, of_repository
-from entitlements_core.cli.output import note
+from entitlements_core.cli.console import note
+from entitlements_core.cli.options import JsonOption, of_repository, read_path
 from entitlements_core.cli.session import Session, session
-from entitlements_core.cli.values import read_path
 from entitlements_core.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli.options import JsonOption, of_repository
+from entitlements_core.cli.options import JsonOption, of_repository, read_secret
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token import options
 from entitlements_core.cli.token.display import emit_issued
-from entitlements_core.cli.values import read_secret
 
 __all__ = ["create"]
 

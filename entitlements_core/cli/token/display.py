@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from entitlements_core.cli.output import emit, note, show_fields, warn
+from entitlements_core.cli.console import emit, note, show_fields, warn
 from entitlements_core.documents.token import previous_secrets, token_document
 from entitlements_core.documents.values import instant
 from entitlements_core.policy.token import Status

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from entitlements_core.cli.changing import require_changes
-from entitlements_core.cli.options import InRepositoryOption, JsonOption, SlugPermArgument
+from entitlements_core.cli.options import (
+    InRepositoryOption,
+    JsonOption,
+    SlugPermArgument,
+    require_changes,
+)
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token import options
 from entitlements_core.cli.token.display import emit_token

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
+from entitlements_core.cli.console import emit, show_table
 from entitlements_core.cli.options import (
     InRepositoryOption,
     JsonOption,
     RepositoryArgument,
     SlugPermArgument,
 )
-from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token import options
 from entitlements_core.cli.token.display import emit_token

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from entitlements_core.cli.console import emit, note, note_page, show_table
 from entitlements_core.cli.options import (
     InRepositoryOption,
     JsonOption,
@@ -13,7 +14,6 @@ from entitlements_core.cli.options import (
     ShowSecretOption,
     SlugPermArgument,
 )
-from entitlements_core.cli.output import emit, note, note_page, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token.display import emit_token, limits_in_words
 from entitlements_core.documents.token import token_document

@@ -4,17 +4,16 @@ from typing import Annotated
 
 import typer
 
-from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.console import confirm, note
 from entitlements_core.cli.options import (
     InRepositoryOption,
     JsonOption,
     SlugPermArgument,
     YesOption,
+    read_secret,
 )
-from entitlements_core.cli.output import note
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token.display import emit_issued
-from entitlements_core.cli.values import read_secret
 from entitlements_core.documents.values import read_duration
 
 __all__ = ["refresh", "set_"]

@@ -2,7 +2,7 @@
 
 import typer
 
-from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.console import confirm
 from entitlements_core.cli.options import (
     InRepositoryOption,
     JsonOption,

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from entitlements_core.cli.confirming import confirm
+from entitlements_core.cli.console import confirm, emit, show_table
 from entitlements_core.cli.options import InRepositoryOption, JsonOption, YesOption
-from entitlements_core.cli.output import emit, show_table
 from entitlements_core.cli.session import session
 from entitlements_core.documents.sync import cleanup_document, sync_document
 

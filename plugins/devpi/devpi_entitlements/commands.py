@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devpi_entitlements.server_info import read_note
-from entitlements_core.cli.values import read_path
+from entitlements_core.cli.options import read_path
 from entitlements_core.errors import Refused
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def leave(  # noqa: PLR0913 - an option is an argument
     """
     from devpi_entitlements.server_lock import LEFT, occupied  # noqa: PLC0415 - see below
     from devpi_entitlements.uninstall import keys_kept, opened, remove_keys  # noqa: PLC0415 - devpi
-    from entitlements_core.cli.output import emit  # noqa: PLC0415 - a fast start
+    from entitlements_core.cli.console import emit  # noqa: PLC0415 - a fast start
     from entitlements_core.services.home import write_private  # noqa: PLC0415 - a fast start
 
     where, backend = _server(context, serverdir, storage)
@@ -119,7 +119,7 @@ def _ask(found: list[Kept], *, skip: bool) -> None:
     Raises:
         Refused: when it is not; also where nobody is there to be asked.
     """
-    from entitlements_core.cli.confirming import confirm, is_attended  # noqa: PLC0415 - see above
+    from entitlements_core.cli.console import confirm, is_attended  # noqa: PLC0415 - see above
 
     closed = [one.index for one in found if one.closed]
     if skip or not closed:

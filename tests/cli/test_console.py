@@ -8,8 +8,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from entitlements_core.cli import output
-from entitlements_core.cli.output import emit, show_fields, show_table
+from entitlements_core.cli import console
+from entitlements_core.cli.console import emit, show_fields, show_table
 
 ROWS = [(f"token-{n}", "名前" if n % 2 else "name", str(n)) for n in range(700)]
 HEADINGS = ("token", "name", "downloads")
@@ -24,7 +24,7 @@ def shown(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def test_a_long_table_has_the_cells_of_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
     long = [line.split() for line in shown(ROWS)]
-    monkeypatch.setattr(output, "_MANY", len(ROWS))
+    monkeypatch.setattr(console, "_MANY", len(ROWS))
     short = [line.split() for line in shown(ROWS)]
     assert len(long) == len(ROWS) + 2
     assert long[0] == short[0] == list(HEADINGS)

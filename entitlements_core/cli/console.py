@@ -1,4 +1,4 @@
-"""What a command prints: one JSON document on stdout, or something for people."""
+"""What a command prints: a JSON document, or text for people; and how it asks before it goes on."""
 
 import json
 import re
@@ -6,12 +6,25 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+import typer
+
+from entitlements_core.errors import Refused
 from entitlements_core.terminal import STEERING, escaped, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["emit", "note", "note_page", "printable", "show_fields", "show_table", "warn"]
+__all__ = [
+    "confirm",
+    "emit",
+    "is_attended",
+    "note",
+    "note_page",
+    "printable",
+    "show_fields",
+    "show_table",
+    "warn",
+]
 
 _UNESCAPED: Final = re.compile(rf"(?![\x00-\x1f])[{STEERING}]")
 """What JSON does not escape by itself."""
@@ -115,3 +128,26 @@ def show_fields(console: "Console", fields: Iterable[tuple[str, str]]) -> None:
         if value:
             grid.add_row(name, Text(printable(value, lines=True)))
     console.print(grid)
+
+
+def is_attended() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin.isatty()
+
+
+def confirm(consequence: str, name: str, *, skip: bool) -> None:
+    """Let `name` be typed; where nobody sits at a terminal, nobody is asked.
+
+    Args:
+        consequence: what will happen, one sentence.
+        name: what has to be typed.
+        skip: do not ask.
+
+    Raises:
+        Refused: when something else is typed.
+    """
+    if skip or not is_attended():
+        return
+    typed = typer.prompt(f"{consequence} Type {name} to go on", err=True)
+    if str(typed).strip() != name:
+        raise Refused(f"{typed!r} is not {name!r}.", "Nothing was changed.")
