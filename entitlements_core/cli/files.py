@@ -1,6 +1,6 @@
 """What is known of the files of a repository: from directories, or from the host that has them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +9,14 @@ from entitlements_core.engine.progress import build
 from entitlements_core.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+
     from entitlements_core.engine.catalog import Catalog, ScanReport
     from entitlements_core.policy.facts import FileFacts
     from entitlements_core.policy.token import Token
     from entitlements_core.services.core import Core
 
-__all__ = ["covered_of", "known_files", "scanned"]
+__all__ = ["covered_of", "files_of_mirrors", "known_files", "scanned"]
 
 
 @contextmanager
@@ -107,3 +109,11 @@ def covered_of(
         query, files, now=core.clock(), parse=core.parse_query, token=token, repository=repository
     )
     return tuple(known[name] for name in found.files)
+
+
+def files_of_mirrors(
+    core: "Core", repository: str, names: Iterable["NormalizedName"], seen: frozenset[str] | None
+) -> "dict[str, FileFacts]":
+    """The files of projects that a host has from mirrors, as far as it fetched them."""
+    found = [core.plugins.files(repository, name, bases=seen) or () for name in names]
+    return {facts.filename: facts for files in found for facts in files}

@@ -11,20 +11,22 @@ from typer.core import TyperGroup
 
 from entitlements_core import __version__
 from entitlements_core.cli import (
+    audit,
     backup,
     db,
     demo,
     doctor,
     eula,
+    explain,
     index,
     init,
     package,
-    query,
+    preview,
     repo,
-    reports,
     serve,
     snippets,
     token,
+    usage,
     user_token,
 )
 from entitlements_core.cli.failures import end
@@ -177,11 +179,11 @@ app.add_typer(repo.app, name="repo")
 app.add_typer(token.app, name="token")
 app.add_typer(user_token.app, name="user-token")
 app.add_typer(package.app, name="package")
-app.command("preview")(query.preview)
-app.command("explain")(query.explain)
+app.command("preview")(preview.preview)
+app.command("explain")(explain.explain)
 app.command("snippets")(snippets.snippets)
-app.command("usage")(reports.usage)
-app.command("audit")(reports.audit)
+app.command("usage")(usage.usage)
+app.command("audit")(audit.audit)
 app.add_typer(eula.app, name="eula")
 app.command("index")(index.index)
 app.command("serve")(serve.serve)

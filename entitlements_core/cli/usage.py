@@ -1,37 +1,32 @@
-"""``entitlements usage`` and ``audit``: what was used, and what was changed."""
+"""``entitlements usage``: who used what, and when."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from entitlements_core.cli.console import emit, note_page, show_table
+from entitlements_core.cli.console import emit, show_table
 from entitlements_core.cli.options import (
     MOST,
     InRepositoryOption,
     JsonOption,
-    PageOption,
     SinceOption,
     UntilOption,
 )
 from entitlements_core.cli.session import session
-from entitlements_core.documents.audit import audit_document
 from entitlements_core.documents.usage import usage_document
 from entitlements_core.documents.values import read_time, readable_bytes
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.services.csv_cells import cell
-from entitlements_core.services.pages import paged
 
 if TYPE_CHECKING:
     from entitlements_core.services.core import Core
-    from entitlements_core.services.reports import AuditEntry, UsageLine
+    from entitlements_core.services.reports import UsageLine
 
-__all__ = ["audit", "usage"]
+__all__ = ["usage"]
 
 _DAYS: Final = 10
 """So many days are summed up after a report, in a second."""
@@ -81,54 +76,6 @@ def usage(  # noqa: PLR0913 - one option for each choice
         _show_usage(what, lines, _names(core, what, lines), as_csv=as_csv, as_json=as_json)
         sys.stdout.flush()  # nobody waits for what is done for the next report
         _prepare_the_next(core)
-
-
-def audit(  # noqa: PLR0913 - one option for each filter
-    context: typer.Context,
-    *,
-    repo: InRepositoryOption = "",
-    token: Annotated[
-        str, typer.Option("--token", metavar="SLUG_PERM", help="Only this token.")
-    ] = "",
-    actor: Annotated[str, typer.Option("--actor", help="Only what they did.")] = "",
-    since: SinceOption = None,
-    until: UntilOption = None,
-    page: PageOption = None,
-    page_size: Annotated[
-        int | None,
-        typer.Option("--page-size", min=1, max=500, help="Lines of a page; alone, of the first."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List changes of tokens and repositories, the newest first. It never holds a secret."""
-    start, end = read_time("from", since), read_time("until", until)
-    with session(context).open() as core:
-        found, total = paged(
-            partial(
-                core.reports.audit,
-                repository=repo,
-                token=token,
-                actor=actor,
-                since=start,
-                until=end,
-            ),
-            page or (1 if page_size else None),
-            page_size or 100,
-        )
-    rows = [
-        (
-            f"{one.at:%Y-%m-%d %H:%M:%S}",
-            one.actor,
-            one.action,
-            one.token or one.repository,
-            _changes(one),
-        )
-        for one in found
-    ]
-    headings = ["When (UTC)", "Who", "What", "Of", "Change"]
-    documents = [audit_document(one) for one in found]
-    emit(documents, lambda console: show_table(console, headings, rows), as_json=as_json)
-    note_page(len(found), total, as_json=as_json)
 
 
 def _show_usage(
@@ -184,13 +131,3 @@ def _print_csv(columns: Sequence[str], documents: Iterable[dict[str, object]]) -
     writer.writerow(columns)
     for one in documents:
         writer.writerow([cell(one[column]) for column in columns])
-
-
-def _changes(entry: "AuditEntry") -> str:
-    if not entry.before:  # something new: all that it has
-        said = {name: value for name, value in entry.after.items() if value}
-        return ", ".join(f"{name}: {json.dumps(value)}" for name, value in said.items())
-    return ", ".join(
-        f"{name}: {json.dumps(entry.before.get(name))} → {json.dumps(value)}"
-        for name, value in entry.after.items()
-    )
