@@ -34,7 +34,7 @@ def filled_ledger(tokens: int) -> Iterator[PostgresLedger]:
         url = server.create("bench", "template0")
         database = Database(url)
         database.upgrade()
-        with closing(postgres.connect(database.address)) as connection:
+        with closing(postgres.connect(database.url)) as connection:
             connection.execute(b"ALTER SYSTEM SET fsync = on")
             connection.execute(b"ALTER SYSTEM SET synchronous_commit = on")
             connection.execute("SELECT pg_reload_conf()")

@@ -203,7 +203,7 @@ def postgres_store(count: int) -> Iterator[Database]:
     with running_server() as server:
         database = Database(server.create("bench", "template0"))
         database.upgrade()
-        with closing(postgres.connect(database.address)) as connection:
+        with closing(postgres.connect(database.url)) as connection:
             for statement in _statements():
                 connection.execute(statement.encode())
             indices = connection.execute(
@@ -219,7 +219,7 @@ def postgres_store(count: int) -> Iterator[Database]:
                     copy.write_row(one)
             for _, sql in indices:
                 connection.execute(sql.encode())
-        with closing(postgres.connect(database.address)) as connection:
+        with closing(postgres.connect(database.url)) as connection:
             connection.execute("VACUUM ANALYZE downloads")
         try:
             yield database

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from entitlements_core.errors import InvalidValue
-from entitlements_core.policy.network import Address, Network, parse_address, parse_network
+from entitlements_core.policy.network import IPAddress, Network, parse_address, parse_network
 
 __all__ = ["FORWARDED", "HEADERS_KEPT", "X_FORWARDED_FOR", "Hop", "Proxies", "read_node"]
 
@@ -37,7 +37,7 @@ _REMOVING: Final = "waitress"
 """The server that takes the header of any proxy away, unless it is told not to."""
 
 
-def read_node(text: str) -> Address | None:
+def read_node(text: str) -> IPAddress | None:
     """The address in one entry of a list of hops; None when there is none.
 
     ``203.0.113.7``, ``203.0.113.7:51234``, ``2001:db8::1``, ``[2001:db8::1]`` and
@@ -60,7 +60,7 @@ class Hop:
         problem: why the address cannot be read, in a few words; empty when it can.
     """
 
-    address: Address | None
+    address: IPAddress | None
     proxy: str = ""
     silent: bool = False
     problem: str = ""
@@ -133,7 +133,7 @@ class Proxies:
                 return Hop(None, proxy, problem=f"{name} says {node[:40]!a}")
         return Hop(address, proxy)
 
-    def _trusts(self, address: Address | None) -> bool:
+    def _trusts(self, address: IPAddress | None) -> bool:
         if address is None:
             return self.unix
         return any(address.version == net.version and address in net for net in self.networks)

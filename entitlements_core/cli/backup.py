@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from entitlements_core.services.backups import Backup, Backups, Restored
-    from entitlements_core.store.replaced import Since
+    from entitlements_core.store.replaced import ChangesSince
 
 __all__ = ["backup", "restore"]
 
@@ -107,7 +107,7 @@ def _show_restored(console: "Console", done: "Restored") -> None:
     )
 
 
-def _changed(since: "Since | None") -> "list[tuple[tuple[str, ...], str]]":
+def _changed(since: "ChangesSince | None") -> "list[tuple[tuple[str, ...], str]]":
     if since is None:
         return []
     return [

@@ -10,7 +10,7 @@ from typing import Final, overload
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy import instants
 from entitlements_core.policy.limits import BandwidthUnit
-from entitlements_core.policy.network import Address, parse_address
+from entitlements_core.policy.network import IPAddress, parse_address
 
 __all__ = [
     "MASK",
@@ -94,7 +94,7 @@ def read_duration(field: str, text: str | None) -> timedelta | None:
         raise InvalidValue(field, f"{text!r} is too long.", _FITTING) from None
 
 
-def read_address(field: str, text: str | None) -> Address | None:
+def read_address(field: str, text: str | None) -> IPAddress | None:
     """The address that `text` names; None stays None.
 
     Raises:

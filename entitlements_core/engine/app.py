@@ -18,7 +18,7 @@ from entitlements_core.http import (
     read_authorization,
     split_token_path,
 )
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from entitlements_core.services.readiness import Ailment
 
 __all__ = ["IndexApp", "StartResponse"]
@@ -27,12 +27,12 @@ log: Final = logging.getLogger("entitlements.engine")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., object]
-ReadAddress = Callable[[Environ], Address | None]
+ReadAddress = Callable[[Environ], IPAddress | None]
 
 AUTHORIZE: Final = "/+auth"
 
 
-def peer_address(environ: Environ) -> Address | None:
+def peer_address(environ: Environ) -> IPAddress | None:
     """The address of the peer, where no proxy stands in between."""
     return Proxies().locate(environ).address
 

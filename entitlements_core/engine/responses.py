@@ -10,7 +10,7 @@ from entitlements_core.engine.reason_links import worded
 from entitlements_core.http import Answer, Headers, Presented, line, problem, refuse
 from entitlements_core.policy.decide import WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from entitlements_core.policy.secret import looks_generated
 from entitlements_core.simple import MediaType
 
@@ -53,7 +53,7 @@ class Incoming:
     method: str
     path: str
     presented: Presented | None
-    address: Address | None
+    address: IPAddress | None
     headers: dict[str, Any]
     logins: bool = False
 

@@ -21,7 +21,7 @@ from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.metering import asking, exhausted
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from entitlements_core.policy.resource import (
     CoreMetadata,
     DistributionFile,
@@ -54,7 +54,7 @@ class RequestContext:
     """
 
     repository: str
-    address: Address | None = None
+    address: IPAddress | None = None
     writes: bool = False
 
 

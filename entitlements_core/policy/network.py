@@ -14,9 +14,9 @@ from ipaddress import (
 
 from entitlements_core.errors import InvalidValue
 
-__all__ = ["Address", "Network", "Networks", "client_key", "parse_address", "parse_network"]
+__all__ = ["IPAddress", "Network", "Networks", "client_key", "parse_address", "parse_network"]
 
-Address = IPv4Address | IPv6Address
+IPAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
@@ -45,7 +45,7 @@ def parse_network(text: str) -> Network:
 
 
 @lru_cache(maxsize=16_384)
-def parse_address(text: str) -> Address | None:
+def parse_address(text: str) -> IPAddress | None:
     """Read an address as a server hands it over; None when it is not one.
 
     Zone ids are dropped and IPv4-mapped IPv6 addresses become IPv4, so that one peer has one
@@ -61,7 +61,7 @@ def parse_address(text: str) -> Address | None:
 
 
 @lru_cache(maxsize=16_384)
-def client_key(address: Address | None, *, ipv6_prefix: int = 64) -> str:
+def client_key(address: IPAddress | None, *, ipv6_prefix: int = 64) -> str:
     """The client that an address counts as: the IPv4 address, or the IPv6 network.
 
     Args:
@@ -107,7 +107,7 @@ class Networks:
         """Whether there is any rule."""
         return bool(self.allow or self.deny)
 
-    def admits(self, address: Address | None) -> bool:
+    def admits(self, address: IPAddress | None) -> bool:
         """Whether a request from `address` may use the credential."""
         if not self.any:
             return True
@@ -116,5 +116,5 @@ class Networks:
         return not self.allow or any(_contains(network, address) for network in self.allow)
 
 
-def _contains(network: Network, address: Address) -> bool:
+def _contains(network: Network, address: IPAddress) -> bool:
     return address.version == network.version and address in network

@@ -17,7 +17,6 @@ from entitlements_core.services.home_access import closed_file
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.operations import Operations
 from entitlements_core.services.settings import Settings
-from entitlements_core.store.address import Address
 from entitlements_core.store.copies import (
     Copy,
     brought_up_to_date,
@@ -27,13 +26,14 @@ from entitlements_core.store.copies import (
     put_in_place,
     remove,
 )
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import (
     DatabaseCorrupt,
     DatabaseMissing,
     DatabaseNewer,
     failure_of,
 )
-from entitlements_core.store.replaced import Since, carry_over
+from entitlements_core.store.replaced import ChangesSince, carry_over
 from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.versions import HEAD, KNOWN
 
@@ -83,7 +83,7 @@ class Restored:
     before: str
     schema: str
     kept: Path | None
-    since: Since | None = None
+    since: ChangesSince | None = None
 
 
 class Backups:
@@ -96,7 +96,7 @@ class Backups:
 
     def __init__(self, settings: Settings, *, clock: Clock = clock.now) -> None:
         self._settings = settings
-        self._address = Address.parse(settings.url, timeouts=WORK)
+        self._address = DatabaseURL.parse(settings.url, timeouts=WORK)
         self._clock = clock
 
     def backup(self, target: Path, *, keep: int | None = None) -> Backup:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from entitlements_core.forwarded import Hop, Proxies
 from entitlements_core.interfaces import Clock
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from entitlements_core.services.home import write_private
 from entitlements_core.services.log_rate import Seldom
 
@@ -38,7 +38,7 @@ class ClientAddresses:
         self._logged = Seldom()
         self._noted = Seldom(_SECONDS)
 
-    def of(self, environ: Mapping[str, Any]) -> Address | None:
+    def of(self, environ: Mapping[str, Any]) -> IPAddress | None:
         """The client of the request of a WSGI environment; None when it cannot be read."""
         hop = self.proxies.locate(environ)
         if hop.problem and (count := self._logged.due(hop.problem)):

@@ -26,7 +26,7 @@ from entitlements_core.services.readiness import Readiness
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.services.upload_times import RecordedUploads, UploadService
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.ledger import Ledger, LedgerDriver
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
@@ -81,7 +81,7 @@ class Core:
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
         self.plugins.opened(settings.home)
-        self.address = Address.parse(settings.url, timeouts=settings.timeouts)
+        self.address = DatabaseURL.parse(settings.url, timeouts=settings.timeouts)
 
     @classmethod
     def open(

@@ -107,7 +107,7 @@ def check_schema(patient: Patient) -> Iterator[Finding]:
     """The store is there, and of this version."""
     with store_of(patient) as database:
         database.require_current()
-        yield ok("schema", f"{database.address} has the schema {database.current()}.")
+        yield ok("schema", f"{database.url} has the schema {database.current()}.")
 
 
 def check_key_fits(patient: Patient) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from entitlements_core.errors import Conflict, InvalidValue, NotFound
 from entitlements_core.services.csv_cells import cell
 from entitlements_core.store.durable import make_durable, unwritten
 from entitlements_core.store.ownership import belong_together, give_to_owner
-from entitlements_core.store.records import Download
+from entitlements_core.store.records import DownloadRecord
 
 __all__ = ["COLUMNS", "Export", "absolute", "opened"]
 
@@ -58,7 +58,7 @@ class Export:
     size: int
     _descriptor: int
 
-    def append(self, downloads: Iterable[Download]) -> None:
+    def append(self, downloads: Iterable[DownloadRecord]) -> None:
         """Write them at the end; they are on the disk when this returns.
 
         Raises:
@@ -177,7 +177,7 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
         rest, offset = rest[written:], offset + written
 
 
-def _row(one: Download) -> list[str]:
+def _row(one: DownloadRecord) -> list[str]:
     values = {name: getattr(one, name) for name in COLUMNS}
     values["at"] = one.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return [cell(value) for value in values.values()]

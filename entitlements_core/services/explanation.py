@@ -10,7 +10,7 @@ from entitlements_core.policy.credential import Credential, CredentialKind
 from entitlements_core.policy.decide import Question, RequestContext, explain
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.network import Address, client_key
+from entitlements_core.policy.network import IPAddress, client_key
 from entitlements_core.policy.query import Clause
 from entitlements_core.policy.resource import (
     DistributionFile,
@@ -102,7 +102,7 @@ def explain_file(  # noqa: PLR0913 - what an answer depends on
     facts: FileFacts | None,
     *,
     repository: str = "",
-    address: Address | None = None,
+    address: IPAddress | None = None,
     at: datetime | None = None,
     origin: Origin | None = None,
 ) -> Explained:
@@ -166,7 +166,7 @@ def _resource(filename: str, facts: FileFacts | None, origin: Origin | None) -> 
     return Unidentified(filename)
 
 
-def _left_out(credential: Credential, address: Address | None) -> tuple[str, ...]:
+def _left_out(credential: Credential, address: IPAddress | None) -> tuple[str, ...]:
     networks = credential.networks
     if address is not None or not (networks.allow or networks.deny):
         return ()
@@ -238,7 +238,7 @@ def _clauses(
     return grant.restriction.explain(facts, now).clauses
 
 
-def _counts(core: "Core", token: Token, address: Address, now: datetime) -> bool:
+def _counts(core: "Core", token: Token, address: IPAddress, now: datetime) -> bool:
     """Whether the client counts in the period that `now` is in."""
     if token.usage_at(now).since != token.usage.since:
         return False

@@ -12,8 +12,8 @@ from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services import clock
 from entitlements_core.services.home_access import require_store
 from entitlements_core.services.settings import Settings
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 
 __all__ = ["Check", "Patient", "error", "ok", "store_of", "warning"]
 
@@ -53,7 +53,7 @@ def store_of(patient: Patient) -> Iterator[Database]:
         EntitlementsError: when it cannot be read.
     """
     require_store(patient.settings)
-    database = Database(Address.parse(patient.settings.url, timeouts=patient.settings.timeouts))
+    database = Database(DatabaseURL.parse(patient.settings.url, timeouts=patient.settings.timeouts))
     try:
         yield database
     finally:

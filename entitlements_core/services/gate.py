@@ -29,7 +29,7 @@ from entitlements_core.policy.decide import (
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.network import Address, client_key
+from entitlements_core.policy.network import IPAddress, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.visibility import Visibility, visibility
 from entitlements_core.services.alarm import Alarm
@@ -185,7 +185,7 @@ class Gate:
     def repositories(
         self,
         presented: Presented | None,
-        address: Address | None,
+        address: IPAddress | None,
         now: datetime,
         *,
         only_tokens: bool = True,
@@ -340,7 +340,7 @@ class Gate:
             bound = self._bind(credential.identifier, repository, mark)
         return bound == mark
 
-    def _client(self, address: Address | None) -> str:
+    def _client(self, address: IPAddress | None) -> str:
         return client_key(address, ipv6_prefix=self._ipv6_prefix)
 
     def _cannot_look_up(self, error: EntitlementsError) -> Deny:

@@ -13,7 +13,7 @@ from typing import Final
 from entitlements_core.errors import ConfigurationError, EntitlementsError, KeyFileError
 from entitlements_core.services.home import own_files
 from entitlements_core.services.settings import Settings
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReadOnly
 
 __all__ = ["closed_file", "require_access", "require_home", "require_key", "require_store"]
@@ -46,7 +46,7 @@ def require_key(settings: Settings, *, makes: bool = False) -> None:
         ConfigurationError, KeyFileError, StoreError: as `require_access` does; the last when
             neither the key nor the store is there.
     """
-    address = Address.parse(settings.url)
+    address = DatabaseURL.parse(settings.url)
     require_home(settings.home, makes=makes)
     if not settings.home.is_dir():
         return
@@ -63,7 +63,7 @@ def require_store(settings: Settings, *, serves: bool = False, makes: bool = Fal
         ConfigurationError: for the home that it lies in, or an address that cannot be read.
         StoreError: for the store.
     """
-    address = Address.parse(settings.url)
+    address = DatabaseURL.parse(settings.url)
     if not address.is_sqlite:
         return
     store = address.path.absolute()

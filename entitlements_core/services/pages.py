@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from entitlements_core.services.reports import Page
+    from entitlements_core.services.reports import ListPage
 
 __all__ = ["paged"]
 
@@ -14,7 +14,7 @@ _AT_ONCE: Final = 500
 
 
 class _Fetch(Protocol[Item]):
-    def __call__(self, *, page: int, page_size: int) -> "Page[Item]": ...
+    def __call__(self, *, page: int, page_size: int) -> "ListPage[Item]": ...
 
 
 def paged(fetch: _Fetch[Item], page: int | None, size: int) -> tuple[list[Item], int]:

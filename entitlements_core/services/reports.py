@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.terms import check_time
 from entitlements_core.services.garbage_collection import uncollected
-from entitlements_core.store.records import AuditEntry, ClientRecord, Page, UsageLine
+from entitlements_core.store.records import AuditEntry, ClientRecord, ListPage, UsageLine
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
     from entitlements_core.store.unit import Unit
 
-__all__ = ["AuditEntry", "ClientRecord", "Page", "Reports", "UsageLine"]
+__all__ = ["AuditEntry", "ClientRecord", "ListPage", "Reports", "UsageLine"]
 
 
 class Reports:
@@ -87,7 +87,7 @@ class Reports:
         until: datetime | None = None,
         page: int = 1,
         page_size: int = 30,
-    ) -> Page[AuditEntry]:
+    ) -> ListPage[AuditEntry]:
         """The record of changes, the newest first.
 
         Args:

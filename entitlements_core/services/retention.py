@@ -67,7 +67,7 @@ class Retention:
         if not clock_is_right:
             self._require_likely_clock()
         with self._database.read() as unit:
-            return Pruned(before=before, removed=unit.pruning.count(before), export=None)
+            return Pruned(before=before, removed=unit.old_downloads.count(before), export=None)
 
     def prune(
         self,
@@ -108,7 +108,7 @@ class Retention:
             facts: dict[str, object] = {"before": instant(before), "export": file and str(file)}
             self._record("downloads.prune", actor, facts)
             with self._database.read() as unit:
-                wanted = unit.pruning.count(before)
+                wanted = unit.old_downloads.count(before)
             removed = 0
             while some := self._step(before, target):
                 removed += some
@@ -120,24 +120,24 @@ class Retention:
     def _opened(self, file: Path) -> AbstractContextManager[Export]:
         def known() -> int | None:
             with self._database.read() as unit:
-                return unit.pruning.exported_size(str(file))
+                return unit.old_downloads.exported_size(str(file))
 
         def begin() -> None:
             with self._database.begin() as unit:
-                unit.pruning.note_export(str(file), 0)
+                unit.old_downloads.note_export(str(file), 0)
 
-        address = self._database.address
+        address = self._database.url
         return opened(file, known, begin, store=address.path if address.is_sqlite else None)
 
     def _step(self, before: datetime, target: Export | None) -> int:
         with self._database.begin() as unit:
-            found = unit.pruning.oldest(before, _TOGETHER)
+            found = unit.old_downloads.oldest(before, _TOGETHER)
             # An export of nothing has its headings, so that it is a file like the others.
             if target is not None and (found or target.size == 0):
                 target.append(found)
-                unit.pruning.note_export(str(target.path), target.size)
+                unit.old_downloads.note_export(str(target.path), target.size)
             if found:
-                unit.pruning.remove(found)
+                unit.old_downloads.remove(found)
         return len(found)
 
     def _cutoff(self, older_than: timedelta) -> datetime:

@@ -8,8 +8,8 @@ from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import RollupReport
-from entitlements_core.store.rollup_making import due, make
-from entitlements_core.store.rollup_periods import DAILY, KINDS, Span, day_of
+from entitlements_core.store.rollup_builder import due, make
+from entitlements_core.store.rollup_periods import DAILY, KINDS, DaySpan, day_of
 from entitlements_core.store.rollup_rows import start_of
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
@@ -216,7 +216,7 @@ def _wrong_day(unit: "Unit", day: int) -> Iterator[str]:
         yield _differs(day)
 
 
-def _wrong_span(unit: "Unit", span: Span) -> Iterator[str]:
+def _wrong_span(unit: "Unit", span: DaySpan) -> Iterator[str]:
     rows, state = unit.rollups, unit.rollups.state()
     if any(state.frozen <= day < span[1] and day >= span[0] for day in rows.stale()):
         return

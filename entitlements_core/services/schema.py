@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from entitlements_core.services.core import Core
 from entitlements_core.services.home_access import require_access, require_store
 from entitlements_core.services.settings import Settings
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 
 __all__ = ["Schema"]
 
@@ -60,7 +60,7 @@ class Schema:
     @contextmanager
     def _open(self) -> Iterator[Database]:
         require_store(self._settings)
-        database = Database(Address.parse(self._settings.url, timeouts=self._settings.timeouts))
+        database = Database(DatabaseURL.parse(self._settings.url, timeouts=self._settings.timeouts))
         try:
             yield database
         finally:

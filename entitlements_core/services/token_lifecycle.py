@@ -35,12 +35,12 @@ from entitlements_core.services.token_changes import (
 )
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.services.token_quota import check_quota, check_quota_of_change
-from entitlements_core.store.records import Page, View
+from entitlements_core.store.records import ListFilter, ListPage
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
 
-__all__ = ["Edited", "Lifecycle", "View"]
+__all__ = ["Edited", "Lifecycle", "ListFilter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +155,18 @@ class Lifecycle:
         self,
         *,
         repository: str = "",
-        view: View | None = None,
+        list_filter: ListFilter | None = None,
         query: str = "",
         sort: str = "name",
         page: int = 1,
         page_size: int = 30,
-    ) -> Page[Token]:
+    ) -> ListPage[Token]:
         """One page of tokens: the enabled ones that belong to no user, unless asked for more.
 
         Args:
             repository: ``owner/slug``, or empty for all.
-            view: Cloudsmith's view toggles. A query that names ``active`` or ``state`` also shows
-                the disabled ones, and one that names ``state`` the deleted ones.
+            list_filter: Cloudsmith's view toggles. A query that names ``active`` or ``state`` also
+                shows the disabled ones, and one that names ``state`` the deleted ones.
             query: a token search; blank finds all.
             sort: a column, with a dash before it for the reverse order.
             page: from 1.
@@ -187,7 +187,7 @@ class Lifecycle:
             return unit.lists.page(
                 now=now,
                 repository=repository,
-                view=_widened(view or View(), named),
+                list_filter=_widened(list_filter or ListFilter(), named),
                 search=search,
                 sort=sort,
                 number=page,
@@ -427,9 +427,9 @@ def _named_fields(search: Node | None) -> frozenset[str]:
     return frozenset() if search is None else frozenset(term.field for term, _ in terms(search))
 
 
-def _widened(view: View, named: frozenset[str]) -> View:
+def _widened(list_filter: ListFilter, named: frozenset[str]) -> ListFilter:
     return replace(
-        view,
-        disabled=view.disabled or bool(named & {"active", "state"}),
-        deleted=view.deleted or "state" in named,
+        list_filter,
+        disabled=list_filter.disabled or bool(named & {"active", "state"}),
+        deleted=list_filter.deleted or "state" in named,
     )

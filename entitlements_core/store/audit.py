@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from entitlements_core.store.list_pages import page
 from entitlements_core.store.models import AuditRow
-from entitlements_core.store.pages import page
-from entitlements_core.store.records import AuditEntry, Page
+from entitlements_core.store.records import AuditEntry, ListPage
 
 __all__ = ["AuditLog"]
 
@@ -52,7 +52,7 @@ class AuditLog:
         until: datetime | None = None,
         number: int = 1,
         size: int = 30,
-    ) -> Page[AuditEntry]:
+    ) -> ListPage[AuditEntry]:
         """The newest entries first.
 
         Args:
@@ -74,7 +74,7 @@ class AuditLog:
         query = query if since is None else query.where(col(AuditRow.at) >= since)
         query = query if until is None else query.where(col(AuditRow.at) < until)
         rows = page(self.session, query, (col(AuditRow.id).desc(),), number=number, size=size)
-        return Page(
+        return ListPage(
             items=tuple(map(_entry, rows.items)), total=rows.total, number=number, size=size
         )
 

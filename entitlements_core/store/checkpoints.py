@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import EntitlementsError
-from entitlements_core.store.signal import CommitSignal
-from entitlements_core.store.store_file import Identity
+from entitlements_core.store.store_file import FileIdentity
+from entitlements_core.store.wal_index import WalIndex
 
 __all__ = ["Checkpoints"]
 
@@ -40,11 +40,11 @@ class Checkpoints:
     def __init__(self, database: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         self._database = database
         self._connect = connect
-        self._signal: tuple[int, Identity | None, CommitSignal | None] = (0, None, None)
+        self._index: tuple[int, FileIdentity | None, WalIndex | None] = (0, None, None)
         self._working = threading.Lock()
         self._complained = -COMPLAIN_AGAIN
 
-    def after_commit(self, identity: Identity | None = None) -> None:
+    def after_commit(self, identity: FileIdentity | None = None) -> None:
         """Begin to work off the log if it has grown; returns at once, or waits when it is huge.
 
         To be called while a connection of this process to the file is open.
@@ -52,12 +52,12 @@ class Checkpoints:
         Args:
             identity: of the file, which may take another one's place.
         """
-        process, heard, signal = self._signal
-        if signal is None or process != os.getpid() or heard != identity:
-            signal = CommitSignal(self._database)
-            self._signal = (os.getpid(), identity, signal)
+        process, known, index = self._index
+        if index is None or process != os.getpid() or known != identity:
+            index = WalIndex(self._database)
+            self._index = (os.getpid(), identity, index)
             self._working = threading.Lock()
-        held, pending = signal.frames()
+        held, pending = index.frames()
         if held >= WAIT_AT:
             self._work("RESTART")
         elif pending >= BEGIN_AT and self._working.acquire(blocking=False):

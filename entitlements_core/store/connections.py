@@ -12,16 +12,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.errors import StoreError
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked, failure_of
-from entitlements_core.store.stack import ConnectionStack, keep_inherited
-from entitlements_core.store.store_file import Identity, StoreConnection
+from entitlements_core.store.stack import ConnectionStack
+from entitlements_core.store.store_file import FileIdentity, StoreConnection
 from entitlements_core.store.versions import require_usable
 
 if TYPE_CHECKING:
     from entitlements_core.store.postgres_stack import PostgresStack
 
-__all__ = ["ConnectionStack", "SqliteStack", "keep_inherited", "open_sqlite", "open_stack"]
+__all__ = ["SqliteStack", "open_sqlite", "open_stack"]
 
 log: Final = logging.getLogger("entitlements.store")
 
@@ -41,28 +41,28 @@ class SqliteStack(ConnectionStack):
     nothing is made.
 
     Args:
-        address: of the file.
+        url: of the file.
         connect: opens a connection to it.
         key_fingerprint: which key the store belongs to; None asks nothing of a file that comes.
     """
 
     def __init__(
         self,
-        address: Address,
+        url: DatabaseURL,
         connect: Callable[[], StoreConnection],
         key_fingerprint: str | None = None,
     ) -> None:
         super().__init__(connect)
-        self.file = address.file
-        self._address = address
+        self.file = url.file
+        self._url = url
         self._key_fingerprint = key_fingerprint
         self._following = threading.Lock()
-        self._seen: tuple[Identity | None, float] = (None, 0.0)
+        self._seen: tuple[FileIdentity | None, float] = (None, 0.0)
         """The file that was there last, and when it was looked at (monotonic seconds)."""
         self.replacements = 0
         """How often another file or log came; what was read before that is out of date."""
 
-    def follow(self) -> Identity:
+    def follow(self) -> FileIdentity:
         """The file that the path names, which `take` connects to.
 
         Raises:
@@ -135,24 +135,24 @@ class SqliteStack(ConnectionStack):
         super().forget()
         self._following = threading.Lock()
 
-    def _change(self, identity: Identity) -> None:
+    def _change(self, identity: FileIdentity) -> None:
         with self._following:
             known, _ = self._seen
             if identity == known:
                 return
             if known is not None and known[:2] != identity[:2]:
                 self._examine(identity)
-                log.warning("another file is the store %s now, and is used", self._address)
+                log.warning("another file is the store %s now, and is used", self._url)
             self.replacements += known is not None
             self._seen = (identity, 0.0)
         # SQLite deletes a log only while the path names the file that it belongs to.
         self.close()
 
-    def _examine(self, identity: Identity) -> None:
+    def _examine(self, identity: FileIdentity) -> None:
         """Return when the file that came can be used."""
         connection = self.connect()
         try:
-            require_usable(connection, self._address, self._key_fingerprint)
+            require_usable(connection, self._url, self._key_fingerprint)
         finally:
             connection.close()
         if self.file.identity()[:2] != identity[:2]:
@@ -160,7 +160,7 @@ class SqliteStack(ConnectionStack):
 
 
 def open_stack(
-    place: str | Address,
+    place: str | DatabaseURL,
     *,
     synchronous: str = "FULL",
     cache_kib: int = SMALL_CACHE,
@@ -169,49 +169,47 @@ def open_stack(
     """The raw connections to the store at `place`.
 
     Args:
-        place: an address, or a URL with the timeouts of requests.
+        place: a `DatabaseURL`, or its text with the timeouts of requests.
         synchronous: of SQLite: FULL keeps every commit through a power cut, NORMAL only through
             the end of the process.
         cache_kib: memory that each SQLite connection may keep pages in, KiB. Behind it, the
             operating system keeps them for all.
         key_fingerprint: as for `SqliteStack`.
     """
-    address = Address.of(place)
-    if not address.is_sqlite:
+    url = DatabaseURL.of(place)
+    if not url.is_sqlite:
         from entitlements_core.store.postgres_stack import (  # noqa: PLC0415 - an optional extra
             PostgresStack,
         )
 
-        return PostgresStack(address)
+        return PostgresStack(url)
     return open_sqlite(
-        address, synchronous=synchronous, cache_kib=cache_kib, key_fingerprint=key_fingerprint
+        url, synchronous=synchronous, cache_kib=cache_kib, key_fingerprint=key_fingerprint
     )
 
 
 def open_sqlite(
-    address: Address,
+    url: DatabaseURL,
     *,
     synchronous: str = "FULL",
     cache_kib: int = SMALL_CACHE,
     key_fingerprint: str | None = None,
 ) -> SqliteStack:
     """The raw connections to a SQLite store; the arguments are those of `open_stack`."""
-    return SqliteStack(
-        address, lambda: _connect_sqlite(address, synchronous, cache_kib), key_fingerprint
-    )
+    return SqliteStack(url, lambda: _connect_sqlite(url, synchronous, cache_kib), key_fingerprint)
 
 
-def _connect_sqlite(address: Address, synchronous: str, cache_kib: int) -> StoreConnection:
+def _connect_sqlite(url: DatabaseURL, synchronous: str, cache_kib: int) -> StoreConnection:
     try:
-        connection = address.connect_sqlite()
+        connection = url.connect_sqlite()
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
     except sqlite3.Error as error:
-        failure = failure_of(error, str(address))
+        failure = failure_of(error, str(url))
         if isinstance(failure, DatabaseLocked):
             raise failure from error
         # A file that is no database is only found out by the first statement.
-        raise StoreError(f"The store {address} cannot be opened: {error}.") from error
+        raise StoreError(f"The store {url} cannot be opened: {error}.") from error
     return connection

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from entitlements_core.errors import Conflict, StoreError
 from entitlements_core.store import sqlite
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.durable import make_durable, unwritten
 from entitlements_core.store.failures import (
     DatabaseCorrupt,
@@ -113,8 +113,8 @@ def remove(copy: Path) -> None:
         ) from None
 
 
-def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
-    """Let a copy take the place of the store at `address`; whether there was one before.
+def put_in_place(copy: Copy, url: DatabaseURL, aside: Path) -> bool:
+    """Let a copy take the place of the store at `url`; whether there was one before.
 
     The store that was there is kept as `aside`, with its log. Who writes to it is waited for, and
     who has it open finds out by looking at the path. For a moment, nothing is at the path; so
@@ -126,16 +126,16 @@ def put_in_place(copy: Copy, address: Address, aside: Path) -> bool:
     """
     if aside.exists():
         raise Conflict(f"{aside} is there already.", "Try again.")
-    turnstile = Turnstile(Path(f"{address.path}.lock"))
+    turnstile = Turnstile(Path(f"{url.path}.lock"))
     try:
-        with turnstile.passed(), _writers_waiting(address):
-            _work_off(address)
-            there = address.path.exists()
-            moves = [(f"{address.path}{end}", f"{aside}{end}") for end in ("", *BESIDE)]
-            _move([*moves, (str(copy.path), str(address.path))])
-            make_durable(address.path.parent)
+        with turnstile.passed(), _writers_waiting(url):
+            _work_off(url)
+            there = url.path.exists()
+            moves = [(f"{url.path}{end}", f"{aside}{end}") for end in ("", *BESIDE)]
+            _move([*moves, (str(copy.path), str(url.path))])
+            make_durable(url.path.parent)
     except OSError as error:
-        raise unwritten(address.path, error) from None
+        raise unwritten(url.path, error) from None
     finally:
         turnstile.close()
     return there
@@ -213,30 +213,30 @@ def brought_up_to_date(copy: Copy) -> Iterator[Database]:
 
 
 @contextmanager
-def _writers_waiting(address: Address) -> Iterator[None]:
+def _writers_waiting(url: DatabaseURL) -> Iterator[None]:
     """Hold the store's own lock, as far as what lies there is a store."""
     with contextlib.ExitStack() as stack:
         try:
-            connection = stack.enter_context(closing(address.connect_sqlite()))
+            connection = stack.enter_context(closing(url.connect_sqlite()))
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            failure = failure_of(error, str(address))
+            failure = failure_of(error, str(url))
             if not isinstance(failure, DatabaseCorrupt):
                 raise failure from None
         except DatabaseReplaced:
             pass  # with another one's log: nobody opens it
         except StoreError:
-            if address.path.exists():
+            if url.path.exists():
                 raise
         yield
 
 
-def _work_off(address: Address) -> None:
+def _work_off(url: DatabaseURL) -> None:
     """Bring what is in the log into the file, while nobody adds to it.
 
     Whoever ends this amid the moves then leaves a file that lacks nothing.
     """
-    with contextlib.suppress(sqlite3.Error, StoreError), closing(address.connect_sqlite()) as own:
+    with contextlib.suppress(sqlite3.Error, StoreError), closing(url.connect_sqlite()) as own:
         own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

@@ -13,10 +13,10 @@ from sqlmodel import Session
 
 from entitlements_core.errors import Conflict, EntitlementsError, KeyFileError, StoreError
 from entitlements_core.store import migrate, versions
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
-from entitlements_core.store.store_file import Identity, StoreConnection
+from entitlements_core.store.store_file import FileIdentity, StoreConnection
 from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.unit import Unit
 
@@ -29,8 +29,8 @@ class Database:
     """One SQLite file or PostgreSQL database. Connections are opened on first use.
 
     Args:
-        place: its address, or ``sqlite:////path/to.db`` or ``postgresql://user@host/name``. Work
-            here takes as long as it takes.
+        place: its `DatabaseURL`, or ``sqlite:////path/to.db`` or ``postgresql://user@host/name``.
+            Work here takes as long as it takes.
         lock_timeout_ms: how long to wait for another process's lock, in milliseconds.
         key_fingerprint: which key the store belongs to. A file that takes the place of a SQLite
             store is used if it is one of this schema and key; None asks for no key.
@@ -41,20 +41,18 @@ class Database:
 
     def __init__(
         self,
-        place: str | Address,
+        place: str | DatabaseURL,
         *,
         lock_timeout_ms: int = LOCK_TIMEOUT_MS,
         key_fingerprint: str | None = None,
     ) -> None:
-        address = Address.of(place)
-        self.address = replace(
-            address, timeouts=address.timeouts.for_work(lock=lock_timeout_ms / 1000)
-        )
+        url = DatabaseURL.of(place)
+        self.url = replace(url, timeouts=url.timeouts.for_work(lock=lock_timeout_ms / 1000))
         self._key_fingerprint = key_fingerprint
-        self._opened: Identity | None = None
+        self._opened: FileIdentity | None = None
 
     def __repr__(self) -> str:
-        return f"Database({str(self.address)!r})"
+        return f"Database({str(self.url)!r})"
 
     @contextmanager
     def begin(self) -> Iterator[Unit]:
@@ -89,7 +87,7 @@ class Database:
             StoreError: as `begin` does.
         """
         with self._translated():
-            return migrate.upgrade(self.address, self._engines[1])
+            return migrate.upgrade(self.url, self._engines[1])
 
     def current(self) -> str | None:
         """The revision of the schema; None when it was never made.
@@ -97,7 +95,7 @@ class Database:
         Raises:
             StoreError: as `begin` does.
         """
-        return versions.stored_revision(self.address)
+        return versions.stored_revision(self.url)
 
     def require_current(self) -> None:
         """Return when the schema is the one of this code; cheap, imports no Alembic.
@@ -106,7 +104,7 @@ class Database:
             DatabaseOlder, DatabaseNewer: when it is not.
             StoreError: as `begin` does.
         """
-        versions.require_current(self.address)
+        versions.require_current(self.url)
 
     def check(self) -> tuple[str, ...]:
         """Where the tables differ from what this code expects, and what damage a scan finds.
@@ -130,7 +128,7 @@ class Database:
                 known = unit.remember_key(fingerprint)
         if known != fingerprint:
             raise KeyFileError(
-                f"The database {self.address} was made with key {known[:8]}…,"
+                f"The database {self.url} was made with key {known[:8]}…,"
                 f" but the key file holds {fingerprint[:8]}….",
                 "All nodes of a store have the same key file: copy that of the node which made"
                 " it, or restore it from your backup.",
@@ -143,7 +141,7 @@ class Database:
 
     @cached_property
     def _engines(self) -> tuple[Engine, Engine]:
-        return make_engine(self.address)
+        return make_engine(self.url)
 
     def _let_go(self) -> None:
         engines = self.__dict__.pop("_engines", None)
@@ -164,16 +162,16 @@ class Database:
 
     def _follow_file(self) -> None:
         """Use the file that the path names now; one that came needs the same schema and key."""
-        if not self.address.is_sqlite:
+        if not self.url.is_sqlite:
             return
-        identity, opened = self.address.file.identity(), self._opened
+        identity, opened = self.url.file.identity(), self._opened
         if opened is not None and opened != identity:
             if opened[:2] != identity[:2]:
                 self._require_usable()
             self._let_go()
         self._opened = identity
 
-    def _identity_of(self, session: Session) -> Identity | None:
+    def _identity_of(self, session: Session) -> FileIdentity | None:
         """The files that the session's connection has open."""
         connection = session.connection().connection.dbapi_connection
         if not isinstance(connection, StoreConnection):
@@ -183,15 +181,15 @@ class Database:
 
     def _require_usable(self) -> None:
         try:
-            with closing(self.address.connect_sqlite()) as connection:
-                versions.require_usable(connection, self.address, self._key_fingerprint)
+            with closing(self.url.connect_sqlite()) as connection:
+                versions.require_usable(connection, self.url, self._key_fingerprint)
         except sqlite3.Error as error:
-            raise failure_of(error, str(self.address)) from None
+            raise failure_of(error, str(self.url)) from None
 
-    def _require_file(self, identity: Identity | None) -> None:
+    def _require_file(self, identity: FileIdentity | None) -> None:
         """Return when what a transaction reads and writes is still the store."""
         if identity is not None:
-            self.address.file.require(identity)
+            self.url.file.require(identity)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -203,13 +201,13 @@ class Database:
     def _failure(self, error: DBAPIError) -> EntitlementsError:
         if isinstance(error, IntegrityError):
             return Conflict(
-                f"The database {self.address} already holds what was to be written.",
+                f"The database {self.url} already holds what was to be written.",
                 "Look at what is there, and try again.",
             )
         cause = error.orig or error
-        failure = failure_of(cause, str(self.address))
+        failure = failure_of(cause, str(self.url))
         # A server that answers says a code with what it refuses.
         no_answer = isinstance(error, OperationalError) and getattr(cause, "sqlstate", "") is None
         if type(failure) is StoreError and no_answer:
-            return unreachable(str(self.address), cause, self.address.secrets)
+            return unreachable(str(self.url), cause, self.url.secrets)
         return failure

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 
 __all__ = ["WRITER_LOCK", "make_engine"]
 
@@ -19,16 +19,16 @@ WRITER_LOCK: Final = 0x656E7469
 """The advisory lock of administrative writers ("enti")."""
 
 
-def make_engine(address: Address) -> tuple[Engine, Engine]:
+def make_engine(url: DatabaseURL) -> tuple[Engine, Engine]:
     """The engines for reading and for writing; they share their connections."""
-    engine = _sqlite(address) if address.is_sqlite else _postgres(address)
-    isolation = {} if address.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+    engine = _sqlite(url) if url.is_sqlite else _postgres(url)
+    isolation = {} if url.is_sqlite else {"isolation_level": "REPEATABLE READ"}
     return engine.execution_options(**isolation), engine.execution_options(writer=True)
 
 
-def _sqlite(address: Address) -> Engine:
+def _sqlite(url: DatabaseURL) -> Engine:
     engine = create_engine(
-        "sqlite://", creator=address.connect_sqlite, poolclass=QueuePool, hide_parameters=True
+        "sqlite://", creator=url.connect_sqlite, poolclass=QueuePool, hide_parameters=True
     )
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -39,12 +39,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
-def _postgres(address: Address) -> Engine:
+def _postgres(url: DatabaseURL) -> Engine:
     from entitlements_core.store import postgres  # noqa: PLC0415 - an optional extra
 
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: postgres.connect(address, in_blocks=True),
+        creator=lambda: postgres.connect(url, in_blocks=True),
         pool_pre_ping=True,
         hide_parameters=True,
     )

@@ -15,12 +15,12 @@ from typing import Any, Final, cast
 from psycopg import errors, pq
 
 from entitlements_core.store.postgres import BoundConnection
+from entitlements_core.store.stack import Rows
 
-__all__ = ["Question", "Rows", "exchange"]
+__all__ = ["Statement", "exchange"]
 
-Question = tuple[str, Sequence[object]]
+Statement = tuple[str, Sequence[object]]
 """A statement with ``?`` for its values; and these: int, str, bytes, None, lists without bytes."""
-Rows = list[tuple[Any, ...]]
 
 _READ: Final = 1
 _WRITE: Final = 2
@@ -34,30 +34,30 @@ _BOOLEAN: Final = 16
 _DONE: Final = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 
 
-def exchange(connection: BoundConnection, *questions: Question) -> list[Rows]:
+def exchange(connection: BoundConnection, *statements: Statement) -> list[Rows]:
     """The rows of each statement, in one round trip.
 
     Several are one unit: when one fails, those after it are not run.
 
     Args:
         connection: within its deadline.
-        questions: of any number.
+        statements: of any number.
 
     Raises:
         psycopg.Error: when one fails; the connection is then to be closed.
     """
     known = connection.prepared
     names = []
-    for statement, _ in questions:
-        name = known.get(statement)
+    for text, _ in statements:
+        name = known.get(text)
         if name is None:
             name = b"x%d" % len(known)
-            connection.wait(_prepare(connection.pgconn, name, statement))
-            known[statement] = name
+            connection.wait(_prepare(connection.pgconn, name, text))
+            known[text] = name
         names.append(name)
-    if len(questions) == 1:
-        return [connection.wait(_ask(connection.pgconn, names[0], questions[0][1]))]
-    return connection.wait(_ask_all(connection.pgconn, names, questions))
+    if len(statements) == 1:
+        return [connection.wait(_ask(connection.pgconn, names[0], statements[0][1]))]
+    return connection.wait(_ask_all(connection.pgconn, names, statements))
 
 
 Waiting = Generator[int, int, Any]
@@ -79,9 +79,9 @@ def _ask(pgconn: pq.abc.PGconn, name: bytes, values: Sequence[object]) -> Waitin
     return rows
 
 
-def _ask_all(pgconn: pq.abc.PGconn, names: list[bytes], questions: Sequence[Question]) -> Waiting:
+def _ask_all(pgconn: pq.abc.PGconn, names: list[bytes], statements: Sequence[Statement]) -> Waiting:
     pgconn.enter_pipeline_mode()
-    for name, (_, values) in zip(names, questions, strict=True):
+    for name, (_, values) in zip(names, statements, strict=True):
         _send(pgconn, name, values)
     pgconn.pipeline_sync()
     yield from _flush(pgconn)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.exchange import exchange
 from entitlements_core.store.ledger import Book, Contended, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
@@ -115,8 +115,8 @@ class PostgresLedger:
         place: the database's address, or a URL with the timeouts of requests.
     """
 
-    def __init__(self, place: str | Address) -> None:
-        self._stack = PostgresStack(Address.of(place))
+    def __init__(self, place: str | DatabaseURL) -> None:
+        self._stack = PostgresStack(DatabaseURL.of(place))
 
     def commit(
         self, entries: Sequence[Entry], *, waits: bool = False

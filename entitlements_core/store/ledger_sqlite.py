@@ -11,9 +11,9 @@ from typing import Final
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
-from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.connections import open_sqlite
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked, failure_of
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
@@ -96,12 +96,12 @@ class SqliteLedger:
 
     def __init__(
         self,
-        place: str | Address,
+        place: str | DatabaseURL,
         *,
         synchronous: str = "NORMAL",
         key_fingerprint: str | None = None,
     ) -> None:
-        address = Address.of(place)
+        address = DatabaseURL.of(place)
         database = address.path
         self._address = address
         self._stack = open_sqlite(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from entitlements_core.store import models  # noqa: F401 - importing the tables registers them
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import failure_of
 from entitlements_core.store.store_file import missing
 from entitlements_core.store.versions import HEAD, KNOWN, judge
@@ -19,8 +19,8 @@ __all__ = ["differences", "known_revisions", "upgrade"]
 _POLL_SECONDS: Final = 0.02
 
 
-def upgrade(address: Address, writer: Engine) -> str | None:
-    """Bring the schema at `address` to `HEAD` in one transaction.
+def upgrade(url: DatabaseURL, writer: Engine) -> str | None:
+    """Bring the schema at `url` to `HEAD` in one transaction.
 
     Of several processes that start at once, one works and the others wait for it, then find nothing
     left to do.
@@ -35,14 +35,14 @@ def upgrade(address: Address, writer: Engine) -> str | None:
     from alembic import command  # noqa: PLC0415 - a second of imports
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - see above
 
-    if address.is_sqlite:
-        _prepare_sqlite(address)
+    if url.is_sqlite:
+        _prepare_sqlite(url)
     with writer.begin() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision == HEAD:
             return revision
         if revision is not None and revision not in KNOWN:
-            judge(revision, address)
+            judge(revision, url)
         command.upgrade(_config(connection), HEAD)
         return revision
 
@@ -79,21 +79,21 @@ def _config(connection: Connection | None) -> Any:  # noqa: ANN401 - Alembic is 
     return config
 
 
-def _prepare_sqlite(address: Address) -> None:
+def _prepare_sqlite(url: DatabaseURL) -> None:
     """Make the file and switch it to write-ahead logging, which the file then remembers."""
     try:
-        address.make_sqlite()
-        _switch_to_wal(address)
+        url.make_sqlite()
+        _switch_to_wal(url)
     except sqlite3.Error as error:
-        raise failure_of(error, str(address)) from None
+        raise failure_of(error, str(url)) from None
     except OSError:
-        raise missing(str(address)) from None
+        raise missing(str(url)) from None
 
 
-def _switch_to_wal(address: Address) -> None:
+def _switch_to_wal(url: DatabaseURL) -> None:
     """The switch needs the file for itself and, unlike a transaction, does not wait for it."""
-    deadline = time.monotonic() + address.timeouts.lock
-    connection = address.connect_sqlite()
+    deadline = time.monotonic() + url.timeouts.lock
+    connection = url.connect_sqlite()
     try:
         # Counting touches a few bytes here and there, and every touched page is written: smaller
         # ones make a download cheaper. It takes effect in an empty file only.

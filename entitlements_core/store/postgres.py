@@ -16,8 +16,8 @@ import psycopg
 from psycopg import errors
 
 from entitlements_core.errors import StoreError
-from entitlements_core.store.address import Address
 from entitlements_core.store.circuit import Circuit, circuit_of
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import failure_of, held, unreachable
 
 __all__ = ["BoundConnection", "GaveUp", "Held", "Silent", "connect", "failure", "is_dead", "reach"]
@@ -65,7 +65,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         asked: when the server was last asked for something, likewise.
         is_scout: waits until the deadline for a server that may be silent, as one does for all.
         circuit: tells that others gave up waiting for the same server since then.
-        address: where else to ask whether the server is there.
+        url: where else to ask whether the server is there.
         prepared: the statements that `exchange` has prepared, and their names on the server.
     """
 
@@ -74,7 +74,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
     asked: float = 0.0
     is_scout: bool = False
     circuit: Circuit | None = None
-    address: Address | None = None
+    url: DatabaseURL | None = None
     prepared: dict[str, bytes]
     _polled: tuple[int, Any] = (0, None)
 
@@ -161,52 +161,52 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
     def _look(self) -> None:
         """Return when the server lets somebody in, or says that it does not."""
         self.began = time.monotonic()
-        if self.address is None:
+        if self.url is None:
             return
         try:
-            reach(self.address).close()
+            reach(self.url).close()
         except errors.ConnectionTimeout as error:
             raise Silent("no answer, and none to a new connection") from error
         except psycopg.Error:
             return  # it refused; so it is there, or ends this connection, too
 
 
-def connect(address: Address, *, in_blocks: bool = False) -> BoundConnection:
-    """A connection to the server of `address` that may be written to.
+def connect(url: DatabaseURL, *, in_blocks: bool = False) -> BoundConnection:
+    """A connection to the server of `url` that may be written to.
 
     Args:
-        address: of a PostgreSQL database; its timeouts hold.
+        url: of a PostgreSQL database; its timeouts hold.
         in_blocks: statements are transactions until they are committed, as SQLAlchemy wants it.
 
     Raises:
         psycopg.Error: when none lets us in, or none did a moment ago.
     """
-    circuit = circuit_of(str(address))
+    circuit = circuit_of(str(url))
     if circuit.is_open and circuit.admit() is None:
         raise Silent("no answer a moment ago")
-    connection = reach(address, in_blocks=in_blocks)
+    connection = reach(url, in_blocks=in_blocks)
     circuit.mend()
     return connection
 
 
-def reach(address: Address, *, in_blocks: bool = False) -> BoundConnection:
+def reach(url: DatabaseURL, *, in_blocks: bool = False) -> BoundConnection:
     """As `connect`, whatever happened a moment ago; others are told when it was in vain."""
-    circuit, began = circuit_of(str(address)), time.monotonic()
+    circuit, began = circuit_of(str(url)), time.monotonic()
     try:
-        connection = _open(address, in_blocks=in_blocks)
+        connection = _open(url, in_blocks=in_blocks)
     except BaseException:
         if circuit.is_open or time.monotonic() - began >= _SLOW:
             circuit.break_off()
         raise
-    connection.circuit, connection.address = circuit, address
+    connection.circuit, connection.url = circuit, url
     connection.prepared = {}
-    connection.bound(address.timeouts.answer)
+    connection.bound(url.timeouts.answer)
     return connection
 
 
-def _open(address: Address, *, in_blocks: bool) -> BoundConnection:
-    timeouts = address.timeouts
-    place = address.place
+def _open(url: DatabaseURL, *, in_blocks: bool) -> BoundConnection:
+    timeouts = url.timeouts
+    place = url.place
     return BoundConnection.connect(
         **{  # type: ignore[arg-type] # libpq takes text and numbers by its own names
             "connect_timeout": max(2, math.ceil(timeouts.connect / max(1, len(place.hosts)))),
@@ -216,16 +216,16 @@ def _open(address: Address, *, in_blocks: bool) -> BoundConnection:
             "tcp_user_timeout": round(1000 * (timeouts.answer or 2 * timeouts.keepalive)),
             **place.parameters(),
             "client_encoding": "UTF8",
-            "options": _session(address, place.options.get("options", "")),
+            "options": _session(url, place.options.get("options", "")),
         },
         autocommit=not in_blocks,
         prepare_threshold=5 if in_blocks else 1,
     )
 
 
-def _session(address: Address, given: str) -> str:
+def _session(url: DatabaseURL, given: str) -> str:
     """The settings of a session; the last word counts."""
-    timeouts = address.timeouts
+    timeouts = url.timeouts
     # What was answered is on the disk, whatever the server's default.
     words = [given, f"-c lock_timeout={timeouts.lock_ms}", "-c synchronous_commit=on"]
     if timeouts.answer is not None:
@@ -241,11 +241,11 @@ def is_dead(connection: BoundConnection, error: psycopg.Error) -> bool:
     return not isinstance(error, GaveUp) and (connection.closed or error.sqlstate in _GONE)
 
 
-def failure(error: psycopg.Error, address: Address) -> StoreError:
+def failure(error: psycopg.Error, url: DatabaseURL) -> StoreError:
     """The error to raise for one of psycopg's; a server that answers says a code with it."""
     if isinstance(error, Held):
-        return held(str(address))
-    found = failure_of(error, str(address))
+        return held(str(url))
+    found = failure_of(error, str(url))
     if error.sqlstate is None and found.code == "store":
-        return unreachable(str(address), error, address.secrets)
+        return unreachable(str(url), error, url.secrets)
     return found

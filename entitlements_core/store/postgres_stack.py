@@ -15,12 +15,12 @@ import psycopg
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store import postgres
-from entitlements_core.store.address import Address
 from entitlements_core.store.circuit import Circuit, circuit_of
-from entitlements_core.store.exchange import Rows, exchange
+from entitlements_core.store.database_url import DatabaseURL
+from entitlements_core.store.exchange import exchange
 from entitlements_core.store.failures import DatabaseLocked, held, unreachable
 from entitlements_core.store.postgres import SHARED, BoundConnection, Held, Silent
-from entitlements_core.store.stack import ConnectionStack
+from entitlements_core.store.stack import ConnectionStack, Rows
 
 __all__ = ["PostgresStack"]
 
@@ -34,13 +34,13 @@ class PostgresStack(ConnectionStack):
     """Connections to one PostgreSQL database.
 
     Args:
-        address: of it, with its timeouts.
+        url: of it, with its timeouts.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, url: DatabaseURL) -> None:
         super().__init__(self._connect)
-        self._address = address
-        self._circuit = circuit_of(str(address))
+        self._url = url
+        self._circuit = circuit_of(str(url))
         self._connecting = threading.Lock()
         self._held: dict[str, Circuit] = {}
         """By the statement that had to wait in vain."""
@@ -66,7 +66,7 @@ class PostgresStack(ConnectionStack):
         """
         patience = self._held.setdefault(statement, Circuit())
         if patience.is_open and patience.admit() is None:
-            raise held(str(self._address))
+            raise held(str(self._url))
         try:
             found = self.ask(lambda connection: exchange(connection, (statement, values))[0])
         except StoreError as error:
@@ -96,7 +96,7 @@ class PostgresStack(ConnectionStack):
             yield connection, found
         except psycopg.Error as error:
             self._lose(connection, error)
-            raise postgres.failure(error, self._address) from error
+            raise postgres.failure(error, self._url) from error
         except BaseException:
             connection.close()  # which ends its transaction
             raise
@@ -116,7 +116,7 @@ class PostgresStack(ConnectionStack):
         try:
             return self._take()[0]
         except psycopg.Error as error:
-            raise postgres.failure(error, self._address) from error
+            raise postgres.failure(error, self._url) from error
 
     def _first(self, work: Callable[[BoundConnection], Value]) -> tuple[BoundConnection, Value]:
         try:
@@ -133,7 +133,7 @@ class PostgresStack(ConnectionStack):
             connection = self._connect()
             return connection, self._again(connection, work)
         except psycopg.Error as error:
-            raise postgres.failure(error, self._address) from error
+            raise postgres.failure(error, self._url) from error
 
     def _again(
         self, connection: BoundConnection, work: Callable[[BoundConnection], Value]
@@ -152,14 +152,14 @@ class PostgresStack(ConnectionStack):
         if circuit.is_open:
             admitted = circuit.admit()
             if admitted is None:
-                raise unreachable(str(self._address))
+                raise unreachable(str(self._url))
             if not admitted:
                 return self._probe(), True
         try:
             connection: BoundConnection = self._idle.pop()
         except IndexError:
             return self._connect(), True
-        connection.bound(self._address.timeouts.answer)
+        connection.bound(self._url.timeouts.answer)
         return connection, False
 
     def _connect(self) -> BoundConnection:
@@ -170,15 +170,15 @@ class PostgresStack(ConnectionStack):
                 self._circuit.suspect()
                 raise Silent("no answer to another request that connects")
         try:
-            return postgres.reach(self._address)
+            return postgres.reach(self._url)
         finally:
             self._connecting.release()
 
     def _probe(self) -> BoundConnection:
         """A new connection to a server that was silent, when it answers again."""
         self.close()
-        patience = replace(self._address.timeouts, connect=PROBE)
-        connection = postgres.reach(replace(self._address, timeouts=patience))
+        patience = replace(self._url.timeouts, connect=PROBE)
+        connection = postgres.reach(replace(self._url, timeouts=patience))
         connection.bound(PROBE)
         try:
             connection.execute("SELECT 1")
@@ -187,7 +187,7 @@ class PostgresStack(ConnectionStack):
             connection.close()
             raise
         self._circuit.mend()
-        connection.bound(self._address.timeouts.answer)
+        connection.bound(self._url.timeouts.answer)
         return connection
 
     def _lose(self, connection: BoundConnection, error: psycopg.Error) -> bool:

@@ -1,7 +1,7 @@
 """The one look-up of the request path: from a secret's digest to the credential it opens.
 
 No change is ever missed. What a secret opens is remembered only for as long as nothing at all was
-committed to the store (`signal`). After that, one short statement gives the token and the
+committed to the store (`RawStore.version`). After that, one short statement gives the token and the
 revisions of the token and its repository, which grow with every change of either; the credential of
 those revisions was built once and is remembered under them.
 """
@@ -28,10 +28,10 @@ from entitlements_core.policy.limits import BandwidthUnit, Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.moments import from_micros, to_micros
-from entitlements_core.store.remembered import CAPACITY, Remembered
-from entitlements_core.store.statements import Statements
+from entitlements_core.store.raw_store import RawStore
+from entitlements_core.store.versioned_cache import CAPACITY, VersionedCache
 
 __all__ = ["CredentialReader", "Parse"]
 
@@ -127,7 +127,7 @@ class CredentialReader:
     """Finds credentials in the store at an SQLAlchemy URL.
 
     Args:
-        place: of the store: its address, or a URL with the timeouts of requests.
+        place: of the store: its `DatabaseURL`, or the text of one with the timeouts of requests.
         parse: reads a restriction; the default knows only the fields that need no plugin.
         eula_url: where a licence revision is accepted, with ``{identifier}`` in it, or empty.
         key_fingerprint: of the key whose store it is; a file of another key that takes the store's
@@ -136,24 +136,24 @@ class CredentialReader:
 
     def __init__(
         self,
-        place: str | Address,
+        place: str | DatabaseURL,
         *,
         parse: Parse = PackageQuery.parse,
         eula_url: str = "",
         key_fingerprint: str | None = None,
     ) -> None:
-        self._statements = Statements(place, key_fingerprint=key_fingerprint)
-        self._known = Remembered[tuple[bytes, str], Opened]()
-        self._places = Remembered[bytes, Places]()
-        self._tags = Remembered[str, VendorTags]()
-        self._names = Remembered[tuple[str, NormalizedName], bool]()
+        self._store = RawStore(place, key_fingerprint=key_fingerprint)
+        self._known = VersionedCache[tuple[bytes, str], Opened]()
+        self._places = VersionedCache[bytes, Places]()
+        self._tags = VersionedCache[str, VendorTags]()
+        self._names = VersionedCache[tuple[str, NormalizedName], bool]()
         self._revised: dict[str, VendorTags] = {}
         # Many tokens share one restriction, so the two are remembered apart.
         parsed = lru_cache(maxsize=4096)(parse)
 
         # What is read of a store says nothing of one that takes its place.
         def load(_replacements: int, former: int | None, *state: int) -> Credential | None:
-            row = self._statements.read(_CREDENTIAL, state)
+            row = self._store.read(_CREDENTIAL, state)
             try:
                 found = _credential(row[0], parsed, eula_url) if row else None
             except ValueError as error:
@@ -171,13 +171,13 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        heard = self._statements.listen()
-        opened = self._known.get((digest, repository), heard)
+        version = self._store.version()
+        opened = self._known.get((digest, repository), version)
         if opened is None:
             owner, _, slug = repository.partition("/")
             opened = self._open(_BY_SECRET, (digest, owner, slug))
             if opened:  # what nobody knows is not worth the room
-                self._known.keep((digest, repository), heard, opened)
+                self._known.keep((digest, repository), version, opened)
         return _valid(opened, now)
 
     def repositories(self, digest: bytes, now: datetime) -> tuple[str, ...]:
@@ -189,13 +189,13 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        heard = self._statements.listen()
-        places = self._places.get(digest, heard)
+        version = self._store.version()
+        places = self._places.get(digest, version)
         if places is None:
-            rows = self._statements.read(_OPENED, (digest,))
+            rows = self._store.read(_OPENED, (digest,))
             places = tuple((until, f"{owner}/{slug}") for until, owner, slug in rows)
             if places:
-                self._places.keep(digest, heard, places)
+                self._places.keep(digest, version, places)
         return tuple(sorted(name for until, name in places if _lives(until, now)))
 
     def by_identifier(self, identifier: str, repository: str) -> Credential | None:
@@ -215,7 +215,7 @@ class CredentialReader:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = name.partition("/")
-        return bool(self._statements.read(_REPOSITORY, (owner, slug)))
+        return bool(self._store.read(_REPOSITORY, (owner, slug)))
 
     def key_fingerprint(self) -> str | None:
         """Which key the store was made with; None before the first use.
@@ -223,7 +223,7 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        rows = self._statements.read("SELECT value FROM store_info WHERE name = 'key_fingerprint'")
+        rows = self._store.read("SELECT value FROM store_info WHERE name = 'key_fingerprint'")
         return rows[0][0] if rows else None
 
     def downloads(self, repository: str) -> dict[str, int]:
@@ -233,7 +233,7 @@ class CredentialReader:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = repository.partition("/")
-        return dict(self._statements.read(_DOWNLOADS, (owner, slug)))
+        return dict(self._store.read(_DOWNLOADS, (owner, slug)))
 
     def package_tags(self, repository: str) -> VendorTags:
         """The vendor's tags of the packages of `repository`; none where there is no such one.
@@ -244,11 +244,11 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        heard = self._statements.listen()
-        tags = self._tags.get(repository, heard)
+        version = self._store.version()
+        tags = self._tags.get(repository, version)
         if tags is None:
             tags = self._tags_of(repository)
-            self._tags.keep(repository, heard, tags)
+            self._tags.keep(repository, version, tags)
         return tags
 
     def is_own(self, name: NormalizedName, repository: str) -> bool:
@@ -260,28 +260,28 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        heard = self._statements.listen()
-        known = self._names.get((repository, name), heard)
+        version = self._store.version()
+        known = self._names.get((repository, name), version)
         if known is None:
             owner, _, slug = repository.partition("/")
-            rows = self._statements.read(_IS_OWN, (name, name, name, owner, slug))
+            rows = self._store.read(_IS_OWN, (name, name, name, owner, slug))
             known = not rows or bool(rows[0][0])
-            self._names.keep((repository, name), heard, known)
+            self._names.keep((repository, name), version, known)
         return known
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._statements.close()
+        self._store.close()
 
     def _tags_of(self, repository: str) -> VendorTags:
         owner, _, slug = repository.partition("/")
         known = self._revised.get(repository)
-        replacements = self._statements.replacements
+        replacements = self._store.replacements
         if known is not None:
-            revision = self._statements.read(_REVISION, (owner, slug))
+            revision = self._store.read(_REVISION, (owner, slug))
             if [known.state] == [(replacements, *row) for row in revision]:
                 return known
-        rows = self._statements.read(_TAGS, (owner, slug))
+        rows = self._store.read(_TAGS, (owner, slug))
         if not rows:
             return VendorTags()
         tagged = [(project, version, tag) for _, project, version, tag in rows if tag is not None]
@@ -295,11 +295,11 @@ class CredentialReader:
     def _open(self, statement: str, values: tuple[object, ...]) -> Opened:
         """The credentials of a look-up, each with the end of its secret."""
         for _ in range(ATTEMPTS):
-            replacements = self._statements.replacements
-            states = self._statements.read(statement, values)
+            replacements = self._store.replacements
+            states = self._store.read(statement, values)
             found = [(until, self._load(replacements, *state)) for until, *state in states]
             opened = tuple((until, one) for until, one in found if one is not None)
-            if len(opened) == len(states) and replacements == self._statements.replacements:
+            if len(opened) == len(states) and replacements == self._store.replacements:
                 return opened
             # A token changed between the two statements: look again.
         raise StoreError("The token keeps changing.", "Try again.")

@@ -8,16 +8,16 @@ from typing import Generic, TypeVar
 __all__ = [
     "AuditEntry",
     "ClientRecord",
-    "Download",
+    "DownloadRecord",
     "EulaRevision",
     "FormerSecret",
     "FutureReset",
-    "Page",
+    "ListFilter",
+    "ListPage",
     "Repository",
     "RollupReport",
     "UnboundGrants",
     "UsageLine",
-    "View",
 ]
 
 Item = TypeVar("Item")
@@ -135,7 +135,7 @@ class ClientRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class DownloadRecord:
     """A counted download.
 
     Attributes:
@@ -212,7 +212,7 @@ class RollupReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[Item]):
+class ListPage(Generic[Item]):
     """A slice of a longer list.
 
     Attributes:
@@ -233,7 +233,7 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ListFilter:
     """What a list shows beside the enabled tokens: Cloudsmith's view toggles.
 
     Attributes:

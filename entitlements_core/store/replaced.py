@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store import sqlite
-from entitlements_core.store.address import Address
 from entitlements_core.store.copies import Copy
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.timeouts import WORK
 
-__all__ = ["MOST", "Since", "carry_over"]
+__all__ = ["MOST", "ChangesSince", "carry_over"]
 
 MOST: Final = 20
 """So many tokens of a kind are named at most."""
@@ -55,7 +55,7 @@ _GONE: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class ChangesSince:
     """Tokens that were changed after a copy was made; `MOST` identifiers of each kind.
 
     Attributes:
@@ -69,21 +69,21 @@ class Since:
     gone: tuple[str, ...]
 
 
-def carry_over(copy: Copy, address: Address) -> Since | None:
+def carry_over(copy: Copy, url: DatabaseURL) -> ChangesSince | None:
     """Take over what must not be forgotten, which names are the vendor's; and say what is.
 
     Args:
         copy: of this version's schema, that nobody has open.
-        address: of the store that it takes the place of, which may be in use.
+        url: of the store that it takes the place of, which may be in use.
 
     Returns:
         None when that one is not there, cannot be read or has another schema; nothing is taken over
         then.
     """
-    place = f"file:{quote(os.fsencode(address.path.absolute()))}?mode=ro"
+    place = f"file:{quote(os.fsencode(url.path.absolute()))}?mode=ro"
     try:
         # Opened as everything else opens it first: not with another file's log.
-        address.connect_sqlite().close()
+        url.connect_sqlite().close()
         with closing(
             sqlite.connect(copy.path, sqlite3.Connection, timeout=WORK.lock)
         ) as connection:
@@ -98,4 +98,4 @@ def carry_over(copy: Copy, address: Address) -> Since | None:
             connection.execute("COMMIT")
     except (sqlite3.Error, StoreError):
         return None
-    return Since(*found)
+    return ChangesSince(*found)

@@ -11,7 +11,7 @@ __all__ = [
     "DAILY",
     "DAY",
     "KINDS",
-    "Span",
+    "DaySpan",
     "cover",
     "day_of",
     "days_in",
@@ -23,7 +23,7 @@ __all__ = [
 
 DAY: Final = 86_400_000_000
 """Microseconds."""
-Span = tuple[int, int]
+DaySpan = tuple[int, int]
 """Days since 1970: the first, and the one after the last."""
 
 DAILY: Final = (
@@ -67,7 +67,7 @@ _EPOCH: Final = date(1970, 1, 1)
 class Piece:
     """A part of a range: a roll-up of `span`, or the downloads themselves."""
 
-    span: Span
+    span: DaySpan
     is_rolled: bool
 
 
@@ -86,7 +86,7 @@ def day_of(moment: datetime) -> int:
     return (moment.astimezone(UTC).date() - _EPOCH).days
 
 
-def periods_of(year: Span) -> Iterator[Span]:
+def periods_of(year: DaySpan) -> Iterator[DaySpan]:
     """The parts of the months of a year, then its months, then itself."""
     starts = [date(_date(year[0]).year, month, 1) for month in range(1, 13)]
     for start in starts:
@@ -96,18 +96,18 @@ def periods_of(year: Span) -> Iterator[Span]:
     yield year
 
 
-def year_of(day: int) -> Span:
+def year_of(day: int) -> DaySpan:
     """The year in which a day is."""
     year = _date(day).year
     return _number(date(year, 1, 1)), _number(date(year + 1, 1, 1))
 
 
-def days_in(span: Span) -> range:
+def days_in(span: DaySpan) -> range:
     """The days of a span."""
     return range(*span)
 
 
-def cover(span: Span, longer: Container[Span], unfit: Collection[int]) -> Iterator[Piece]:
+def cover(span: DaySpan, longer: Container[DaySpan], unfit: Collection[int]) -> Iterator[Piece]:
     """Make up a range of days of as few pieces as possible, in their order.
 
     Args:
@@ -136,7 +136,7 @@ def cover(span: Span, longer: Container[Span], unfit: Collection[int]) -> Iterat
         first = found[1]
 
 
-def _beginning(day: int) -> Iterator[Span]:
+def _beginning(day: int) -> Iterator[DaySpan]:
     """The year, the month and the part of a month that begin with a day."""
     start = _date(day)
     if start.day == 1:
@@ -149,7 +149,7 @@ def _beginning(day: int) -> Iterator[Span]:
         yield day, _number(_next_month(start))
 
 
-def _holds(span: Span, days: list[int]) -> bool:
+def _holds(span: DaySpan, days: list[int]) -> bool:
     return any(span[0] <= day < span[1] for day in days)
 
 

@@ -30,10 +30,10 @@ from entitlements_core.store.models import (
     StaleDayRow,
 )
 from entitlements_core.store.moments import from_micros, to_micros
-from entitlements_core.store.rollup_periods import DAILY, DAY, Span, name_of
+from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, name_of
 from entitlements_core.store.rollup_tables import CLIENT, Line, Table
 
-__all__ = ["Difference", "RollupRows", "RollupState", "Sum", "start_of"]
+__all__ = ["RollupDifference", "RollupRows", "RollupState", "Sum", "start_of"]
 
 _AT: Final = type_coerce(DownloadRow.at, BigInteger)
 _COLUMNS: Final[dict[str, Any]] = {
@@ -77,7 +77,7 @@ class RollupState:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RollupDifference:
     """What came late to a frozen day: its values by dimension, its sums, the last moment."""
 
     values: dict[str, Any]
@@ -140,7 +140,7 @@ class RollupRows:
         """The days whose roll-ups are out of date."""
         return frozenset(self.session.scalars(select(col(StaleDayRow.day)).distinct()))
 
-    def make_stale(self, span: Span) -> None:
+    def make_stale(self, span: DaySpan) -> None:
         """Have the days of `span` summed up again, where they have downloads or a roll-up."""
         stale = self.stale()
         days = {*self.days_with_downloads(span), *(d for d in self.days() if d in range(*span))}
@@ -163,7 +163,7 @@ class RollupRows:
                 )
             )
 
-    def spans(self, kind: tuple[str, ...]) -> frozenset[Span]:
+    def spans(self, kind: tuple[str, ...]) -> frozenset[DaySpan]:
         """Of which periods there is a roll-up of a kind."""
         query = select(col(RollupRow.first_day), col(RollupRow.past_day)).where(
             col(RollupRow.kind) == name_of(kind)
@@ -196,14 +196,14 @@ class RollupRows:
         days = type_coerce(LateDownloadRow.at, BigInteger) // DAY
         return frozenset(self.session.scalars(select(days).distinct()))
 
-    def sums(self, kind: tuple[str, ...]) -> dict[Span, Sum]:
+    def sums(self, kind: tuple[str, ...]) -> dict[DaySpan, Sum]:
         """What is in each roll-up of a kind, as it says."""
         names = ("first_day", "past_day", "downloads", "requests", "bandwidth")
         columns = [col(getattr(RollupRow, name)) for name in names]
         query: Select[Any] = select(*columns).where(col(RollupRow.kind) == name_of(kind))
         return {(one[0], one[1]): (one[2], one[3], one[4]) for one in self.session.execute(query)}
 
-    def tables(self, kind: tuple[str, ...], spans: Iterable[Span]) -> Iterator[Table]:
+    def tables(self, kind: tuple[str, ...], spans: Iterable[DaySpan]) -> Iterator[Table]:
         """The roll-ups of a kind for `spans`, as far as there are any."""
         connection, name = self.session.connection(), name_of(kind)
         for first, past in spans:
@@ -212,7 +212,7 @@ class RollupRows:
             if body is not None:
                 yield Table.decode(body)
 
-    def put(self, kind: tuple[str, ...], span: Span, table: Table) -> None:
+    def put(self, kind: tuple[str, ...], span: DaySpan, table: Table) -> None:
         """Write a roll-up; an empty one of a day is none."""
         (first, past), connection = span, self.session.connection()
         connection.execute(_DROP, {"of_kind": name_of(kind), "first": first, "past": past})
@@ -286,7 +286,7 @@ class RollupRows:
         while part := list(islice(lines, _CHUNK)):
             yield Table.of(dimensions, part)
 
-    def raw_sums(self, span: Span) -> dict[int, Sum]:
+    def raw_sums(self, span: DaySpan) -> dict[int, Sum]:
         """What the downloads of each day of a range add up to."""
         day = _COLUMNS["day"].label("day")
         query: Select[Any] = select(
@@ -295,7 +295,7 @@ class RollupRows:
         query = self._within(query, start_of(span[0]), start_of(span[1])).group_by(day)
         return {one[0]: (one[1], int(one[2]), int(one[3])) for one in self.session.execute(query)}
 
-    def days_with_downloads(self, span: Span) -> Iterator[int]:
+    def days_with_downloads(self, span: DaySpan) -> Iterator[int]:
         """The days of a range that have any; the index is looked into once for each."""
         first, past = span
         limit = to_micros(start_of(past))
@@ -308,7 +308,7 @@ class RollupRows:
             yield found // DAY
             first = found // DAY + 1
 
-    def differences(self, since: datetime, until: datetime) -> Iterator[Difference]:
+    def differences(self, since: datetime, until: datetime) -> Iterator[RollupDifference]:
         """What came late to frozen days and was not taken back."""
         names = [name for name in DAILY if name != "day"]
         columns = [getattr(LateDownloadRow, _COLUMNS[name].key) for name in names]
@@ -326,7 +326,7 @@ class RollupRows:
         for *values, downloads, requests, bandwidth, last_at in self.session.execute(query):
             found = (int(downloads), int(requests), int(bandwidth))
             if any(found):
-                yield Difference(dict(zip(DAILY, values, strict=True)), found, last_at)
+                yield RollupDifference(dict(zip(DAILY, values, strict=True)), found, last_at)
 
     def _first_at(self, repository: int | None, since: int) -> int | None:
         query = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
 
-from entitlements_core.store.rollup_tables import CLIENT, Key, Table
+from entitlements_core.store.rollup_tables import CLIENT, LineKey, Table
 
 __all__ = ["Sums"]
 
@@ -22,7 +22,7 @@ class Sums:
     """What was added so far, by the values of `dimensions`."""
 
     dimensions: tuple[str, ...]
-    _lines: dict[Key, list[Any]] = field(default_factory=dict)
+    _lines: dict[LineKey, list[Any]] = field(default_factory=dict)
     _clients: dict[str, int] = field(default_factory=dict)
     """A number for each client's name, which sets of them take less room with."""
 
@@ -50,7 +50,7 @@ class Sums:
                 known = line[_CLIENTS] = set(known)
             known.update(clients)
 
-    def correct(self, key: Key, sums: tuple[int, int, int], last_at: int, client: str) -> None:
+    def correct(self, key: LineKey, sums: tuple[int, int, int], last_at: int, client: str) -> None:
         """Add a difference; one that takes downloads away leaves the clients as they are.
 
         Args:
@@ -69,7 +69,7 @@ class Sums:
             line[_LAST_AT] = max(last_at, line[_LAST_AT])
             line[_CLIENTS] = {*line[_CLIENTS], number}
 
-    def results(self) -> Iterator[tuple[Key, int, int, int, int, int]]:
+    def results(self) -> Iterator[tuple[LineKey, int, int, int, int, int]]:
         """Key, downloads, requests, bytes, last moment and number of clients, in no order."""
         for key, (downloads, requests, bandwidth, last_at, clients) in self._lines.items():
             if downloads > 0:

@@ -18,12 +18,12 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
-__all__ = ["CLIENT", "Key", "Line", "Table"]
+__all__ = ["CLIENT", "Line", "LineKey", "Table"]
 
-Key = tuple[Any, ...]
+LineKey = tuple[Any, ...]
 """The values of a line's dimensions, in their order; numbers of rows for tokens and repositories,
 days since 1970 for days, else texts."""
-Line = tuple[Key, int, int, int, int, Iterable[str]]
+Line = tuple[LineKey, int, int, int, int, Iterable[str]]
 """Key, downloads, requests, bytes, the moment of the last one in microseconds, and the clients."""
 
 CLIENT: Final = "client"
@@ -71,7 +71,7 @@ class Table:
     def made(  # noqa: PLR0913, PLR0917 - the columns of a table
         cls,
         dimensions: tuple[str, ...],
-        keys: Sequence[Key],
+        keys: Sequence[LineKey],
         sums: Sequence[Sequence[int]],
         counts: array[int],
         members: array[int],
@@ -126,7 +126,7 @@ class Table:
         downloads, requests, bandwidth, _ = self._sums
         return sum(downloads), sum(requests), sum(bandwidth)
 
-    def keys(self, dimensions: Sequence[str]) -> Iterator[Key]:
+    def keys(self, dimensions: Sequence[str]) -> Iterator[LineKey]:
         """The values that each line has in `dimensions`, which are some of its own."""
         if not dimensions:
             return iter([()] * len(self))

@@ -14,11 +14,11 @@ from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.tokens import Tokens
 from entitlements_core.store.types import Moment
 
-__all__ = ["Living", "Secrets"]
+__all__ = ["LivingSecret", "Secrets"]
 
 
 @dataclass(frozen=True, slots=True)
-class Living:
+class LivingSecret:
     """A secret that opens something.
 
     Attributes:
@@ -64,7 +64,7 @@ class Secrets:
         token.sealed_secret = sealed
         self.session.add(token)
         for repository in repositories:
-            self._open(token.id or 0, repository, Living(digest), at)
+            self._open(token.id or 0, repository, LivingSecret(digest), at)
         self.session.flush()
 
     def extend(self, identifier: str, repository: str, *, at: datetime) -> None:
@@ -108,7 +108,7 @@ class Secrets:
             self.session.add(token)
         self.session.flush()
 
-    def living(self, identifier: str, repository: str = "") -> tuple[Living, ...]:
+    def living(self, identifier: str, repository: str = "") -> tuple[LivingSecret, ...]:
         """The secrets of a token in `repository` or anywhere, the current one first."""
         query = (
             select(SecretRow.digest, SecretRow.valid_until)
@@ -120,7 +120,7 @@ class Secrets:
             query = query.where(
                 SecretRow.repository_id == Repositories(self.session).row_id(repository)
             )
-        found = [Living(digest, until) for digest, until in self.session.exec(query)]
+        found = [LivingSecret(digest, until) for digest, until in self.session.exec(query)]
         return tuple(sorted(found, key=lambda one: (one.valid_until is not None, one.digest)))
 
     def former(self, identifier: str, *, at: datetime) -> tuple[FormerSecret, ...]:
@@ -178,7 +178,7 @@ class Secrets:
             self.session.add(row)
         self.session.flush()
 
-    def _open(self, token_id: int, repository: str, secret: Living, at: datetime) -> None:
+    def _open(self, token_id: int, repository: str, secret: LivingSecret, at: datetime) -> None:
         repository_id = Repositories(self.session).row_id(repository)
         row = self.session.get(SecretRow, (secret.digest, repository_id))
         over = row is not None and row.valid_until is not None and row.valid_until <= at

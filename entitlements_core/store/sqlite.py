@@ -8,17 +8,17 @@ from urllib.parse import quote
 
 __all__ = ["connect"]
 
-Link = TypeVar("Link", bound=sqlite3.Connection)
+Connection = TypeVar("Connection", bound=sqlite3.Connection)
 
 
 def connect(
     path: Path | str,
-    factory: type[Link],
+    factory: type[Connection],
     *,
     timeout: float,
     mode: str = "rw",
     immutable: bool = False,
-) -> Link:
+) -> Connection:
     """A connection in autocommit mode, which threads may hand on to each other.
 
     Args:

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-__all__ = ["ConnectionStack", "keep_inherited"]
+__all__ = ["ConnectionStack", "Rows", "keep_inherited"]
+
+Rows = list[tuple[Any, ...]]
+"""What a statement gives, whichever driver ran it."""
 
 
 class ConnectionStack:

@@ -26,9 +26,9 @@ from entitlements_core.store import sqlite
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced, failure_of
 from entitlements_core.store.ownership import open_or_make
 
-__all__ = ["Identity", "StoreConnection", "StoreFile", "missing"]
+__all__ = ["FileIdentity", "StoreConnection", "StoreFile", "missing"]
 
-Identity = tuple[int, int, int, int]
+FileIdentity = tuple[int, int, int, int]
 """Device and inode of the file, and the inodes of its log and of the log's index, 0 for none."""
 
 ABSENT: Final = 0
@@ -46,7 +46,7 @@ class StoreConnection(sqlite3.Connection):
     """A connection that remembers which files it opened."""
 
     file: "StoreFile | None" = None
-    identity: Identity = (0, 0, ABSENT, ABSENT)
+    identity: FileIdentity = (0, 0, ABSENT, ABSENT)
     process: int = 0
     is_patient: bool = True
     """SQLite itself waits for locks."""
@@ -109,9 +109,13 @@ class StoreFile:
         self._log = f"{self._text}-wal"
         self._index = f"{self._text}-shm"
         self._folder = os.path.dirname(self._text)  # noqa: PTH120 - as text
-        self._settled: tuple[Identity | None, tuple[int, int, int], float] = (None, (0, 0, 0), 0.0)
+        self._settled: tuple[FileIdentity | None, tuple[int, int, int], float] = (
+            None,
+            (0, 0, 0),
+            0.0,
+        )
 
-    def identity(self) -> Identity:
+    def identity(self) -> FileIdentity:
         """The files that the path names now.
 
         Raises:
@@ -127,7 +131,7 @@ class StoreFile:
         """The inodes of the log and of its index."""
         return _inode(self._log), _inode(self._index)
 
-    def has_other_log(self, identity: Identity) -> bool:
+    def has_other_log(self, identity: FileIdentity) -> bool:
         """Whether somebody may have committed to this file what its former log does not hold."""
         log, index = self.log()
         if log == identity[2]:
@@ -137,7 +141,7 @@ class StoreFile:
         except OSError:
             return False
 
-    def has(self, identity: Identity) -> bool:
+    def has(self, identity: FileIdentity) -> bool:
         """Whether the path names these very files; cheap enough for every count that is made.
 
         No file comes, goes or changes its name without a change of its directory, which has a time.
@@ -164,7 +168,7 @@ class StoreFile:
             self._settled = (identity, folder, now)
         return True
 
-    def is_at(self, identity: Identity) -> bool:
+    def is_at(self, identity: FileIdentity) -> bool:
         """Whether the path names this file now, whatever its log is."""
         try:
             return self.identity()[:2] == identity[:2]
@@ -184,7 +188,7 @@ class StoreFile:
                 " `entitlements init` makes a new, empty one.",
             )
 
-    def require(self, identity: Identity) -> None:
+    def require(self, identity: FileIdentity) -> None:
         """Return when the path still names this file, with this log.
 
         Raises:
@@ -234,12 +238,12 @@ class StoreFile:
             self._note(f"{found[0]}:{found[1]} {found[2]} {found[3]}\n")
         return connection
 
-    def forget(self, identity: Identity) -> None:
+    def forget(self, identity: FileIdentity) -> None:
         """Take back the note of a log that is gone since nobody uses it."""
         if self._noted_log(identity) == identity[2:]:
             self._note(f"{identity[0]}:{identity[1]} {ABSENT} {ABSENT}\n")
 
-    def _require_file(self, identity: Identity) -> Identity:
+    def _require_file(self, identity: FileIdentity) -> FileIdentity:
         found = self.identity()
         self.require((*identity[:2], *found[2:]))
         return found
@@ -253,7 +257,7 @@ class StoreFile:
                 "Name that path in ENTITLEMENTS_DATABASE_URL, or link the whole directory.",
             )
 
-    def _refuse_other_log(self, identity: Identity) -> None:
+    def _refuse_other_log(self, identity: FileIdentity) -> None:
         words = self._noted().partition("\n")[0].split()
         if len(words) < 2 or words[0] == f"{identity[0]}:{identity[1]}":  # noqa: PLR2004 - as noted
             return
@@ -265,7 +269,7 @@ class StoreFile:
                 f"Move {self.path} to another name, and run `entitlements restore` with that name.",
             )
 
-    def _refuse_lost_log(self, identity: Identity) -> None:
+    def _refuse_lost_log(self, identity: FileIdentity) -> None:
         """Return unless somebody has the file open, but not with the log that lies beside it."""
         for reference in _open.valuerefs():
             one = reference()
@@ -305,7 +309,7 @@ class StoreFile:
             " and start them again; then look through `entitlements audit`.",
         )
 
-    def _noted_log(self, identity: Identity) -> tuple[int, ...] | None:
+    def _noted_log(self, identity: FileIdentity) -> tuple[int, ...] | None:
         """The log and index that were in use last with this file; None when that is unknown."""
         words = self._noted().partition("\n")[0].split()
         if len(words) != 3 or words[0] != f"{identity[0]}:{identity[1]}":  # noqa: PLR2004 - as noted

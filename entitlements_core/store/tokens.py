@@ -24,7 +24,6 @@ from entitlements_core.policy.secret import (
 )
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token
-from entitlements_core.store.loading import PLAIN_TERMS, load
 from entitlements_core.store.models import (
     ClientRow,
     GrantRow,
@@ -36,6 +35,7 @@ from entitlements_core.store.models import (
 from entitlements_core.store.moments import to_micros
 from entitlements_core.store.records import ClientRecord, UnboundGrants
 from entitlements_core.store.repositories import Repositories
+from entitlements_core.store.token_rows import PLAIN_TERMS, load
 
 __all__ = ["TokenNotFound", "Tokens"]
 

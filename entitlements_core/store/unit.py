@@ -10,14 +10,14 @@ from sqlmodel import Session
 from entitlements_core.store.audit import AuditLog
 from entitlements_core.store.eulas import Eulas
 from entitlements_core.store.future_moments import FutureMoments
-from entitlements_core.store.listing import TokenLists
 from entitlements_core.store.models import StoreInfoRow
+from entitlements_core.store.old_downloads import OldDownloads
 from entitlements_core.store.package_tags import PackageTagRows
-from entitlements_core.store.pruning import Pruning
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.reserved_names import ReservedNameRows
 from entitlements_core.store.rollup_rows import RollupRows
 from entitlements_core.store.secrets import Secrets
+from entitlements_core.store.token_lists import TokenLists
 from entitlements_core.store.tokens import Tokens
 from entitlements_core.store.upload_times import UploadTimeRows
 from entitlements_core.store.usage import UsageReports
@@ -84,9 +84,9 @@ class Unit:
         return RollupRows(self.session)
 
     @cached_property
-    def pruning(self) -> Pruning:
-        """Downloads that are removed."""
-        return Pruning(self.session)
+    def old_downloads(self) -> OldDownloads:
+        """Downloads of long ago, and their removal."""
+        return OldDownloads(self.session)
 
     @cached_property
     def audit(self) -> AuditLog:

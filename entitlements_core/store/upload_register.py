@@ -10,9 +10,10 @@ from packaging.utils import NormalizedName
 
 from entitlements_core.interfaces import UploadKey
 from entitlements_core.policy.project_names import names_in
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.moments import from_micros, to_micros
-from entitlements_core.store.statements import Rows, Statements
+from entitlements_core.store.raw_store import RawStore
+from entitlements_core.store.stack import Rows
 
 __all__ = ["KnownUploads", "UploadRegister"]
 
@@ -67,12 +68,12 @@ class UploadRegister:
     A file is its name and its contents, and is never forgotten.
 
     Args:
-        place: of the store: its address, or a URL with the timeouts of requests.
+        place: of the store: its `DatabaseURL`, or the text of one with the timeouts of requests.
         key_fingerprint: which key the store belongs to.
     """
 
-    def __init__(self, place: str | Address, *, key_fingerprint: str | None = None) -> None:
-        self._statements = Statements(place, key_fingerprint=key_fingerprint)
+    def __init__(self, place: str | DatabaseURL, *, key_fingerprint: str | None = None) -> None:
+        self._store = RawStore(place, key_fingerprint=key_fingerprint)
 
     def revision(self, repository: str) -> Hashable:
         """Another value after a time was set by hand, and after other changes of the repository.
@@ -81,8 +82,8 @@ class UploadRegister:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = repository.partition("/")
-        rows = self._statements.read(_REVISION, (owner, slug))
-        return self._statements.replacements, *(row[0] for row in rows)
+        rows = self._store.read(_REVISION, (owner, slug))
+        return self._store.replacements, *(row[0] for row in rows)
 
     def known(self, repository: str, files: Collection[UploadKey]) -> KnownUploads:
         """What is recorded of `files` of a repository (``owner/slug``).
@@ -91,8 +92,8 @@ class UploadRegister:
             StoreError: when the store cannot be read.
         """
         owner, _, slug = repository.partition("/")
-        state = self._statements.read(_REPOSITORY, (owner, slug))
-        times = _times(self._statements.read, (owner, slug), files)
+        state = self._store.read(_REPOSITORY, (owner, slug))
+        times = _times(self._store.read, (owner, slug), files)
         return KnownUploads(bool(state), bool(state) and state[0][1] is not None, times)
 
     def record(
@@ -121,7 +122,7 @@ class UploadRegister:
             StoreError: when the store cannot be written; nothing is recorded then.
         """
         owner, _, slug = repository.partition("/")
-        with self._statements.transaction() as transaction:
+        with self._store.transaction() as transaction:
             row = transaction.locked(_REPOSITORY, (owner, slug))
             if row is None:
                 return {}
@@ -151,18 +152,18 @@ class UploadRegister:
             StoreError: when the store cannot be read or written.
         """
         owner, _, slug = repository.partition("/")
-        read = self._statements.read
+        read = self._store.read
         new = [name for name in sorted(names) if not read(_HAS_NAME, (owner, slug, name))]
         if not new:
             return
-        with self._statements.transaction() as transaction:
+        with self._store.transaction() as transaction:
             row = transaction.locked(_REPOSITORY, (owner, slug))
             if row is not None:
                 transaction.run_many(_NAME, [(row[0], name) for name in new])
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._statements.close()
+        self._store.close()
 
 
 def _times(

@@ -19,7 +19,7 @@ from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.store.models import DownloadRow, RepositoryRow, TokenRow
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import UsageLine
-from entitlements_core.store.rollup_periods import DAILY, DAY, Piece, Span, cover, kind_for
+from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, Piece, cover, kind_for
 from entitlements_core.store.rollup_rows import RollupRows, RollupState, start_of
 from entitlements_core.store.rollup_sums import Sums
 
@@ -109,11 +109,11 @@ class UsageReports:
         _require_whole(rows, state, end, until)
         self._add_raw(sums, wanted, end, until)
 
-    def _add_days(self, sums: Sums, wanted: _Wanted, span: Span, state: RollupState) -> None:
+    def _add_days(self, sums: Sums, wanted: _Wanted, span: DaySpan, state: RollupState) -> None:
         """Whole days that are over."""
         rows = RollupRows(self.session)
         kind = kind_for(wanted.dimensions)
-        longer = rows.spans(kind) if kind != DAILY else frozenset[Span]()
+        longer = rows.spans(kind) if kind != DAILY else frozenset[DaySpan]()
         stale = {day for day in rows.stale() if day >= state.frozen}
         few = kind == DAILY and bool(wanted.tokens) and self._are_few(wanted.tokens)
         if few:
@@ -128,7 +128,7 @@ class UsageReports:
         self._add_late(sums, wanted, span, state)
 
     def _add_rolled(
-        self, sums: Sums, wanted: _Wanted, kind: tuple[str, ...], spans: list[Span]
+        self, sums: Sums, wanted: _Wanted, kind: tuple[str, ...], spans: list[DaySpan]
     ) -> None:
         for table in RollupRows(self.session).tables(kind, spans):
             found = table.only("token", wanted.tokens) if wanted.tokens else table
@@ -157,7 +157,7 @@ class UsageReports:
         ):
             sums.add(table)
 
-    def _add_late(self, sums: Sums, wanted: _Wanted, span: Span, state: RollupState) -> None:
+    def _add_late(self, sums: Sums, wanted: _Wanted, span: DaySpan, state: RollupState) -> None:
         past = min(span[1], state.frozen)
         if span[0] >= past:
             return
@@ -255,7 +255,7 @@ def _require_whole(rows: RollupRows, state: RollupState, since: datetime, until:
             )
 
 
-def _of(pieces: Sequence[Piece], spans: Collection[Span]) -> list[Span]:
+def _of(pieces: Sequence[Piece], spans: Collection[DaySpan]) -> list[DaySpan]:
     return [piece.span for piece in pieces if piece.is_rolled and piece.span in spans]
 
 

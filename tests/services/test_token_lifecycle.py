@@ -19,7 +19,7 @@ from entitlements_core.policy.token import Status, TokenGrant
 from entitlements_core.services.token_issuer import Issued
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.store.database import Database
-from entitlements_core.store.records import View
+from entitlements_core.store.records import ListFilter
 from tests.services.conftest import START, Product
 
 SECRET = "acme-corp-2026-license"
@@ -410,22 +410,22 @@ def test_list_shows_what_the_view_says(product: Product) -> None:
     product.tokens.delete(product.create("gone").token.identifier, actor="vendor")
     product.create("elsewhere", "acme/extra")
 
-    def names(view: View | None = None, query: str = "") -> list[str]:
-        found = product.tokens.list(repository="acme/main", view=view, query=query)
+    def names(list_filter: ListFilter | None = None, query: str = "") -> list[str]:
+        found = product.tokens.list(repository="acme/main", list_filter=list_filter, query=query)
         assert found.total == len(found.items)
         return [token.name for token in found.items]
 
     assert names() == ["on"]
-    assert names(View(disabled=True)) == ["off", "on"]
-    assert names(View(deleted=True)) == ["gone", "on"]
-    assert names(View(user="ann")) == ["ann", "on"]
-    assert names(View(all_users=True)) == ["ann", "bob", "on"]
-    everything = View(disabled=True, deleted=True, all_users=True)
+    assert names(ListFilter(disabled=True)) == ["off", "on"]
+    assert names(ListFilter(deleted=True)) == ["gone", "on"]
+    assert names(ListFilter(user="ann")) == ["ann", "on"]
+    assert names(ListFilter(all_users=True)) == ["ann", "bob", "on"]
+    everything = ListFilter(disabled=True, deleted=True, all_users=True)
     assert names(everything) == ["ann", "bob", "gone", "off", "on"]
     assert names(query="active:false") == ["off"]
     assert names(query="state:deleted") == ["gone"]
     assert names(query="state:disabled OR name:^on$") == ["off", "on"]
-    assert names(View(all_users=True), "token_type:user AND user:bob") == ["bob"]
+    assert names(ListFilter(all_users=True), "token_type:user AND user:bob") == ["bob"]
     assert [token.name for token in product.tokens.list().items] == ["elsewhere", "on"]
 
 

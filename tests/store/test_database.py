@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from entitlements_core.errors import ConfigurationError, KeyFileError, StoreError
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import (
     DatabaseCorrupt,
     DatabaseFull,
@@ -58,21 +58,21 @@ def test_addresses_that_are_none(url: str) -> None:
 
 def test_an_address_never_shows_its_password() -> None:
     database = Database("postgresql://ann:pass@db.example:5432/store?sslmode=require")
-    assert str(database.address) == "postgresql://ann@db.example:5432/store"
+    assert str(database.url) == "postgresql://ann@db.example:5432/store"
     assert repr(database) == "Database('postgresql://ann@db.example:5432/store')"
-    assert "pass" not in repr(database.address)
-    assert database.address.url.startswith("postgresql+psycopg://ann:pass@")
-    assert "pass" not in repr(database.address.place)
-    assert str(Address.parse("sqlite:////srv/a%20b.db")) == "/srv/a b.db"
+    assert "pass" not in repr(database.url)
+    assert database.url.with_password.startswith("postgresql+psycopg://ann:pass@")
+    assert "pass" not in repr(database.url.place)
+    assert str(DatabaseURL.parse("sqlite:////srv/a%20b.db")) == "/srv/a b.db"
 
 
 def test_postgres_without_its_driver_is_a_matter_of_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("entitlements_core.store.address.find_spec", lambda _: None)
+    monkeypatch.setattr("entitlements_core.store.database_url.find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"index-entitlements\[postgres\]"):
-        Address.parse("postgresql://db.example/store")
-    assert Address.parse("sqlite:///store.db").is_sqlite
+        DatabaseURL.parse("postgresql://db.example/store")
+    assert DatabaseURL.parse("sqlite:///store.db").is_sqlite
 
 
 def test_a_block_is_stored_as_a_whole_or_not_at_all(database: Database) -> None:
@@ -209,8 +209,8 @@ def test_a_damaged_file_is_found_by_check(sqlite_template: Path, tmp_path: Path)
 
 
 def test_a_database_that_may_only_be_read(database: Database, database_url: str) -> None:
-    if database.address.is_sqlite:
-        with closing(database.address.connect_sqlite(writable=False)) as connection:
+    if database.url.is_sqlite:
+        with closing(database.url.connect_sqlite(writable=False)) as connection:
             with pytest.raises(sqlite3.OperationalError) as caught:
                 connection.execute("DELETE FROM store_info")
             failure = failure_of(caught.value, "store")
@@ -298,9 +298,9 @@ def test_the_check_at_server_start_imports_neither_alembic_nor_sqlalchemy(
     database_url: str,
 ) -> None:
     code = (
-        "import sys; from entitlements_core.store.address import Address;"
+        "import sys; from entitlements_core.store.database_url import DatabaseURL;"
         "from entitlements_core.store.versions import require_current;"
-        "require_current(Address.parse(sys.argv[1]));"
+        "require_current(DatabaseURL.parse(sys.argv[1]));"
         "print([name for name in ('alembic', 'sqlalchemy', 'sqlmodel') if name in sys.modules])"
     )
     result = subprocess.run(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from entitlements_core.store import exchange as module
 from entitlements_core.store import ledger_postgres, reader, upload_register
 from entitlements_core.store import postgres as door
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.exchange import exchange
 from entitlements_core.store.postgres import BoundConnection
 from tests.postgres import Server
@@ -29,7 +29,7 @@ ON_ONE_SERVER = settings(
 @pytest.fixture
 def connection(postgres_template: str, postgres: Server) -> Iterator[BoundConnection]:
     """A connection to a database with the schema."""
-    opened = door.connect(Address.parse(postgres.url(postgres_template)))
+    opened = door.connect(DatabaseURL.parse(postgres.url(postgres_template)))
     yield opened
     opened.close()
 
@@ -91,7 +91,7 @@ def test_of_a_unit_that_fails_nothing_is_left(
     questions.insert(failing, broken)  # type: ignore[arg-type] # a question like the others
     with pytest.raises(psycopg.errors.DivisionByZero):
         exchange(connection, *questions)
-    with door.connect(Address.parse(postgres.url(postgres_template))) as other:
+    with door.connect(DatabaseURL.parse(postgres.url(postgres_template))) as other:
         made = "SELECT count(*) FROM pg_class WHERE relname = 'made_by_a_test'"
         assert exchange(other, (made, ())) == [[(0,)]]
 

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import unreachable
 from entitlements_core.store.versions import stored_revision
 from tests.postgres import Server
@@ -22,7 +22,7 @@ REASONS = [
 @pytest.mark.parametrize(("url", "reason"), REASONS)
 def test_libpq_says_why(url: str, reason: str) -> None:
     with pytest.raises(Exception, match="cannot be reached: ") as caught:
-        stored_revision(Address.parse(url))
+        stored_revision(DatabaseURL.parse(url))
     assert reason in str(caught.value)
     assert "Secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -37,7 +37,7 @@ def test_a_short_password_leaves_no_trace() -> None:
 def test_the_server_says_why(postgres: Server) -> None:
     url = postgres.url("postgres").replace("postgres@", "nobody:Secret@")
     with pytest.raises(Exception, match='role "nobody" does not exist') as caught:
-        stored_revision(Address.parse(url))
+        stored_revision(DatabaseURL.parse(url))
     assert "Secret" not in str(caught.value)
 
 

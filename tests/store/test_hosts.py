@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
 from entitlements_core.errors import ConfigurationError
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.hosts import PostgresPlace
 
 READ_WRITE = {"target_session_attrs": "read-write"}
@@ -88,7 +88,7 @@ READ_WRITE = {"target_session_attrs": "read-write"}
     ],
 )
 def test_addresses(rest: str, shown: str, parameters: dict[str, str]) -> None:
-    address = Address.parse(f"postgresql://{rest}")
+    address = DatabaseURL.parse(f"postgresql://{rest}")
     assert str(address) == shown
     assert address.place.parameters() == parameters
     for secret in ("pa@ss", "pa%40ss", "hunter2"):
@@ -115,7 +115,7 @@ def test_addresses(rest: str, shown: str, parameters: dict[str, str]) -> None:
 )
 def test_addresses_that_cannot_be_read(rest: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
-        Address.parse(f"postgresql://ann:hunter2@{rest}")
+        DatabaseURL.parse(f"postgresql://ann:hunter2@{rest}")
     assert "hunter2" not in str(caught.value)
 
 
@@ -166,7 +166,7 @@ LEAKY = [
 @pytest.mark.parametrize("rest", LEAKY)
 def test_nothing_of_a_password_is_ever_shown(rest: str) -> None:
     try:
-        shown = str(Address.parse(f"postgresql://{rest}"))
+        shown = str(DatabaseURL.parse(f"postgresql://{rest}"))
     except ConfigurationError as error:
         shown = str(error)
     assert SECRET not in shown
@@ -199,5 +199,5 @@ def test_a_password_that_is_encoded_may_hold_anything() -> None:
 )
 def test_what_is_no_text_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is not UTF-8") as caught:
-        Address.parse(url)
+        DatabaseURL.parse(url)
     assert "S3cret" not in str(caught.value)

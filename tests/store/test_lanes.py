@@ -12,8 +12,8 @@ import pytest
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.store import ledger as ledgers
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked
 from entitlements_core.store.ledger import Contended, Entry, Ledger, Receipt
 from entitlements_core.store.ledger_postgres import PostgresLedger
@@ -230,7 +230,7 @@ def test_a_row_that_somebody_locks(
     postgres: Server, held_store: tuple[str, int, int], table: str
 ) -> None:
     url, held, free = held_store
-    driver = PostgresLedger(Address.parse(url, timeouts=Timeouts(lock=0.5)))
+    driver = PostgresLedger(DatabaseURL.parse(url, timeouts=Timeouts(lock=0.5)))
     ledger = Ledger(driver)
     place = f"host={postgres.folder} port={postgres.port} user=postgres dbname=lanes"
     with psycopg.connect(place) as somebody:
@@ -259,7 +259,9 @@ def test_a_locked_sqlite_store_ends_the_wait_of_all(
     database = Database(f"sqlite:///{path}")
     add_repository(database)
     token = add_token(database)
-    ledger = Ledger(SqliteLedger(Address.parse(f"sqlite:///{path}", timeouts=Timeouts(lock=1.0))))
+    ledger = Ledger(
+        SqliteLedger(DatabaseURL.parse(f"sqlite:///{path}", timeouts=Timeouts(lock=1.0)))
+    )
     with database.begin() as unit:
         unit.tokens.zero_usage("abcdefghijkl", at=NOW)
         began = time.monotonic()

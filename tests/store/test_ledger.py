@@ -24,8 +24,8 @@ from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.store import ledger as ledgers
 from entitlements_core.store import ledger_postgres, turnstile
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
@@ -40,7 +40,7 @@ MANY = 1_000_000
 
 
 def driver(url: str) -> LedgerDriver:
-    return SqliteLedger(url) if Address.parse(url).is_sqlite else PostgresLedger(url)
+    return SqliteLedger(url) if DatabaseURL.parse(url).is_sqlite else PostgresLedger(url)
 
 
 @pytest.fixture
@@ -922,7 +922,7 @@ def sqlite_store(tmp_path: Path, sqlite_template: Path) -> tuple[str, int]:
 
 def test_a_locked_sqlite_store_is_an_error(sqlite_store: tuple[str, int]) -> None:
     url, token = sqlite_store
-    ledger = Ledger(SqliteLedger(Address.parse(url, timeouts=Timeouts(lock=0.05))))
+    ledger = Ledger(SqliteLedger(DatabaseURL.parse(url, timeouts=Timeouts(lock=0.05))))
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")
@@ -982,7 +982,7 @@ def test_a_locked_postgres_store_is_an_error(postgres: Server, postgres_template
     database = Database(url)
     add_repository(database)
     token = add_token(database)
-    ledger = Ledger(PostgresLedger(Address.parse(url, timeouts=Timeouts(lock=0.05))))
+    ledger = Ledger(PostgresLedger(DatabaseURL.parse(url, timeouts=Timeouts(lock=0.05))))
     with database.begin() as unit:
         unit.tokens.zero_usage("abcdefghijkl", at=NOW)
         with pytest.raises(StoreError, match="locked"):

@@ -10,7 +10,7 @@ import pytest
 
 from entitlements_core.services.home import make_home, make_private, write_private
 from entitlements_core.services.keyring import Keyring
-from entitlements_core.store.address import Address
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.ownership import belong_together, make_folders, open_or_make
 
 SERVICE = 54_321
@@ -25,8 +25,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "a home further below": lambda path: make_home(path / "a" / "b"),
     "make_folders": lambda path: make_folders(path / "a" / "b"),
     "key": Keyring.make,
-    "store": lambda path: Address.parse(f"sqlite:///{path}").make_sqlite(),
-    "store further below": lambda path: Address.parse(f"sqlite:///{path}/a/b.db").make_sqlite(),
+    "store": lambda path: DatabaseURL.parse(f"sqlite:///{path}").make_sqlite(),
+    "store further below": lambda path: DatabaseURL.parse(f"sqlite:///{path}/a/b.db").make_sqlite(),
 }
 
 

@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store import postgres as door
-from entitlements_core.store.address import Address
 from entitlements_core.store.circuit import circuit_of
 from entitlements_core.store.connections import open_stack
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseUnreachable
 from entitlements_core.store.postgres import BoundConnection, Silent
 from entitlements_core.store.postgres_stack import PostgresStack
@@ -35,7 +35,7 @@ def own() -> Iterator[Server]:
 
 
 def stack_of(server: Server, timeouts: Timeouts = SHORT) -> PostgresStack:
-    stack = open_stack(Address.parse(server.url("postgres"), timeouts=timeouts))
+    stack = open_stack(DatabaseURL.parse(server.url("postgres"), timeouts=timeouts))
     assert isinstance(stack, PostgresStack)
     return stack
 
@@ -84,7 +84,7 @@ def test_a_silent_server_is_given_up_and_taken_up_again(own: Server) -> None:
             time.sleep(0.05)
         else:
             break
-    assert not circuit_of(str(Address.parse(own.url("postgres")))).is_open
+    assert not circuit_of(str(DatabaseURL.parse(own.url("postgres")))).is_open
     stack.close()
 
 
@@ -92,13 +92,13 @@ def test_whoever_waits_gives_up_with_the_first(own: Server) -> None:
     stack = stack_of(own, replace(SHORT, answer=20.0))
     with closing(stack.take()) as connection, own.silenced():
         connection.began = time.monotonic() - 1
-        circuit_of(str(Address.parse(own.url("postgres")))).break_off()
+        circuit_of(str(DatabaseURL.parse(own.url("postgres")))).break_off()
         began = time.monotonic()
         with pytest.raises(Silent, match="other requests"):
             connection.execute("SELECT 1")
         assert time.monotonic() - began < 2
         assert connection.closed
-    circuit_of(str(Address.parse(own.url("postgres")))).mend()
+    circuit_of(str(DatabaseURL.parse(own.url("postgres")))).mend()
 
 
 def test_work_takes_as_long_as_it_takes(own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_work_takes_as_long_as_it_takes(own: Server, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(BoundConnection, "_look", looking)
     url = own.create("work")
-    address = Address.parse(url, timeouts=SHORT)
+    address = DatabaseURL.parse(url, timeouts=SHORT)
     database = Database(address)
     database.upgrade()
     with database.begin() as unit:
@@ -120,7 +120,7 @@ def test_work_takes_as_long_as_it_takes(own: Server, monkeypatch: pytest.MonkeyP
     assert len(looked) >= 2
     with (
         closing(UploadRegister(replace(address, timeouts=SHORT.for_work()))) as register,
-        register._statements.transaction() as transaction,
+        register._store.transaction() as transaction,
     ):
         transaction.rows("SELECT pg_sleep(1)")
     with database.read() as unit, own.silenced():
@@ -137,7 +137,7 @@ def test_work_takes_as_long_as_it_takes(own: Server, monkeypatch: pytest.MonkeyP
 def test_a_mute_server_is_one_that_cannot_be_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgresql://ann:hunter2@127.0.0.1:{mute.getsockname()[1]}/shop"
-        address = Address.parse(url, timeouts=SHORT)
+        address = DatabaseURL.parse(url, timeouts=SHORT)
         began = time.monotonic()
         for ask in (
             lambda: stored_revision(address),
@@ -200,7 +200,7 @@ def test_what_is_raised_beside_leaves_no_connection_open(postgres: Server) -> No
 
 
 def test_options_of_the_address_win(postgres: Server) -> None:
-    address = Address.parse(
+    address = DatabaseURL.parse(
         f"{postgres.url('postgres')}&connect_timeout=7&keepalives_idle=42&application_name=shop",
         timeouts=Timeouts(keepalive=5.0),
     )

@@ -25,12 +25,12 @@ from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import Package, VendorTags
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.store import reader as module
-from entitlements_core.store import remembered
+from entitlements_core.store import versioned_cache
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import PackageTagRow
+from entitlements_core.store.raw_store import RawStore
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import EulaRevision
-from entitlements_core.store.statements import Statements
 from entitlements_core.store.unit import Unit
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, edit_token, entry
 from tests.postgres import Server
@@ -394,14 +394,14 @@ def test_a_token_that_keeps_changing_is_an_error(
 ) -> None:
     """The token is edited between the two statements, again and again."""
     add_token(store.database, digest=DIGEST)
-    plain = Statements.read
+    plain = RawStore.read
 
-    def read(reader: Statements, statement: str, values: tuple[object, ...] = ()) -> object:
+    def read(reader: RawStore, statement: str, values: tuple[object, ...] = ()) -> object:
         if statement is module._CREDENTIAL:
             edit_token(store.database)
         return plain(reader, statement, values)
 
-    monkeypatch.setattr(Statements, "read", read)
+    monkeypatch.setattr(RawStore, "read", read)
     with pytest.raises(StoreError, match="keeps changing"):
         store.find()
 
@@ -410,22 +410,22 @@ def test_a_token_that_changes_once_meanwhile_is_read_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_token(store.database, digest=DIGEST)
-    plain = Statements.read
+    plain = RawStore.read
     edits = [{"name": "Renamed"}]
 
-    def read(reader: Statements, statement: str, values: tuple[object, ...] = ()) -> object:
+    def read(reader: RawStore, statement: str, values: tuple[object, ...] = ()) -> object:
         if statement is module._CREDENTIAL and edits:
             edit_token(store.database, **edits.pop())
         return plain(reader, statement, values)
 
-    monkeypatch.setattr(Statements, "read", read)
+    monkeypatch.setattr(RawStore, "read", read)
     found = store.find()
     assert found is not None
     assert found.name == "Renamed"
 
 
 def test_only_so_many_secrets_are_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "CAPACITY", 2)
+    monkeypatch.setattr(versioned_cache, "CAPACITY", 2)
     digests = [bytes([number]) * 32 for number in range(5)]
     for number, digest in enumerate(digests):
         add_token(store.database, f"token{number}", digest=digest)
@@ -655,9 +655,9 @@ def test_a_postgres_connection_that_died_idle_is_replaced_unnoticed(
     add_token(database, digest=DIGEST)
     database.close()
     reader = CredentialReader(url)
-    idle = [reader._statements._stack.take() for _ in range(3)]
+    idle = [reader._store._stack.take() for _ in range(3)]
     for connection in idle:
-        reader._statements._stack.give_back(connection)
+        reader._store._stack.give_back(connection)
     postgres.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'reader_lost'"
     )

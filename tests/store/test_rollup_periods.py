@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from entitlements_core.store.rollup_periods import (
     DAY,
-    Span,
+    DaySpan,
     cover,
     day_of,
     days_in,
@@ -22,7 +22,7 @@ FIRST, PAST = YEARS[0][0], YEARS[-1][1]
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_a_year_has_months_and_their_parts(year: Span) -> None:
+def test_a_year_has_months_and_their_parts(year: DaySpan) -> None:
     periods = list(periods_of(year))
     assert len(periods) == 48 + 12 + 1
     for some in (periods[:48], periods[48:60], periods[60:]):
@@ -35,7 +35,7 @@ def test_a_year_has_months_and_their_parts(year: Span) -> None:
     unfit=st.frozensets(st.integers(FIRST, PAST), max_size=8),
 )
 def test_every_day_is_covered_once(
-    bounds: tuple[int, int], longer: frozenset[Span], unfit: frozenset[int]
+    bounds: tuple[int, int], longer: frozenset[DaySpan], unfit: frozenset[int]
 ) -> None:
     span = (bounds[0], bounds[0] + bounds[1])
     pieces = list(cover(span, longer, unfit))

@@ -23,8 +23,8 @@ from entitlements_core.services.clock_repair import ClockRepair
 from entitlements_core.services.retention import Retention
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store import postgres
-from entitlements_core.store.address import Address
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked
 from entitlements_core.store.ledger import Ledger, Receipt
 from entitlements_core.store.ledger_postgres import PostgresLedger
@@ -142,7 +142,7 @@ class Shop:
 
 
 def ledger_of(url: str) -> Ledger:
-    return Ledger(SqliteLedger(url) if Address.parse(url).is_sqlite else PostgresLedger(url))
+    return Ledger(SqliteLedger(url) if DatabaseURL.parse(url).is_sqlite else PostgresLedger(url))
 
 
 @pytest.fixture
@@ -462,7 +462,7 @@ def test_who_sums_up_a_day_that_changes_meanwhile_does_not_win(closed: Shop) -> 
             closed.reserve(client=f"198.51.100.{len(closed.receipts)}", now=START)
             return super().begin()
 
-    other = Interrupted(str(database.address.url))
+    other = Interrupted(str(database.url.with_password))
     Rollups(database=other, clock=closed.clock)._sum_up(START_DAY)
     other.close()
     assert rollups.report().stale == 1
@@ -483,7 +483,7 @@ def test_two_who_sum_up_at_once_agree(closed: Shop) -> None:
             rollups._sum_up(START_DAY)
             return super().begin()
 
-    other = Late(str(closed.database.address.url))
+    other = Late(str(closed.database.url.with_password))
     Rollups(database=other, clock=closed.clock)._sum_up(START_DAY)
     other.close()
     assert rollups.report().stale == 0
@@ -534,7 +534,7 @@ def test_who_counts_without_an_end_is_not_waited_for(shop: Shop) -> None:
     count_one(shop, 1)
     shop.now += timedelta(days=3)
     count_one(shop, 2)
-    with closing(postgres.connect(shop.database.address, in_blocks=True)) as slow:
+    with closing(postgres.connect(shop.database.url, in_blocks=True)) as slow:
         slow.execute(
             "INSERT INTO downloads (at, token_id, repository_id, project, version, filename,"
             " client, user_agent, requests, bandwidth) SELECT at + 1, token_id, repository_id,"

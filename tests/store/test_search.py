@@ -26,11 +26,11 @@ from entitlements_core.policy.token import Token
 from entitlements_core.policy.token_search import parse_token_search
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import UsageRow
-from entitlements_core.store.records import View
+from entitlements_core.store.records import ListFilter
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-EVERYTHING = View(disabled=True, deleted=True, all_users=True)
+EVERYTHING = ListFilter(disabled=True, deleted=True, all_users=True)
 
 TERMS = (
     Terms(name="Acme Corp", tags=("gold", "emea"), metadata={"plan": {"tier": "Gold"}, "n": 5}),
@@ -71,7 +71,7 @@ def tokens(database: Database) -> tuple[Token, ...]:
             if terms.name in USAGE:
                 _use(unit.session, number, USAGE[terms.name])
     with database.read() as unit:
-        return unit.lists.page(now=NOW, view=EVERYTHING).items
+        return unit.lists.page(now=NOW, list_filter=EVERYTHING).items
 
 
 def _use(session: Any, number: int, usage: Usage) -> None:  # noqa: ANN401 - a session
@@ -84,7 +84,7 @@ def _use(session: Any, number: int, usage: Usage) -> None:  # noqa: ANN401 - a s
 def _found(database: Database, query: str) -> list[str]:
     search = parse_token_search(query, now=NOW)
     with database.read() as unit:
-        page = unit.lists.page(now=NOW, view=EVERYTHING, search=search)
+        page = unit.lists.page(now=NOW, list_filter=EVERYTHING, search=search)
     return sorted(token.name for token in page.items)
 
 
@@ -251,7 +251,7 @@ def test_other_collations(database: Database, tokens: tuple[Token, ...]) -> None
     from entitlements_core.store.models import TokenRow
     from entitlements_core.store.search import Search
 
-    dialect = "sqlite" if database.address.is_sqlite else "postgresql"
+    dialect = "sqlite" if database.url.is_sqlite else "postgresql"
     condition = Search(dialect, NOW).condition(parse_token_search("ACME", now=NOW))
     with database.read() as unit:
         names = unit.session.exec(select(TokenRow.name).where(condition)).all()

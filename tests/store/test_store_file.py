@@ -21,17 +21,17 @@ from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import Credential, State
 from entitlements_core.policy.decision import Deny
 from entitlements_core.store import connections, store_file
-from entitlements_core.store.address import Address
 from entitlements_core.store.checkpoints import Checkpoints
 from entitlements_core.store.copies import copied, put_in_place
 from entitlements_core.store.database import Database
+from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced
 from entitlements_core.store.ledger import Ledger, Receipt
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
-from entitlements_core.store.signal import CommitSignal
 from entitlements_core.store.store_file import StoreFile
 from entitlements_core.store.versions import stored_revision
+from entitlements_core.store.wal_index import WalIndex
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry
 
 DIGEST = b"d" * 32
@@ -163,7 +163,7 @@ def test_threads_that_listen_at_once_leave_the_locks_alone(
         shutil.copy(sqlite_template, path)
         holder = sqlite3.connect(path)
         holder.execute("SELECT * FROM store_info").fetchall()
-        at_once(lambda path=path: CommitSignal(path).read())  # type: ignore[misc] # bound now
+        at_once(lambda path=path: WalIndex(path).header())  # type: ignore[misc] # bound now
         kept.append(hold_locks(path))
         holder.close()
 
@@ -184,9 +184,9 @@ def test_threads_that_find_at_once_leave_the_locks_alone(store: Store) -> None:
     [
         lambda path: Database(url(path)).upgrade(),
         lambda path: Database(url(path)).check(),
-        lambda path: Address.parse(url(path)).make_sqlite(),
-        lambda path: stored_revision(Address.parse(url(path))),
-        lambda path: CommitSignal(path).frames(),
+        lambda path: DatabaseURL.parse(url(path)).make_sqlite(),
+        lambda path: stored_revision(DatabaseURL.parse(url(path))),
+        lambda path: WalIndex(path).frames(),
         lambda path: Checkpoints(path, lambda: sqlite3.connect(path)).after_commit(),
         lambda path: Checkpoints(path, lambda: sqlite3.connect(path))._work("TRUNCATE"),
         lambda path: CredentialReader(url(path)).close(),
@@ -206,7 +206,7 @@ def test_too_short_a_memory_is_not_mapped(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "store.db-shm").write_bytes(content)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
-        assert CommitSignal(tmp_path / "store.db").read() is None
+        assert WalIndex(tmp_path / "store.db").header() is None
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
@@ -447,7 +447,7 @@ def test_nothing_is_used_whose_log_was_removed_until_everybody_let_go(
     store: Store, ends: tuple[str, ...]
 ) -> None:
     store.write("later@acme.example")
-    holder = Address.parse(url(store.path)).connect_sqlite()
+    holder = DatabaseURL.parse(url(store.path)).connect_sqlite()
     remove(store, ends)
 
     with pytest.raises(DatabaseReplaced, match="log of the database"):
@@ -560,7 +560,7 @@ def test_a_copy_is_restored_over_a_store_whose_log_was_removed(
     with pytest.raises(DatabaseReplaced):
         store.find()
     with copied(copy, store.path.parent) as made:
-        put_in_place(made, Address.parse(url(store.path)), Path(f"{store.path}.aside"))
+        put_in_place(made, DatabaseURL.parse(url(store.path)), Path(f"{store.path}.aside"))
 
     for use in store.uses.values():
         use()

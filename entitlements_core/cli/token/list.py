@@ -47,7 +47,7 @@ def list_(  # noqa: PLR0913 - the choices of one list
     as_json: JsonOption = False,
 ) -> None:
     """List tokens: the enabled ones that belong to no user, unless asked for more."""
-    from entitlements_core.services.token_lifecycle import View  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.token_lifecycle import ListFilter  # noqa: PLC0415 - a fast start
 
     run = session(context)
     with run.open(repositories=[repo] if repo else []) as core:
@@ -55,7 +55,7 @@ def list_(  # noqa: PLR0913 - the choices of one list
             partial(
                 core.lifecycle.list,
                 repository=repo,
-                view=View(disabled=disabled, deleted=deleted, all_users=all_users),
+                list_filter=ListFilter(disabled=disabled, deleted=deleted, all_users=all_users),
                 query=search,
                 sort=sort,
             ),

@@ -19,7 +19,7 @@ from entitlements_core.policy import secret as secrets
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from entitlements_core.policy.visibility import Visibility
 
 __all__ = [
@@ -109,7 +109,7 @@ class TokenRequest:
 
     presented: Presented
     now: datetime
-    address: Address | None
+    address: IPAddress | None
     user_agent: str
     opened: tuple[str, ...] | Deny | None = None
     page_path: str = ""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from entitlements_core.http import AuthScheme, Presented
-from entitlements_core.policy.network import Address
+from entitlements_core.policy.network import IPAddress
 from entitlements_core.policy.secret import looks_generated
 from entitlements_core.services.gate import Gate
 from pypiserver_entitlements.pypiserver_api import Auther
@@ -59,7 +59,7 @@ class Publishers:
         """Somebody checks passwords."""
         return self._auther is not None
 
-    def recognise(self, presented: Presented | None, address: Address | None) -> Publisher | None:
+    def recognise(self, presented: Presented | None, address: IPAddress | None) -> Publisher | None:
         """The publisher that a request is from, None where it is from somebody else.
 
         A name without a password is a token given as the name. It is not asked about: some
@@ -81,7 +81,7 @@ class Publishers:
             raise PasswordsUnknown(str(error)) from error
         return Publisher(presented.username) if knows else None
 
-    def _is_token(self, presented: Presented, address: Address | None) -> bool:
+    def _is_token(self, presented: Presented, address: IPAddress | None) -> bool:
         if looks_generated(presented.secret):
             return True
         opened = self._gate.repositories(presented, address, self._clock(), only_tokens=False)

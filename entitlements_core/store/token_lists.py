@@ -14,12 +14,12 @@ from entitlements_core.policy.metering import Schedule, due_reset
 from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.policy.query.syntax import Node
 from entitlements_core.policy.token import Token
-from entitlements_core.store.loading import load
+from entitlements_core.store.list_pages import page
 from entitlements_core.store.models import GrantRow, TokenRow, UsageRow
-from entitlements_core.store.pages import page
-from entitlements_core.store.records import Page, View
+from entitlements_core.store.records import ListFilter, ListPage
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.search import Search
+from entitlements_core.store.token_rows import load
 
 __all__ = ["SORTS", "TokenLists"]
 
@@ -47,18 +47,18 @@ class TokenLists:
         *,
         now: datetime,
         repository: str = "",
-        view: View | None = None,
+        list_filter: ListFilter | None = None,
         search: Node | None = None,
         sort: str = "name",
         number: int = 1,
         size: int = 30,
-    ) -> Page[Token]:
+    ) -> ListPage[Token]:
         """One page of the tokens that open `repository`, or of all tokens.
 
         Args:
             now: aware, UTC: what a search for ``state`` is asked for.
             repository: ``owner/slug``, or empty for all.
-            view: what is shown; enabled tokens that belong to no user by default.
+            list_filter: what is shown; enabled tokens that belong to no user by default.
             search: a tree of `policy.token_search`.
             sort: one of `SORTS`, with a dash before it for the reverse order. What a token does
                 not have comes last.
@@ -69,7 +69,7 @@ class TokenLists:
             NotFound: when there is no such repository.
             InvalidValue: when there is no such order or page.
         """
-        query = _shown(select(TokenRow), view or View())
+        query = _shown(select(TokenRow), list_filter or ListFilter())
         query = query.join(UsageRow, col(UsageRow.token_id) == col(TokenRow.id))
         if repository:
             query = query.join(GrantRow, col(GrantRow.token_id) == col(TokenRow.id)).where(
@@ -79,7 +79,7 @@ class TokenLists:
             query = query.where(Search.on(self.session, now).condition(search))
         found = page(self.session, query, _order(sort), number=number, size=size)
         tokens = load(self.session, found.items)
-        return Page(items=tokens, total=found.total, number=number, size=size)
+        return ListPage(items=tokens, total=found.total, number=number, size=size)
 
     def roll_due(self, now: datetime) -> int:
         """Zero the counters whose scheduled reset has passed; gives how many tokens they were.
@@ -121,15 +121,17 @@ class TokenLists:
         )
 
 
-def _shown(query: Select[Any], view: View) -> Any:  # noqa: ANN401 - a select of any shape
+def _shown(query: Select[Any], list_filter: ListFilter) -> Any:  # noqa: ANN401 - a select of any shape
     states = [State.ENABLED.value]
-    states += [State.DISABLED.value] if view.disabled else []
-    states += [State.DELETED.value] if view.deleted else []
+    states += [State.DISABLED.value] if list_filter.disabled else []
+    states += [State.DELETED.value] if list_filter.deleted else []
     query = query.where(col(TokenRow.state).in_(states))
-    if view.all_users:
+    if list_filter.all_users:
         return query
     of_nobody = col(TokenRow.kind) != CredentialKind.USER
-    return query.where(or_(of_nobody, col(TokenRow.user) == view.user) if view.user else of_nobody)
+    return query.where(
+        or_(of_nobody, col(TokenRow.user) == list_filter.user) if list_filter.user else of_nobody
+    )
 
 
 def _order(sort: str) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from entitlements_core.store.ownership import give_to_owner, make_folders
 from entitlements_core.store.store_file import StoreConnection, StoreFile
 from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
-__all__ = ["Address"]
+__all__ = ["DatabaseURL"]
 
 SQLITE: Final = "sqlite"
 POSTGRES: Final = "postgresql+psycopg"
@@ -31,7 +31,7 @@ _SPELLINGS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DatabaseURL:
     """The place of a database. Its text never shows a password.
 
     Attributes:
@@ -45,12 +45,12 @@ class Address:
     timeouts: Timeouts = REQUESTS
 
     @classmethod
-    def of(cls, place: "str | Address") -> "Address":
-        """An address, or that of a URL with the timeouts of requests; raises as `parse` does."""
-        return place if isinstance(place, Address) else cls.parse(place)
+    def of(cls, place: "str | DatabaseURL") -> "DatabaseURL":
+        """`place` itself, or `parse` of its text with the timeouts of requests."""
+        return place if isinstance(place, DatabaseURL) else cls.parse(place)
 
     @classmethod
-    def parse(cls, url: str, *, timeouts: Timeouts = REQUESTS) -> "Address":
+    def parse(cls, url: str, *, timeouts: Timeouts = REQUESTS) -> "DatabaseURL":
         """Read ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``.
 
         Args:
@@ -78,7 +78,7 @@ class Address:
         return str(self.path if self.is_sqlite else self.place)
 
     def __repr__(self) -> str:
-        return f"Address({str(self)!r})"
+        return f"DatabaseURL({str(self)!r})"
 
     @property
     def is_sqlite(self) -> bool:
@@ -96,8 +96,8 @@ class Address:
         return StoreFile(self.path)
 
     @property
-    def url(self) -> str:
-        """The whole of it, with the password."""
+    def with_password(self) -> str:
+        """The whole of it."""
         return f"{self.scheme}://{self.rest}"
 
     @property

@@ -7,7 +7,7 @@ from typing import Final
 from entitlements_core.store.rollup_periods import (
     DAILY,
     KINDS,
-    Span,
+    DaySpan,
     cover,
     days_in,
     periods_of,
@@ -24,7 +24,7 @@ _ROOTS: Final = tuple(kind for kind in KINDS if not any(set(kind) < set(other) f
 """What is summed up from the days; everything else follows from one of these."""
 
 
-def due(rows: RollupRows, state: RollupState) -> tuple[Span, ...]:
+def due(rows: RollupRows, state: RollupState) -> tuple[DaySpan, ...]:
     """The periods that are over, have downloads, and have no roll-up yet; the shortest first."""
     days, stale, made = rows.days(), rows.stale(), rows.spans(KINDS[0])
     fit = sorted({day for day in days if day < state.closed})
@@ -35,7 +35,7 @@ def due(rows: RollupRows, state: RollupState) -> tuple[Span, ...]:
     return tuple(span for span in found if barred.isdisjoint(days_in(span)))
 
 
-def make(rows: RollupRows, span: Span) -> dict[Kind, Table]:
+def make(rows: RollupRows, span: DaySpan) -> dict[Kind, Table]:
     """The roll-ups of a period, of all kinds."""
     longer = rows.spans(KINDS[0]) - {span}
     pieces = [piece.span for piece in cover(span, longer, ())]
@@ -64,7 +64,7 @@ def _parent(kind: Kind, made: Mapping[Kind, Table]) -> Table:
     return min((table for one, table in made.items() if set(kind) < set(one)), key=len)
 
 
-def _periods(days: list[int], closed: int) -> list[Span]:
+def _periods(days: list[int], closed: int) -> list[DaySpan]:
     """The periods in which some of `days` lie, as far as they are over."""
     years = dict.fromkeys(year_of(day) for day in days)
     found = [span for year in years for span in periods_of(year) if span[1] <= closed]

@@ -17,17 +17,17 @@ from entitlements_core.store.models import (
     StoreInfoRow,
     TokenRow,
 )
-from entitlements_core.store.records import Download
+from entitlements_core.store.records import DownloadRecord
 from entitlements_core.store.rollup_rows import RollupRows
 
-__all__ = ["Pruning"]
+__all__ = ["OldDownloads"]
 
 _EXPORT: Final = "export:"
 _TOGETHER: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Pruning:
+class OldDownloads:
     """The downloads as one transaction sees them."""
 
     session: Session
@@ -37,12 +37,12 @@ class Pruning:
         query = self._old(select(func.count()).select_from(DownloadRow), before)
         return int(self.session.scalars(query).one())
 
-    def oldest(self, before: datetime, limit: int) -> tuple[Download, ...]:
+    def oldest(self, before: datetime, limit: int) -> tuple[DownloadRecord, ...]:
         """Some that were counted before a moment, repository by repository, the oldest first.
 
         Nobody changes them until the end of the transaction.
         """
-        found: list[Download] = []
+        found: list[DownloadRecord] = []
         for number, name in self._repositories():
             query = (
                 select(DownloadRow, col(TokenRow.identifier))
@@ -59,7 +59,7 @@ class Pruning:
         self.session.expunge_all()
         return tuple(found)
 
-    def remove(self, downloads: Sequence[Download]) -> None:
+    def remove(self, downloads: Sequence[DownloadRecord]) -> None:
         """Remove them; their roll-ups and all counters stay."""
         rows = RollupRows(self.session)
         rows.set_pruning(on=True)
@@ -113,8 +113,8 @@ class Pruning:
         return [(one[0], f"{one[1]}/{one[2]}") for one in self.session.execute(query)]
 
 
-def _download(row: DownloadRow, token: str, repository: str) -> Download:
-    return Download(
+def _download(row: DownloadRow, token: str, repository: str) -> DownloadRecord:
+    return DownloadRecord(
         id=row.id or 0,
         at=row.at,
         token=token,

@@ -1,4 +1,4 @@
-"""Plain statements of servers, and whether anything was committed since the last one."""
+"""The store as servers read it: SQL to the driver, without SQLAlchemy, and the store's version."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from entitlements_core.errors import EntitlementsError, StoreError
-from entitlements_core.store.address import Address
-from entitlements_core.store.connections import SqliteStack, keep_inherited, open_stack
-from entitlements_core.store.signal import CommitSignal
-from entitlements_core.store.store_file import Identity, StoreConnection
+from entitlements_core.store.connections import SqliteStack, open_stack
+from entitlements_core.store.database_url import DatabaseURL
+from entitlements_core.store.stack import Rows, keep_inherited
+from entitlements_core.store.store_file import FileIdentity, StoreConnection
+from entitlements_core.store.wal_index import WalIndex
 
-__all__ = ["Heard", "Rows", "Statements", "Transaction"]
+__all__ = ["RawStore", "RawTransaction", "StoreVersion"]
 
-Rows = list[tuple[Any, ...]]
-Heard = tuple[int, bytes]
-"""How often the store was replaced, and the signal."""
+StoreVersion = tuple[int, bytes]
+"""How often another file took the store's place, and the header of its WAL index."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Listening:
-    """Where the signal is heard: in which process, of which file, and the connection for it."""
+class _OpenIndex:
+    """A WAL index: of which process and file, and the connection that keeps it there."""
 
     process: int = 0
-    identity: Identity | None = None
-    signal: CommitSignal | None = None
+    identity: FileIdentity | None = None
+    wal: WalIndex | None = None
     keeper: StoreConnection | None = None
 
 
-class Statements:
+class RawStore:
     """Reads from the store at an SQLAlchemy URL; may be shared by threads, and by forks.
 
     Args:
@@ -39,9 +39,9 @@ class Statements:
         key_fingerprint: as for `open_stack`.
     """
 
-    def __init__(self, place: str | Address, *, key_fingerprint: str | None = None) -> None:
+    def __init__(self, place: str | DatabaseURL, *, key_fingerprint: str | None = None) -> None:
         self._stack = open_stack(place, key_fingerprint=key_fingerprint)
-        self._listening = _Listening()
+        self._index = _OpenIndex()
 
     @property
     def replacements(self) -> int:
@@ -67,7 +67,7 @@ class Statements:
         return rows
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> Iterator[RawTransaction]:
         """One transaction that writes, committed at the end of the block.
 
         Raises:
@@ -76,7 +76,7 @@ class Statements:
         stack = self._stack
         if not isinstance(stack, SqliteStack):
             with stack.begun(lambda connection: connection.execute("BEGIN")) as (connection, _):
-                yield Transaction(connection, is_sqlite=False)
+                yield RawTransaction(connection, is_sqlite=False)
                 connection.execute("COMMIT")
             return
         opened = stack.take()
@@ -84,7 +84,7 @@ class Statements:
             # IMMEDIATE: a transaction that reads first and writes later could be refused.
             opened.execute("BEGIN IMMEDIATE")
             with opened:  # commits, or takes back
-                yield Transaction(opened, is_sqlite=True)
+                yield RawTransaction(opened, is_sqlite=True)
             # What was written into a file that is gone is written nowhere.
             stack.require(opened)
         except EntitlementsError:
@@ -95,10 +95,10 @@ class Statements:
             raise StoreError(f"The store cannot be written: {error}.") from error
         stack.give_back(opened)
 
-    def listen(self) -> Heard | None:
-        """A value that is another one after every commit; None where each answer must be asked for.
+    def version(self) -> StoreVersion | None:
+        """A value that is another one after every commit; None where no answer may be kept.
 
-        Listen before the statement: what is committed in between is heard the next time.
+        Ask for it before the statement: what is committed in between is noticed the next time.
 
         Raises:
             StoreError: when the store cannot be opened.
@@ -106,40 +106,39 @@ class Statements:
         if not isinstance(self._stack, SqliteStack):
             return None
         identity = self._stack.follow()
-        listening = self._listening
-        if listening.identity != identity or listening.process != os.getpid():
-            listening = self._attach(self._stack)
-        header = None if listening.signal is None else listening.signal.read()
+        index = self._index
+        if index.identity != identity or index.process != os.getpid():
+            index = self._open_index(self._stack)
+        header = None if index.wal is None else index.wal.header()
         return None if header is None else (self._stack.replacements, header)
 
     def close(self) -> None:
         """Close the idle connections."""
-        listening, self._listening = self._listening, _Listening()
-        if listening.keeper is not None and listening.process == os.getpid():
-            listening.keeper.close()
+        index, self._index = self._index, _OpenIndex()
+        if index.keeper is not None and index.process == os.getpid():
+            index.keeper.close()
         self._stack.close()
 
-    def _attach(self, stack: SqliteStack) -> _Listening:
-        """Begin to listen in this process, with a connection of its own that is kept open."""
-        # The shared memory is held on to by a connection that has read, as this one has.
-        former = self._listening
+    def _open_index(self, stack: SqliteStack) -> _OpenIndex:
+        """The index for this process; the shared memory stays while its connection is open."""
+        former = self._index
         if former.keeper is not None and former.process == os.getpid():
-            self._listening = _Listening()
+            self._index = _OpenIndex()
             former.keeper.close()
         keeper = stack.open()
         try:
-            signal = CommitSignal(stack.file.path)
+            wal = WalIndex(stack.file.path)
             stack.require(keeper)
         except BaseException:
             keeper.close()
             raise
-        if self._listening.process != os.getpid():
-            keep_inherited(self._listening.keeper)
-        self._listening = _Listening(os.getpid(), keeper.identity, signal, keeper)
-        return self._listening
+        if self._index.process != os.getpid():
+            keep_inherited(self._index.keeper)
+        self._index = _OpenIndex(os.getpid(), keeper.identity, wal, keeper)
+        return self._index
 
 
-class Transaction:
+class RawTransaction:
     """A transaction that is under way.
 
     Args:

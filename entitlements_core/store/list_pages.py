@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from entitlements_core.errors import InvalidValue
-from entitlements_core.store.records import Page
+from entitlements_core.store.records import ListPage
 
 __all__ = ["LARGEST_PAGE", "page"]
 
@@ -19,7 +19,7 @@ Row = TypeVar("Row")
 
 def page(
     session: Session, query: SelectOfScalar[Row], order: tuple[Any, ...], *, number: int, size: int
-) -> Page[Row]:
+) -> ListPage[Row]:
     """Page `number` (from 1) of `query` in `order`, which must be total.
 
     Raises:
@@ -33,4 +33,4 @@ def page(
         raise InvalidValue("page", f"There is no page {number}.", "Pages are counted from 1.")
     total = session.exec(select(func.count()).select_from(query.subquery())).one()
     rows = session.exec(query.order_by(*order).limit(size).offset((number - 1) * size))
-    return Page(items=tuple(rows), total=total, number=number, size=size)
+    return ListPage(items=tuple(rows), total=total, number=number, size=size)

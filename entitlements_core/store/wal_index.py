@@ -1,10 +1,10 @@
-"""Whether anything was committed to a SQLite store, and how long its log is, without asking it.
+"""The header of SQLite's shared WAL index: whether anything was committed, and how long the log is.
 
-In WAL mode every commit rewrites the header of the shared WAL index (the ``-shm`` file): a change
-counter, the last frame and its checksum. SQLite's own readers compare that header with the one they
-saw last to learn whether their pages are stale; so do we, on the same shared memory. Asking
-``PRAGMA data_version`` gives the same answer for the price of a read transaction, which is more
-than everything else that a request for a page costs.
+In WAL mode every commit rewrites the header of the ``-shm`` file beside the database: a change
+counter, the number of the last frame and its checksum. SQLite's own readers compare it with the one
+they saw last to learn whether their pages are out of date. So do we, in the same shared memory:
+asking SQLite (``PRAGMA data_version``) gives the same answer for the price of a statement, which
+makes a page of 55 us one of 79.
 
 The format is that of https://sqlite.org/walformat.html, section 2.1.
 """
@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CommitSignal"]
+__all__ = ["WalIndex"]
 
 _HEADER: Final = 48
 """Bytes of one copy of the header; there are two, and a reader trusts them when they agree."""
@@ -28,7 +28,7 @@ _VERSION: Final = struct.pack("=I", 3007000)
 
 
 class _Mappings:
-    """The shared memory of every store that this process ever heard, by device and inode.
+    """The shared memory of every store that this process ever opened, by device and inode.
 
     Each is mapped once and never let go: POSIX drops every lock that a process holds on a file,
     SQLite's among them, when it closes any descriptor of that file, and a mapping holds one.
@@ -66,8 +66,8 @@ def _map(path: str) -> mmap.mmap:
 _mappings: Final = _Mappings()
 
 
-class CommitSignal:
-    """A value that is another one after every commit, by any process.
+class WalIndex:
+    """The WAL index of one database, read without SQLite.
 
     The caller keeps a connection open that has read from the database: while it is, no process
     takes the shared memory away.
@@ -79,8 +79,12 @@ class CommitSignal:
     def __init__(self, database: Path) -> None:
         self._memory = _mappings.of(f"{database}-shm")
 
-    def read(self) -> bytes | None:
-        """The value now, or None when there is nothing to rely on: then ask the database."""
+    def header(self) -> bytes | None:
+        """The header, which every commit of any process changes.
+
+        None when there is none to rely on: no log yet, a commit that is just being noted, or a
+        format of another SQLite. Then ask the database.
+        """
         memory = self._memory
         if memory is None:
             return None
