@@ -5,6 +5,7 @@ nothing has to be locked or put in order for it.
 """
 
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 __all__ = ["CAPACITY", "VersionedCache"]
@@ -34,9 +35,16 @@ class VersionedCache(Generic[Key, Answer]):
         return known[1] if known is not None and known[0] == version else None
 
     def keep(self, key: Key, version: Hashable | None, answer: Answer) -> None:
-        """Keep what was read at or after a version; nothing where no version is known."""
+        """Keep what was read at or after a version; nothing where no version is known.
+
+        The answer that was kept first makes room for it.
+        """
         if version is None:
             return
-        if len(self._answers) >= CAPACITY:
-            self._answers.clear()
-        self._answers[key] = (version, answer)
+        answers = self._answers
+        answers.pop(key, None)
+        while len(answers) >= CAPACITY:
+            # No lock, which a fork could leave locked: another thread may be changing it, too.
+            with suppress(RuntimeError, StopIteration):
+                answers.pop(next(iter(answers)), None)
+        answers[key] = (version, answer)
