@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from entitlements_core.services.backups import Backup, Backups, Restored
-    from entitlements_core.store.replaced import ChangesSince
+    from entitlements_core.store.former_store import ChangesSince
 
 __all__ = ["backup", "restore"]
 

@@ -102,7 +102,7 @@ class Session:
         except NotFound as error:
             raise _told_apart(core, error) from None
         except DatabaseReadOnly:
-            if core.address.is_sqlite:
+            if core.database_url.is_sqlite:
                 require_access(self.settings, serves=True)
             raise
         finally:

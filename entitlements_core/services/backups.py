@@ -33,9 +33,9 @@ from entitlements_core.store.failures import (
     DatabaseNewer,
     failure_of,
 )
-from entitlements_core.store.replaced import ChangesSince, carry_over
+from entitlements_core.store.former_store import ChangesSince, carry_over
+from entitlements_core.store.schema_revisions import HEAD, KNOWN
 from entitlements_core.store.timeouts import WORK
-from entitlements_core.store.versions import HEAD, KNOWN
 
 __all__ = ["Backup", "Backups", "Restored"]
 

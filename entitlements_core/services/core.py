@@ -30,8 +30,8 @@ from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.ledger import Ledger, LedgerDriver
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.schema_revisions import HEAD, require_current, stored_revision
 from entitlements_core.store.upload_register import UploadRegister
-from entitlements_core.store.versions import HEAD, require_current, stored_revision
 
 if TYPE_CHECKING:
     from entitlements_core.services.clock_repair import ClockRepair
@@ -81,7 +81,7 @@ class Core:
         self.plugins = Plugins() if plugins is None else plugins
         self.clock = clock
         self.plugins.opened(settings.home)
-        self.address = DatabaseURL.parse(settings.url, timeouts=settings.timeouts)
+        self.database_url = DatabaseURL.parse(settings.url, timeouts=settings.timeouts)
 
     @classmethod
     def open(
@@ -113,12 +113,12 @@ class Core:
         require_access(settings, serves=create, makes=create)
         core = cls(settings, plugins=plugins, clock=clock, mark_of=mark_of)
         if create:
-            if core.address.is_sqlite:
-                core.address.file.refuse_loss()
+            if core.database_url.is_sqlite:
+                core.database_url.file.refuse_loss()
             made = core.create()
             if "database" in made:
-                log.warning("a new store was made: %s, with no token in it", core.address)
-        require_current(core.address)
+                log.warning("a new store was made: %s, with no token in it", core.database_url)
+        require_current(core.database_url)
         if core.reader.key_fingerprint() != core.keyring.fingerprint:
             core.database.bind_key(core.keyring.fingerprint)
         return core
@@ -156,7 +156,7 @@ class Core:
 
         known = self.__dict__.get("keyring")
         fingerprint = None if known is None else known.fingerprint
-        return Database(self.address, key_fingerprint=fingerprint)
+        return Database(self.database_url, key_fingerprint=fingerprint)
 
     @cached_property
     def gate(self) -> Gate:
@@ -184,7 +184,7 @@ class Core:
     def reader(self) -> CredentialReader:
         """Finds credentials."""
         return CredentialReader(
-            self.address,
+            self.database_url,
             parse=self.parse_query,
             eula_url=self.settings.eula_url,
             key_fingerprint=self.keyring.fingerprint,
@@ -342,7 +342,7 @@ class Core:
         """Upload times that servers record."""
         # Asked by the threads of catalogs, which have time: a large repository has many files.
         return UploadRegister(
-            replace(self.address, timeouts=self.settings.timeouts.for_work()),
+            replace(self.database_url, timeouts=self.settings.timeouts.for_work()),
             key_fingerprint=self.keyring.fingerprint,
         )
 
@@ -399,18 +399,18 @@ class Core:
         return self.regranting.bind(identifier, repository, mark, actor="host")
 
     def _ledger_driver(self) -> LedgerDriver:
-        if not self.address.is_sqlite:
+        if not self.database_url.is_sqlite:
             from entitlements_core.store.ledger_postgres import (  # noqa: PLC0415 - an optional extra
                 PostgresLedger,
             )
 
-            return PostgresLedger(self.address)
+            return PostgresLedger(self.database_url)
         synchronous = "FULL" if self.settings.durability == "power" else "NORMAL"
         return SqliteLedger(
-            self.address, synchronous=synchronous, key_fingerprint=self.keyring.fingerprint
+            self.database_url, synchronous=synchronous, key_fingerprint=self.keyring.fingerprint
         )
 
     def _revision(self) -> str | None:
-        if self.address.is_sqlite and not self.address.path.exists():
+        if self.database_url.is_sqlite and not self.database_url.path.exists():
             return None
-        return stored_revision(self.address)
+        return stored_revision(self.database_url)

@@ -47,7 +47,7 @@ def initialize(settings: Settings) -> Initialized:
         return Initialized(
             home=settings.home,
             key_file=settings.key_file,
-            database=str(core.address),
+            database=str(core.database_url),
             schema=core.database.current(),
             made=made,
         )

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.errors import StoreError
+from entitlements_core.store.connection_stack import ConnectionStack
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked, failure_of
-from entitlements_core.store.stack import ConnectionStack
+from entitlements_core.store.schema_revisions import require_usable
 from entitlements_core.store.store_file import FileIdentity, StoreConnection
-from entitlements_core.store.versions import require_usable
 
 if TYPE_CHECKING:
     from entitlements_core.store.postgres_stack import PostgresStack

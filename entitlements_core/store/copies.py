@@ -21,11 +21,11 @@ from entitlements_core.store.failures import (
     DatabaseReplaced,
     failure_of,
 )
+from entitlements_core.store.lock_file import LockFile
 from entitlements_core.store.ownership import belong_together, give_to_owner
+from entitlements_core.store.schema_revisions import KEY_QUESTION, REVISION_QUESTION
 from entitlements_core.store.store_file import missing
 from entitlements_core.store.timeouts import WORK
-from entitlements_core.store.turnstile import Turnstile
-from entitlements_core.store.versions import KEY_QUESTION, REVISION_QUESTION
 
 __all__ = ["Copy", "brought_up_to_date", "copied", "key_of", "publish", "put_in_place", "remove"]
 
@@ -126,9 +126,9 @@ def put_in_place(copy: Copy, url: DatabaseURL, aside: Path) -> bool:
     """
     if aside.exists():
         raise Conflict(f"{aside} is there already.", "Try again.")
-    turnstile = Turnstile(Path(f"{url.path}.lock"))
+    lock_file = LockFile(Path(f"{url.path}.lock"))
     try:
-        with turnstile.passed(), _writers_waiting(url):
+        with lock_file.held(), _writers_waiting(url):
             _work_off(url)
             there = url.path.exists()
             moves = [(f"{url.path}{end}", f"{aside}{end}") for end in ("", *BESIDE)]
@@ -137,7 +137,7 @@ def put_in_place(copy: Copy, url: DatabaseURL, aside: Path) -> bool:
     except OSError as error:
         raise unwritten(url.path, error) from None
     finally:
-        turnstile.close()
+        lock_file.close()
     return there
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
 from entitlements_core.errors import Conflict, EntitlementsError, KeyFileError, StoreError
-from entitlements_core.store import migrate, versions
+from entitlements_core.store import migrate, schema_revisions
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
@@ -95,7 +95,7 @@ class Database:
         Raises:
             StoreError: as `begin` does.
         """
-        return versions.stored_revision(self.url)
+        return schema_revisions.stored_revision(self.url)
 
     def require_current(self) -> None:
         """Return when the schema is the one of this code; cheap, imports no Alembic.
@@ -104,7 +104,7 @@ class Database:
             DatabaseOlder, DatabaseNewer: when it is not.
             StoreError: as `begin` does.
         """
-        versions.require_current(self.url)
+        schema_revisions.require_current(self.url)
 
     def check(self) -> tuple[str, ...]:
         """Where the tables differ from what this code expects, and what damage a scan finds.
@@ -182,7 +182,7 @@ class Database:
     def _require_usable(self) -> None:
         try:
             with closing(self.url.connect_sqlite()) as connection:
-                versions.require_usable(connection, self.url, self._key_fingerprint)
+                schema_revisions.require_usable(connection, self.url, self._key_fingerprint)
         except sqlite3.Error as error:
             raise failure_of(error, str(self.url)) from None
 

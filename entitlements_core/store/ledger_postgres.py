@@ -7,12 +7,12 @@ from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.store.database_url import DatabaseURL
-from entitlements_core.store.exchange import exchange
 from entitlements_core.store.ledger import Book, Contended, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.postgres import BoundConnection
 from entitlements_core.store.postgres_stack import PostgresStack
+from entitlements_core.store.prepared_statements import run_prepared
 
 __all__ = ["PostgresLedger"]
 
@@ -145,7 +145,7 @@ class PostgresLedger:
 
 
 def _lock(connection: BoundConnection, token_id: int) -> None:
-    exchange(connection, ("BEGIN", ()), (_LOCK, ([token_id],)))
+    run_prepared(connection, ("BEGIN", ()), (_LOCK, ([token_id],)))
 
 
 def _open_book(
@@ -153,7 +153,7 @@ def _open_book(
 ) -> tuple[Book, dict[int, StoreError]]:
     """What a batch touches, its counters locked; and the tokens that cannot be counted, and why."""
     tokens = sorted({entry.token_id for entry in entries})
-    _, locked, accounts, past = exchange(
+    _, locked, accounts, past = run_prepared(
         connection,
         ("BEGIN", ()),
         (_LOCK if waits else _LOCK_FREE, (tokens,)),
@@ -219,7 +219,7 @@ def _close_book(connection: BoundConnection, book: Book) -> None:
         (_SAVE_FORMER, _former_rows(book), 4),
     )
     questions = [(statement, _columns(rows, width)) for statement, rows, width in changes if rows]
-    exchange(connection, *questions, ("COMMIT", ()))
+    run_prepared(connection, *questions, ("COMMIT", ()))
 
 
 def _usage_rows(book: Book) -> list[tuple[object, ...]]:

@@ -17,9 +17,9 @@ from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked, failure_of
 from entitlements_core.store.ledger import Book, Entry, Receipt
 from entitlements_core.store.ledger_rows import ACCOUNT_COLUMNS, account_of, take_back
+from entitlements_core.store.lock_file import LockFile
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.store_file import StoreConnection
-from entitlements_core.store.turnstile import Turnstile
 
 __all__ = ["SqliteLedger"]
 
@@ -110,7 +110,7 @@ class SqliteLedger:
             cache_kib=WRITER_CACHE,
             key_fingerprint=key_fingerprint,
         )
-        self._turnstile = Turnstile(Path(f"{database}.lock"))
+        self._lock_file = LockFile(Path(f"{database}.lock"))
         self._checkpoints = Checkpoints(database, self._stack.connect)
 
     def commit(
@@ -140,14 +140,14 @@ class SqliteLedger:
     def close(self) -> None:
         """Let go of the connections."""
         self._stack.close()
-        self._turnstile.close()
+        self._lock_file.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[StoreConnection]:
         patience = self._address.timeouts.lock
         deadline = time.monotonic() + patience
         try:
-            with self._turnstile.passed(within=patience / 2):
+            with self._lock_file.held(within=patience / 2):
                 connection = self._begun(deadline)
                 try:
                     yield connection

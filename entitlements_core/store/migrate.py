@@ -11,8 +11,8 @@ from sqlmodel import SQLModel
 from entitlements_core.store import models  # noqa: F401 - importing the tables registers them
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import failure_of
+from entitlements_core.store.schema_revisions import HEAD, KNOWN, judge
 from entitlements_core.store.store_file import missing
-from entitlements_core.store.versions import HEAD, KNOWN, judge
 
 __all__ = ["differences", "known_revisions", "upgrade"]
 

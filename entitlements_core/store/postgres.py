@@ -66,7 +66,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         is_scout: waits until the deadline for a server that may be silent, as one does for all.
         circuit: tells that others gave up waiting for the same server since then.
         url: where else to ask whether the server is there.
-        prepared: the statements that `exchange` has prepared, and their names on the server.
+        prepared: the statements that `run_prepared` has prepared, and their names on the server.
     """
 
     deadline: float | None = None

@@ -16,11 +16,11 @@ import psycopg
 from entitlements_core.errors import StoreError
 from entitlements_core.store import postgres
 from entitlements_core.store.circuit import Circuit, circuit_of
+from entitlements_core.store.connection_stack import ConnectionStack, Rows
 from entitlements_core.store.database_url import DatabaseURL
-from entitlements_core.store.exchange import exchange
 from entitlements_core.store.failures import DatabaseLocked, held, unreachable
 from entitlements_core.store.postgres import SHARED, BoundConnection, Held, Silent
-from entitlements_core.store.stack import ConnectionStack, Rows
+from entitlements_core.store.prepared_statements import run_prepared
 
 __all__ = ["PostgresStack"]
 
@@ -68,7 +68,7 @@ class PostgresStack(ConnectionStack):
         if patience.is_open and patience.admit() is None:
             raise held(str(self._url))
         try:
-            found = self.ask(lambda connection: exchange(connection, (statement, values))[0])
+            found = self.ask(lambda connection: run_prepared(connection, (statement, values))[0])
         except StoreError as error:
             if isinstance(error, DatabaseLocked):
                 patience.break_off()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from entitlements_core.errors import EntitlementsError, StoreError
+from entitlements_core.store.connection_stack import Rows, keep_inherited
 from entitlements_core.store.connections import SqliteStack, open_stack
 from entitlements_core.store.database_url import DatabaseURL
-from entitlements_core.store.stack import Rows, keep_inherited
 from entitlements_core.store.store_file import FileIdentity, StoreConnection
 from entitlements_core.store.wal_index import WalIndex
 

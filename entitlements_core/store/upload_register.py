@@ -10,10 +10,10 @@ from packaging.utils import NormalizedName
 
 from entitlements_core.interfaces import UploadKey
 from entitlements_core.policy.project_names import names_in
+from entitlements_core.store.connection_stack import Rows
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.raw_store import RawStore
-from entitlements_core.store.stack import Rows
 
 __all__ = ["KnownUploads", "UploadRegister"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.errors import ConfigurationError, StoreError
+from entitlements_core.store.connection_stack import ConnectionStack
 from entitlements_core.store.connections import open_stack
-from entitlements_core.store.stack import ConnectionStack
 from tests.postgres import Server
 
 

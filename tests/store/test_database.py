@@ -134,10 +134,10 @@ def test_an_older_schema(empty_url: str) -> None:
 def test_a_schema_of_an_earlier_version(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from entitlements_core.store import versions
+    from entitlements_core.store import schema_revisions
 
-    monkeypatch.setattr(versions, "HEAD", "9999")
-    with pytest.raises(DatabaseOlder, match=f"schema {versions.KNOWN[-1]}, not 9999"):
+    monkeypatch.setattr(schema_revisions, "HEAD", "9999")
+    with pytest.raises(DatabaseOlder, match=f"schema {schema_revisions.KNOWN[-1]}, not 9999"):
         database.require_current()
 
 
@@ -299,7 +299,7 @@ def test_the_check_at_server_start_imports_neither_alembic_nor_sqlalchemy(
 ) -> None:
     code = (
         "import sys; from entitlements_core.store.database_url import DatabaseURL;"
-        "from entitlements_core.store.versions import require_current;"
+        "from entitlements_core.store.schema_revisions import require_current;"
         "require_current(DatabaseURL.parse(sys.argv[1]));"
         "print([name for name in ('alembic', 'sqlalchemy', 'sqlmodel') if name in sys.modules])"
     )

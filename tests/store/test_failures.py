@@ -5,7 +5,7 @@ import pytest
 
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import unreachable
-from entitlements_core.store.versions import stored_revision
+from entitlements_core.store.schema_revisions import stored_revision
 from tests.postgres import Server
 
 REASONS = [

@@ -15,9 +15,9 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.terms import Terms
 from entitlements_core.store import ledger_postgres, postgres_stack
 from entitlements_core.store.database import Database
-from entitlements_core.store.exchange import exchange
 from entitlements_core.store.ledger import Entry, Ledger, LedgerDriver, Receipt
 from entitlements_core.store.moments import to_micros
+from entitlements_core.store.prepared_statements import run_prepared
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import FormerSecret, Repository
 from entitlements_core.store.store_file import StoreConnection
@@ -249,13 +249,13 @@ def listening(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
         __original(self, *given, **named)
         self.set_trace_callback(lambda said: store.said.append(" ".join(said.split()[:3])))
 
-    def exchanged(connection: Any, *questions: Any) -> Any:  # noqa: ANN401 - as `exchange`
+    def exchanged(connection: Any, *questions: Any) -> Any:  # noqa: ANN401 - as `run_prepared`
         store.said.extend(" ".join(statement.split()[:3]) for statement, _ in questions)
-        return exchange(connection, *questions)
+        return run_prepared(connection, *questions)
 
     monkeypatch.setattr(StoreConnection, "__init__", opened)
     for module in (ledger_postgres, postgres_stack):
-        monkeypatch.setattr(module, "exchange", exchanged)
+        monkeypatch.setattr(module, "run_prepared", exchanged)
     return store
 
 

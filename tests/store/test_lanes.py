@@ -18,8 +18,8 @@ from entitlements_core.store.failures import DatabaseLocked
 from entitlements_core.store.ledger import Contended, Entry, Ledger, Receipt
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
+from entitlements_core.store.lock_file import LockFile
 from entitlements_core.store.timeouts import Timeouts
-from entitlements_core.store.turnstile import Turnstile
 from tests.factories import NOW, add_repository, add_token, entry, rows
 from tests.postgres import Server
 
@@ -276,20 +276,20 @@ def test_a_locked_sqlite_store_ends_the_wait_of_all(
 
 
 def test_a_turn_that_was_waited_for_in_vain_is_not_waited_for_again(tmp_path: Path) -> None:
-    first, second = Turnstile(tmp_path / "lock"), Turnstile(tmp_path / "lock")
-    with first.passed():
+    first, second = LockFile(tmp_path / "lock"), LockFile(tmp_path / "lock")
+    with first.held():
         began = time.monotonic()
-        with second.passed(within=0.5):
+        with second.held(within=0.5):
             assert 0.5 <= time.monotonic() - began < 2
         began = time.monotonic()
-        with second.passed(within=5.0):
+        with second.held(within=5.0):
             assert time.monotonic() - began < 1
     for _ in range(2):
-        with second.passed(within=0.5):
+        with second.held(within=0.5):
             pass
-    with first.passed():
+    with first.held():
         began = time.monotonic()
-        with second.passed(within=0.5):
+        with second.held(within=0.5):
             assert time.monotonic() - began >= 0.5
     first.close()
     second.close()

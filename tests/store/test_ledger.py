@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.store import ledger as ledgers
-from entitlements_core.store import ledger_postgres, turnstile
+from entitlements_core.store import ledger_postgres, lock_file
 from entitlements_core.store.database import Database
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
@@ -938,7 +938,7 @@ def test_a_process_that_does_not_let_go_of_its_turn_is_passed_by(
     sqlite_store: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, token = sqlite_store
-    monkeypatch.setattr(turnstile, "PATIENCE", 0.05)
+    monkeypatch.setattr(lock_file, "PATIENCE", 0.05)
     ledger = Ledger(SqliteLedger(url))
     with Path(f"{url.removeprefix('sqlite:///')}.lock").open("w") as stopped:
         fcntl.flock(stopped, fcntl.LOCK_EX)

@@ -11,7 +11,7 @@ from entitlements_core.store.database import Database
 from entitlements_core.store.failures import DatabaseOlder
 from entitlements_core.store.migrate import known_revisions
 from entitlements_core.store.records import FormerSecret
-from entitlements_core.store.versions import HEAD, KNOWN
+from entitlements_core.store.schema_revisions import HEAD, KNOWN
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, rows
 
 _START = """

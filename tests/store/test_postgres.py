@@ -19,9 +19,9 @@ from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseUnreachable
 from entitlements_core.store.postgres import BoundConnection, Silent
 from entitlements_core.store.postgres_stack import PostgresStack
+from entitlements_core.store.schema_revisions import stored_revision
 from entitlements_core.store.timeouts import Timeouts
 from entitlements_core.store.upload_register import UploadRegister
-from entitlements_core.store.versions import stored_revision
 from tests.postgres import Server, running_server
 
 SHORT = Timeouts(connect=1.0, answer=0.5, lock=0.2)

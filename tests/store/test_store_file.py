@@ -29,8 +29,8 @@ from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced
 from entitlements_core.store.ledger import Ledger, Receipt
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
+from entitlements_core.store.schema_revisions import stored_revision
 from entitlements_core.store.store_file import StoreFile
-from entitlements_core.store.versions import stored_revision
 from entitlements_core.store.wal_index import WalIndex
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry
 

@@ -104,7 +104,7 @@ def _require(core: Core, repository: str, *, create: bool) -> None:
     except NotFound:
         if not create:
             raise ConfigurationError(
-                f"The store {core.address} has no repository {repository}.",
+                f"The store {core.database_url} has no repository {repository}.",
                 f"Add it with `flask entitlements repo add {repository}`"
                 f" or `entitlements repo add {repository}`, or set create_repositories.",
             ) from None

@@ -137,7 +137,7 @@ def _require_repository(core: Core, repository: str, *, create: bool) -> None:
         return
     if not create:
         raise ConfigurationError(
-            f"The store {core.address} has no repository {repository}.",
+            f"The store {core.database_url} has no repository {repository}.",
             f"Add it with `entitlements repo add {repository}`, or give --entitlements-create.",
         )
     try:

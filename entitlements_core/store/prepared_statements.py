@@ -14,10 +14,10 @@ from typing import Any, Final, cast
 
 from psycopg import errors, pq
 
+from entitlements_core.store.connection_stack import Rows
 from entitlements_core.store.postgres import BoundConnection
-from entitlements_core.store.stack import Rows
 
-__all__ = ["Statement", "exchange"]
+__all__ = ["Statement", "run_prepared"]
 
 Statement = tuple[str, Sequence[object]]
 """A statement with ``?`` for its values; and these: int, str, bytes, None, lists without bytes."""
@@ -34,7 +34,7 @@ _BOOLEAN: Final = 16
 _DONE: Final = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 
 
-def exchange(connection: BoundConnection, *statements: Statement) -> list[Rows]:
+def run_prepared(connection: BoundConnection, *statements: Statement) -> list[Rows]:
     """The rows of each statement, in one round trip.
 
     Several are one unit: when one fails, those after it are not run.

@@ -1,4 +1,4 @@
-"""A lock file that processes pass one at a time."""
+"""A lock file that processes hold one at a time."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ try:
 except ImportError:  # pragma: no cover - only where there is no flock
     fcntl = None  # type: ignore[assignment]  # then SQLite's own waiting has to do
 
-__all__ = ["Turnstile"]
+__all__ = ["LockFile"]
 
 PATIENCE: Final = 5.0
 """Seconds after which a process goes on without its turn."""
@@ -26,8 +26,8 @@ LONGEST_PAUSE: Final = 0.000_3
 """Seconds between two looks at the lock file; a transaction takes about as long."""
 
 
-class Turnstile:
-    """A lock that processes pass one at a time.
+class LockFile:
+    """A lock that processes hold one at a time.
 
     It is a courtesy that makes waiting short and fair; SQLite's own lock is what excludes.
     """
@@ -36,10 +36,10 @@ class Turnstile:
         self._path = path
         self._descriptor: int | None = None
         self._owner = 0
-        self._was_passed_by = False
+        self._was_skipped = False
 
     @contextmanager
-    def passed(self, *, within: float = PATIENCE) -> Iterator[None]:
+    def held(self, *, within: float = PATIENCE) -> Iterator[None]:
         """Hold the lock for the length of the block, or go on without it `within` so many seconds.
 
         Whoever holds it then is stopped, perhaps; it is not waited for as long a second time.
@@ -49,8 +49,8 @@ class Turnstile:
             return
         descriptor = self._open()
         patience = min(within, PATIENCE)
-        taken = _take(descriptor, min(patience, BRIEFLY) if self._was_passed_by else patience)
-        self._was_passed_by = not taken
+        taken = _take(descriptor, min(patience, BRIEFLY) if self._was_skipped else patience)
+        self._was_skipped = not taken
         try:
             yield
         finally:
