@@ -1,4 +1,4 @@
-"""``entitlements usage`` and ``audit``."""
+"""``entitlements usage``."""
 
 import csv
 import io
@@ -57,38 +57,12 @@ def test_usage_refuses(cli: CommandLine) -> None:
     )
 
 
-def test_the_audit_is_whole_unless_a_page_is_asked_for(
-    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("entitlements_core.services.pages._AT_ONCE", 1)
-    everything = cli.done("audit")
-    assert len(everything) > 2
-    assert cli.done("audit", "--page-size", "2") == everything[:2]
-    assert cli.done("audit", "--page", "2", "--page-size", "2") == everything[2:4]
-
-
 def test_the_columns_of_csv_do_not_depend_on_what_is_found(cli: CommandLine) -> None:
     token = cli.token()["slug_perm"]
     cli.use(token)
     found, nothing = cli("usage", "--csv"), cli("usage", "--csv", "--from", "2999-01-01")
     assert found.out.splitlines()[0] == nothing.out.splitlines()[0]
     assert len(nothing.out.splitlines()) == 1
-
-
-def test_audit(cli: CommandLine) -> None:
-    token = cli.token("--secret", "one-of-our-own-secrets")
-    cli.done("token", "disable", token["slug_perm"])
-    entries = cli.done("audit", "--token", token["slug_perm"])
-    assert [one["action"] for one in entries] == ["token.disabled", "token.created"]
-    assert entries[0]["before"] == {"state": "enabled"}
-    assert entries[0]["after"] == {"state": "disabled"}
-    assert "one-of-our-own-secrets" not in cli("audit", "--json").out
-    ran = cli("audit", "--page-size", "1", "--repo", "acme/prod")
-    assert '"enabled" → "disabled"' in ran.out
-    assert 'name: "Customer"' in cli("audit").out
-    assert " of " in ran.err
-    assert cli.done("audit", "--actor", "nobody") == []
-    assert cli.done("audit", "--from", "2999-01-01") == []
 
 
 def test_long_names_of_clients_are_cut_in_tables_alone(cli: CommandLine, slug: str) -> None:
