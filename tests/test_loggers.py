@@ -10,7 +10,7 @@ PRODUCT = [
     *(folder for folder in (ROOT / "plugins").glob("*/*") if (folder / "__init__.py").is_file()),
 ]
 FOREIGN = {
-    "entitlements_core/cli/serve/servers.py": "the access log of the server that it starts",
+    "entitlements_core/cli/serve/waitress.py": "the access log of the server that it starts",
     "entitlements_core/services/redaction.py": "puts its filter on the loggers of servers",
     "plugins/flask_static/flask_static_entitlements/extension.py": "the logger of the app",
     "plugins/pypiserver/pypiserver_entitlements/servers.py": "the access log of the server",

@@ -30,7 +30,7 @@ SHOWN: Final = take("docs/operations.md", "console", "journalctl")
 
 WORKER: Final = """
 import logging, logging.config
-from entitlements_core.cli.serve.servers import LOGGING
+from entitlements_core.cli.serve.log import LOGGING
 logging.config.dictConfig(dict(LOGGING))
 logging.getLogger("entitlements.test").warning("two\\nlines")
 logging.getLogger("_granian").warning("of the server")

@@ -77,17 +77,17 @@ def serve(  # noqa: PLR0913 - one option for each setting
     settings = _settings(run, repo, directories, upstream)
     servers.require(server)
     _prepare(settings, as_json=as_json)
-    with listener.take_place(host, port) as place:
-        if listener.leads_here(settings.upstream, place):
+    with listener.bind_socket(host, port) as bound:
+        if listener.leads_here(settings.upstream, bound):
             raise ConfigurationError(
                 f"The upstream {settings.upstream} is this server itself.",
                 "Name the index of everybody, whose packages yours need.",
             )
-        host, port = place.getsockname()[:2]
-        options = listener.Options(
+        host, port = bound.getsockname()[:2]
+        options = listener.ServeOptions(
             host=host,
             port=port,
-            place=place,
+            bound=bound,
             workers=workers or min(_WORKERS, os.cpu_count() or 1),
             threads=threads,
             access_log=access_log,

@@ -18,7 +18,7 @@ from entitlements_core.terminal import stderr
 if TYPE_CHECKING:
     from entitlements_core.services.settings import Settings
 
-__all__ = ["Options", "announce_when_ready", "answers", "leads_here", "take_place"]
+__all__ = ["ServeOptions", "announce_when_ready", "bind_socket", "leads_here", "wait_until_ready"]
 
 _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as asked
 _PORTS: Final = {"http": 80, "https": 443}
@@ -27,16 +27,16 @@ PATIENCE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ServeOptions:
     """How to serve.
 
     Attributes:
-        place: what `take_place` gave for `host` and `port`.
+        bound: the socket that `bind_socket` gave for `host` and `port`.
     """
 
     host: str
     port: int
-    place: socket.socket
+    bound: socket.socket
     workers: int
     threads: int
     access_log: bool = False
@@ -48,7 +48,7 @@ class Options:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def take_place(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """A socket that keeps an address until it is closed, if nobody listens there; it does not.
 
     Args:
@@ -62,14 +62,14 @@ def take_place(host: str, port: int) -> socket.socket:
         ((family, kind, proto, _, address), *_) = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        place = socket.socket(family, kind, proto)
+        bound = socket.socket(family, kind, proto)
         try:
-            # Connections of a former server do not matter, but somebody else's place does.
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            place.bind(address)
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            # Connections of a former server do not matter, but somebody else's socket does.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except BaseException:
-            place.close()
+            bound.close()
             raise
     except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
         why = getattr(error, "strerror", None) or error
@@ -78,22 +78,22 @@ def take_place(host: str, port: int) -> socket.socket:
             f"The server cannot listen on {where}:{port}: {why}.",
             "Choose another --host or --port.",
         ) from None
-    return place
+    return bound
 
 
-def leads_here(url: str, place: socket.socket) -> bool:
-    """Whether an address is that of a place: whoever is sent there comes back here.
+def leads_here(url: str, bound: socket.socket) -> bool:
+    """Whether an address leads to a socket of ours: whoever is sent there comes back here.
 
     Args:
         url: absolute.
-        place: that `take_place` gave.
+        bound: the socket that `bind_socket` gave.
     """
     parts = urlsplit(url)
-    here, port = place.getsockname()[:2]
+    here, port = bound.getsockname()[:2]
     if (parts.port or _PORTS.get(parts.scheme)) != port:
         return False
     try:
-        found = socket.getaddrinfo(parts.hostname, None, place.family, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(parts.hostname, None, bound.family, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False  # nobody is found there
     addresses = {address[0] for *_, address in found}
@@ -112,7 +112,7 @@ def _is_own(address: str | int) -> bool:
 
 
 def announce_when_ready(
-    options: Options, settings: "Settings", *, as_json: bool
+    options: ServeOptions, settings: "Settings", *, as_json: bool
 ) -> threading.Thread:
     """Print where the index is as soon as it answers; gives the thread that waits for that."""
     document = {
@@ -126,7 +126,7 @@ def announce_when_ready(
     }
 
     def announce() -> None:
-        if not answers(options):
+        if not wait_until_ready(options):
             return
         if as_json:
             sys.stdout.write(json.dumps(document) + "\n")
@@ -141,7 +141,7 @@ def announce_when_ready(
     return thread
 
 
-def answers(options: Options) -> bool:
+def wait_until_ready(options: ServeOptions) -> bool:
     """Wait until the server says that it is ready."""
     host = _EVERYWHERE.get(options.host, options.host)
     deadline = time.monotonic() + PATIENCE

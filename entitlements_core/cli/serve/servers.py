@@ -1,116 +1,31 @@
-"""The WSGI servers that `serve` can run, and what they print."""
+"""The WSGI servers that `serve` can run."""
 
 import importlib.util
-import logging.config
-import multiprocessing
-import os
-import signal
-import socket
 import sys
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from entitlements_core.cli.serve.listener import Options
-from entitlements_core.errors import ConfigurationError, EntitlementsError
+from entitlements_core.cli.serve.granian import run_granian
+from entitlements_core.cli.serve.listener import ServeOptions
+from entitlements_core.cli.serve.waitress import run_waitress
+from entitlements_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from entitlements_core.engine.app import IndexApp
     from entitlements_core.services.settings import Settings
 
-__all__ = ["MOST_STARTS", "RUN", "Notable", "Respawned", "environment", "require"]
+__all__ = ["RUN", "require"]
 
-APPLICATION: Final = "entitlements_core.engine.serving:create_app"
 _INSTALL: Final = {
     "granian": "install 'index-entitlements[serve]'",
     "waitress": "install waitress",
 }
-_ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).3f ms'
-
-FAREWELL: Final = 10
-"""Seconds that answers which are being sent may take when the server ends."""
-PATIENCE: Final = 10.0
-"""Seconds that a worker waits for its catalog, which is in the cache by then."""
-_LOOK: Final = 0.02
-_TURN: Final = 0.5
-"""Seconds in which a signal is noticed."""
-MOST_STARTS: Final = 9
-"""Of workers again, in a minute; the next one that ends then ends the server."""
-
-_CUT: Final = "stopped; what was still being sent after %d seconds was cut off"
-
-LOGGING: Final[Mapping[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "redact": {"()": "entitlements_core.services.redaction.RedactingFilter"},
-        "notable": {"()": "entitlements_core.cli.serve.servers.Notable"},
-    },
-    "formatters": {
-        name: {"()": "entitlements_core.services.journal.formatter", "form": form}
-        for name, form in (("generic", "[%(levelname)s] %(message)s"), ("access", "%(message)s"))
-    },
-    "handlers": {
-        name: {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stderr",
-            "formatter": form,
-            "filters": filters,
-        }
-        for name, form, filters in (
-            ("generic", "generic", ["redact"]),
-            ("access", "access", ["redact"]),
-            ("server", "generic", ["redact", "notable"]),
-        )
-    },
-    "root": {"handlers": ["generic"], "level": "WARNING"},
-    "loggers": {
-        "_granian": {"handlers": ["server"], "level": "INFO", "propagate": False},
-        "granian.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
-    },
+"""What pip is told, by the name of the server."""
+RUN: Final[Mapping[str, Callable[[ServeOptions, "Settings"], None]]] = {
+    "granian": run_granian,
+    "waitress": run_waitress,
 }
-"""Everything goes to stderr, and through the filter that takes out secrets."""
-
-
-class Notable(logging.Filter):
-    """What an administrator wants to know of granian's doings: faults, and what it does at one."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written; of a stop that nothing is wrong with, in words."""
-        if record.getMessage().startswith("Killing"):
-            record.msg, record.args = _CUT, (FAREWELL,)
-        return record.levelno >= logging.WARNING or record.getMessage().startswith("Respawning")
-
-
-class Respawned(dict[int, float]):
-    """When each worker was started again last, by its number, in monotonic seconds.
-
-    granian asks for a worker that has just ended, and gives up where it was started a moment ago.
-    It forgets all others each time, so that two workers that end in turn would go on for ever.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._starts: deque[float] = deque(maxlen=MOST_STARTS)
-
-    def clear(self) -> None:
-        """Keep them."""
-
-    def __setitem__(self, worker: int, now: float) -> None:
-        """A worker is started again."""
-        super().__setitem__(worker, now)
-        self._starts.append(now)
-
-    def get(self, worker: int, default: Any = None) -> Any:  # noqa: ANN401 - as a dictionary's
-        """When it was, or the last start of all where there are too many."""
-        now = time.monotonic()
-        if len(self._starts) == MOST_STARTS and now - self._starts[0] < 60:  # noqa: PLR2004 - a minute
-            return now
-        return super().get(worker, default)
+"""By name: serves until a signal ends it."""
 
 
 def require(server: str) -> None:
@@ -122,189 +37,3 @@ def require(server: str) -> None:
     if importlib.util.find_spec(server) is None:
         pip = Path(sys.executable).with_name("pip")
         raise ConfigurationError(f"{server} is not installed.", f"Run: {pip} {_INSTALL[server]}")
-
-
-def run_granian(options: Options, settings: "Settings") -> None:
-    """Serve with granian until a signal ends it.
-
-    A worker that ends by itself, or is killed, is started again and that is logged. One that ends
-    once more within five seconds, or the tenth in a minute, ends the server, whose supervisor then
-    knows of it.
-
-    Raises:
-        ConfigurationError: when a proxy shall say where requests come from in a header that granian
-            cannot tell from another one.
-    """
-    proxies = settings.proxies
-    if proxies and not proxies.header:
-        raise ConfigurationError(
-            "granian cannot tell X-Forwarded-For from X_Forwarded_For, which a client may send.",
-            "Let the proxy drop names with '_', as nginx does, and set"
-            " ENTITLEMENTS_FORWARDED_HEADER=X-Forwarded-For; or let it write the header Forwarded,"
-            " and name that one; or use --server waitress.",
-        )
-    if options.place.family == socket.AF_INET6 and options.place.getsockname()[3]:
-        raise ConfigurationError(
-            f"granian cannot listen on {options.host}, which is an address of one interface only.",
-            "Choose another --host, or use --server waitress.",
-        )
-    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - an extra
-    from granian.log import LogLevels  # noqa: PLC0415 - an extra
-    from granian.server import Server  # noqa: PLC0415 - an extra
-
-    from entitlements_core.services.settings import (  # noqa: PLC0415 - a fast start
-        FORMER_REPOSITORY,
-    )
-
-    os.environ.update(environment(settings))
-    os.environ.pop(FORMER_REPOSITORY, None)  # which may name another one than we were told
-    # A fork would take over this process's threads half-way.
-    multiprocessing.set_start_method("spawn", force=True)
-    if sys.platform == "linux":
-        # Each worker binds a socket of its own beside this one. It stays, as it would not let a
-        # second server take half of the requests.
-        options.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    else:
-        options.place.close()
-    server = Server(
-        APPLICATION,
-        address=options.host,
-        port=options.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=options.workers,
-        blocking_threads=options.threads,
-        workers_kill_timeout=FAREWELL,
-        respawn_failed_workers=True,
-        log_level=LogLevels.info,
-        log_dictconfig=dict(LOGGING),
-        log_access=options.access_log,
-        log_access_format=_ACCESS_FORMAT,
-    )
-    server.respawned_wrks = Respawned()
-    # granian's own loader would look for the application in the working directory first.
-    server.serve(target_loader=_load, wrap_loader=False)
-
-
-def _load() -> "IndexApp":
-    """The application, in a worker; one that cannot be opened ends it with a sentence."""
-    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
-
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    try:
-        app = create_app()
-    except EntitlementsError as error:
-        logging.getLogger("entitlements.cli").critical("the index cannot be opened: %s", error)
-        sys.exit(1)
-    # One that is started again takes no requests from the others before it can answer them.
-    deadline = time.monotonic() + PATIENCE
-    while not app.is_ready and time.monotonic() < deadline:
-        time.sleep(_LOOK)
-    return app
-
-
-def _follow_parent() -> None:
-    """End this worker when the process that started it was killed: it would keep the port."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def run_waitress(options: Options, settings: "Settings") -> None:
-    """Serve with waitress until a signal ends it; what runs then has ten seconds."""
-    import waitress  # noqa: PLC0415 - an extra
-
-    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
-
-    logging.config.dictConfig(dict(LOGGING))
-    ending: list[float] = []
-    # Ctrl-C, too: a shell starts what runs in the background with it ignored.
-    for which in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(which, lambda *_: ending.append(time.monotonic()))
-    app = _with_headers(create_app(settings))
-    if options.access_log:
-        app = _logged(app)
-    server = waitress.create_server(
-        app,
-        sockets=[options.place],
-        threads=options.threads,
-        # It would take the header away; who may write it is decided by us.
-        clear_untrusted_proxy_headers=not settings.proxies,
-    )
-    # As its own `run`, which would leave what is being sent where it is.
-    opened = server._map  # noqa: SLF001 - see above
-    turn = partial(server.asyncore.loop, timeout=_TURN, map=opened, use_poll=True, count=1)
-    while not ending and opened:
-        turn()
-    server.asyncore.dispatcher.close(server)  # nobody else comes in
-    until = time.monotonic() + FAREWELL
-    while time.monotonic() < until and len(ending) <= 1 and _is_busy(server):
-        turn()
-    server.task_dispatcher.shutdown()
-    server.close()
-
-
-def _with_headers(app: Callable[..., object]) -> Callable[..., object]:
-    """`app`, which is told that no header was taken away; see `run_waitress`."""
-    from entitlements_core.forwarded import HEADERS_KEPT  # noqa: PLC0415 - a fast start
-
-    def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
-        environ[HEADERS_KEPT] = True
-        return app(environ, start_response)
-
-    return answer
-
-
-def _is_busy(server: Any) -> bool:  # noqa: ANN401 - waitress has no types
-    """Whether somebody waits for the rest of an answer."""
-    channels = list(server.active_channels.values())
-    return any(one.requests or one.request or one.total_outbufs_len for one in channels)
-
-
-RUN: Final[Mapping[str, Callable[[Options, "Settings"], None]]] = {
-    "granian": run_granian,
-    "waitress": run_waitress,
-}
-
-
-def _logged(app: Callable[..., object]) -> Callable[..., object]:
-    """`app` with a line in the access log for each request."""
-    log = logging.getLogger("granian.access")
-
-    def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
-        def started(status: str, *rest: object) -> object:
-            log.info(
-                '%s "%s %s" %s',
-                environ.get("REMOTE_ADDR"),
-                environ.get("REQUEST_METHOD"),
-                environ.get("PATH_INFO"),
-                status[:3],
-            )
-            return start_response(status, *rest)
-
-        return app(environ, started)
-
-    return answer
-
-
-def environment(settings: "Settings") -> dict[str, str]:
-    """What makes the workers' settings the same as these.
-
-    Raises:
-        ConfigurationError: when a list in the environment could not name a directory.
-    """
-    odd = next((one for one in settings.directories if os.pathsep in one or "," in one), None)
-    if odd is not None:
-        raise ConfigurationError(
-            f"Workers cannot be given the directory {odd}.",
-            f"Use a path without comma and {os.pathsep!r}, or --server waitress.",
-        )
-    return {
-        "ENTITLEMENTS_HOME": str(settings.home),
-        "ENTITLEMENTS_DATABASE_URL": settings.database_url,
-        "ENTITLEMENTS_REPOSITORY": settings.repository,
-        "ENTITLEMENTS_DIRECTORIES": os.pathsep.join(settings.directories),
-        "ENTITLEMENTS_UPSTREAM": settings.upstream,
-    }

@@ -21,7 +21,8 @@ from unittest import mock
 import psutil
 import pytest
 
-from entitlements_core.cli.serve import listener, servers
+from entitlements_core.cli.serve import granian, listener
+from entitlements_core.cli.serve.waitress import run_waitress
 from entitlements_core.errors import ConfigurationError
 from tests.cli.conftest import CommandLine
 from tests.wheelhouse import build_wheel
@@ -235,9 +236,9 @@ def test_workers_that_end_at_once_again_end_the_server(
 
 
 def test_workers_are_started_again_some_times_in_a_minute() -> None:
-    known, now = servers.Respawned(), [100.0]
+    known, now = granian.Respawned(), [100.0]
     with mock.patch("time.monotonic", side_effect=lambda: now[0]):
-        for start in range(servers.MOST_STARTS):
+        for start in range(granian.MOST_STARTS):
             now[0] = 100.0 + 6 * start
             assert known.get(start % 2, 0.0) <= now[0] - 5.5
             known.clear()  # as granian does
@@ -353,13 +354,13 @@ def test_a_server_that_is_not_installed(
         ("example.org", "http://example.org:1"),
     ],
 )
-def test_where_to_connect(host: str, url: str, options: listener.Options) -> None:
+def test_where_to_connect(host: str, url: str, options: listener.ServeOptions) -> None:
     assert replace(options, host=host, port=1).url == url
 
 
 def test_a_name_stands_for_its_address() -> None:
-    with listener.take_place("localhost", 0) as place:
-        host, port = place.getsockname()[:2]
+    with listener.bind_socket("localhost", 0) as bound:
+        host, port = bound.getsockname()[:2]
     assert host in {"127.0.0.1", "::1"}
     assert port > 0
 
@@ -373,33 +374,33 @@ def test_nobody_takes_a_place_before_its_server_listens(server: str, *, is_fresh
             port = former.getsockname()[1]
             with socket.create_connection(("127.0.0.1", port)):
                 former.accept()[0].close()
-    with listener.take_place("127.0.0.1", port) as place:
-        port = place.getsockname()[1]
+    with listener.bind_socket("127.0.0.1", port) as bound:
+        port = bound.getsockname()[1]
         require_taken(port)
         if server == "granian":
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             require_taken(port)
             for _ in range(2):  # as each of its workers does
                 with socket.create_server(("127.0.0.1", port), reuse_port=True):
                     require_taken(port)
         else:
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as waitress does
-            place.listen()
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as waitress does
+            bound.listen()
         require_taken(port)
 
 
 def require_taken(port: int) -> None:
     with pytest.raises(ConfigurationError, match="Address already in use"):
-        listener.take_place("127.0.0.1", port)
+        listener.bind_socket("127.0.0.1", port)
 
 
 @pytest.fixture
-def options() -> Iterator[listener.Options]:
+def options() -> Iterator[listener.ServeOptions]:
     """For a server on a free port."""
-    with listener.take_place("127.0.0.1", 0) as place:
-        host, port = place.getsockname()[:2]
-        yield listener.Options(
-            host=host, port=port, place=place, workers=1, threads=1, access_log=True
+    with listener.bind_socket("127.0.0.1", 0) as bound:
+        host, port = bound.getsockname()[:2]
+        yield listener.ServeOptions(
+            host=host, port=port, bound=bound, workers=1, threads=1, access_log=True
         )
 
 
@@ -417,17 +418,20 @@ class Stopped:
 
 
 def test_workers_read_their_settings_from_the_environment(
-    cli: CommandLine, packages: Path, options: listener.Options, monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine,
+    packages: Path,
+    options: listener.ServeOptions,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     core = cli.core()
     core.close()
     changes = {"repository": "acme/prod", "directories": (str(packages), "/b")}
     settings = core.settings.model_copy(update=changes)
-    for name in servers.environment(settings):
+    for name in granian.environment(settings):
         monkeypatch.setenv(name, "")
     monkeypatch.setattr("granian.server.Server", Stopped)
     monkeypatch.setattr("multiprocessing.set_start_method", lambda *_, **__: None)
-    servers.run_granian(options, settings)
+    granian.run_granian(options, settings)
     app = mock.Mock(is_ready=True)
     monkeypatch.setattr("entitlements_core.engine.serving.create_app", lambda: app)
     assert Stopped.given["target_loader"]() is app
@@ -443,18 +447,18 @@ def test_what_a_worker_cannot_open_is_said_in_a_sentence(
     monkeypatch.setenv("ENTITLEMENTS_DIRECTORIES", str(tmp_path))
 
     with pytest.raises(SystemExit, match="1"):
-        servers._load()
+        granian._load()
 
     assert "the index cannot be opened" in caplog.text
     assert "Traceback" not in caplog.text
 
 
 def test_readiness_is_not_waited_for_for_ever(
-    options: listener.Options, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
+    options: listener.ServeOptions, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
 ) -> None:
     monkeypatch.setattr(listener, "PATIENCE", 0.1)
-    assert listener.answers(options) is False
-    options.place.listen()
+    assert listener.wait_until_ready(options) is False
+    options.bound.listen()
     core = cli.core()
     core.close()
     thread = listener.announce_when_ready(options, core.settings, as_json=True)
@@ -465,7 +469,7 @@ def test_readiness_is_not_waited_for_for_ever(
 def test_waitress_in_this_process(
     cli: CommandLine,
     packages: Path,
-    options: listener.Options,
+    options: listener.ServeOptions,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -487,7 +491,7 @@ def test_waitress_in_this_process(
 
     monkeypatch.setattr("waitress.create_server", create)
     monkeypatch.setattr("logging.config.dictConfig", lambda _: None)
-    thread = threading.Thread(target=servers.run_waitress, args=(options, settings))
+    thread = threading.Thread(target=run_waitress, args=(options, settings))
     thread.start()
     listener.announce_when_ready(options, settings, as_json=False).join(30)
     assert "Serving acme/prod at http://127.0.0.1:" in capfd.readouterr().err
@@ -498,8 +502,8 @@ def test_waitress_in_this_process(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_a_server_is_not_its_own_upstream(cli: CommandLine, packages: Path, host: str) -> None:
-    with listener.take_place(host, 0) as place:
-        port = place.getsockname()[1]
+    with listener.bind_socket(host, 0) as bound:
+        port = bound.getsockname()[1]
     words = ("serve", str(packages), "--repo", "acme/prod", "--host", host, "--port", f"{port}")
     refused = cli.refused(*words, "--upstream", f"http://localhost:{port}/simple/")
     assert "is this server itself" in refused["detail"]
@@ -518,6 +522,6 @@ def test_a_server_is_not_its_own_upstream(cli: CommandLine, packages: Path, host
     ],
 )
 def test_what_leads_back_to_a_place(url: str, *, here: bool) -> None:
-    with listener.take_place("0.0.0.0", 0) as place:
-        port = place.getsockname()[1]
-        assert listener.leads_here(url.format(port=port), place) is here
+    with listener.bind_socket("0.0.0.0", 0) as bound:
+        port = bound.getsockname()[1]
+        assert listener.leads_here(url.format(port=port), bound) is here

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from entitlements_core.cli.serve.servers import Notable
+from entitlements_core.cli.serve.log import Notable
 
 SAID = {
     "Killing worker-1 after it refused to gracefully stop": (

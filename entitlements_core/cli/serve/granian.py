@@ -1,0 +1,167 @@
+"""`serve` on granian: processes that are started again when they end by themselves."""
+
+import logging.config
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from entitlements_core.cli.serve.listener import ServeOptions
+from entitlements_core.cli.serve.log import FAREWELL, LOGGING
+from entitlements_core.errors import ConfigurationError, EntitlementsError
+
+if TYPE_CHECKING:
+    from entitlements_core.engine.app import IndexApp
+    from entitlements_core.services.settings import Settings
+
+__all__ = ["MOST_STARTS", "Respawned", "environment", "run_granian"]
+
+APPLICATION: Final = "entitlements_core.engine.serving:create_app"
+_ACCESS_FORMAT: Final = '[%(time)s] %(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).3f ms'
+PATIENCE: Final = 10.0
+"""Seconds that a worker waits for its catalog, which is in the cache by then."""
+_LOOK: Final = 0.02
+"""Seconds between two looks at it."""
+MOST_STARTS: Final = 9
+"""Of workers again, in a minute; the next one that ends then ends the server."""
+
+
+class Respawned(dict[int, float]):
+    """When each worker was started again last, by its number, in monotonic seconds.
+
+    granian asks for a worker that has just ended, and gives up where it was started a moment ago.
+    It forgets all others each time, so that two workers that end in turn would go on for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starts: deque[float] = deque(maxlen=MOST_STARTS)
+
+    def clear(self) -> None:
+        """Keep them."""
+
+    def __setitem__(self, worker: int, now: float) -> None:
+        """A worker is started again."""
+        super().__setitem__(worker, now)
+        self._starts.append(now)
+
+    def get(self, worker: int, default: Any = None) -> Any:  # noqa: ANN401 - as a dictionary's
+        """When it was, or the last start of all where there are too many."""
+        now = time.monotonic()
+        if len(self._starts) == MOST_STARTS and now - self._starts[0] < 60:  # noqa: PLR2004 - a minute
+            return now
+        return super().get(worker, default)
+
+
+def run_granian(options: ServeOptions, settings: "Settings") -> None:
+    """Serve with granian until a signal ends it.
+
+    A worker that ends by itself, or is killed, is started again and that is logged. One that ends
+    once more within five seconds, or the tenth in a minute, ends the server, whose supervisor then
+    knows of it.
+
+    Raises:
+        ConfigurationError: when a proxy shall say where requests come from in a header that granian
+            cannot tell from another one.
+    """
+    proxies = settings.proxies
+    if proxies and not proxies.header:
+        raise ConfigurationError(
+            "granian cannot tell X-Forwarded-For from X_Forwarded_For, which a client may send.",
+            "Let the proxy drop names with '_', as nginx does, and set"
+            " ENTITLEMENTS_FORWARDED_HEADER=X-Forwarded-For; or let it write the header Forwarded,"
+            " and name that one; or use --server waitress.",
+        )
+    if options.bound.family == socket.AF_INET6 and options.bound.getsockname()[3]:
+        raise ConfigurationError(
+            f"granian cannot listen on {options.host}, which is an address of one interface only.",
+            "Choose another --host, or use --server waitress.",
+        )
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - an extra
+    from granian.log import LogLevels  # noqa: PLC0415 - an extra
+    from granian.server import Server  # noqa: PLC0415 - an extra
+
+    from entitlements_core.services.settings import (  # noqa: PLC0415 - a fast start
+        FORMER_REPOSITORY,
+    )
+
+    os.environ.update(environment(settings))
+    os.environ.pop(FORMER_REPOSITORY, None)  # which may name another one than we were told
+    # A fork would take over this process's threads half-way.
+    multiprocessing.set_start_method("spawn", force=True)
+    if sys.platform == "linux":
+        # Each worker binds a socket of its own beside this one. It stays, as it would not let a
+        # second server take half of the requests.
+        options.bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    else:
+        options.bound.close()
+    server = Server(
+        APPLICATION,
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=options.workers,
+        blocking_threads=options.threads,
+        workers_kill_timeout=FAREWELL,
+        respawn_failed_workers=True,
+        log_level=LogLevels.info,
+        log_dictconfig=dict(LOGGING),
+        log_access=options.access_log,
+        log_access_format=_ACCESS_FORMAT,
+    )
+    server.respawned_wrks = Respawned()
+    # granian's own loader would look for the application in the working directory first.
+    server.serve(target_loader=_load, wrap_loader=False)
+
+
+def _load() -> "IndexApp":
+    """The application, in a worker; one that cannot be opened ends it with a sentence."""
+    from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
+
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    try:
+        app = create_app()
+    except EntitlementsError as error:
+        logging.getLogger("entitlements.cli").critical("the index cannot be opened: %s", error)
+        sys.exit(1)
+    # One that is started again takes no requests from the others before it can answer them.
+    deadline = time.monotonic() + PATIENCE
+    while not app.is_ready and time.monotonic() < deadline:
+        time.sleep(_LOOK)
+    return app
+
+
+def _follow_parent() -> None:
+    """End this worker when the process that started it was killed: it would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def environment(settings: "Settings") -> dict[str, str]:
+    """What makes the workers' settings the same as these.
+
+    Raises:
+        ConfigurationError: when a list in the environment could not name a directory.
+    """
+    odd = next((one for one in settings.directories if os.pathsep in one or "," in one), None)
+    if odd is not None:
+        raise ConfigurationError(
+            f"Workers cannot be given the directory {odd}.",
+            f"Use a path without comma and {os.pathsep!r}, or --server waitress.",
+        )
+    return {
+        "ENTITLEMENTS_HOME": str(settings.home),
+        "ENTITLEMENTS_DATABASE_URL": settings.database_url,
+        "ENTITLEMENTS_REPOSITORY": settings.repository,
+        "ENTITLEMENTS_DIRECTORIES": os.pathsep.join(settings.directories),
+        "ENTITLEMENTS_UPSTREAM": settings.upstream,
+    }
