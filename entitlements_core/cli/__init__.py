@@ -11,6 +11,6 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command line of this process, and end it with the exit status."""
     if not sys.warnoptions:
-        # What other packages think of each other is not for who uses a command.
+        # Deprecations among the packages that we use say nothing to whoever runs a command.
         warnings.simplefilter("ignore")
     app(obj=OWN_PROCESS)

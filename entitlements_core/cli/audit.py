@@ -74,7 +74,7 @@ def audit(  # noqa: PLR0913 - one option for each filter
 
 
 def _changes(entry: "AuditEntry") -> str:
-    if not entry.before:  # something new: all that it has
+    if not entry.before:  # something was made: show all its values
         said = {name: value for name, value in entry.after.items() if value}
         return ", ".join(f"{name}: {json.dumps(value)}" for name, value in said.items())
     return ", ".join(

@@ -44,7 +44,7 @@ def end(run: Callable[[], Any], words: Sequence[str]) -> NoReturn:
         status = run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # Whatever read our output, such as `head`, has closed it.
         _silence(sys.stdout)
         sys.exit(REFUSED)
     except OSError as error:
@@ -77,7 +77,7 @@ def _report(error: Exception, words: Sequence[str]) -> int:
     if isinstance(error, OSError):
         return _report_plain(_of_system(error), "system", as_json=as_json)
     if isinstance(error, UnicodeEncodeError):
-        # Words and paths with bytes that Python could not decode, PEP 383: nothing is named so.
+        # A word of the command line with bytes that are no text (PEP 383): no name has them.
         return _report_plain(f"{_shown(error.object)} is not UTF-8.", "invalid", as_json=as_json)
     if isinstance(error, _UsageProblem):
         message = error.format_message()
@@ -95,7 +95,7 @@ def _of_system(error: OSError) -> str:
     """What the operating system refuses is no defect of ours, wherever it was met."""
     names = (error.filename, error.filename2)
     about = [_shown(os.fsdecode(name)) for name in names if isinstance(name, str | bytes)]
-    # A write does not say of what it was: the output, most likely.
+    # An error of writing names no file; most likely it was the output.
     what = " and ".join(about) or "The output, or a file"
     return f"{what}: {error.strerror or str(error) or type(error).__name__}."
 
@@ -161,10 +161,10 @@ def _prepare_streams() -> None:
     """
     closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
     for name in closed:
-        # Else the next file that is opened would be that stream, the store for example.
+        # Else the next file that is opened, such as the store, would get the stream's descriptor.
         setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115 - for as long as the process runs
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name may hold what the terminal cannot show, or no text at all.
+        # A file name may hold characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     if "stdout" in closed:
         raise OSError(errno.EBADF, "It is closed", "Standard output")

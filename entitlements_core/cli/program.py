@@ -37,7 +37,8 @@ from entitlements_core.errors import EntitlementsError
 __all__ = ["OWN_PROCESS", "app"]
 
 OWN_PROCESS: Final = object()
-"""Given as the object of the context by who runs the command line in a process of its own."""
+"""The context's object where the process is the command line's own: only then root may give up its
+rights for good, which a test or `flask entitlements` must not do to its process."""
 
 
 class Program(TyperGroup):
@@ -48,9 +49,9 @@ class Program(TyperGroup):
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
         complete_var: str | None = None,
-        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - see above
-        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - see above
-        **extra: Any,  # noqa: ANN401 - see above
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - Click's signature
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - Click's signature
+        **extra: Any,  # noqa: ANN401 - Click's signature
     ) -> Any:  # noqa: ANN401 - what a command gives
         """Run one command, and end the process unless told not to."""
         words = list(sys.argv[1:] if args is None else args)
@@ -99,7 +100,7 @@ def _added_commands() -> Mapping[str, Any]:
 
 
 def _group() -> None:
-    """Make a group even of one command."""
+    """A callback, with which Typer makes a group even of a single command."""
 
 
 app = typer.Typer(
@@ -156,19 +157,19 @@ def globals_(
     """Entitlement tokens for the Python package index that you already run."""
     run = Session(home=Path(home) if home else None, database_url=database_url or None)
     if context.obj is OWN_PROCESS and hasattr(os, "geteuid") and os.geteuid() == 0:
-        _be_the_keeper(run)
+        _take_owners_rights(run)
     context.obj = run
 
 
-def _be_the_keeper(run: Session) -> None:
-    """As root, go on with the rights of the user whose home, or whose store, it is."""
-    from entitlements_core.cli.rights import keeper, take_rights  # noqa: PLC0415 - root's alone
+def _take_owners_rights(run: Session) -> None:
+    """As root, go on with the rights of the user who owns the home or the store; see `rights`."""
+    from entitlements_core.cli.rights import home_owner, take_rights  # noqa: PLC0415 - root's alone
 
     settings, _ = run.usable
     scheme, _, path = settings.url.partition(":///")
     stores = [Path(path).parent] if scheme.startswith("sqlite") else []
     for place in (settings.home, *stores):
-        found = keeper(place)
+        found = home_owner(place)
         if found is not None:
             take_rights(*found, place)
             return

@@ -209,7 +209,7 @@ def remove(
 def _changes(
     description: str | None,
     contact: str | None,
-    user_tokens: bool | None,  # noqa: FBT001 - as the option gives it
+    user_tokens: bool | None,  # noqa: FBT001 - None, too, is a value
 ) -> "RepositoryChanges":
     changes: RepositoryChanges = {}
     if description is not None:

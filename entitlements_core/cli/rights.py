@@ -10,23 +10,23 @@ from pathlib import Path
 
 from entitlements_core.errors import ConfigurationError
 
-__all__ = ["keeper", "take_rights"]
+__all__ = ["home_owner", "take_rights"]
 
 
-def keeper(home: Path) -> tuple[int, int] | None:
+def home_owner(home: Path) -> tuple[int, int] | None:
     """User and group of whoever may put another file in the place of those of a home.
 
     Args:
-        home: need not be there: then it is made in what belongs to the keeper.
+        home: need not be there; then the directory counts in which it would be made.
 
     Returns:
         None where that is root.
     """
-    absolute = Path(os.path.abspath(home))  # noqa: PTH100 - a link belongs to who made it
+    absolute = Path(os.path.abspath(home))  # noqa: PTH100 - links are not followed: each belongs to who made it
     for one in (absolute, *absolute.parents):
         try:
             found = one.lstat()
-        except (OSError, ValueError):  # the latter for what can be no path
+        except (OSError, ValueError):  # ValueError: no path can be so
             continue
         return (found.st_uid, found.st_gid) if found.st_uid != 0 else None
     return None
@@ -41,7 +41,7 @@ def take_rights(user: int, group: int, home: Path) -> None:
     Args:
         user: its number.
         group: of the home, for a user whom the system does not know.
-        home: that the user keeps, for the message.
+        home: that the user owns, for the message.
 
     Raises:
         ConfigurationError: when that user may not read this Python.

@@ -100,7 +100,7 @@ class Session:
                 _require_repositories(core, repositories)
             yield core
         except NotFound as error:
-            raise _told_apart(core, error) from None
+            raise _with_identifiers(core, error) from None
         except DatabaseReadOnly:
             if core.database_url.is_sqlite:
                 require_access(self.settings, serves=True)
@@ -109,8 +109,8 @@ class Session:
             core.close()
 
 
-def _told_apart(core: "Core", error: NotFound) -> NotFound:
-    """The same error, or a better one for who named a token by its secret."""
+def _with_identifiers(core: "Core", error: NotFound) -> NotFound:
+    """The same error; of a token that was named by its secret, one that says its identifier."""
     from entitlements_core.store.tokens import TokenNotFound  # noqa: PLC0415 - seldom needed
 
     owners = core.rotation.owners(error.identifier) if isinstance(error, TokenNotFound) else ()
@@ -153,13 +153,13 @@ def _require_repositories(core: "Core", names: Sequence[str]) -> None:
     if not known.issuperset(names):
         served = set(names).intersection(core.plugins.repositories())
         core.repositories.ensure(served, actor="host")
-        known = _known(core)  # a server of the host may have added them meanwhile
+        known = _known(core)  # `ensure` added them, or a server of the host did meanwhile
     missing = next((name for name in names if name not in known), None)
     if missing is None:
         return
     named = "of that name, which holds a secret" if shows_secret(missing) else repr(missing)
     raise NotFound(
-        f"There is no repository {named}; {_there_is(sorted(known))}.",
+        f"There is no repository {named}; {_names_of(sorted(known))}.",
         "Check the name (owner/slug), or add it with `entitlements repo add`."
         " The indexes of devpi-server are here once it was started with the plugin.",
     )
@@ -169,7 +169,7 @@ def _known(core: "Core") -> set[str]:
     return {found.name for found in core.repositories.all()}
 
 
-def _there_is(known: Sequence[str]) -> str:
+def _names_of(known: Sequence[str]) -> str:
     if not known:
         return "there is none yet"
     rest = len(known) - _SHOWN

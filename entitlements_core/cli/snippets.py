@@ -185,7 +185,7 @@ def _look_up(
 
     with run.open() as core:
         token = core.lifecycle.read(slug_perm, repository=repo)
-        require_living(token)  # no secret of a deleted one opens anything
+        require_living(token)  # a deleted token has no secret that opens anything
         repository = repository_of(token, repo, core.settings.repository)
         grant = token.grant_in(repository)
         if grant is None:
@@ -200,7 +200,7 @@ def _look_up(
             and repository in core.plugins.repositories(),
             files=files,
             hidden=hidden,
-            # A whole name that is reserved may be a secret of the vendor's; a beginning is none.
+            # A reserved project may not be announced yet, so only beginnings are told to customers.
             beginnings=tuple(str(one) for one in reserved if one.is_prefix),
         )
 
@@ -275,7 +275,7 @@ def _show(console: "Console", found: "Sequence[Snippet]", unfit: "Sequence[Unfit
 def _show_markdown(
     console: "Console", found: "Sequence[Snippet]", unfit: "Sequence[Unfit]"
 ) -> None:
-    say: Callable[[str], None] = lambda text: console.print(text, soft_wrap=True)  # noqa: E731 - said often
+    say: Callable[[str], None] = lambda text: console.print(text, soft_wrap=True)  # noqa: E731 - called often
     last = ""
     for one in found:
         if one.client != last:

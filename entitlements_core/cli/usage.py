@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["usage"]
 
 _DAYS: Final = 10
-"""So many days are summed up after a report, in a second."""
+"""Days that are summed up after a report, so that the next one is quicker; about a second."""
 _AGENT: Final = 60
 """Characters of a user agent in a table."""
 _SUMS = ("downloads", "requests", "clients", "bandwidth", "last_at")
@@ -74,7 +74,7 @@ def usage(  # noqa: PLR0913 - one option for each choice
             limit=limit,
         )
         _show_usage(what, lines, _names(core, what, lines), as_csv=as_csv, as_json=as_json)
-        sys.stdout.flush()  # nobody waits for what is done for the next report
+        sys.stdout.flush()  # the report is complete; the sums below are for the next one
         _prepare_the_next(core)
 
 
@@ -113,7 +113,7 @@ def _shortened(key: str, text: str) -> str:
 
 
 def _prepare_the_next(core: "Core") -> None:
-    """Sum up some days that are over; a report that may only read is one all the same."""
+    """Sum up some days that are over. Where the store is read-only, the report stands anyway."""
     with suppress(EntitlementsError):
         core.rollups.catch_up(limit=_DAYS)
 

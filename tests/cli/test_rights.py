@@ -17,7 +17,7 @@ import pytest
 
 from entitlements_core.cli import program, rights
 from entitlements_core.cli.program import OWN_PROCESS
-from entitlements_core.cli.rights import keeper, take_rights
+from entitlements_core.cli.rights import home_owner, take_rights
 from entitlements_core.cli.session import Session
 from entitlements_core.errors import ConfigurationError
 
@@ -50,13 +50,13 @@ def test_who_keeps_a_home(tmp_path: Path) -> None:
     (tmp_path / "others" / "root's").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "own")
     give(tmp_path / "link")
-    assert keeper(tmp_path / "own") is None
-    assert keeper(tmp_path / "own" / "not" / "yet") is None
-    assert keeper(tmp_path / "others") == kept
-    assert keeper(tmp_path / "others" / "not" / "yet") == kept
-    assert keeper(tmp_path / "others" / "root's") is None
-    assert keeper(tmp_path / "link") == kept  # who may lead root anywhere by it
-    assert keeper(Path("\0")) is None
+    assert home_owner(tmp_path / "own") is None
+    assert home_owner(tmp_path / "own" / "not" / "yet") is None
+    assert home_owner(tmp_path / "others") == kept
+    assert home_owner(tmp_path / "others" / "not" / "yet") == kept
+    assert home_owner(tmp_path / "others" / "root's") is None
+    assert home_owner(tmp_path / "link") == kept  # who may lead root anywhere by it
+    assert home_owner(Path("\0")) is None
 
 
 @pytest.fixture

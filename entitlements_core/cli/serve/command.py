@@ -142,7 +142,7 @@ def _prepare(settings: "Settings", *, as_json: bool) -> None:
         require_access,
     )
 
-    require_access(settings, serves=True)  # which the workers would find out, each by itself
+    require_access(settings, serves=True)  # else each worker would fail by itself
     core = Core.open(settings)
     try:
         require_sender(settings, settings.directories)

@@ -91,12 +91,12 @@ def run_granian(options: ServeOptions, settings: "Settings") -> None:
     )
 
     os.environ.update(environment(settings))
-    os.environ.pop(FORMER_REPOSITORY, None)  # which may name another one than we were told
-    # A fork would take over this process's threads half-way.
+    os.environ.pop(FORMER_REPOSITORY, None)  # the former name, perhaps of another one
+    # After a fork, locks that this process's threads hold would stay locked in the worker.
     multiprocessing.set_start_method("spawn", force=True)
     if sys.platform == "linux":
-        # Each worker binds a socket of its own beside this one. It stays, as it would not let a
-        # second server take half of the requests.
+        # Each worker binds a socket of its own to the same address. Ours stays open, since it keeps
+        # a second server from binding there, too, and getting half of the requests.
         options.bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         options.bound.close()
@@ -131,7 +131,7 @@ def _load() -> "IndexApp":
     except EntitlementsError as error:
         logging.getLogger("entitlements.cli").critical("the index cannot be opened: %s", error)
         sys.exit(1)
-    # One that is started again takes no requests from the others before it can answer them.
+    # A worker that is started again waits until its catalog is read: the others answer meanwhile.
     deadline = time.monotonic() + PATIENCE
     while not app.is_ready and time.monotonic() < deadline:
         time.sleep(_LOOK)

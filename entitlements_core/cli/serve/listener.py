@@ -64,14 +64,14 @@ def bind_socket(host: str, port: int) -> socket.socket:
         )
         bound = socket.socket(family, kind, proto)
         try:
-            # Connections of a former server do not matter, but somebody else's socket does.
+            # Old connections in TIME_WAIT must not keep us from binding; another server must.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except BaseException:
             bound.close()
             raise
-    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host name can be so
         why = getattr(error, "strerror", None) or error
         where = f"[{host}]" if ":" in host else host
         raise ConfigurationError(
@@ -95,7 +95,7 @@ def leads_here(url: str, bound: socket.socket) -> bool:
     try:
         found = socket.getaddrinfo(parts.hostname, None, bound.family, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        return False  # nobody is found there
+        return False  # the name leads nowhere
     addresses = {address[0] for *_, address in found}
     return here in addresses or (here in _EVERYWHERE and any(map(_is_own, addresses)))
 

@@ -27,7 +27,7 @@ def run_waitress(options: ServeOptions, settings: "Settings") -> None:
 
     logging.config.dictConfig(dict(LOGGING))
     ending: list[float] = []
-    # Ctrl-C, too: a shell starts what runs in the background with it ignored.
+    # SIGINT is set explicitly: a shell lets background processes ignore it.
     for which in (signal.SIGTERM, signal.SIGINT):
         signal.signal(which, lambda *_: ending.append(time.monotonic()))
     app = _with_headers(create_app(settings))
@@ -37,15 +37,15 @@ def run_waitress(options: ServeOptions, settings: "Settings") -> None:
         app,
         sockets=[options.bound],
         threads=options.threads,
-        # It would take the header away; who may write it is decided by us.
+        # waitress would remove X-Forwarded-For; whom to believe is decided in `forwarded`.
         clear_untrusted_proxy_headers=not settings.proxies,
     )
-    # As its own `run`, which would leave what is being sent where it is.
+    # The loop of waitress's own `run`, which would cut off answers that are being sent at the end.
     opened = server._map  # noqa: SLF001 - see above
     turn = partial(server.asyncore.loop, timeout=_TURN, map=opened, use_poll=True, count=1)
     while not ending and opened:
         turn()
-    server.asyncore.dispatcher.close(server)  # nobody else comes in
+    server.asyncore.dispatcher.close(server)  # no new connections
     until = time.monotonic() + FAREWELL
     while time.monotonic() < until and len(ending) <= 1 and _is_busy(server):
         turn()

@@ -25,7 +25,6 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
     secret: str | None = None,
     repository: str = "",
     warnings: tuple[str, ...] = (),
-    headline: str = "",
     orphaned: Collection[str] = (),
     previous: Sequence["FormerSecret"] | None = None,
 ) -> None:
@@ -38,7 +37,6 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
         secret: in clear; None masks it.
         repository: only this one's terms.
         warnings: what to know, one sentence each.
-        headline: above the lines.
         orphaned: repositories whose grants open nothing.
         previous: former secrets that go on; None says nothing of them.
     """
@@ -50,12 +48,7 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
         document["previous_secrets"] = previous_secrets(previous)
         fields[2:2] = [("Old secret", _in_words(one)) for one in previous]
 
-    def show(console: object) -> None:
-        if headline:
-            console.print(headline)  # type: ignore[attr-defined] # a console
-        show_fields(console, fields)  # type: ignore[arg-type] # a console
-
-    emit(document, show, as_json=as_json)
+    emit(document, lambda console: show_fields(console, fields), as_json=as_json)
     warn(warnings, as_json=as_json)
 
 
