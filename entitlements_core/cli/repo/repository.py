@@ -1,4 +1,4 @@
-"""``entitlements repo``: the repositories that tokens open."""
+"""``entitlements repo add``, ``list``, ``show``, ``edit`` and ``remove``."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,30 +17,18 @@ from entitlements_core.documents.repository import (
     added_document,
     removed_document,
     repository_document,
-    reserved_document,
 )
 from entitlements_core.documents.values import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from entitlements_core.policy.project_names import NamePattern
     from entitlements_core.services.repositories import Repository, RepositoryChanges
 
-__all__ = ["app"]
-
-app = typer.Typer(help="The repositories that tokens open.", no_args_is_help=True)
+__all__ = ["add", "edit", "list_", "remove", "show"]
 
 DescriptionOption = Annotated[str | None, typer.Option("--description", help="What it is for.")]
 ContactOption = Annotated[
     str | None,
     typer.Option("--contact", help="Whom a refused customer turns to; empty for nobody."),
-]
-NamesArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="NAME...", help="A project's name, or the beginning of names such as 'acme-*'."
-    ),
 ]
 UserTokensOption = Annotated[
     bool | None,
@@ -50,7 +38,6 @@ UserTokensOption = Annotated[
 ]
 
 
-@app.command("add")
 def add(  # noqa: PLR0913 - one option for each field
     context: typer.Context,
     name: RepositoryArgument,
@@ -88,7 +75,6 @@ def add(  # noqa: PLR0913 - one option for each field
         )
 
 
-@app.command("list")
 def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """List the repositories."""
     with session(context).open() as core:
@@ -103,7 +89,6 @@ def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
     )
 
 
-@app.command("show")
 def show(context: typer.Context, name: RepositoryArgument, *, as_json: JsonOption = False) -> None:
     """Show one repository."""
     with session(context).open(repositories=[name]) as core:
@@ -111,7 +96,6 @@ def show(context: typer.Context, name: RepositoryArgument, *, as_json: JsonOptio
     _emit(found, as_json=as_json)
 
 
-@app.command("edit")
 def edit(  # noqa: PLR0913 - one option for each field
     context: typer.Context,
     name: RepositoryArgument,
@@ -139,51 +123,6 @@ def edit(  # noqa: PLR0913 - one option for each field
     _emit(found, as_json=as_json)
 
 
-@app.command("reserve")
-def reserve(
-    context: typer.Context,
-    name: RepositoryArgument,
-    names: NamesArgument,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Reserve project names: clients are never sent to the upstream for them.
-
-    The names of all files that ever were in the repository are reserved by themselves. Reserve the
-    beginning that yours share, so that nobody else's file takes the place of one to come.
-    """
-    run = session(context)
-    with run.open(repositories=[name]) as core:
-        found = core.reserved_names.add(name, names, actor=run.actor)
-    _emit_reserved(name, found, as_json=as_json)
-
-
-@app.command("unreserve")
-def unreserve(
-    context: typer.Context,
-    name: RepositoryArgument,
-    names: NamesArgument,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Let reserved names go. Those of files that were in the repository stay the vendor's."""
-    run = session(context)
-    with run.open(repositories=[name]) as core:
-        found = core.reserved_names.remove(name, names, actor=run.actor)
-    _emit_reserved(name, found, as_json=as_json)
-
-
-@app.command("reserved")
-def reserved(
-    context: typer.Context, name: RepositoryArgument, *, as_json: JsonOption = False
-) -> None:
-    """List the reserved names."""
-    with session(context).open(repositories=[name]) as core:
-        found = core.reserved_names.of(name)
-    _emit_reserved(name, found, as_json=as_json)
-
-
-@app.command("remove")
 def remove(
     context: typer.Context,
     name: RepositoryArgument,
@@ -230,17 +169,6 @@ def _emit(found: "Repository", *, as_json: bool) -> None:
         ("Created", f"{found.created_at:%Y-%m-%d %H:%M} UTC by {found.created_by}"),
     ]
     emit(repository_document(found), lambda console: show_fields(console, fields), as_json=as_json)
-
-
-def _emit_reserved(name: str, found: "Sequence[NamePattern]", *, as_json: bool) -> None:
-    emit(
-        reserved_document(name, found),
-        lambda console: console.print(
-            "\n".join(map(str, found)) or f"{name} reserves no names but those of its files.",
-            soft_wrap=True,
-        ),
-        as_json=as_json,
-    )
 
 
 def _flags(found: "Repository") -> str:
