@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.console import emit, warn
-from entitlements_core.cli.files import covered_of, files_of_mirrors, known_files
 from entitlements_core.cli.options import TIME, DirectoriesOption, JsonOption
 from entitlements_core.cli.session import session
 from entitlements_core.documents.explanation import explanation_document
 from entitlements_core.documents.values import read_address, read_time
+from entitlements_core.engine.repository_files import covered_files, known_files, mirrored_files
 from entitlements_core.terminal import stdout
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
             present = {one.name for one in known.values()}
             origin = origins.origin(core, repository, names, present, seen)
             if origin is not None and origin.mirrors:
-                facts = files_of_mirrors(core, repository, names, seen).get(name)
+                facts = mirrored_files(core, repository, names, seen).get(name)
                 facts = facts or _named(grant, name, core)
         found = explain_file(
             core,
@@ -97,7 +97,7 @@ def _hidden(
 
     if facts is None or facts.filename not in known:
         return ()
-    names = {one.name for one in covered_of(core, token, repository, known)}
+    names = {one.name for one in covered_files(core, token, repository, known)}
     return hidden_dependencies([facts], {one.name for one in known.values()} - names)
 
 

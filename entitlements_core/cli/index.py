@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.console import emit
-from entitlements_core.cli.files import scanned
 from entitlements_core.cli.options import JsonOption, of_repository, read_path
 from entitlements_core.cli.session import session
 from entitlements_core.documents.package import catalog_document
 from entitlements_core.engine.progress import note_problems
+from entitlements_core.engine.repository_files import scanned
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.console import emit, show_table
-from entitlements_core.cli.files import known_files
 from entitlements_core.cli.options import TIME, DirectoriesOption, JsonOption, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.documents.package import file_document, tagged_document, uploaded_document
 from entitlements_core.documents.values import instant, read_time, readable_bytes
+from entitlements_core.engine.repository_files import known_files
 
 if TYPE_CHECKING:
     from entitlements_core.policy.package_tags import TaggedPackage

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entitlements_core.cli.console import emit, show_table, warn
-from entitlements_core.cli.files import files_of_mirrors, known_files
 from entitlements_core.cli.options import DirectoriesOption, JsonOption, of_repository
 from entitlements_core.cli.session import session
 from entitlements_core.documents.preview import preview_document
+from entitlements_core.engine.repository_files import known_files, mirrored_files
 
 if TYPE_CHECKING:
     from entitlements_core.policy.facts import FileFacts
@@ -70,7 +70,7 @@ def _preview(
         if name not in present
         and (one := origins.origin(core, repository, [name], present, seen)) is not None
     ]
-    known |= files_of_mirrors(core, repository, [one.name for one in others if one.mirrors], seen)
+    known |= mirrored_files(core, repository, [one.name for one in others if one.mirrors], seen)
     elsewhere = [str(one) for one in others]
     if named is None and (mirrors := origins.mirrors_seen(core, repository, seen)):
         mirror = ", ".join(mirrors)

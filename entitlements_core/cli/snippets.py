@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from entitlements_core.cli.console import emit, warn
-from entitlements_core.cli.files import covered_of, known_files
 from entitlements_core.cli.options import (
     DirectoriesOption,
     JsonOption,
@@ -17,6 +16,7 @@ from entitlements_core.cli.options import (
 )
 from entitlements_core.cli.session import Session, session
 from entitlements_core.documents.snippets import snippets_document
+from entitlements_core.engine.repository_files import covered_files, known_files
 from entitlements_core.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def _covered(
         if directories or error.field != "dir":
             raise
         return (), ()
-    files = covered_of(core, token, repository, known)
+    files = covered_files(core, token, repository, known)
     return files, hidden_dependencies(files, {facts.name for facts in known.values()})
 
 

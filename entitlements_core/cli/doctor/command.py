@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from entitlements_core.cli.console import emit
-from entitlements_core.cli.files import scanned
 from entitlements_core.cli.options import JsonOption, read_path
 from entitlements_core.cli.session import Session, session
 from entitlements_core.documents.health import clock_repair_document, health_document
+from entitlements_core.engine.repository_files import scanned
 from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
 
 if TYPE_CHECKING:

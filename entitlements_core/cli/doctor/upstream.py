@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from entitlements_core.cli.files import known_files
 from entitlements_core.cli.session import Session
 from entitlements_core.engine.progress import progress_bar
+from entitlements_core.engine.repository_files import known_files
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.certificates import HOW_TO_TRUST

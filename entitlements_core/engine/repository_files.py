@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
     from entitlements_core.services.core import Core
 
-__all__ = ["covered_of", "files_of_mirrors", "known_files", "scanned"]
+__all__ = ["covered_files", "known_files", "mirrored_files", "scanned"]
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def known_files(
     return {facts.filename: facts for facts in hosted}
 
 
-def covered_of(
+def covered_files(
     core: "Core", token: "Token", repository: str, known: "Mapping[str, FileFacts]"
 ) -> tuple["FileFacts", ...]:
     """The files of a repository that a token covers now; none where it does not open it.
@@ -111,7 +111,7 @@ def covered_of(
     return tuple(known[name] for name in found.files)
 
 
-def files_of_mirrors(
+def mirrored_files(
     core: "Core", repository: str, names: Iterable["NormalizedName"], seen: frozenset[str] | None
 ) -> "dict[str, FileFacts]":
     """The files of projects that a host has from mirrors, as far as it fetched them."""
