@@ -97,7 +97,7 @@ def test_only_a_process_of_its_own_gives_them_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Session] = []
-    monkeypatch.setattr(program, "_be_the_keeper", found.append)
+    monkeypatch.setattr(program, "_take_owners_rights", found.append)
     words = ["--home", str(tmp_path / "home"), "init"]
     for given in (None, OWN_PROCESS):
         with pytest.raises(SystemExit) as ended:
