@@ -25,6 +25,7 @@ from typing import Any, Final
 from benchmarks import workload
 from benchmarks.load import SHORT
 from entitlements_core.services import clock
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store import postgres
@@ -138,7 +139,7 @@ REPORTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 def measured(name: str, database: Database, count: int) -> Iterator[Row]:
     """The time that each report takes once its lines are made, the middle of three."""
     reports = Reports(database=database)
-    rollups = Rollups(database=database, clock=clock.now)
+    rollups = Rollups(Operations(database=database, clock=clock.now))
     begun = time.perf_counter()
     days = rollups.catch_up()
     took = time.perf_counter() - begun

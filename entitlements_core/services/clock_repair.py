@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from entitlements_core.interfaces import Clock
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import AuditEntry, FutureReset
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+if TYPE_CHECKING:
     from entitlements_core.store.future_moments import FutureMoments
 
 __all__ = ["ClockRepair", "FromTheFuture"]
@@ -42,13 +40,11 @@ class ClockRepair:
     """Looks for moments of the future in one store.
 
     Args:
-        database: the store.
-        clock: tells the time, and should be right.
+        operations: begins the transactions; its clock should be right.
     """
 
-    def __init__(self, *, database: "Database", clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def preview(self) -> FromTheFuture:
         """What `repair` would mend; changes nothing.
@@ -56,8 +52,8 @@ class ClockRepair:
         Raises:
             StoreError: when the store cannot be read.
         """
-        now = self._clock()
-        with self._database.read() as unit:
+        now = self._operations.clock()
+        with self._operations.database.read() as unit:
             return _found(unit.future_moments(now))
 
     def repair(self, *, actor: str) -> FromTheFuture:
@@ -66,7 +62,7 @@ class ClockRepair:
         Raises:
             StoreError: when the store cannot be written; nothing is, then.
         """
-        with Operations(database=self._database, clock=self._clock).begin(actor) as operation:
+        with self._operations.begin(actor) as operation:
             moments = operation.unit.future_moments(operation.now)
             found = _found(moments)
             if not found.is_mendable:

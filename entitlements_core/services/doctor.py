@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +11,6 @@ from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services.clock_repair import ClockRepair
-from entitlements_core.services.core import Core
 from entitlements_core.services.findings import Check, Patient, error, ok, store_of, warning
 from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.home_access import (
@@ -20,7 +18,9 @@ from entitlements_core.services.home_access import (
     require_home,
     require_key,
 )
+from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.services.settings_checks import (
@@ -163,7 +163,7 @@ def check_moments(patient: Patient) -> Iterator[Finding]:
     """Nothing that counting compares with the time lies in the future."""
     with store_of(patient) as database:
         database.require_current()
-        found = ClockRepair(database=database, clock=patient.clock).preview()
+        found = ClockRepair(Operations(database=database, clock=patient.clock)).preview()
     if found.resets:
         some = _some([reset.token for reset in found.resets])
         yield warning("moments", f"The counters of {some} were reset in the future.", _MEND)
@@ -183,7 +183,7 @@ def check_rollups(patient: Patient) -> Iterator[Finding]:
     """What reports are made of is what was counted."""
     with store_of(patient) as database:
         database.require_current()
-        rollups = Rollups(database=database, clock=patient.clock)
+        rollups = Rollups(Operations(database=database, clock=patient.clock))
         found, state = rollups.compare(), rollups.report()
     for line in found[:_SHOWN]:
         yield error("rollups", line, "Run: entitlements db rollups --rebuild")
@@ -211,11 +211,12 @@ def check_plugins(patient: Patient) -> Iterator[Finding]:
 def check_grants(patient: Patient) -> Iterator[Finding]:
     """What tokens were made for is still there, and they see all that it inherits from."""
     require_access(patient.settings)
-    core = Core(patient.settings)
-    binding = core.binding
-    with closing(core):
-        core.database.require_current()
-        with core.database.read() as unit:
+    plugins = Plugins()
+    plugins.opened(patient.settings.home)
+    binding = HostBinding(plugins)
+    with store_of(patient) as database:
+        database.require_current()
+        with database.read() as unit:
             tokens = unit.tokens.living()
     orphaned: dict[str, list[str]] = {}
     unseen: dict[tuple[str, str], list[str]] = {}

@@ -5,18 +5,14 @@ enforces it; what counts is the revision with the highest number.
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from entitlements_core.errors import Conflict, InvalidValue
-from entitlements_core.interfaces import Clock
 from entitlements_core.policy.terms import check_text
 from entitlements_core.policy.token import Token
-from entitlements_core.services.operations import ChangeObserver, Operations, require_living
+from entitlements_core.services.operations import Operations, require_living
 from entitlements_core.services.token_issuer import new_identifier
 from entitlements_core.store.records import EulaRevision
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
 
 __all__ = ["EulaRevision", "EulaService"]
 
@@ -28,16 +24,11 @@ class EulaService:
     """Licences of repositories.
 
     Args:
-        database: the store.
-        clock: tells the time.
-        on_change: told of every change of a token after it was stored.
+        operations: begins the transactions.
     """
 
-    def __init__(
-        self, *, database: "Database", clock: Clock, on_change: ChangeObserver | None = None
-    ) -> None:
-        self._database = database
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def add(self, repository: str, content: str, *, actor: str) -> EulaRevision:
         """Put a new revision in force: every token has to accept again.
@@ -80,7 +71,7 @@ class EulaService:
         Raises:
             NotFound: when there is no such repository.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             return unit.eulas.all(repository)
 
     def show(self, repository: str, number: int | None = None) -> EulaRevision:
@@ -89,7 +80,7 @@ class EulaService:
         Raises:
             NotFound: when there is none.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             return unit.eulas.get(repository, number)
 
     def find(self, identifier: str) -> EulaRevision:
@@ -98,7 +89,7 @@ class EulaService:
         Raises:
             NotFound: when there is none.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             return unit.eulas.by_identifier(identifier)
 
     def accept(

@@ -4,21 +4,11 @@ Only a command does that; a repository that was made again may be somebody else'
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from entitlements_core.errors import Refused
-from entitlements_core.interfaces import Clock
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import NOTHING, HostBinding
-from entitlements_core.services.operations import (
-    ChangeObserver,
-    Operation,
-    Operations,
-    require_living,
-)
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+from entitlements_core.services.operations import Operation, Operations, require_living
 
 __all__ = ["Regranting"]
 
@@ -27,23 +17,13 @@ class Regranting:
     """Binds grants to the repositories that the host has now.
 
     Args:
-        database: the store.
-        clock: tells the time.
+        operations: begins the transactions.
         binding: asks the host, outside of any transaction.
-        on_change: told of every change after it was stored; it cannot break anything.
     """
 
-    def __init__(
-        self,
-        *,
-        database: "Database",
-        clock: Clock,
-        binding: HostBinding,
-        on_change: ChangeObserver | None = None,
-    ) -> None:
-        self._database = database
+    def __init__(self, operations: Operations, binding: HostBinding) -> None:
+        self._operations = operations
         self._binding = binding
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
 
     def token(self, identifier: str, *, actor: str, repository: str = "") -> Token:
         """Grant anew what a token opens, in all its repositories or in one.
@@ -55,7 +35,7 @@ class Regranting:
             NotFound: when there is no such token, or it does not open `repository`.
             Refused: when it is deleted, or the host does not have the repository.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             before = unit.tokens.get(identifier, repository)
         require_living(before)
         wanted = [grant for grant in before.grants if repository in {"", grant.repository}]
@@ -74,7 +54,7 @@ class Regranting:
             NotFound: when there is no such repository.
             Refused: when the host does not have it.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             tokens = [one for one in unit.tokens.living_in(name) if not one.user]
         return tuple(self.token(token.identifier, actor=actor, repository=name) for token in tokens)
 
@@ -87,7 +67,7 @@ class Regranting:
         Returns:
             How many grants were bound.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             found = unit.tokens.unbound()
         bound = 0
         for grants in found:

@@ -5,15 +5,10 @@ may be given before there is such a file.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from entitlements_core.errors import NotFound
-from entitlements_core.interfaces import Clock
 from entitlements_core.policy.package_tags import Package, TaggedPackage, check_package_tags
 from entitlements_core.services.operations import Operation, Operations
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
 
 __all__ = ["PackageTags"]
 
@@ -22,12 +17,11 @@ class PackageTags:
     """Tags on packages. Each change is one transaction, and holds from the next request on.
 
     Args:
-        database: the store.
-        clock: tells the time.
+        operations: begins the transactions.
     """
 
-    def __init__(self, *, database: "Database", clock: Clock) -> None:
-        self._operations = Operations(database=database, clock=clock)
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def add(
         self, repository: str, package: str, tags: Iterable[str], *, actor: str

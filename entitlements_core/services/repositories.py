@@ -2,25 +2,19 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
-from entitlements_core.interfaces import Clock, Sealer
-from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.secret import RESERVED, shows_secret
 from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import HostBinding
-from entitlements_core.services.operations import ChangeObserver, Operation, Operations
+from entitlements_core.services.operations import Operation, Operations
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.store.records import Repository
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
 
 __all__ = [
     "AddedRepository",
@@ -99,29 +93,15 @@ class RepositoryService:
     """Repositories, each with a default token.
 
     Args:
-        database: the store.
-        sealer: the server's key.
-        clock: tells the time.
-        on_change: told of every change of a token.
-        seal_secrets: keep the default token's secret so that it can be shown.
-        parse: reads a restriction.
-        binding: asks the host what a grant is made for; by default there is none to ask.
+        operations: begins the transactions.
+        issuer: makes the default tokens.
+        binding: asks the host what a grant is made for.
     """
 
-    def __init__(  # noqa: PLR0913 - a composition root names its parts
-        self,
-        *,
-        database: "Database",
-        sealer: Sealer,
-        clock: Clock,
-        on_change: ChangeObserver | None = None,
-        seal_secrets: bool = True,
-        parse: Callable[[str], PackageQuery] = PackageQuery.parse,
-        binding: HostBinding | None = None,
-    ) -> None:
-        self._binding = binding or HostBinding(Plugins(discover=False))
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
-        self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets, parse=parse)
+    def __init__(self, operations: Operations, issuer: Issuer, binding: HostBinding) -> None:
+        self._operations = operations
+        self._issuer = issuer
+        self._binding = binding
         self._unusable: set[str] = set()
 
     def add(

@@ -1,17 +1,13 @@
 """Use cases of names that are the vendor's though no file has them yet."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from packaging.utils import NormalizedName
 
 from entitlements_core.errors import InvalidValue, NotFound
-from entitlements_core.interfaces import Clock
 from entitlements_core.policy.project_names import NamePattern, parse_patterns
 from entitlements_core.services.operations import Operations
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
 
 __all__ = ["ReservedNames"]
 
@@ -22,12 +18,11 @@ class ReservedNames:
     """Names that are never asked of an upstream. A change holds from the next request on.
 
     Args:
-        database: the store.
-        clock: tells the time.
+        operations: begins the transactions.
     """
 
-    def __init__(self, *, database: "Database", clock: Clock) -> None:
-        self._operations = Operations(database=database, clock=clock)
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def of(self, repository: str) -> tuple[NamePattern, ...]:
         """The reserved names of a repository, in alphabetical order.

@@ -4,19 +4,15 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from entitlements_core.errors import InvalidValue, Refused
-from entitlements_core.interfaces import Clock
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operations import Operations
 from entitlements_core.services.rollups import Progress, Rollups, nobody
 from entitlements_core.store.rollup_periods import day_of
 from entitlements_core.store.rollup_rows import start_of
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
 
 __all__ = ["SAFE_AGE", "Pruned", "Retention"]
 
@@ -45,14 +41,12 @@ class Retention:
     """Removes downloads of one store.
 
     Args:
-        database: the store.
-        clock: tells the time.
+        operations: begins the transactions.
         window: for how long further requests ride on a counted download.
     """
 
-    def __init__(self, *, database: "Database", clock: Clock, window: timedelta) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, operations: Operations, *, window: timedelta) -> None:
+        self._operations = operations
         self._window = window
 
     def preview(self, older_than: timedelta, *, clock_is_right: bool = False) -> Pruned:
@@ -66,7 +60,7 @@ class Retention:
         before = self._cutoff(older_than)
         if not clock_is_right:
             self._require_likely_clock()
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             return Pruned(before=before, removed=unit.old_downloads.count(before), export=None)
 
     def prune(
@@ -103,11 +97,11 @@ class Retention:
         file = None if export is None else absolute(export)
         with ExitStack() as stack:
             target = None if file is None else stack.enter_context(self._opened(file))
-            rollups = Rollups(database=self._database, clock=self._clock)
+            rollups = Rollups(self._operations)
             before = rollups.freeze(cutoff)
             facts: dict[str, object] = {"before": instant(before), "export": file and str(file)}
             self._record("downloads.prune", actor, facts)
-            with self._database.read() as unit:
+            with self._operations.database.read() as unit:
                 wanted = unit.old_downloads.count(before)
             removed = 0
             while some := self._step(before, target):
@@ -119,18 +113,18 @@ class Retention:
 
     def _opened(self, file: Path) -> AbstractContextManager[Export]:
         def known() -> int | None:
-            with self._database.read() as unit:
+            with self._operations.database.read() as unit:
                 return unit.old_downloads.exported_size(str(file))
 
         def begin() -> None:
-            with self._database.begin() as unit:
+            with self._operations.database.begin() as unit:
                 unit.old_downloads.note_export(str(file), 0)
 
-        address = self._database.url
+        address = self._operations.database.url
         return opened(file, known, begin, store=address.path if address.is_sqlite else None)
 
     def _step(self, before: datetime, target: Export | None) -> int:
-        with self._database.begin() as unit:
+        with self._operations.database.begin() as unit:
             found = unit.old_downloads.oldest(before, _TOGETHER)
             # An export of nothing has its headings, so that it is a file like the others.
             if target is not None and (found or target.size == 0):
@@ -149,7 +143,7 @@ class Retention:
                 f"Write {safe.days}d or more.",
             )
         try:
-            return start_of(day_of(self._clock() - older_than))
+            return start_of(day_of(self._operations.clock() - older_than))
         except OverflowError:
             return start_of(0)
 
@@ -158,8 +152,8 @@ class Retention:
 
         What is of the future was written by a clock that was further ahead, and tells nothing.
         """
-        now = self._clock()
-        with self._database.read() as unit:
+        now = self._operations.clock()
+        with self._operations.database.read() as unit:
             day, changed = unit.rollups.last_day(now), unit.audit.newest(now)
         changed = changed or start_of(0)
         if day and now - max(start_of(day + 1), changed) > SAFE_AGE:
@@ -170,5 +164,5 @@ class Retention:
             )
 
     def _record(self, action: str, actor: str, facts: dict[str, object]) -> None:
-        with Operations(database=self._database, clock=self._clock).begin(actor) as operation:
+        with self._operations.begin(actor) as operation:
             operation.record(action, "", after=facts)

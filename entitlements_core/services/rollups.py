@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import Refused
-from entitlements_core.interfaces import Clock
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import RollupReport
 from entitlements_core.store.rollup_builder import due, make
 from entitlements_core.store.rollup_periods import DAILY, KINDS, DaySpan, day_of
 from entitlements_core.store.rollup_rows import start_of
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+if TYPE_CHECKING:
     from entitlements_core.store.unit import Unit
 
 __all__ = ["Progress", "RollupReport", "Rollups", "nobody"]
@@ -36,13 +34,11 @@ class Rollups:
     what changes meanwhile is noticed.
 
     Args:
-        database: the store.
-        clock: tells the time.
+        operations: begins the transactions that are written down.
     """
 
-    def __init__(self, *, database: "Database", clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def catch_up(self, progress: Progress = nobody, *, limit: int | None = None) -> int:
         """Sum up the days that are over; gives how many were.
@@ -56,7 +52,7 @@ class Rollups:
             StoreError: when the store cannot be read or written.
         """
         self._close()
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             state, stale = unit.rollups.state(), unit.rollups.stale()
         days = sorted(day for day in stale if day >= state.frozen)[:limit]
         for done, day in enumerate(days):
@@ -74,7 +70,7 @@ class Rollups:
         Raises:
             StoreError: when the store cannot be read.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             state, stale = unit.rollups.state(), unit.rollups.stale()
             days = unit.rollups.days()
         return RollupReport(
@@ -92,17 +88,17 @@ class Rollups:
         Raises:
             StoreError: when the store cannot be read.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             days = self._days_to_check(unit)
             spans = sorted(unit.rollups.spans(KINDS[0]))
         found = list(self.compare())
         for done, day in enumerate(days):
             progress(done, len(days) + len(spans))
-            with self._database.read() as unit:
+            with self._operations.database.read() as unit:
                 found += _wrong_day(unit, day)
         for done, span in enumerate(spans):
             progress(len(days) + done, len(days) + len(spans))
-            with self._database.read() as unit:
+            with self._operations.database.read() as unit:
                 found += _wrong_span(unit, span)
         return tuple(dict.fromkeys(found))
 
@@ -112,7 +108,7 @@ class Rollups:
         Raises:
             StoreError: when the store cannot be read.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             rows, state = unit.rollups, unit.rollups.state()
             stale = rows.stale()
             raw = rows.raw_sums((state.frozen, state.closed))
@@ -126,7 +122,7 @@ class Rollups:
         Raises:
             StoreError: as `catch_up` does.
         """
-        with Operations(database=self._database, clock=self._clock).begin(actor) as operation:
+        with self._operations.begin(actor) as operation:
             rows = operation.unit.rollups
             state = rows.state()
             rows.drop_longer()
@@ -145,7 +141,7 @@ class Rollups:
             StoreError: as `catch_up` does.
         """
         self.catch_up()
-        with self._database.begin() as unit:
+        with self._operations.database.begin() as unit:
             unit.rollups.let_nobody_count()
             state = unit.rollups.state()
             day = min(day_of(until), state.closed)
@@ -161,24 +157,24 @@ class Rollups:
 
     def _close(self) -> None:
         """Take days as over, while nobody counts."""
-        now = self._clock()
+        now = self._operations.clock()
         day = day_of(now - LAG)
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             state = unit.rollups.state()
             # Where a clock is ahead of all who count, nothing more is over.
             day = min(day, unit.rollups.last_day(now) + 1)
         if day <= state.closed:
             return
-        with self._database.begin() as unit:
+        with self._operations.database.begin() as unit:
             unit.rollups.let_nobody_count()
             if unit.rollups.state() == state:
                 unit.rollups.close_until(day)
 
     def _sum_up(self, day: int) -> None:
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             state, marks = unit.rollups.state(), unit.rollups.marks(day)
             table = unit.rollups.daily(day)
-        with self._database.begin() as unit:
+        with self._operations.database.begin() as unit:
             rows = unit.rollups
             if rows.next_generation(state.generation) and rows.state().frozen <= day:
                 rows.put(DAILY, (day, day + 1), table)
@@ -187,13 +183,13 @@ class Rollups:
 
     def _make_one(self) -> bool:
         """Make those of one longer period; False when there is none to be made."""
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             state = unit.rollups.state()
             spans = due(unit.rollups, state)
             made = make(unit.rollups, spans[0]) if spans else {}
         if not spans:
             return False
-        with self._database.begin() as unit:
+        with self._operations.database.begin() as unit:
             if unit.rollups.next_generation(state.generation):
                 for kind, table in made.items():
                     unit.rollups.put(kind, spans[0], table)

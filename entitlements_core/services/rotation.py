@@ -4,20 +4,17 @@ A replaced secret is dead from the next request on, in every repository and on e
 refresh that asks for an overlap lets it live on, for as long as it says.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import InvalidValue, Refused
-from entitlements_core.interfaces import Clock, Sealer
 from entitlements_core.policy.credential import CredentialKind
 from entitlements_core.policy.instants import instant
-from entitlements_core.services.operations import ChangeObserver, Operations, require_living
+from entitlements_core.services.operations import Operations, require_living
 from entitlements_core.services.token_issuer import Issued, Issuer
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+if TYPE_CHECKING:
     from entitlements_core.store.records import FormerSecret
 
 __all__ = ["LONGEST_OVERLAP", "Rotation"]
@@ -29,27 +26,13 @@ class Rotation:
     """What a vendor does with the secret of a token. Each method is one transaction.
 
     Args:
-        database: the store.
-        sealer: the server's key.
-        clock: tells the time.
-        on_change: told of every change after it was stored; it cannot break anything.
-        seal_secrets: keep secrets encrypted, so that they can be shown again.
-        reserved: path words that a custom secret may not be, beside the product's own.
+        operations: begins the transactions.
+        issuer: makes the secrets.
     """
 
-    def __init__(  # noqa: PLR0913 - a composition root names its parts
-        self,
-        *,
-        database: "Database",
-        sealer: Sealer,
-        clock: Clock,
-        on_change: ChangeObserver | None = None,
-        seal_secrets: bool = True,
-        reserved: Sequence[str] = (),
-    ) -> None:
-        self._database, self._sealer = database, sealer
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
-        self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets, reserved=reserved)
+    def __init__(self, operations: Operations, issuer: Issuer) -> None:
+        self._operations = operations
+        self._issuer = issuer
 
     def set_secret(
         self, identifier: str, secret: str, *, actor: str, repository: str = ""
@@ -96,8 +79,8 @@ class Rotation:
 
     def owners(self, secret: str) -> tuple[str, ...]:
         """The identifiers of the tokens whose secret this is; a secret may open several."""
-        with self._database.read() as unit:
-            return unit.secrets.owners(self._sealer.digest(secret))
+        with self._operations.database.read() as unit:
+            return unit.secrets.owners(self._issuer.sealer.digest(secret))
 
     def reveal(self, identifier: str, *, actor: str, repository: str = "") -> str:
         """The current secret in clear. That it was shown, and to whom, is written down.

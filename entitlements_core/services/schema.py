@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from entitlements_core.services.core import Core
 from entitlements_core.services.home_access import require_access, require_store
+from entitlements_core.services.initialization import create_store
 from entitlements_core.services.settings import Settings
 from entitlements_core.store.database import Database
 from entitlements_core.store.database_url import DatabaseURL
+from entitlements_core.store.schema_revisions import stored_revision
 
 __all__ = ["Schema"]
 
@@ -30,13 +31,10 @@ class Schema:
             StoreError: when there is no store, or it was made by a later version.
         """
         require_access(self._settings, serves=True)
-        core = Core(self._settings)
-        try:
-            before = core.database.current()
-            core.create()
-            return before, core.database.current()
-        finally:
-            core.close()
+        url = DatabaseURL.parse(self._settings.url, timeouts=self._settings.timeouts)
+        before = stored_revision(url)
+        create_store(self._settings, url)
+        return before, stored_revision(url)
 
     def current(self) -> str | None:
         """The revision of the tables; None when they were never made.

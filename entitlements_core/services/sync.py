@@ -18,19 +18,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from entitlements_core.errors import InvalidValue
-from entitlements_core.interfaces import Clock
-from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import NOTHING, HostBinding
-from entitlements_core.services.operations import ChangeObserver, Operation, Operations
+from entitlements_core.services.operations import Operation, Operations
 from entitlements_core.services.repositories import close
 from entitlements_core.services.token_issuer import new_identifier
 from entitlements_core.services.token_quota import check_quota
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+if TYPE_CHECKING:
     from entitlements_core.store.unit import Unit
 
 __all__ = ["Difference", "Mode", "Sync"]
@@ -80,26 +77,17 @@ class Sync:
     """Synchronises the tokens of repositories.
 
     Args:
-        database: the store.
-        clock: tells the time.
-        on_change: told of every change after it was stored; it cannot break anything.
+        operations: begins the transactions.
+        binding: asks the host what a grant is made for.
         quota: how many active tokens an owner may have; None is no quota.
-        binding: asks the host what a grant is made for; by default there is none to ask.
     """
 
     def __init__(
-        self,
-        *,
-        database: "Database",
-        clock: Clock,
-        on_change: ChangeObserver | None = None,
-        quota: int | None = None,
-        binding: HostBinding | None = None,
+        self, operations: Operations, binding: HostBinding, *, quota: int | None = None
     ) -> None:
-        self._database = database
-        self._binding = binding or HostBinding(Plugins(discover=False))
+        self._operations = operations
+        self._binding = binding
         self._quota = quota
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
 
     def run(
         self,
@@ -128,7 +116,7 @@ class Sync:
         """
         _check(source, destination, mode)
         if dry_run:
-            with self._database.read() as unit:
+            with self._operations.database.read() as unit:
                 return _plan(unit, source, destination, mode).difference()
         bound = self._bound(source, destination)
         with self._operations.begin(actor) as operation:
@@ -149,7 +137,7 @@ class Sync:
 
     def _bound(self, source: str, destination: str) -> dict[str, TokenGrant]:
         """What each token of the source is bound to in the destination, by its identifier."""
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             tokens = unit.tokens.living_in(source)
         by_user = {
             user: self._binding.bound(TokenGrant(repository=destination), user)

@@ -3,28 +3,20 @@
 Behaviour follows Cloudsmith's "Entitlements via the UI"; secrets have their own module, `rotation`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import Final, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
-from entitlements_core.interfaces import Clock, Sealer
-from entitlements_core.plugins import Plugins
 from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.query.syntax import Node, terms
 from entitlements_core.policy.terms import Terms, checked
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.policy.token_search import parse_token_search
 from entitlements_core.services.host_binding import HostBinding
-from entitlements_core.services.operations import (
-    ChangeObserver,
-    Operation,
-    Operations,
-    require_living,
-)
+from entitlements_core.services.operations import Operation, Operations, require_living
 from entitlements_core.services.repositories import close
 from entitlements_core.services.token_changes import (
     TermChanges,
@@ -36,9 +28,6 @@ from entitlements_core.services.token_changes import (
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.services.token_quota import check_quota, check_quota_of_change
 from entitlements_core.store.records import ListFilter, ListPage
-
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
 
 __all__ = ["Edited", "Lifecycle", "ListFilter"]
 
@@ -59,38 +48,24 @@ class Lifecycle:
     """What a vendor does with tokens. Each method is one transaction.
 
     Args:
-        database: the store.
-        sealer: the server's key.
-        clock: tells the time.
-        on_change: told of every change after it was stored; it cannot break anything.
+        operations: begins the transactions.
+        issuer: makes the tokens and reads their restrictions.
+        binding: asks the host what a grant is made for.
         quota: how many active tokens an owner may have; None is no quota.
-        seal_secrets: keep secrets encrypted, so that they can be shown again.
-        reserved: path words that a custom secret may not be, beside the product's own.
-        parse: reads a restriction; the default knows only the fields that need no plugin.
-        binding: asks the host what a grant is made for; by default there is none to ask.
     """
 
-    def __init__(  # noqa: PLR0913 - a composition root names its parts
+    def __init__(
         self,
+        operations: Operations,
+        issuer: Issuer,
+        binding: HostBinding,
         *,
-        database: "Database",
-        sealer: Sealer,
-        clock: Clock,
-        on_change: ChangeObserver | None = None,
         quota: int | None = None,
-        seal_secrets: bool = True,
-        reserved: Sequence[str] = (),
-        parse: Callable[[str], PackageQuery] = PackageQuery.parse,
-        binding: HostBinding | None = None,
     ) -> None:
-        self._database = database
-        self._clock = clock
+        self._operations = operations
+        self._issuer = issuer
+        self._binding = binding
         self._quota = quota
-        self._binding = binding or HostBinding(Plugins(discover=False))
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
-        self._issuer = Issuer(
-            sealer=sealer, seal_secrets=seal_secrets, reserved=reserved, parse=parse
-        )
 
     def create(
         self,
@@ -148,7 +123,7 @@ class Lifecycle:
         Raises:
             NotFound: when there is none, or it does not open `repository`.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             return unit.tokens.get(identifier, repository)
 
     def list(  # noqa: PLR0913 - the choices of one list, all named
@@ -177,13 +152,13 @@ class Lifecycle:
             NotFound: when there is no such repository.
             InvalidValue: when there is no such order or page.
         """
-        now = self._clock()
+        now = self._operations.clock()
         search = parse_token_search(query, now=now) if query.strip() else None
         named = _named_fields(search)
         if named & _COUNTED or sort.removeprefix("-") in _COUNTED:
-            with self._database.begin() as unit:
+            with self._operations.database.begin() as unit:
                 unit.lists.roll_due(now)
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             return unit.lists.page(
                 now=now,
                 repository=repository,

@@ -1,83 +1,17 @@
-"""When files came into an index: recorded when they are first seen, changed only by command.
+"""Use case: change when a file came into an index, which servers have recorded."""
 
-A customer may be entitled to what was released until a day. Copying a file again, touching it or
-restoring it from a backup is no release, and a build that writes old times into its files is one.
-"""
-
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-from packaging.utils import NormalizedName
+from typing import Final
 
 from entitlements_core.errors import InvalidValue, NotFound
-from entitlements_core.interfaces import Clock, UploadKey
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.operations import Operations
-from entitlements_core.store.upload_register import KnownUploads, UploadRegister
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+__all__ = ["UploadService", "Uploaded"]
 
-__all__ = ["RecordedUploads", "UploadService", "Uploaded"]
-
-_SHORTEST_DIGEST = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedUploads:
-    """The upload times of one repository, an `interfaces.UploadTimes`.
-
-    Who only looks gets the times that a server has recorded or would record now.
-
-    Attributes:
-        repository: ``owner/slug``.
-        register: where they are recorded.
-        clock: tells when a file is first seen.
-        records: record what is new.
-    """
-
-    repository: str
-    register: UploadRegister
-    clock: Clock
-    records: bool = True
-
-    def revision(self) -> Hashable:
-        """See `interfaces.UploadTimes`."""
-        return self.register.revision(self.repository)
-
-    def keep_names(self, names: Collection[NormalizedName]) -> None:
-        """See `interfaces.UploadTimes`. Who only looks keeps none.
-
-        Raises:
-            EntitlementsError: when the store cannot be read or written.
-        """
-        if self.records:
-            self.register.keep_names(self.repository, names)
-
-    def of(
-        self, found: Mapping[UploadKey, datetime], *, complete: bool
-    ) -> Mapping[UploadKey, datetime]:
-        """See `interfaces.UploadTimes`. Nobody knows the times of a repository that is not there.
-
-        Raises:
-            EntitlementsError: when the store cannot be read or written.
-        """
-        known = self.register.known(self.repository, found)
-        new = {upload: at for upload, at in found.items() if upload not in known.times}
-        if not known.exists or not (new or (complete and not known.is_adopted)):
-            return known.times
-        if not self.records:
-            return {**known.times, **self._foresee(known, new)}
-        added = self.register.record(self.repository, new, self.clock(), complete=complete)
-        return {**known.times, **added}
-
-    def _foresee(
-        self, known: KnownUploads, new: Mapping[UploadKey, datetime]
-    ) -> Mapping[UploadKey, datetime]:
-        now = self.clock()
-        return {upload: now if known.is_adopted else min(at, now) for upload, at in new.items()}
+_SHORTEST_DIGEST: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +33,11 @@ class UploadService:
     """Use case: say when a file was uploaded. Running servers see it within a second.
 
     Args:
-        database: the store.
-        clock: tells the time.
+        operations: begins the transactions.
     """
 
-    def __init__(self, *, database: "Database", clock: Clock) -> None:
-        self._operations = Operations(database=database, clock=clock)
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def set(
         self, repository: str, filename: str, at: datetime, *, sha256: str = "", actor: str

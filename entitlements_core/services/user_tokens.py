@@ -8,17 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from entitlements_core.errors import Refused
-from entitlements_core.interfaces import Clock, Sealer
-from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import HostBinding
-from entitlements_core.services.operations import ChangeObserver, Operations
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
-    from entitlements_core.store.database import Database
+if TYPE_CHECKING:
     from entitlements_core.store.unit import Unit
 
 __all__ = ["UserMayRead", "UserTokens"]
@@ -31,31 +28,23 @@ class UserTokens:
     """Tokens of the host's users.
 
     Args:
-        database: the store.
-        sealer: the server's key.
-        clock: tells the time.
+        operations: begins the transactions.
+        issuer: makes the tokens.
+        binding: asks the host what a token is made for.
         user_may_read: asks the host. It is called outside of any transaction.
-        on_change: told of every change after it was stored; it cannot break anything.
-        seal_secrets: keep secrets encrypted, so that a user can be shown the same one again.
-        binding: asks the host what a token is made for; by default there is none to ask.
     """
 
-    def __init__(  # noqa: PLR0913 - a composition root names its parts
+    def __init__(
         self,
-        *,
-        database: "Database",
-        sealer: Sealer,
-        clock: Clock,
+        operations: Operations,
+        issuer: Issuer,
+        binding: HostBinding,
         user_may_read: UserMayRead,
-        on_change: ChangeObserver | None = None,
-        seal_secrets: bool = True,
-        binding: HostBinding | None = None,
     ) -> None:
-        self._database = database
-        self._binding = binding or HostBinding(Plugins(discover=False))
+        self._operations = operations
+        self._issuer = issuer
+        self._binding = binding
         self._may_read = user_may_read
-        self._operations = Operations(database=database, clock=clock, on_change=on_change)
-        self._issuer = Issuer(sealer=sealer, seal_secrets=seal_secrets)
 
     def get(self, user: str, repository: str, *, actor: str = "") -> Issued:
         """The token of `user` for `repository`; made when there is none.
@@ -77,7 +66,7 @@ class UserTokens:
                 read it, or it says nothing and the user asks.
             InvalidValue: when `user` is no name.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             enabled = unit.repositories.get(repository).user_tokens_enabled
         if not enabled:
             raise Refused(
@@ -91,7 +80,7 @@ class UserTokens:
                 "Ask an administrator for permission to read it.",
             )
         grant = self._binding.bound(TokenGrant(repository=repository), user)
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             found = self._existing(unit, user, grant)
         return found or self._make(user, grant, actor or user)
 
@@ -111,7 +100,7 @@ class UserTokens:
         Raises:
             NotFound: when there is no such repository.
         """
-        with self._database.read() as unit:
+        with self._operations.database.read() as unit:
             tokens = unit.tokens.user_tokens(repository)
         lost = tuple(token for token in tokens if self._lost(token))
         if dry_run or not lost:

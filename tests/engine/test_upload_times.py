@@ -21,7 +21,9 @@ from entitlements_core.engine.source import Directories
 from entitlements_core.errors import StoreError
 from entitlements_core.policy.credential import Credential, Grant
 from entitlements_core.policy.visibility import visibility
-from entitlements_core.services.upload_times import RecordedUploads, UploadService
+from entitlements_core.services.operations import Operations
+from entitlements_core.services.recorded_uploads import RecordedUploads
+from entitlements_core.services.upload_times import UploadService
 from entitlements_core.store.database import Database
 from entitlements_core.store.upload_register import UploadRegister
 from tests.factories import REPOSITORY, add_repository
@@ -279,7 +281,7 @@ def test_a_time_that_is_set_is_seen_by_a_catalog_that_is_open(
     for name in NAMES:
         place.put(name, 0, START - 9 * DAY)
     database = Database(place.url)
-    service = UploadService(database=database, clock=lambda: place.now)
+    service = UploadService(Operations(database=database, clock=lambda: place.now))
     with place.catalog() as catalog, place.catalog(OTHER) as other:
         service.set(REPOSITORY, FILE, START - DAY, actor="vendor")
         before = catalog.snapshot

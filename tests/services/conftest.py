@@ -5,17 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from entitlements_core.plugins import Plugins
 from entitlements_core.policy.events import TokenChange
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.eulas import EulaService
+from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.keyring import Keyring
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.package_tags import PackageTags
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.repositories import RepositoryService
 from entitlements_core.services.reserved_names import ReservedNames
 from entitlements_core.services.rotation import Rotation
 from entitlements_core.services.sync import Sync
-from entitlements_core.services.token_issuer import Issued
+from entitlements_core.services.token_issuer import Issued, Issuer
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
 from entitlements_core.store.database import Database
@@ -48,70 +51,52 @@ class Product:
     permissions: dict[tuple[str, str], bool | None] = field(default_factory=dict)
     quota: int | None = None
     seal: bool = True
+    binding: HostBinding = field(default_factory=lambda: HostBinding(Plugins(discover=False)))
+
+    @property
+    def operations(self) -> Operations:
+        return Operations(database=self.database, clock=self.clock, on_change=self.changes.append)
+
+    @property
+    def issuer(self) -> Issuer:
+        return Issuer(sealer=self.keyring, seal_secrets=self.seal, reserved=("reserved-word",))
 
     @property
     def tokens(self) -> Lifecycle:
-        return Lifecycle(
-            database=self.database,
-            sealer=self.keyring,
-            clock=self.clock,
-            on_change=self.changes.append,
-            quota=self.quota,
-            seal_secrets=self.seal,
-        )
+        return Lifecycle(self.operations, self.issuer, self.binding, quota=self.quota)
 
     @property
     def rotation(self) -> Rotation:
-        return Rotation(
-            database=self.database,
-            sealer=self.keyring,
-            clock=self.clock,
-            on_change=self.changes.append,
-            seal_secrets=self.seal,
-            reserved=("reserved-word",),
-        )
+        return Rotation(self.operations, self.issuer)
 
     @property
     def repositories(self) -> RepositoryService:
-        return RepositoryService(
-            database=self.database,
-            sealer=self.keyring,
-            clock=self.clock,
-            on_change=self.changes.append,
-            seal_secrets=self.seal,
-        )
+        return RepositoryService(self.operations, self.issuer, self.binding)
 
     @property
     def users(self) -> UserTokens:
         return UserTokens(
-            database=self.database,
-            sealer=self.keyring,
-            clock=self.clock,
-            user_may_read=lambda user, repository: self.permissions.get((user, repository)),
-            on_change=self.changes.append,
-            seal_secrets=self.seal,
+            self.operations,
+            self.issuer,
+            self.binding,
+            lambda user, repository: self.permissions.get((user, repository)),
         )
 
     @property
     def eulas(self) -> EulaService:
-        return EulaService(database=self.database, clock=self.clock, on_change=self.changes.append)
+        return EulaService(self.operations)
 
     @property
     def package_tags(self) -> PackageTags:
-        return PackageTags(database=self.database, clock=self.clock)
+        return PackageTags(self.operations)
 
     @property
     def reserved_names(self) -> ReservedNames:
-        return ReservedNames(database=self.database, clock=self.clock)
+        return ReservedNames(self.operations)
 
     @property
     def sync(self) -> Sync:
-        return Sync(
-            database=self.database,
-            clock=self.clock,
-            on_change=self.changes.append,
-            quota=self.quota,
-        )
+        return Sync(self.operations, self.binding, quota=self.quota)
 
     @property
     def reports(self) -> Reports:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.services.clock_repair import ClockRepair
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import Ledger
@@ -45,7 +46,7 @@ def ledger(database_url: str, database: Database) -> Ledger:
     assert outcome(ledger.reserve(entry(token, **OTHER_FILE, start=9, length=9, now=AHEAD))) == (
         "granted"
     )
-    Rollups(database=database, clock=lambda: AHEAD + timedelta(days=3)).catch_up()
+    Rollups(Operations(database=database, clock=lambda: AHEAD + timedelta(days=3))).catch_up()
     return ledger
 
 
@@ -54,7 +55,7 @@ def micros(database: Database) -> list[int]:
 
 
 def test_it_is_shown_and_mended(ledger: Ledger, database: Database) -> None:
-    mending = ClockRepair(database=database, clock=lambda: RIGHT)
+    mending = ClockRepair(Operations(database=database, clock=lambda: RIGHT))
     before, used = micros(database), counters(database)
     latest = int((RIGHT + CLOCK_SKEW).timestamp() * 1_000_000)
     shown = mending.preview()
@@ -89,7 +90,7 @@ def test_it_is_shown_and_mended(ledger: Ledger, database: Database) -> None:
 
 def test_counting_goes_on_where_it_was(ledger: Ledger, database: Database) -> None:
     """The client is known, what was counted counts, and the next reset comes at its time."""
-    ClockRepair(database=database, clock=lambda: RIGHT).repair(actor="vendor")
+    ClockRepair(Operations(database=database, clock=lambda: RIGHT)).repair(actor="vendor")
     [[token]] = rows(database, "SELECT id FROM tokens")
 
     def ask(hours: float, **changes: object) -> str:
@@ -107,7 +108,7 @@ def test_counting_goes_on_where_it_was(ledger: Ledger, database: Database) -> No
 def test_a_little_ahead_is_nothing_to_mend(database: Database) -> None:
     add_repository(database)
     add_token(database, at=NOW + CLOCK_SKEW)
-    mending = ClockRepair(database=database, clock=lambda: NOW)
+    mending = ClockRepair(Operations(database=database, clock=lambda: NOW))
     assert not mending.preview().is_mendable
     with database.begin() as unit:
         unit.session.execute(text("UPDATE usage SET since = since + 1"))

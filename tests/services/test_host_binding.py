@@ -64,38 +64,20 @@ class Bound:
 
     @property
     def tokens(self) -> Lifecycle:
-        product = self.product
-        return Lifecycle(
-            database=product.database,
-            sealer=product.keyring,
-            clock=product.clock,
-            binding=self.binding,
-        )
+        return Lifecycle(self.product.operations, self.product.issuer, self.binding)
 
     @property
     def regranting(self) -> Regranting:
-        product = self.product
-        return Regranting(
-            database=product.database,
-            clock=product.clock,
-            binding=self.binding,
-            on_change=product.changes.append,
-        )
+        return Regranting(self.product.operations, self.binding)
 
     @property
     def users(self) -> UserTokens:
         product = self.product
-        return UserTokens(
-            database=product.database,
-            sealer=product.keyring,
-            clock=product.clock,
-            user_may_read=lambda *_: True,
-            binding=self.binding,
-        )
+        return UserTokens(product.operations, product.issuer, self.binding, lambda *_: True)
 
     @property
     def sync(self) -> Sync:
-        return Sync(database=self.product.database, clock=self.product.clock, binding=self.binding)
+        return Sync(self.product.operations, self.binding)
 
     def make(self, *bases: str, name: str = "customer", **grant: object) -> Issued:
         named = frozenset((base, "") for base in bases)
@@ -277,12 +259,7 @@ def test_copies_are_bound_where_they_are(product: Product, bound: Bound, host: H
 
 def test_a_default_token_is_bound_too(product: Product, bound: Bound, host: Host) -> None:
     host.marks["acme/new"] = "n1"
-    service = RepositoryService(
-        database=product.database,
-        sealer=product.keyring,
-        clock=product.clock,
-        binding=bound.binding,
-    )
+    service = RepositoryService(product.operations, product.issuer, bound.binding)
     added = service.add("acme/new", actor="vendor")
     assert added.default_token is not None
     assert bound.grant(added.default_token, "acme/new").mark == "n1"

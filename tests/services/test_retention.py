@@ -20,6 +20,7 @@ from sqlalchemy import text
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused, StoreError
 from entitlements_core.services import retention
 from entitlements_core.services.download_export import COLUMNS
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.retention import SAFE_AGE, Retention
 from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros
@@ -38,12 +39,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from entitlements_core.services import retention
+from entitlements_core.services.operations import Operations
 from entitlements_core.store.database import Database
 retention._TOGETHER = 20
 database = Database(sys.argv[1])
 now = datetime.fromisoformat(sys.argv[3])
 retention.Retention(
-    database=database, clock=lambda: now, window=timedelta(seconds=300)
+    Operations(database=database, clock=lambda: now), window=timedelta(seconds=300)
 ).prune(timedelta(days=400), actor="vendor", export=Path(sys.argv[2]))
 """
 
@@ -70,7 +72,7 @@ def store(database: Database) -> Database:
 
 
 def keeper(database: Database, now: datetime = NOW) -> Retention:
-    return Retention(database=database, clock=lambda: now, window=WINDOW)
+    return Retention(Operations(database=database, clock=lambda: now), window=WINDOW)
 
 
 def reports(database: Database) -> list[Any]:
@@ -161,7 +163,7 @@ def test_a_dry_run_changes_nothing(store: Database) -> None:
 )
 def test_what_is_still_needed_stays(store: Database, age: timedelta, window: timedelta) -> None:
     for act in ("preview", "prune"):
-        kept = Retention(database=store, clock=lambda: NOW, window=window)
+        kept = Retention(Operations(database=store, clock=lambda: NOW), window=window)
         with pytest.raises(InvalidValue, match="days are still needed"):
             kept.preview(age) if act == "preview" else kept.prune(age, actor="vendor")
     assert len(everything(store)) == 2 * OLD

@@ -16,6 +16,7 @@ from entitlements_core.errors import (
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.token import Status, TokenGrant
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.token_issuer import Issued
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.store.database import Database
@@ -497,16 +498,16 @@ def test_an_observer_that_fails_breaks_nothing(
     def fail(change: object) -> None:
         raise RuntimeError("no")
 
-    tokens = Lifecycle(
-        database=product.database, sealer=product.keyring, clock=product.clock, on_change=fail
-    )
+    operations = Operations(database=product.database, clock=product.clock, on_change=fail)
+    tokens = Lifecycle(operations, product.issuer, product.binding)
     issued = tokens.create("Acme", [TokenGrant(repository="acme/main")], actor="vendor")
     assert product.tokens.read(issued.token.identifier) == issued.token
     assert "An observer failed on token.created" in caplog.text
 
 
 def test_nobody_has_to_observe(product: Product, database: Database) -> None:
-    tokens = Lifecycle(database=database, sealer=product.keyring, clock=product.clock)
+    operations = Operations(database=database, clock=product.clock)
+    tokens = Lifecycle(operations, product.issuer, product.binding)
     issued = tokens.create("Acme", [TokenGrant(repository="acme/main")], actor="vendor")
     assert isinstance(issued, Issued)
 

@@ -24,7 +24,7 @@ def see(product: Product, *digests: str) -> None:
 
 
 def put(product: Product, at: datetime = BEFORE, sha256: str = "") -> Uploaded:
-    service = UploadService(database=product.database, clock=product.clock)
+    service = UploadService(product.operations)
     return service.set(MAIN, FILE, at, sha256=sha256, actor="vendor")
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from entitlements_core.errors import Refused
 from entitlements_core.policy.credential import State
 from entitlements_core.services.clock_repair import ClockRepair
+from entitlements_core.services.operations import Operations
 from entitlements_core.services.retention import Retention
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store import postgres
@@ -73,12 +74,16 @@ class Shop:
         return self.now
 
     @property
+    def operations(self) -> Operations:
+        return Operations(database=self.database, clock=self.clock)
+
+    @property
     def rollups(self) -> Rollups:
-        return Rollups(database=self.database, clock=self.clock)
+        return Rollups(self.operations)
 
     @property
     def retention(self) -> Retention:
-        return Retention(database=self.database, clock=self.clock, window=timedelta(seconds=300))
+        return Retention(self.operations, window=timedelta(seconds=300))
 
     def reserve(self, token: int = 0, **asked: Any) -> Receipt:  # noqa: ANN401 - any field
         asked.setdefault("now", self.now)
@@ -434,7 +439,7 @@ def test_what_was_pruned_by_a_clock_that_was_ahead_goes_on_counting(closed: Shop
     closed.prune()
     assert closed.raw() == []
     closed.now = right
-    mending = ClockRepair(database=closed.database, clock=closed.clock)
+    mending = ClockRepair(closed.operations)
     mending.repair(actor="vendor")
     assert not mending.preview().is_mendable
     for number in range(9):
@@ -463,7 +468,7 @@ def test_who_sums_up_a_day_that_changes_meanwhile_does_not_win(closed: Shop) -> 
             return super().begin()
 
     other = Interrupted(str(database.url.with_password))
-    Rollups(database=other, clock=closed.clock)._sum_up(START_DAY)
+    Rollups(Operations(database=other, clock=closed.clock))._sum_up(START_DAY)
     other.close()
     assert rollups.report().stale == 1
     for by in SEVERAL:
@@ -484,7 +489,7 @@ def test_two_who_sum_up_at_once_agree(closed: Shop) -> None:
             return super().begin()
 
     other = Late(str(closed.database.url.with_password))
-    Rollups(database=other, clock=closed.clock)._sum_up(START_DAY)
+    Rollups(Operations(database=other, clock=closed.clock))._sum_up(START_DAY)
     other.close()
     assert rollups.report().stale == 0
     assert rollups.check() == ()
@@ -509,7 +514,7 @@ def test_catching_up_beside_many_who_count(closed: Shop, database_url: str) -> N
     def sum_up() -> None:
         database = Database(database_url)
         while not done.is_set():
-            Rollups(database=database, clock=closed.clock).catch_up()
+            Rollups(Operations(database=database, clock=closed.clock)).catch_up()
         database.close()
 
     with ThreadPoolExecutor(6) as pool:

@@ -1,0 +1,51 @@
+"""The composition root: what it makes, when, and how it lets go."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from entitlements_core.plugins import Plugins
+from entitlements_core.policy.token import TokenGrant
+from entitlements_core.services.core import Core
+from entitlements_core.services.settings import Settings
+
+IMPORTED = """
+import sys
+import entitlements_core.engine.serving
+print(*sys.modules)
+"""
+
+
+def test_a_server_loads_no_use_case_of_administration() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    services = {name for name in loaded if name.startswith("entitlements_core.services.")}
+    assert {"entitlements_core.services.core", "entitlements_core.services.gate"} <= services
+    for name in ("token_lifecycle", "operations", "repositories", "sync", "rollups", "eulas"):
+        assert f"entitlements_core.services.{name}" not in services
+    assert loaded.isdisjoint({"sqlalchemy", "sqlmodel", "alembic"})
+
+
+def test_each_part_is_made_once_and_all_share_their_transactions(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path)
+    core = Core.open(settings, create=True, plugins=Plugins(discover=False))
+    assert core.lifecycle is core.lifecycle
+    assert core.operations is core.operations
+    assert core.gate is core.gate
+    core.close()
+
+
+def test_it_leaves_no_log_behind_and_can_be_used_again(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path)
+    core = Core.open(settings, create=True, plugins=Plugins(discover=False))
+    for name in ("acme/prod", "acme/beta"):
+        core.repositories.add(name, actor="admin", default_token=False)
+        assert core.reader.has_repository(name)
+        assert (tmp_path / "entitlements.db-wal").exists()
+        core.close()
+        assert not (tmp_path / "entitlements.db-wal").exists()
+    issued = core.lifecycle.create("Acme", [TokenGrant(repository="acme/prod")], actor="admin")
+    assert core.lifecycle.read(issued.token.identifier) == issued.token
+    core.close()
