@@ -285,13 +285,15 @@ class LedgerDriver(Protocol):
 class _Slot:
     """A waiting request; `ready` is released when its outcome is there, or for it to lead."""
 
-    __slots__ = ("entry", "is_left", "outcome", "ready")
+    __slots__ = ("entry", "is_left", "leads", "outcome", "ready")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.outcome: Receipt | Deny | StoreError | None = None
         self.is_left = False
         """Nobody waits for the outcome any more."""
+        self.leads = False
+        """It is its turn to commit what waits, its own entry first."""
         self.ready = threading.Lock()
         self.ready.acquire()
 
@@ -388,28 +390,32 @@ class Ledger:
             if lane.is_led and lane.patience(now) <= 0:
                 raise _in_vain()
             lane.waiting.append(slot)
-            leads, lane.is_led = not lane.is_led, True
-            if leads:
+            slot.leads, lane.is_led = not lane.is_led, True
+            if slot.leads:
                 lane.begin(now)
-        if not leads:
-            self._wait(lane, slot)
-        if slot.outcome is None:
-            self._lead(lane)
+        try:
+            if not slot.leads:
+                self._wait(lane, slot)
+            if slot.outcome is None:
+                self._lead(lane)
+        except BaseException:
+            # Also a greenlet's timeout, a signal: who is gone can neither be served nor lead.
+            self._leave(lane, slot)
+            raise
         return slot.outcome or StoreError("The counters could not be kept.")
 
     def _wait(self, lane: _Lane, slot: _Slot) -> None:
-        try:
-            while not slot.ready.acquire(timeout=lane.patience(time.monotonic()) + _TICK):
-                self._require_patience(lane, slot)
-        except BaseException:
-            # Also a greenlet's timeout, a signal: who is gone can neither be served nor lead.
-            with self._mutex:
-                slot.is_left = True
-                if slot in lane.waiting:
-                    lane.waiting.remove(slot)
-                    if not slot.ready.locked():
-                        self._appoint(lane)
-            raise
+        while not slot.ready.acquire(timeout=lane.patience(time.monotonic()) + _TICK):
+            self._require_patience(lane, slot)
+
+    def _leave(self, lane: _Lane, slot: _Slot) -> None:
+        """Let the others go on without this one."""
+        with self._mutex:
+            slot.is_left = True
+            if slot in lane.waiting:
+                lane.waiting.remove(slot)
+                if slot.leads:
+                    self._appoint(lane)
 
     def _require_patience(self, lane: _Lane, slot: _Slot) -> None:
         """Return while it makes sense to wait on."""
@@ -422,7 +428,9 @@ class Ledger:
         lane.is_led = bool(lane.waiting)
         if lane.waiting:
             lane.begin(time.monotonic())
-            lane.waiting[0].ready.release()
+            first = lane.waiting[0]
+            first.leads = True
+            first.ready.release()
         elif lane.token_id is not None and lane.since is None:
             self._apart.pop(lane.token_id, None)
 
