@@ -312,7 +312,7 @@ def test_the_check_at_server_start_imports_neither_alembic_nor_sqlalchemy(
 def test_services_do_without_sqlalchemy_until_they_work() -> None:
     code = (
         "import sys; from entitlements_core.services import ("
-        "eulas, lifecycle, reports, repositories, rotation, sync, user_tokens);"
+        "eulas, token_lifecycle, reports, repositories, rotation, sync, user_tokens);"
         "print([name for name in ('alembic', 'sqlalchemy', 'sqlmodel') if name in sys.modules])"
     )
     result = subprocess.run(

@@ -8,12 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from unittest import mock
 
 import pytest
@@ -26,7 +27,7 @@ from entitlements_core.store import ledger as ledgers
 from entitlements_core.store import ledger_postgres, lock_file
 from entitlements_core.store.database import Database
 from entitlements_core.store.database_url import DatabaseURL
-from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt, _Slot
+from entitlements_core.store.ledger import BATCH, Entry, Ledger, LedgerDriver, Receipt
 from entitlements_core.store.ledger_postgres import PostgresLedger
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.moments import to_micros
@@ -213,6 +214,7 @@ def test_ranges_count_when_they_add_up(
 )
 def test_ranges_of_several_clients_add_up(
     ledger: Ledger,
+    database_url: str,
     database: Database,
     fetched: list[tuple[str, int, int]],
     downloads: int,
@@ -228,7 +230,9 @@ def test_ranges_of_several_clients_add_up(
         entry(token, client="A", start=1, length=899, filename="other-1.0.tar.gz"),
     ]
     if together:
-        assert all(isinstance(one, Receipt) for one in ledger._driver.commit(entries))
+        keeper = driver(database_url)
+        assert all(isinstance(one, Receipt) for one in keeper.commit(entries))
+        keeper.close()
     else:
         assert [outcome(ledger.reserve(one)) for one in entries] == ["granted"] * len(entries)
     used = dict(rows(database, "SELECT token_id, downloads FROM usage"))
@@ -805,20 +809,53 @@ def test_a_killed_process_loses_no_answer_it_acknowledged(
     ledger.close()
 
 
-def test_a_forked_child_counts_on_its_own(ledger: Ledger, database: Database) -> None:
+class Stopped:
+    """A driver that stops before it commits an entry for the file `SLOW`, until it may go on."""
+
+    SLOW: Final = "slow-1.0.tar.gz"
+
+    def __init__(self, driver: LedgerDriver) -> None:
+        self.driver = driver
+        self.stopped = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def commit(
+        self, entries: Sequence[Entry], *, waits: bool = False
+    ) -> list[Receipt | Deny | StoreError]:
+        if any(one.filename == self.SLOW for one in entries):
+            self.stopped.set()
+            self.may_go_on.wait(60)
+        return self.driver.commit(entries, waits=waits)
+
+    def cancel(self, receipt: Receipt) -> None:
+        self.driver.cancel(receipt)
+
+    def close(self) -> None:
+        self.driver.close()
+
+
+def test_a_forked_child_counts_on_its_own(database_url: str, database: Database) -> None:
+    """Also where a thread of the parent is at it just then, which the child does not have."""
+    add_repository(database)
     token = add_token(database)
+    stopped = Stopped(driver(database_url))
+    ledger = Ledger(stopped)
     ledger.reserve(entry(token))
-    # As if a thread of the parent were at it just now.
-    ledger._lane.is_led = True
+    slow = threading.Thread(target=ledger.reserve, args=(entry(token, filename=Stopped.SLOW),))
+    slow.start()
+    assert stopped.stopped.wait(60)
+
     fork = multiprocessing.get_context("fork")
     child = fork.Process(target=ledger.reserve, args=(entry(token, filename="child.whl"),))
     child.start()
     child.join(60)
-    ledger._lane.is_led = False
 
     assert child.exitcode == 0
+    stopped.may_go_on.set()
+    slow.join(60)
     ledger.reserve(entry(token, filename="parent.whl"))
-    assert counters(database)[0] == 3
+    ledger.close()
+    assert counters(database)[0] == 4
 
 
 Answer = tuple[int, int, int, bool]
@@ -1228,53 +1265,72 @@ def test_each_is_told_its_own_error() -> None:
     assert found == ["StoreError", "StoreError", "download_limit"]
 
 
-def test_one_who_is_killed_while_waiting_holds_up_nobody() -> None:
-    """As by a greenlet's timeout, also when the lead is just handed over to it."""
+class Killed(BaseException):
+    """As a greenlet's timeout, or a signal's handler that ends a request."""
 
-    class Killed(BaseException):
-        pass
 
-    class Impatient:
-        """A lock whose owner is killed when it is its turn to lead."""
+@pytest.fixture
+def killed_by_a_signal() -> Iterator[signal.Signals]:
+    """A signal at which whatever the main thread does ends with `Killed`."""
 
-        def __init__(self) -> None:
-            self.entered = threading.Event()
-            self.handed = threading.Event()
+    def kill(*_: object) -> None:
+        raise Killed
 
-        def acquire(self, timeout: float) -> bool:
-            assert timeout > 0
-            self.entered.set()
-            self.handed.wait(20)
-            raise Killed
+    before = signal.signal(signal.SIGUSR1, kill)
+    yield signal.SIGUSR1
+    signal.signal(signal.SIGUSR1, before)
 
-        def locked(self) -> bool:
-            return not self.handed.is_set()
 
-        def release(self) -> None:
-            self.handed.set()
+@pytest.mark.parametrize("just_then", [False, True], ids=["before-its-turn", "at-its-turn"])
+def test_one_who_is_killed_while_waiting_holds_up_nobody(
+    killed_by_a_signal: signal.Signals,
+    just_then: bool,  # noqa: FBT001 - a table
+) -> None:
+    for number in range(10):
+        assert_others_are_served(killed_by_a_signal, just_then, pause=number * 0.000_05)
 
-    ledger = Ledger(Scripted(lambda entries: [REFUSED] * len(entries)))
-    gone, next_one = _Slot(entry(1)), _Slot(entry(2))
-    lock = Impatient()
-    gone.ready = lock  # type: ignore[assignment]  # the part of a lock that is used
-    lane = ledger._lane
-    assert lane.is_led is False
-    lane.waiting = [gone, next_one]
-    with ledger._mutex:
-        ledger._appoint(lane)
 
+def assert_others_are_served(by: signal.Signals, just_then: bool, pause: float) -> None:  # noqa: FBT001 - a table
+    """One request is being served, the main thread's waits, one more waits behind that."""
+    main, may_go_on, is_at_it = threading.get_ident(), threading.Event(), threading.Event()
+    found: list[str] = []
+
+    def answer(entries: Sequence[Entry]) -> list[Deny]:
+        is_at_it.set()
+        may_go_on.wait(20)
+        return [REFUSED] * len(entries)
+
+    def ask() -> None:
+        found.append(outcome(ledger.reserve(entry(1))))
+
+    def kill() -> None:
+        time.sleep(0.02)  # the main thread waits by now
+        behind.start()
+        time.sleep(0.02)
+        if just_then:
+            may_go_on.set()
+            time.sleep(pause)
+        signal.pthread_kill(main, by)
+        time.sleep(0.02)
+        may_go_on.set()
+
+    def be_killed() -> None:
+        killer.start()
+        ledger.reserve(entry(1))
+        time.sleep(20)  # where it was served first, the signal comes now
+
+    ledger = Ledger(Scripted(answer))
+    first, behind, killer = (threading.Thread(target=work) for work in (ask, ask, kill))
+    first.start()
+    assert is_at_it.wait(20)
     with pytest.raises(Killed):
-        ledger._wait(lane, gone)
+        be_killed()
+    for thread in (first, killer, behind):
+        thread.join(20)
 
-    assert lane.waiting == [next_one]
-    assert not next_one.ready.locked()
-
-    lane.waiting = [gone]
-    lock.handed.clear()
-    lock.handed.set()
-    with pytest.raises(Killed):
-        ledger._wait(lane, gone)
-    assert lane.is_led is False
+    assert found == ["download_limit"] * 2
+    ask()
+    assert found == ["download_limit"] * 3
 
 
 def test_closing_and_cancelling_go_to_the_driver() -> None:

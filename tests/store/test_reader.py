@@ -24,7 +24,6 @@ from entitlements_core.policy.limits import Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import Package, VendorTags
 from entitlements_core.policy.query import PackageQuery
-from entitlements_core.store import reader as module
 from entitlements_core.store import versioned_cache
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import PackageTagRow
@@ -66,6 +65,18 @@ def store(database_url: str, database: Database) -> Iterator[Store]:
     reader = CredentialReader(database_url, eula_url="https://acme.example/eula/{identifier}")
     yield Store(database, reader)
     reader.close()
+
+
+def after_each_statement(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], object]) -> None:
+    """Let something happen after each statement that a reader sends, whose text it is given."""
+    plain = RawStore.read
+
+    def read(reader: RawStore, statement: str, values: tuple[object, ...] = ()) -> object:
+        found = plain(reader, statement, values)
+        happens(statement)
+        return found
+
+    monkeypatch.setattr(RawStore, "read", read)
 
 
 def test_every_column_reaches_the_credential(database_url: str, database: Database) -> None:
@@ -394,14 +405,7 @@ def test_a_token_that_keeps_changing_is_an_error(
 ) -> None:
     """The token is edited between the two statements, again and again."""
     add_token(store.database, digest=DIGEST)
-    plain = RawStore.read
-
-    def read(reader: RawStore, statement: str, values: tuple[object, ...] = ()) -> object:
-        if statement is module._CREDENTIAL:
-            edit_token(store.database)
-        return plain(reader, statement, values)
-
-    monkeypatch.setattr(RawStore, "read", read)
+    after_each_statement(monkeypatch, lambda _: edit_token(store.database))
     with pytest.raises(StoreError, match="keeps changing"):
         store.find()
 
@@ -410,15 +414,13 @@ def test_a_token_that_changes_once_meanwhile_is_read_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_token(store.database, digest=DIGEST)
-    plain = RawStore.read
     edits = [{"name": "Renamed"}]
 
-    def read(reader: RawStore, statement: str, values: tuple[object, ...] = ()) -> object:
-        if statement is module._CREDENTIAL and edits:
+    def edit_once(_: str) -> None:
+        if edits:
             edit_token(store.database, **edits.pop())
-        return plain(reader, statement, values)
 
-    monkeypatch.setattr(RawStore, "read", read)
+    after_each_statement(monkeypatch, edit_once)
     found = store.find()
     assert found is not None
     assert found.name == "Renamed"
@@ -429,9 +431,25 @@ def test_only_so_many_secrets_are_remembered(store: Store, monkeypatch: pytest.M
     digests = [bytes([number]) * 32 for number in range(5)]
     for number, digest in enumerate(digests):
         add_token(store.database, f"token{number}", digest=digest)
+    asked: list[str] = []
+    after_each_statement(monkeypatch, asked.append)
     for digest in digests * 2:
+        asked.clear()
         assert store.find(digest) is not None
-        assert len(store.reader._known) <= 2
+        assert asked, "it was forgotten over the others"
+
+
+def test_what_is_remembered_is_not_asked_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_token(store.database, digest=DIGEST)
+    asked: list[str] = []
+    after_each_statement(monkeypatch, asked.append)
+    first = store.find()
+    assert asked
+    asked.clear()
+
+    assert store.find() is first
+    # PostgreSQL does not tell whether anything was committed.
+    assert len(asked) == (0 if store.database.url.is_sqlite else 1)
 
 
 def test_which_repositories_a_secret_opens(store: Store) -> None:
@@ -558,11 +576,13 @@ def test_tags_that_did_not_change_are_not_read_again(
     add_token(store.database)
     tag(store.database, "foo", "supported")
     before = store.reader.package_tags(REPOSITORY)
-    monkeypatch.setattr(module, "_TAGS", "no statement")
-
     edit_token(store.database, name="Renamed")
+    asked: list[str] = []
+    after_each_statement(monkeypatch, asked.append)
 
     assert store.reader.package_tags(REPOSITORY) is before
+    assert asked
+    assert not any("package_tags" in statement for statement in asked)
 
 
 def test_tags_that_cannot_be_read_are_an_error(store: Store) -> None:
