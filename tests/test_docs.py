@@ -50,6 +50,15 @@ def test_each_module_that_the_architecture_names_exists(room: str) -> None:
         assert (DOCS.parent / "entitlements_core" / room / module).exists()
 
 
+def test_each_file_that_a_change_leads_to_exists() -> None:
+    named = re.findall(
+        r"`((?:\w+/)+[\w.-]*|[\w.-]+\.(?:md|toml|yml))`", (DOCS / "where-do-i.md").read_text()
+    )
+
+    assert len(named) > 50
+    assert [one for one in named if not (ROOT / one).exists()] == []
+
+
 RUN_BY_SYBIL: Final = {page for page in PAGES if page not in {"README.md", "docs/flask.md"}}
 """The pages of which `conftest.py` of the project runs every block of Python."""
 
