@@ -1,4 +1,7 @@
-"""Every error of the product. Each says what was asked, what was found and what to do.
+"""The base of every error of the product, and those that are raised in several rooms.
+
+Others stand with what raises them (`store.failures`). Each says what was asked, what was found and
+what to do.
 
 No message ever holds a secret: an error may be logged, printed and mailed.
 """

@@ -1,4 +1,7 @@
-"""What the services need from the outside, as Protocols."""
+"""What the services are given from the outside, as Protocols.
+
+What only one module asks for stands there, such as `CredentialSource` in `services.gate`.
+"""
 
 from collections.abc import Collection, Hashable, Mapping
 from datetime import datetime

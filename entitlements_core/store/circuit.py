@@ -1,6 +1,6 @@
-"""After a database was silent, nobody waits for it again at once: one asks, the others are told.
+"""A circuit breaker: one request tries a database server that was silent, the others are refused.
 
-Nothing that was read before is used meanwhile. Whoever is turned away is refused.
+Nothing that was read before is used in its place meanwhile.
 """
 
 import os
@@ -12,7 +12,7 @@ __all__ = ["Circuit", "circuit_of"]
 REST: Final = 1.0
 """Seconds after a silence until one request tries again."""
 ATTEMPT: Final = 10.0
-"""Seconds after which an attempt that nobody heard of again is given up, and another one made."""
+"""Seconds after which somebody else tries, where the one that tried told nothing."""
 
 
 class Circuit:
@@ -30,9 +30,12 @@ class Circuit:
         self._broken_at = 0.0
 
     def admit(self) -> bool | None:
-        """Whether the caller may ask: True; False for one who has to try it out first; None for no.
+        """Whether the caller may use the server.
 
-        Whoever has to try calls `mend` or `break_off` then.
+        Returns:
+            True where it may. False where it is the one that has to try the server first, and then
+            calls `mend` or `break_off`. None where it has to give up: the server was silent a
+            moment ago, or somebody else is trying.
         """
         if not self.is_open:
             return True

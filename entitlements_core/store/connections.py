@@ -26,6 +26,7 @@ __all__ = ["SqliteStack", "open_sqlite", "open_stack"]
 log: Final = logging.getLogger("entitlements.store")
 
 SMALL_CACHE: Final = 2048
+"""KiB of pages that a connection keeps, unless more is asked for."""
 
 LOOK_AGAIN: Final = 0.002
 """Seconds for which a look at the path of a SQLite store is good. Looking lets other threads go

@@ -116,9 +116,9 @@ def remove(copy: Path) -> None:
 def put_in_place(copy: Copy, url: DatabaseURL, aside: Path) -> bool:
     """Let a copy take the place of the store at `url`; whether there was one before.
 
-    The store that was there is kept as `aside`, with its log. Who writes to it is waited for, and
-    who has it open finds out by looking at the path. For a moment, nothing is at the path; so
-    nothing is ever read with another file's log.
+    The store that was there is kept as `aside`, with its log. Who is writing to it is waited for;
+    who has it open notices when the path is looked at. Between the moves nothing is at the path, so
+    that no file ever lies beside another one's log.
 
     Raises:
         Conflict: when something is at `aside`.
@@ -153,7 +153,8 @@ def key_of(path: Path) -> str | None:
 def _fill(copy: Path, source: Path) -> None:
     if not source.is_file():
         raise missing(str(source))
-    # Where no log is beside it, none is looked for, and none made: a copy may be on any medium.
+    # Without a log beside it, SQLite is told that nobody writes to the file: else it would make a
+    # log, which not every medium lets it.
     alone = not any(Path(f"{source}{end}").exists() for end in BESIDE)
     try:
         with (
@@ -161,7 +162,7 @@ def _fill(copy: Path, source: Path) -> None:
             closing(_opened(copy)) as target,
         ):
             origin.backup(target)
-            # One file that needs no log beside it.
+            # In this mode, the copy needs no log beside it.
             target.execute("PRAGMA journal_mode = DELETE")
         with copy.open("rb+") as file:
             os.fsync(file.fileno())
@@ -224,7 +225,7 @@ def _writers_waiting(url: DatabaseURL) -> Iterator[None]:
             if not isinstance(failure, DatabaseCorrupt):
                 raise failure from None
         except DatabaseReplaced:
-            pass  # with another one's log: nobody opens it
+            pass  # another file's log lies beside it, so nobody has it open as a store
         except StoreError:
             if url.path.exists():
                 raise
@@ -234,7 +235,7 @@ def _writers_waiting(url: DatabaseURL) -> Iterator[None]:
 def _work_off(url: DatabaseURL) -> None:
     """Bring what is in the log into the file, while nobody adds to it.
 
-    Whoever ends this amid the moves then leaves a file that lacks nothing.
+    If this process is ended between the moves, the file that is left lacks nothing.
     """
     with contextlib.suppress(sqlite3.Error, StoreError), closing(url.connect_sqlite()) as own:
         own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

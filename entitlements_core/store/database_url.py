@@ -130,9 +130,9 @@ class DatabaseURL:
                 mode="rw" if writable else "ro",
             )
         )
-        # NORMAL loses no committed change when a process dies, only when the machine does.
         connection.create_function("unicode_lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")
+        # NORMAL loses no committed change when a process dies, only when the machine does.
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 

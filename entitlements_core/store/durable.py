@@ -22,7 +22,7 @@ def make_durable(folder: Path) -> None:
 
 
 def unwritten(path: Path, error: OSError) -> DatabaseFull:
-    """The error to raise where a file, or in a folder, nothing can be written."""
+    """The error for a file that cannot be written, or a folder in which none can be."""
     return DatabaseFull(
         f"{path} cannot be written: {error.strerror}.", "Choose a directory with room that is ours."
     )

@@ -87,7 +87,7 @@ _PREFIX: Final = re.compile(
 _LONGEST: Final = 300
 """Characters of a reason."""
 _SHORTEST: Final = 4
-"""Characters of a secret that is no part of other words."""
+"""Characters; a shorter secret may be part of other words, and a mask in them would tell it."""
 
 _LOCKED: Final = (
     "Stop the process that holds it, or try again; a backup should use `VACUUM INTO` or pg_dump."
@@ -168,7 +168,7 @@ def _connection_symptom(error: BaseException) -> str:
 
 
 def held(database: str) -> DatabaseLocked:
-    """The error for what somebody else holds, on a server that is well."""
+    """The error where somebody else holds a lock, on a server that answers."""
     return DatabaseLocked(f"The database {database} is locked.", _LOCKED)
 
 

@@ -1,4 +1,4 @@
-"""What a store that is being replaced knows and its copy does not."""
+"""A store whose place a copy takes: what of it must not be lost, and which changes are."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ from entitlements_core.store.timeouts import WORK
 __all__ = ["MOST", "ChangesSince", "carry_over"]
 
 MOST: Final = 20
-"""So many tokens of a kind are named at most."""
+"""At most so many tokens of each kind are named."""
 
 _OWNERS: Final = """
     JOIN former.repositories r ON r.id = n.repository_id
@@ -70,7 +70,9 @@ class ChangesSince:
 
 
 def carry_over(copy: Copy, url: DatabaseURL) -> ChangesSince | None:
-    """Take over what must not be forgotten, which names are the vendor's; and say what is.
+    """Copy the vendor's names out of the store that is replaced; tell which later changes are lost.
+
+    A name that was the vendor's stays so: clients are never sent elsewhere for it.
 
     Args:
         copy: of this version's schema, that nobody has open.
@@ -82,7 +84,7 @@ def carry_over(copy: Copy, url: DatabaseURL) -> ChangesSince | None:
     """
     place = f"file:{quote(os.fsencode(url.path.absolute()))}?mode=ro"
     try:
-        # Opened as everything else opens it first: not with another file's log.
+        # Opened as a store first, which refuses a file beside which another one's log lies.
         url.connect_sqlite().close()
         with closing(
             sqlite.connect(copy.path, sqlite3.Connection, timeout=WORK.lock)

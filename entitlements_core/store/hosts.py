@@ -14,7 +14,7 @@ from entitlements_core.errors import ConfigurationError
 __all__ = ["PostgresPlace"]
 
 _ADDRESS: Final = re.compile(r"://|password\s*=", re.IGNORECASE)
-"""In a database's name: libpq takes a whole address there."""
+"""What lets libpq read the name of a database as a whole connection string."""
 _PLAIN: Final = re.compile(
     r"application_name|channel_binding|client_encoding|connect_timeout|gssencmode|hostaddr"
     r"|keepalives\w*|load_balance_hosts|options|require_auth|service|ssl(mode|rootcert|negotiation)"

@@ -176,7 +176,7 @@ class PackageTagRow(SQLModel, table=True):
 
 
 class UploadRow(SQLModel, table=True):
-    """When a file came into a repository: what its name and contents were seen with first.
+    """When a file, which is its name and its contents, was seen in a repository for the first time.
 
     Rows stay when the file goes, so that one that comes back has its old time. A time that is
     changed raises the repository's `revision`.
@@ -215,10 +215,10 @@ class ReservedNameRow(SQLModel, table=True):
 class SecretRow(SQLModel, table=True):
     """Which token a secret opens in a repository: the only table a request is looked up in.
 
-    One row per repository and living secret. The primary key is the rule that a secret is used
-    once in a repository. `valid_until` (exclusive) and `former` are set on a previous secret that
-    overlaps: its number among those of the token in the repository; and `last_used_at` when a file
-    was sent for it since then.
+    One row for each repository and each secret that is not over; by the primary key, no two tokens
+    have the same secret in a repository. A secret that was replaced and goes on for a while has
+    `valid_until` (exclusive), and in `former` its number among the token's former ones in the
+    repository. `last_used_at` is when a file was sent for it last since it was replaced.
     """
 
     __tablename__ = "secrets"
@@ -334,7 +334,7 @@ class StaleDayRow(SQLModel, table=True):
 
     __tablename__ = "rollup_stale_days"
 
-    # Both are said, never numbered by the database.
+    # Both values are given: the database must not number the rows by itself.
     day: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     mark: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
 

@@ -35,9 +35,10 @@ _FAREWELL: Final = 2.0
 _TICK: Final = 100
 """Milliseconds of silence between two looks at the time."""
 _READY: Final = {select.POLLIN: 1, select.POLLOUT: 2}
-"""psycopg's word for what may be done; at everything else it looks by itself."""
+"""psycopg's numbers for what may be done, by the event of the socket; at any other, such as an
+error, it is told that both may be, and finds out."""
 _EVENTS: Final = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
-"""What to wait for, by psycopg's word for it."""
+"""The events to wait for, by psycopg's numbers."""
 _GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
 """The server ends, starts, or is no longer the one that is written to; nothing was committed."""
 
@@ -168,7 +169,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
         except errors.ConnectionTimeout as error:
             raise Silent("no answer, and none to a new connection") from error
         except psycopg.Error:
-            return  # it refused; so it is there, or ends this connection, too
+            return  # it refuses, so it is there; where it shuts down, it ends this connection too
 
 
 def connect(url: DatabaseURL, *, in_blocks: bool = False) -> BoundConnection:

@@ -119,6 +119,7 @@ class PostgresStack(ConnectionStack):
             raise postgres.failure(error, self._url) from error
 
     def _first(self, work: Callable[[BoundConnection], Value]) -> tuple[BoundConnection, Value]:
+        """A connection, and what `work` gives; a second time where an idle connection had died."""
         try:
             connection, is_new = self._take()
             try:

@@ -61,7 +61,7 @@ def run_prepared(connection: BoundConnection, *statements: Statement) -> list[Ro
 
 
 Waiting = Generator[int, int, Any]
-"""What psycopg waits by: gives what to wait for, and is sent what may be done."""
+"""As psycopg's own: yields what to wait for, is sent what may be done, returns what was found."""
 
 
 def _prepare(pgconn: pq.abc.PGconn, name: bytes, statement: str) -> Waiting:
@@ -125,7 +125,7 @@ def _result(pgconn: pq.abc.PGconn) -> Waiting:
 
 
 def _rest(pgconn: pq.abc.PGconn) -> Waiting:
-    """Take what ends a result."""
+    """Read on to the end of a result."""
     while True:
         while pgconn.is_busy():
             yield _READ

@@ -85,7 +85,7 @@ class RawStore:
             opened.execute("BEGIN IMMEDIATE")
             with opened:  # commits, or takes back
                 yield RawTransaction(opened, is_sqlite=True)
-            # What was written into a file that is gone is written nowhere.
+            # What was committed into a file that was replaced meanwhile is lost.
             stack.require(opened)
         except EntitlementsError:
             opened.close()
@@ -157,7 +157,7 @@ class RawTransaction:
 
     def locked(self, statement: str, values: tuple[object, ...] = ()) -> tuple[Any, ...] | None:
         """The one row of a statement, which nobody else changes until the end; None for none."""
-        # NO KEY: whoever counts only needs the row to stay there.
+        # NO KEY lets others go on counting, who only need the row to stay there.
         rows = self.rows(statement if self._is_sqlite else f"{statement} FOR NO KEY UPDATE", values)
         return rows[0] if rows else None
 

@@ -110,7 +110,7 @@ _IS_OWN: Final = """
     THEN 1 ELSE 0 END
     FROM repositories r WHERE r.owner = ? AND r.slug = ?
 """
-# What was pruned goes on counting.
+# Downloads that were removed go on counting.
 _DOWNLOADS: Final = """
     SELECT f.filename, CAST(sum(f.downloads) AS bigint)
     FROM repositories r JOIN (
@@ -148,10 +148,11 @@ class CredentialReader:
         self._tags = VersionedCache[str, VendorTags]()
         self._names = VersionedCache[tuple[str, NormalizedName], bool]()
         self._revised: dict[str, VendorTags] = {}
-        # Many tokens share one restriction, so the two are remembered apart.
+        # Many tokens have the same restriction, which is parsed once for all of them.
         parsed = lru_cache(maxsize=4096)(parse)
 
-        # What is read of a store says nothing of one that takes its place.
+        # `_replacements` is there for the cache: what was read of a store that was replaced is not
+        # used for the one that took its place.
         def load(_replacements: int, former: int | None, *state: int) -> Credential | None:
             row = self._store.read(_CREDENTIAL, state)
             try:
@@ -176,7 +177,7 @@ class CredentialReader:
         if opened is None:
             owner, _, slug = repository.partition("/")
             opened = self._open(_BY_SECRET, (digest, owner, slug))
-            if opened:  # what nobody knows is not worth the room
+            if opened:  # anybody could fill the cache with secrets that open nothing
                 self._known.keep((digest, repository), version, opened)
         return _valid(opened, now)
 
@@ -342,7 +343,7 @@ def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credentia
         slug,
         contact,
         eula,
-    ) = row  # fmt: skip - one line per group of columns above
+    ) = row
     grant = Grant(
         repository=f"{owner}/{slug}",
         access=Access(access),

@@ -89,7 +89,7 @@ class AuditEntry:
 
     Attributes:
         id: grows with time; 0 for an entry that is not written yet.
-        action: such as ``token.create``.
+        action: such as ``token.created``.
         repository: ``owner/slug``, or empty.
         token: the token's identifier, or empty.
         before, after: the fields that changed.

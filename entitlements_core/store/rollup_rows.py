@@ -87,7 +87,7 @@ class RollupDifference:
 
 @dataclass(frozen=True, slots=True)
 class RollupRows:
-    """See the module."""
+    """The roll-ups as one transaction sees them."""
 
     session: Session
 
@@ -115,7 +115,10 @@ class RollupRows:
             self.session.execute(text("LOCK TABLE downloads IN SHARE MODE"))
 
     def close_until(self, day: int) -> None:
-        """Take the days before `day` as over; those with downloads are stale, nobody counting."""
+        """Take the days before `day` as over; call `let_nobody_count` first.
+
+        Those of them that have downloads are stale then.
+        """
         known = self.state()
         for found in self.days_with_downloads((known.closed, day)):
             self.session.execute(insert(StaleDayRow).values(day=found, mark=0))
@@ -129,11 +132,11 @@ class RollupRows:
         self._set(closed_until=start_of(day))
 
     def freeze_until(self, day: int) -> None:
-        """Let the roll-ups of days before `day` be what counts, nobody counting."""
+        """Let the roll-ups of days before `day` be what counts; call `let_nobody_count` first."""
         self._set(frozen_until=start_of(day))
 
     def set_pruning(self, *, on: bool) -> None:
-        """Whether downloads that are removed now go on counting; off before the end."""
+        """Whether roll-ups keep downloads that are removed; off again in the same transaction."""
         self._set(pruning=int(on))
 
     def stale(self) -> frozenset[int]:
@@ -273,7 +276,7 @@ class RollupRows:
             until: exclusive.
             tokens: numbers of rows; none is all.
             repositories: likewise.
-            by_token: the tokens have fewer downloads than the time.
+            by_token: look for the downloads of `tokens`, which are fewer than those of the time.
         """
         lines = self._lines(
             dimensions,
@@ -379,7 +382,7 @@ class RollupRows:
         known = repositories or list(self.session.scalars(select(col(RepositoryRow.id))))
         repository: Any = col(DownloadRow.repository_id)
         if by_token:
-            repository += 0  # what no index is looked into for
+            repository += 0  # for an expression, the database uses no index
         return query.where(
             repository.in_(known), col(DownloadRow.at) >= since, col(DownloadRow.at) < until
         )

@@ -24,7 +24,7 @@ class Sums:
     dimensions: tuple[str, ...]
     _lines: dict[LineKey, list[Any]] = field(default_factory=dict)
     _clients: dict[str, int] = field(default_factory=dict)
-    """A number for each client's name, which sets of them take less room with."""
+    """A number for each client's name, since sets of numbers take less room."""
 
     def add(self, table: Table) -> None:
         """Add the lines of a table that has at least these dimensions."""

@@ -1,4 +1,4 @@
-"""Which secret opens which repository for which token. Digests only; the sealed text apart."""
+"""Which secret opens which repository for which token: by digests, never by the secret itself."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

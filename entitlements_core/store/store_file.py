@@ -32,12 +32,14 @@ FileIdentity = tuple[int, int, int, int]
 """Device and inode of the file, and the inodes of its log and of the log's index, 0 for none."""
 
 ABSENT: Final = 0
+"""In place of an inode: there is no such file."""
 STARTING: Final = 0.5
-"""Seconds in which a process that opens the store has made the log and noted it."""
+"""Seconds after which a process that opens the store has surely made the log, and noted it."""
 TRUSTED: Final = 1.0
-"""Seconds for which the directory's time alone is believed."""
+"""Seconds for which the directory's change time alone is believed."""
 YOUNG: Final = 50_000_000
-"""Nanoseconds; a clock tick is at most ten million."""
+"""Nanoseconds in which a directory can change twice and keep its time: a few ticks of the clock,
+which are of ten million at most."""
 _PAUSE: Final = 0.005
 _NOTE_BYTES: Final = 128
 
@@ -49,7 +51,7 @@ class StoreConnection(sqlite3.Connection):
     identity: FileIdentity = (0, 0, ABSENT, ABSENT)
     process: int = 0
     is_patient: bool = True
-    """SQLite itself waits for locks."""
+    """Statements wait for locks in SQLite, not in Python."""
     is_kept: bool = False
     """Another log is in use by now, so that this one must never be merged."""
 
@@ -63,7 +65,7 @@ class StoreConnection(sqlite3.Connection):
             return
         present = file.log()
         if present[0] == ABSENT and file.is_at(self.identity):
-            # Nobody finds this log by its name: what it holds is saved now, not by the last one.
+            # The log was removed, so nobody else can find it: its pages go into the file now.
             with contextlib.suppress(sqlite3.Error):
                 self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         super().close()

@@ -289,7 +289,10 @@ class Tokens:
             self.session.flush()
 
     def zero_usage(self, identifier: str, *, at: datetime) -> None:
-        """Begin to count anew. `since` is another one then: clients are known by it."""
+        """Begin to count anew.
+
+        `since` is another one afterwards in any case, since it tells which clients count.
+        """
         since = type_coerce(UsageRow.since, BigInteger)
         now, latest = (literal(to_micros(one), BigInteger) for one in (at, at + CLOCK_SKEW))
         self.session.execute(

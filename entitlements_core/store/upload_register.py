@@ -179,7 +179,7 @@ def _times(
 
 
 def _readable(rows: Rows) -> Iterator[tuple[UploadKey, datetime]]:
-    """The times that are times; of another row nothing is known, and nothing opens for it."""
+    """The rows whose time can be read; the time of other files is not known."""
     for filename, sha256, at in rows:
         try:
             yield (filename, sha256), from_micros(at)

@@ -29,7 +29,7 @@ DIMENSIONS: Final = DAILY
 """What a report can be broken down by; a day is one of UTC."""
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
 _FEW: Final = 100_000
-"""So many downloads of a token are read faster than all of its days."""
+"""Fewer downloads of a token than these are read faster than the roll-ups of all days."""
 _CHUNK: Final = 500
 
 
