@@ -16,7 +16,7 @@ import psycopg
 from psycopg import errors
 
 from entitlements_core.errors import StoreError
-from entitlements_core.store.circuit import Circuit, circuit_of
+from entitlements_core.store.circuit_breaker import CircuitBreaker, circuit_of
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import failure_of, held, unreachable
 
@@ -74,7 +74,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
     began: float = 0.0
     asked: float = 0.0
     is_scout: bool = False
-    circuit: Circuit | None = None
+    circuit: CircuitBreaker | None = None
     url: DatabaseURL | None = None
     prepared: dict[str, bytes]
     _polled: tuple[int, Any] = (0, None)

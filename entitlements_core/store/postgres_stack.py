@@ -15,7 +15,7 @@ import psycopg
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store import postgres
-from entitlements_core.store.circuit import Circuit, circuit_of
+from entitlements_core.store.circuit_breaker import CircuitBreaker, circuit_of
 from entitlements_core.store.connection_stack import ConnectionStack, Rows
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import DatabaseLocked, held, unreachable
@@ -42,7 +42,7 @@ class PostgresStack(ConnectionStack):
         self._url = url
         self._circuit = circuit_of(str(url))
         self._connecting = threading.Lock()
-        self._held: dict[str, Circuit] = {}
+        self._held: dict[str, CircuitBreaker] = {}
         """By the statement that had to wait in vain."""
 
     def ask(self, work: Callable[[BoundConnection], Value]) -> Value:
@@ -64,7 +64,7 @@ class PostgresStack(ConnectionStack):
         Raises:
             StoreError: when the store cannot be read.
         """
-        patience = self._held.setdefault(statement, Circuit())
+        patience = self._held.setdefault(statement, CircuitBreaker())
         if patience.is_open and patience.admit() is None:
             raise held(str(self._url))
         try:

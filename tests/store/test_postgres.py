@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from entitlements_core.errors import StoreError
 from entitlements_core.store import postgres as door
-from entitlements_core.store.circuit import circuit_of
+from entitlements_core.store.circuit_breaker import circuit_of
 from entitlements_core.store.connections import open_stack
 from entitlements_core.store.database import Database
 from entitlements_core.store.database_url import DatabaseURL

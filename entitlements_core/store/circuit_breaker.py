@@ -7,7 +7,7 @@ import os
 import time
 from typing import Final
 
-__all__ = ["Circuit", "circuit_of"]
+__all__ = ["CircuitBreaker", "circuit_of"]
 
 REST: Final = 1.0
 """Seconds after a silence until one request tries again."""
@@ -15,7 +15,7 @@ ATTEMPT: Final = 10.0
 """Seconds after which somebody else tries, where the one that tried told nothing."""
 
 
-class Circuit:
+class CircuitBreaker:
     """What the requests of a process know of one database server. Threads may share it.
 
     It takes no lock: two attempts at once do no harm, and a lock would survive a fork.
@@ -68,12 +68,12 @@ class Circuit:
         return self.is_open and self._broken_at > moment
 
 
-_circuits: Final[dict[str, Circuit]] = {}
+_circuits: Final[dict[str, CircuitBreaker]] = {}
 
 
-def circuit_of(server: str) -> Circuit:
+def circuit_of(server: str) -> CircuitBreaker:
     """The circuit that all connections of this process to `server` share."""
-    return _circuits.setdefault(server, Circuit())
+    return _circuits.setdefault(server, CircuitBreaker())
 
 
 def _forget() -> None:

@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from entitlements_core.store.circuit import ATTEMPT, REST, Circuit, circuit_of
+from entitlements_core.store.circuit_breaker import ATTEMPT, REST, CircuitBreaker, circuit_of
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def now() -> Iterator[list[float]]:
 
 
 def test_one_tries_it_out_after_a_rest(now: list[float]) -> None:
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     assert circuit.admit() is True
     circuit.break_off()
     assert circuit.is_open
@@ -34,7 +34,7 @@ def test_one_tries_it_out_after_a_rest(now: list[float]) -> None:
 
 
 def test_an_attempt_that_nobody_heard_of_again_is_made_again(now: list[float]) -> None:
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     circuit.break_off()
     now[0] += REST
     assert circuit.admit() is False
@@ -43,7 +43,7 @@ def test_an_attempt_that_nobody_heard_of_again_is_made_again(now: list[float]) -
 
 
 def test_whoever_waits_learns_that_others_gave_up(now: list[float]) -> None:
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     began = now[0]
     now[0] += 1
     circuit.break_off()
@@ -54,7 +54,7 @@ def test_whoever_waits_learns_that_others_gave_up(now: list[float]) -> None:
 
 
 def test_however_many_suspect_a_server_one_tries_it_out(now: list[float]) -> None:
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     found = []
     for _ in range(3):
         circuit.suspect()
