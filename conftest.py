@@ -22,6 +22,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.region import Lexeme
 
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
 from tests.wheelhouse import build_wheel
@@ -43,7 +44,7 @@ def vendor() -> Iterator[str]:
     root = Path(tempfile.mkdtemp(prefix="docs-"))
     build_wheel(root / "srv" / "packages", "acme-core", "1.0")
     core = Core.open(Settings.load(home=root / "home"), create=True, plugins=Plugins())
-    core.repositories.add("acme/prod", actor="docs")
+    core.repositories.add("acme/prod", actor=Actor("docs", ActorKind.PERSON))
     core.close()
     with mock.patch.dict(os.environ, {"ENTITLEMENTS_HOME": str(root / "home")}):
         yield f"{root}/srv/"

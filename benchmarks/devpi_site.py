@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from benchmarks import workload
 from benchmarks.load import SHORT
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.token import TokenGrant
 from tests.functional import devpis
 from tests.wheelhouse import wheel_bytes
@@ -50,11 +51,14 @@ def secrets(tokens: int) -> Path:
     core = workload.core(tokens)
     written = core.settings.home / "devpi.txt"
     if not written.exists():
-        core.repositories.add(MIRRORED, actor="bench")
+        core.repositories.add(MIRRORED, actor=Actor("bench", ActorKind.PERSON))
         grants = [
             TokenGrant(repository=name, limit_package_query=QUERY) for name in (INDEX, MIRRORED)
         ]
-        made = [core.lifecycle.create(f"devpi {n}", grants, actor="bench") for n in range(50)]
+        made = [
+            core.lifecycle.create(f"devpi {n}", grants, actor=Actor("bench", ActorKind.PERSON))
+            for n in range(50)
+        ]
         written.write_text("\n".join(issued.secret or "" for issued in made))
     core.close()
     return written

@@ -15,6 +15,7 @@ from typing import Final
 from benchmarks import workload
 from benchmarks.load import alternating, granian, open_loop, percentile
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
@@ -100,9 +101,12 @@ def _node(name: str, url: str) -> tuple[dict[str, str], Path]:
     shutil.rmtree(home, ignore_errors=True)
     settings = Settings.load(home=home, database_url=url)
     core = Core.open(settings, create=True, plugins=Plugins(discover=False))
-    core.repositories.add(workload.REPOSITORY, actor="bench")
+    core.repositories.add(workload.REPOSITORY, actor=Actor("bench", ActorKind.PERSON))
     grants = [TokenGrant(repository=workload.REPOSITORY, limit_package_query=workload.QUERY)]
-    made = [core.lifecycle.create(f"t{n}", grants, actor="bench") for n in range(TOKENS)]
+    made = [
+        core.lifecycle.create(f"t{n}", grants, actor=Actor("bench", ActorKind.PERSON))
+        for n in range(TOKENS)
+    ]
     core.close()
     secrets = home / "secrets.txt"
     secrets.write_text("\n".join(issued.secret or "" for issued in made))

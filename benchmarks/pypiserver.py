@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from benchmarks import workload
 from benchmarks.load import ROUNDS, SECONDS, await_port, free_port, running, times
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.token import TokenGrant
 from tests.wheelhouse import build_wheel
 
@@ -70,7 +71,10 @@ def everything() -> str:
     if not kept.exists():
         core = workload.core(TOKENS)
         grant = TokenGrant(repository=workload.REPOSITORY)
-        kept.write_text(core.lifecycle.create("all", [grant], actor="bench").secret or "")
+        kept.write_text(
+            core.lifecycle.create("all", [grant], actor=Actor("bench", ActorKind.PERSON)).secret
+            or ""
+        )
         core.close()
     return kept.read_text()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.keyring import new_secret
@@ -68,11 +69,11 @@ def core(tokens: int) -> Core:
     settings = Settings.load(home=home, repository=REPOSITORY)
     opened = Core.open(settings, create=True, plugins=Plugins(discover=False))
     if not done.exists():
-        opened.repositories.add(REPOSITORY, actor="bench")
+        opened.repositories.add(REPOSITORY, actor=Actor("bench", ActorKind.PERSON))
         template = opened.lifecycle.create(
             "template",
             [TokenGrant(repository=REPOSITORY, limit_package_query=QUERY)],
-            actor="bench",
+            actor=Actor("bench", ActorKind.PERSON),
         )
         done.write_text("\n".join(_multiply(opened, template.token.identifier, tokens)))
     return opened

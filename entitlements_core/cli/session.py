@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from entitlements_core.errors import NotFound
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.secret import shows_secret
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Session:
         return Settings.load_usable(home=self.home, database_url=self.database_url)
 
     @cached_property
-    def actor(self) -> str:
+    def actor(self) -> Actor:
         """Who uses the command line, for the audit: the effective user, and who became it by sudo.
 
         The latter is what the environment says (SUDO_USER); it is no proof.
@@ -70,8 +71,8 @@ class Session:
         user = _effective_user()
         asked = os.environ.get("SUDO_USER", "").strip()
         if asked == user or not _LOGIN.fullmatch(asked):
-            return user
-        return f"{asked} (as {user})"
+            return Actor(user, ActorKind.PERSON)
+        return Actor(f"{asked} (as {user})", ActorKind.PERSON)
 
     @contextmanager
     def open(self, *, create: bool = False, repositories: Sequence[str] = ()) -> Iterator["Core"]:
@@ -152,7 +153,7 @@ def _require_repositories(core: "Core", names: Sequence[str]) -> None:
     known = _known(core)
     if not known.issuperset(names):
         served = set(names).intersection(core.plugins.repositories())
-        core.repositories.ensure(served, actor="host")
+        core.repositories.ensure(served, actor=Actor("host", ActorKind.SERVICE))
         known = _known(core)  # `ensure` added them, or a server of the host did meanwhile
     missing = next((name for name in names if name not in known), None)
     if missing is None:

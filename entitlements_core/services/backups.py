@@ -12,6 +12,7 @@ from typing import Final
 
 from entitlements_core.errors import InvalidValue, KeyFileError, NotFound, Refused
 from entitlements_core.interfaces import Clock
+from entitlements_core.policy.actor import Actor
 from entitlements_core.services import clock
 from entitlements_core.services.home_access import closed_file
 from entitlements_core.services.keyring import Keyring
@@ -167,7 +168,7 @@ class Backups:
             remove(path)
         return surplus
 
-    def restore(self, source: Path, *, actor: str) -> Restored:
+    def restore(self, source: Path, *, actor: Actor) -> Restored:
         """Put a copy of `source` in the store's place, once it was found sound.
 
         The store that was there is kept beside it, and the names of projects that it has noted as

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import AuditEntry, FutureReset
@@ -56,7 +57,7 @@ class ClockRepair:
         with self._operations.database.read() as unit:
             return _found(unit.future_moments(now))
 
-    def repair(self, *, actor: str) -> FromTheFuture:
+    def repair(self, *, actor: Actor) -> FromTheFuture:
         """Mend it, and give what was there. Counts stay; resets come at their times again.
 
         Raises:
@@ -72,7 +73,7 @@ class ClockRepair:
                 operation.unit.audit.write(
                     AuditEntry(
                         at=operation.now,
-                        actor=actor,
+                        actor=actor.name,
                         action="token.reset_mended",
                         token=reset.token,
                         before={"since": instant(reset.since)},

@@ -13,6 +13,7 @@ from typing import Final
 from entitlements_core.errors import KeyFileError
 from entitlements_core.interfaces import Clock
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.services import clock
 from entitlements_core.services.administration import Administration
 from entitlements_core.services.client_addresses import ClientAddresses
@@ -31,6 +32,7 @@ from entitlements_core.store.upload_register import UploadRegister
 
 __all__ = ["Core"]
 
+_HOST: Final = Actor("host", ActorKind.SERVICE)
 log: Final = logging.getLogger("entitlements.home")
 
 
@@ -164,7 +166,7 @@ class Core(Administration):
             raise KeyFileError("The store was made with another key.", "Restore the key file.")
 
     def _bind(self, identifier: str, repository: str, mark: str) -> str | None:
-        return self.regranting.bind(identifier, repository, mark, actor="host")
+        return self.regranting.bind(identifier, repository, mark, actor=_HOST)
 
     def _ledger_driver(self) -> LedgerDriver:
         if not self.database_url.is_sqlite:

@@ -8,6 +8,7 @@ import hashlib
 from typing import Final
 
 from entitlements_core.errors import Conflict, InvalidValue
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.terms import check_text
 from entitlements_core.policy.token import Token
 from entitlements_core.services.operations import Operations, require_living
@@ -30,7 +31,7 @@ class EulaService:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
-    def add(self, repository: str, content: str, *, actor: str) -> EulaRevision:
+    def add(self, repository: str, content: str, *, actor: Actor) -> EulaRevision:
         """Put a new revision in force: every token has to accept again.
 
         Args:
@@ -55,7 +56,7 @@ class EulaService:
                 content=text,
                 sha256=hashlib.sha256(text.encode()).hexdigest(),
                 created_at=operation.now,
-                created_by=operation.actor,
+                created_by=operation.actor.name,
             )
             unit.eulas.add(revision)
             operation.record(
@@ -93,7 +94,7 @@ class EulaService:
             return unit.eulas.by_identifier(identifier)
 
     def accept(
-        self, token: str, repository: str, number: int, *, address: str, actor: str
+        self, token: str, repository: str, number: int, *, address: str, actor: Actor
     ) -> Token:
         """Note that the holder of `token` accepts the revision in force. Twice is as good as once.
 
@@ -123,7 +124,7 @@ class EulaService:
                 )
             if not unit.eulas.accept(token, revision, at=operation.now, address=address):
                 return before
-            unit.tokens.touch(token, at=operation.now, by=operation.actor)
+            unit.tokens.touch(token, at=operation.now, by=operation.actor.name)
             return operation.record_token(
                 "token.eula_accepted",
                 before,
@@ -132,7 +133,7 @@ class EulaService:
                 extra={"eula": number, "accepted_from": address},
             )
 
-    def withdraw(self, token: str, repository: str, *, actor: str) -> Token:
+    def withdraw(self, token: str, repository: str, *, actor: Actor) -> Token:
         """Forget that the revision in force was accepted, so that it has to be accepted again.
 
         Raises:
@@ -152,7 +153,7 @@ class EulaService:
                     "Nothing has to be withdrawn.",
                 )
             unit.eulas.withdraw(token, revision)
-            unit.tokens.touch(token, at=operation.now, by=operation.actor)
+            unit.tokens.touch(token, at=operation.now, by=operation.actor.name)
             return operation.record_token(
                 "token.eula_withdrawn",
                 before,

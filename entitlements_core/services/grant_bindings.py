@@ -6,6 +6,7 @@ Only a command does that; a repository that was made again may be somebody else'
 from dataclasses import replace
 
 from entitlements_core.errors import Refused
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import NOTHING, HostBinding
 from entitlements_core.services.operations import Operation, Operations, require_living
@@ -25,7 +26,7 @@ class Regranting:
         self._operations = operations
         self._binding = binding
 
-    def token(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+    def token(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Grant anew what a token opens, in all its repositories or in one.
 
         Each grant is bound to the repository of that name as it is now (a user token to the account
@@ -47,7 +48,7 @@ class Regranting:
                 _write(operation, now, grant)
             return operation.record_token("token.regranted", now, identifier, repository=repository)
 
-    def repository(self, name: str, *, actor: str) -> tuple[Token, ...]:
+    def repository(self, name: str, *, actor: Actor) -> tuple[Token, ...]:
         """Grant anew what the tokens of a repository open there, the users' own left out.
 
         Raises:
@@ -58,7 +59,7 @@ class Regranting:
             tokens = [one for one in unit.tokens.living_in(name) if not one.user]
         return tuple(self.token(token.identifier, actor=actor, repository=name) for token in tokens)
 
-    def adopt(self, *, actor: str) -> int:
+    def adopt(self, *, actor: Actor) -> int:
         """Bind the grants that are bound to nothing yet. No bases are recorded.
 
         For a host at its start. A grant from before there were marks, for a repository that the
@@ -84,7 +85,7 @@ class Regranting:
                 bound += count
         return bound
 
-    def bind(self, identifier: str, repository: str, mark: str, *, actor: str) -> str | None:
+    def bind(self, identifier: str, repository: str, mark: str, *, actor: Actor) -> str | None:
         """Bind one grant that is bound to nothing yet; gives the mark that it has then.
 
         None when the grant is gone. One that is bound stays as it is, and so does whatever somebody
@@ -131,4 +132,4 @@ def _write(operation: Operation, token: Token, grant: TokenGrant) -> None:
         mark=grant.mark,
         bases=grant.bases,
     )
-    operation.unit.tokens.touch(token.identifier, at=operation.now, by=operation.actor)
+    operation.unit.tokens.touch(token.identifier, at=operation.now, by=operation.actor.name)

@@ -80,9 +80,8 @@ def create_store(settings: Settings, url: DatabaseURL) -> tuple[str, ...]:
     revision = None if is_missing else stored_revision(url)
     if revision is None and Keyring.make(settings.key_file):
         made.append("key")
-    fingerprint = Keyring.load(
-        settings.key_file
-    ).fingerprint  # raises: a store without its key is left alone
+    # A store without its key is left alone: this raises.
+    fingerprint = Keyring.load(settings.key_file).fingerprint
     if revision != HEAD:
         # A server's usual start finds the schema as it should be, and never loads SQLAlchemy.
         from entitlements_core.store.database import Database  # noqa: PLC0415

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.events import TokenChange
 from entitlements_core.policy.instants import instant
@@ -42,7 +43,7 @@ class Operation:
 
     unit: "Unit"
     now: datetime
-    actor: str
+    actor: Actor
     changes: list[TokenChange] = field(default_factory=list)
 
     def record_token(
@@ -71,7 +72,7 @@ class Operation:
         self.unit.audit.write(
             AuditEntry(
                 at=self.now,
-                actor=self.actor,
+                actor=self.actor.name,
                 action=action,
                 repository=repository or (grants[0].repository if len(grants) == 1 else ""),
                 token=identifier,
@@ -80,7 +81,7 @@ class Operation:
             )
         )
         self.changes.append(
-            TokenChange(at=self.now, actor=self.actor, action=action, token=identifier)
+            TokenChange(at=self.now, actor=self.actor.name, action=action, token=identifier)
         )
         return after
 
@@ -96,7 +97,7 @@ class Operation:
         self.unit.audit.write(
             AuditEntry(
                 at=self.now,
-                actor=self.actor,
+                actor=self.actor.name,
                 action=action,
                 repository=repository,
                 before=before or {},
@@ -120,16 +121,16 @@ class Operations:
     on_change: ChangeObserver | None = None
 
     @contextmanager
-    def begin(self, actor: str) -> Iterator[Operation]:
+    def begin(self, actor: Actor) -> Iterator[Operation]:
         """One operation: all of it is stored at the end of the block, or nothing.
 
         Raises:
-            InvalidValue: when `actor` is no name.
+            InvalidValue: when the actor's name cannot be kept.
             StoreError: when the database does not let us.
         """
-        actor = check_text("actor", actor, longest=_LONGEST_ACTOR, required=True)
+        name = check_text("actor", actor.name, longest=_LONGEST_ACTOR, required=True)
         with self.database.begin() as unit:
-            operation = Operation(unit, self.clock(), actor)
+            operation = Operation(unit, self.clock(), replace(actor, name=name))
             yield operation
         for change in operation.changes:
             self._tell(change)

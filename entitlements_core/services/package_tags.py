@@ -7,6 +7,7 @@ may be given before there is such a file.
 from collections.abc import Iterable
 
 from entitlements_core.errors import NotFound
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.package_tags import Package, TaggedPackage, check_package_tags
 from entitlements_core.services.operations import Operation, Operations
 
@@ -24,7 +25,7 @@ class PackageTags:
         self._operations = operations
 
     def add(
-        self, repository: str, package: str, tags: Iterable[str], *, actor: str
+        self, repository: str, package: str, tags: Iterable[str], *, actor: Actor
     ) -> TaggedPackage:
         """Tag a package; gives all tags that it has now. Twice is as good as once.
 
@@ -45,7 +46,7 @@ class PackageTags:
             return _replace(operation, repository, found, before, after)
 
     def remove(
-        self, repository: str, package: str, tags: Iterable[str], *, actor: str
+        self, repository: str, package: str, tags: Iterable[str], *, actor: Actor
     ) -> TaggedPackage:
         """Take tags from a package; gives those that it has left.
 

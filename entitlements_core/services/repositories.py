@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypedDict, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.secret import RESERVED, shows_secret
 from entitlements_core.policy.terms import Terms, check_text
@@ -108,7 +109,7 @@ class RepositoryService:
         self,
         name: str,
         *,
-        actor: str,
+        actor: Actor,
         default_token: bool = True,
         **fields: Unpack[RepositoryChanges],
     ) -> AddedRepository:
@@ -131,7 +132,7 @@ class RepositoryService:
                 repository=operation.unit.repositories.get(name), default_token=issued
             )
 
-    def ensure(self, names: Iterable[str], *, actor: str) -> tuple[str, ...]:
+    def ensure(self, names: Iterable[str], *, actor: Actor) -> tuple[str, ...]:
         """Add those of `names` that are missing, without default tokens; gives what was added.
 
         For a host whose users make repositories themselves. Nothing is written while none is
@@ -170,7 +171,7 @@ class RepositoryService:
         with self._operations.database.read() as unit:
             return unit.repositories.get(name)
 
-    def edit(self, name: str, *, actor: str, **changes: Unpack[RepositoryChanges]) -> Repository:
+    def edit(self, name: str, *, actor: Actor, **changes: Unpack[RepositoryChanges]) -> Repository:
         """Change what is named in `changes`.
 
         Raises:
@@ -194,7 +195,7 @@ class RepositoryService:
             )
             return operation.unit.repositories.get(name)
 
-    def remove(self, name: str, *, actor: str, force: bool = False) -> tuple[Token, ...]:
+    def remove(self, name: str, *, actor: Actor, force: bool = False) -> tuple[Token, ...]:
         """Remove a repository; gives the tokens that were deleted with it.
 
         A token that opens other repositories too only loses this one. The default token goes
@@ -254,15 +255,15 @@ def close(operation: Operation, token: Token, repository: str) -> Token:
     if len(token.grants) > 1:
         unit.secrets.drop(identifier, repository)
         unit.tokens.drop_grant(identifier, repository)
-        unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+        unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
         return operation.record_token("token.revoked", token, identifier, repository=repository)
     unit.secrets.drop(identifier)
-    unit.tokens.set_state(identifier, State.DELETED, at=operation.now, by=operation.actor)
+    unit.tokens.set_state(identifier, State.DELETED, at=operation.now, by=operation.actor.name)
     return operation.record_token("token.deleted", token, identifier)
 
 
 def _new(operation: Operation, name: str) -> Repository:
-    return Repository(name=name, created_at=operation.now, created_by=operation.actor)
+    return Repository(name=name, created_at=operation.now, created_by=operation.actor.name)
 
 
 def _add(operation: Operation, repository: Repository) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from entitlements_core.errors import InvalidValue, NotFound
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.project_names import NamePattern, parse_patterns
 from entitlements_core.services.operations import Operations
 
@@ -47,7 +48,9 @@ class ReservedNames:
             named = [NormalizedName(one.text) for one in reserved if not one.is_prefix]
             return unit.reserved_names.of_files(repository).union(named)
 
-    def add(self, repository: str, names: Iterable[str], *, actor: str) -> tuple[NamePattern, ...]:
+    def add(
+        self, repository: str, names: Iterable[str], *, actor: Actor
+    ) -> tuple[NamePattern, ...]:
         """Reserve names; gives all that are reserved now. Twice is as good as once.
 
         Args:
@@ -76,7 +79,7 @@ class ReservedNames:
         return after
 
     def remove(
-        self, repository: str, names: Iterable[str], *, actor: str
+        self, repository: str, names: Iterable[str], *, actor: Actor
     ) -> tuple[NamePattern, ...]:
         """Let names go; gives those that are still reserved.
 

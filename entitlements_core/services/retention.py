@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operations import Operations
@@ -67,7 +68,7 @@ class Retention:
         self,
         older_than: timedelta,
         *,
-        actor: str,
+        actor: Actor,
         export: Path | None = None,
         clock_is_right: bool = False,
         progress: Progress = nobody,
@@ -163,6 +164,6 @@ class Retention:
                 "Look at the clock. If it is right, add --clock-is-right.",
             )
 
-    def _record(self, action: str, actor: str, facts: dict[str, object]) -> None:
+    def _record(self, action: str, actor: Actor, facts: dict[str, object]) -> None:
         with self._operations.begin(actor) as operation:
             operation.record(action, "", after=facts)

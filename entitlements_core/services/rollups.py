@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import Refused
+from entitlements_core.policy.actor import Actor
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import RollupReport
 from entitlements_core.store.rollup_builder import due, make
@@ -116,7 +117,7 @@ class Rollups:
         days = {*raw, *(day for day in known if state.frozen <= day < state.closed)} - stale
         return tuple(_differs(day) for day in sorted(days) if raw.get(day) != known.get(day))
 
-    def rebuild(self, *, actor: str, progress: Progress = nobody) -> int:
+    def rebuild(self, *, actor: Actor, progress: Progress = nobody) -> int:
         """Sum everything up anew, as far as the downloads are there; gives how many days.
 
         Raises:

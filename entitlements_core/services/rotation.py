@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import CredentialKind
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.operations import Operations, require_living
@@ -35,7 +36,7 @@ class Rotation:
         self._issuer = issuer
 
     def set_secret(
-        self, identifier: str, secret: str, *, actor: str, repository: str = ""
+        self, identifier: str, secret: str, *, actor: Actor, repository: str = ""
     ) -> Issued:
         """Replace the secret by a custom one; all earlier ones end at once.
 
@@ -51,7 +52,7 @@ class Rotation:
         self,
         identifier: str,
         *,
-        actor: str,
+        actor: Actor,
         overlap: timedelta | None = None,
         repository: str = "",
     ) -> Issued:
@@ -82,7 +83,7 @@ class Rotation:
         with self._operations.database.read() as unit:
             return unit.secrets.owners(self._issuer.sealer.digest(secret))
 
-    def reveal(self, identifier: str, *, actor: str, repository: str = "") -> str:
+    def reveal(self, identifier: str, *, actor: Actor, repository: str = "") -> str:
         """The current secret in clear. That it was shown, and to whom, is written down.
 
         Raises:
@@ -115,7 +116,7 @@ class Rotation:
         self,
         identifier: str,
         repository: str,
-        actor: str,
+        actor: Actor,
         action: str,
         custom: str | None = None,
         overlap: timedelta | None = None,
@@ -131,7 +132,7 @@ class Rotation:
                 )
             until = None if overlap is None else operation.now + overlap
             issued = self._issuer.renew(operation, identifier, custom, previous_until=until)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
             token = operation.record_token(action, before, identifier, extra=_until(until))
             return replace(issued, token=token)
 

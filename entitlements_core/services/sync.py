@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
@@ -94,7 +95,7 @@ class Sync:
         source: str,
         destination: str,
         *,
-        actor: str,
+        actor: Actor,
         mode: Mode = "replace",
         dry_run: bool = True,
     ) -> Difference:
@@ -200,7 +201,7 @@ class _Copying:
         if not token.is_default:
             close(self.operation, token, self.destination)
             return
-        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor
+        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor.name
         unit.secrets.drop(token.identifier)
         unit.tokens.set_state(token.identifier, State.DISABLED, at=now, by=actor)
         self.operation.record_token("token.disabled", token, token.identifier)
@@ -215,7 +216,7 @@ class _Copying:
             state=token.state,
             user=token.user,
             at=self.operation.now,
-            by=self.operation.actor,
+            by=self.operation.actor.name,
         )
         self._grant_like(token, identifier, is_default=token.is_default)
         self._secrets_like(token, identifier)
@@ -225,7 +226,7 @@ class _Copying:
 
     def _take_over(self, here: Token, there: Token) -> None:
         """`there` becomes like `here`, under its own identifier."""
-        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor
+        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor.name
         identifier = there.identifier
         terms = _terms_in(self.destination, self.source, here)
         unit.tokens.save(identifier, terms, at=now, by=actor)

@@ -90,7 +90,7 @@ class Issuer:
             state=draft.state,
             user=draft.user,
             at=operation.now,
-            by=operation.actor,
+            by=operation.actor.name,
         )
         warnings: tuple[str, ...] = ()
         for grant in draft.grants:

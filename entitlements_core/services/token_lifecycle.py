@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.bases import Record
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query.syntax import Node, terms
@@ -72,7 +73,7 @@ class Lifecycle:
         name: str,
         grants: Sequence[TokenGrant],
         *,
-        actor: str,
+        actor: Actor,
         secret: str | None = None,
         enabled: bool = True,
         **changes: Unpack[TermChanges],
@@ -173,7 +174,7 @@ class Lifecycle:
         self,
         identifier: str,
         *,
-        actor: str,
+        actor: Actor,
         repository: str = "",
         **changes: Unpack[TokenChanges],
     ) -> Edited:
@@ -197,7 +198,7 @@ class Lifecycle:
             _require_editable(before)
             owner = before.grants[0].repository.partition("/")[0]
             after = checked(changed_terms(before.terms, owner, changes))
-            operation.unit.tokens.save(identifier, after, at=operation.now, by=operation.actor)
+            operation.unit.tokens.save(identifier, after, at=operation.now, by=operation.actor.name)
             warnings = self._edit_grant(operation, before, repository, changes, bases)
             if "enabled" in changes:
                 _switch(operation, before, State.ENABLED if changes["enabled"] else State.DISABLED)
@@ -206,7 +207,7 @@ class Lifecycle:
             past = _past(token, changes, operation.now)
             return Edited(token=token, warnings=(*warnings, *past))
 
-    def enable(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+    def enable(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Let a disabled token open its repositories again.
 
         Raises:
@@ -215,7 +216,7 @@ class Lifecycle:
         """
         return self._set_state(identifier, repository, actor, State.ENABLED, "token.enabled")
 
-    def disable(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+    def disable(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Close a token's repositories to it from the next request on; its secret is kept.
 
         Raises:
@@ -224,7 +225,7 @@ class Lifecycle:
         """
         return self._set_state(identifier, repository, actor, State.DISABLED, "token.disabled")
 
-    def delete(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+    def delete(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """End a token for good, in all its repositories. Its history is kept, its secret is not.
 
         Raises:
@@ -241,10 +242,12 @@ class Lifecycle:
                 )
             unit = operation.unit
             unit.secrets.drop(identifier)
-            unit.tokens.set_state(identifier, State.DELETED, at=operation.now, by=operation.actor)
+            unit.tokens.set_state(
+                identifier, State.DELETED, at=operation.now, by=operation.actor.name
+            )
             return operation.record_token("token.deleted", before, identifier)
 
-    def reset(self, identifier: str, *, actor: str, repository: str = "") -> Token:
+    def reset(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Count downloads, clients and bandwidth from zero again.
 
         Raises:
@@ -255,7 +258,7 @@ class Lifecycle:
             before = operation.unit.tokens.get(identifier, repository)
             require_living(before)
             operation.unit.tokens.zero_usage(identifier, at=operation.now)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
             usage = before.usage
             return operation.record_token(
                 "token.reset",
@@ -268,7 +271,7 @@ class Lifecycle:
                 },
             )
 
-    def grant(self, identifier: str, grant: TokenGrant, *, actor: str) -> Edited:
+    def grant(self, identifier: str, grant: TokenGrant, *, actor: Actor) -> Edited:
         """Let a token open one repository more, or replace what it opens there.
 
         Its secrets open the new repository, too.
@@ -297,13 +300,13 @@ class Lifecycle:
             )
             warnings = self._issuer.open(operation, identifier, kept)
             operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
             token = operation.record_token(
                 "token.granted", before, identifier, repository=grant.repository
             )
         return Edited(token=token, warnings=(*warnings, *missing))
 
-    def revoke(self, identifier: str, repository: str, *, actor: str) -> Token:
+    def revoke(self, identifier: str, repository: str, *, actor: Actor) -> Token:
         """Close one of several repositories to a token.
 
         Raises:
@@ -321,7 +324,7 @@ class Lifecycle:
             return close(operation, before, repository)
 
     def _set_state(
-        self, identifier: str, repository: str, actor: str, state: State, action: str
+        self, identifier: str, repository: str, actor: Actor, state: State, action: str
     ) -> Token:
         with self._operations.begin(actor) as operation:
             before = operation.unit.tokens.get(identifier, repository)
@@ -395,7 +398,9 @@ def _require_editable(token: Token) -> None:
 
 
 def _switch(operation: Operation, token: Token, state: State) -> None:
-    operation.unit.tokens.set_state(token.identifier, state, at=operation.now, by=operation.actor)
+    operation.unit.tokens.set_state(
+        token.identifier, state, at=operation.now, by=operation.actor.name
+    )
 
 
 def _named_fields(search: Node | None) -> frozenset[str]:

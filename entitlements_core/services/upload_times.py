@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from entitlements_core.errors import InvalidValue, NotFound
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.operations import Operations
 
@@ -40,7 +41,7 @@ class UploadService:
         self._operations = operations
 
     def set(
-        self, repository: str, filename: str, at: datetime, *, sha256: str = "", actor: str
+        self, repository: str, filename: str, at: datetime, *, sha256: str = "", actor: Actor
     ) -> Uploaded:
         """Change the upload time of a file that was seen.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from entitlements_core.errors import Refused
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
@@ -46,7 +47,7 @@ class UserTokens:
         self._binding = binding
         self._may_read = user_may_read
 
-    def get(self, user: str, repository: str, *, actor: str = "") -> Issued:
+    def get(self, user: str, repository: str, *, actor: Actor | None = None) -> Issued:
         """The token of `user` for `repository`; made when there is none.
 
         A token that the vendor disabled is given as it is; one that was made for an earlier account
@@ -56,7 +57,7 @@ class UserTokens:
         Args:
             user: of the host.
             repository: ``owner/slug``.
-            actor: an administrator who asks for the user, or empty for the user. Where the host
+            actor: an administrator who asks for the user, or None for the user. Where the host
                 cannot be asked, as at a command line, an administrator's word is enough: at every
                 request the token opens only what the host says that its user may read.
 
@@ -74,7 +75,7 @@ class UserTokens:
                 "Ask an administrator to enable them for it.",
             )
         may_read = self._may_read(user, repository)
-        if may_read is False or (may_read is None and not actor):
+        if may_read is False or (may_read is None and actor is None):
             raise Refused(
                 f"The user {user!r} may not read {repository}, as far as this server can tell.",
                 "Ask an administrator for permission to read it.",
@@ -82,10 +83,10 @@ class UserTokens:
         grant = self._binding.bound(TokenGrant(repository=repository), user)
         with self._operations.database.read() as unit:
             found = self._existing(unit, user, grant)
-        return found or self._make(user, grant, actor or user)
+        return found or self._make(user, grant, actor or Actor(user, ActorKind.USER))
 
     def cleanup(
-        self, *, actor: str, repository: str = "", dry_run: bool = True
+        self, *, actor: Actor, repository: str = "", dry_run: bool = True
     ) -> tuple[Token, ...]:
         """Delete the user tokens whose user may no longer read their repository, or is another one.
 
@@ -113,7 +114,7 @@ class UserTokens:
                     continue  # meanwhile, by somebody else
                 operation.unit.secrets.drop(token.identifier)
                 operation.unit.tokens.set_state(
-                    token.identifier, State.DELETED, at=operation.now, by=operation.actor
+                    token.identifier, State.DELETED, at=operation.now, by=operation.actor.name
                 )
                 deleted.append(operation.record_token("token.deleted", now, token.identifier))
             return tuple(deleted)
@@ -133,7 +134,7 @@ class UserTokens:
         secret = self._issuer.unsealed(unit.secrets.sealed(token.identifier))
         return Issued(token=token, secret=secret)
 
-    def _make(self, user: str, grant: TokenGrant, actor: str) -> Issued:
+    def _make(self, user: str, grant: TokenGrant, actor: Actor) -> Issued:
         draft = Draft(
             terms=Terms(name=user, owner=grant.repository.partition("/")[0]),
             grants=(grant,),

@@ -7,6 +7,7 @@ import pytest
 
 from entitlements_core import hookimpl, plugins
 from entitlements_core.policy.facts import FileFacts
+from tests.actors import person
 from tests.cli.conftest import CommandLine
 from tests.cli.test_every_command import COMMANDS
 
@@ -44,7 +45,7 @@ class Adding(Host):
     @hookimpl
     def entitlements_repositories(self) -> Iterable[str]:
         core = self._cli.core()
-        core.repositories.ensure([NEW], actor="host")
+        core.repositories.ensure([NEW], actor=person("host"))
         core.close()
         return [NEW]
 

@@ -18,6 +18,7 @@ from entitlements_core.errors import ConfigurationError, KeyFileError, NotFound
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
+from tests.actors import person
 from tests.wheelhouse import build_wheel
 
 REPOSITORY = "acme/prod"
@@ -49,8 +50,8 @@ def get(app: IndexApp, path: str) -> str:
 def test_the_application_serves_what_the_settings_name(tmp_path: Path) -> None:
     chosen = settings(tmp_path)
     core = Core.open(chosen, create=True)
-    core.repositories.add(REPOSITORY, actor="test")
-    issued = core.lifecycle.create("x", [TokenGrant(repository=REPOSITORY)], actor="test")
+    core.repositories.add(REPOSITORY, actor=person("test"))
+    issued = core.lifecycle.create("x", [TokenGrant(repository=REPOSITORY)], actor=person("test"))
     core.close()
 
     app = create_app(chosen)

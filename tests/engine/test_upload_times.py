@@ -26,6 +26,7 @@ from entitlements_core.services.recorded_uploads import RecordedUploads
 from entitlements_core.services.upload_times import UploadService
 from entitlements_core.store.database import Database
 from entitlements_core.store.upload_register import UploadRegister
+from tests.actors import person
 from tests.factories import REPOSITORY, add_repository
 from tests.wheelhouse import wheel_bytes
 
@@ -283,7 +284,7 @@ def test_a_time_that_is_set_is_seen_by_a_catalog_that_is_open(
     database = Database(place.url)
     service = UploadService(Operations(database=database, clock=lambda: place.now))
     with place.catalog() as catalog, place.catalog(OTHER) as other:
-        service.set(REPOSITORY, FILE, START - DAY, actor="vendor")
+        service.set(REPOSITORY, FILE, START - DAY, actor=person())
         before = catalog.snapshot
         for one in (catalog, other):
             one.examine(())
@@ -294,7 +295,7 @@ def test_a_time_that_is_set_is_seen_by_a_catalog_that_is_open(
 
         (place.files / FILE).unlink()
         catalog.refresh()
-        service.set(REPOSITORY, FILE, START - 2 * DAY, actor="vendor")
+        service.set(REPOSITORY, FILE, START - 2 * DAY, actor=person())
         catalog.refresh()
         place.put(FILE, 0, place.now)
         catalog.refresh()

@@ -20,6 +20,7 @@ from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.functional import devpis
 from tests.functional.devpi_verbs import SECONDS, Devpi
 from tests.functional.vendors import Ended, clean_environment
@@ -79,12 +80,12 @@ class DevpiVendor:
         """A token of the repositories."""
         for repository in repositories:
             with contextlib.suppress(Conflict):
-                self.core.repositories.add(repository, actor="test")
+                self.core.repositories.add(repository, actor=person("test"))
         grants = [
             TokenGrant(repository=repository, limit_package_query=query, access=access)
             for repository in repositories
         ]
-        return self.core.lifecycle.create(name, grants, actor="test", **terms)
+        return self.core.lifecycle.create(name, grants, actor=person("test"), **terms)
 
     def secret(self, name: str, query: str | None = None, **terms: Any) -> str:  # noqa: ANN401 - any term
         """The secret of a new token."""

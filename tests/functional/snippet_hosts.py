@@ -14,6 +14,7 @@ from typing import Any, Final
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.functional import nginx
 from tests.functional.devpi_vendor import INDEX, DevpiVendor, ended
 from tests.functional.launching import launched
@@ -180,7 +181,7 @@ class Markets:
 
 def _publisher(shop: Vendor) -> Issued:
     grant = TokenGrant(repository=REPOSITORY, access=Access.WRITE)
-    return shop.core.lifecycle.create("publisher", [grant], actor="test")
+    return shop.core.lifecycle.create("publisher", [grant], actor=person("test"))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.functional.vendors import REPOSITORY, Client, Running, Vendor
 from tests.wheelhouse import build_wheel
 
@@ -56,10 +57,10 @@ def tokens_in_every_state(vendor: Vendor) -> dict[str, Issued]:
         "replaced": vendor.token("replaced"),
         "broken": vendor.token("broken", "name:^lab-foo$"),
     }
-    core.lifecycle.delete(tokens["deleted"].token.identifier, actor="test")
-    core.rotation.refresh(tokens["replaced"].token.identifier, actor="test")
-    core.eulas.add(REPOSITORY, "Do no harm.", actor="test")
-    core.repositories.edit(REPOSITORY, actor="test", enforce_eula=True)
+    core.lifecycle.delete(tokens["deleted"].token.identifier, actor=person("test"))
+    core.rotation.refresh(tokens["replaced"].token.identifier, actor=person("test"))
+    core.eulas.add(REPOSITORY, "Do no harm.", actor=person("test"))
+    core.repositories.edit(REPOSITORY, actor=person("test"), enforce_eula=True)
     with sqlite3.connect(vendor.home / "entitlements.db") as store:
         store.execute(
             "UPDATE grants SET limit_package_query = 'gone:1' WHERE token_id ="

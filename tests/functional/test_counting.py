@@ -14,6 +14,7 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.actors import person
 from tests.functional.vendors import Running, Vendor
 from tests.wheelhouse import build_wheel
 
@@ -125,14 +126,17 @@ def changes_of(vendor: Vendor) -> list[tuple[str, Callable[[str], object]]]:
     """What ends a token's use, by name."""
     core = vendor.core
     return [
-        ("disable", lambda name: core.lifecycle.disable(name, actor="test")),
-        ("refresh", lambda name: core.rotation.refresh(name, actor="test")),
-        ("delete", lambda name: core.lifecycle.delete(name, actor="test")),
-        ("expire", lambda name: core.lifecycle.edit(name, actor="test", limit_date_range_to=NOW)),
+        ("disable", lambda name: core.lifecycle.disable(name, actor=person("test"))),
+        ("refresh", lambda name: core.rotation.refresh(name, actor=person("test"))),
+        ("delete", lambda name: core.lifecycle.delete(name, actor=person("test"))),
+        (
+            "expire",
+            lambda name: core.lifecycle.edit(name, actor=person("test"), limit_date_range_to=NOW),
+        ),
         (
             "restrict",
             lambda name: core.lifecycle.edit(
-                name, actor="test", limit_package_query="name:^other$"
+                name, actor=person("test"), limit_package_query="name:^other$"
             ),
         ),
     ]

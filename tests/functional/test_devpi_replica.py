@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from entitlements_core.policy.credential import Access
+from tests.actors import person
 from tests.functional import devpis
 from tests.functional.devpi_vendor import EVERY_REQUEST, INDEX, DevpiVendor
 from tests.functional.devpi_verbs import SECONDS, Devpi
@@ -106,9 +107,9 @@ def test_a_change_of_a_token_holds_on_both_from_the_next_request_on(shop: Shop) 
     path = f"/+t/{token.secret}{shop.path()}"
     servers = (shop.primary, shop.replica)
     before = [server.get(path).status_code for server in servers]
-    shop.vendor.core.lifecycle.disable(token.token.identifier, actor="test")
+    shop.vendor.core.lifecycle.disable(token.token.identifier, actor=person("test"))
     disabled = [server.get(path).status_code for server in servers]
-    shop.vendor.core.lifecycle.delete(token.token.identifier, actor="test")
+    shop.vendor.core.lifecycle.delete(token.token.identifier, actor=person("test"))
     deleted = [server.get(path).status_code for server in servers]
 
     assert (before, disabled, deleted) == ([200, 200], [403, 403], [410, 410])

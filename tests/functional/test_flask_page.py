@@ -15,6 +15,7 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
+from tests.actors import person
 from tests.pages import Block, take_all
 from tests.plugins.flask_static.conftest import wait
 from tests.wheelhouse import build_wheel
@@ -58,9 +59,9 @@ def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("ENTITLEMENTS_HOME", str(tmp_path / "home"))
     core = Core.open(Settings.load(home=tmp_path / "home"), create=True, plugins=Plugins())
     for name in ("acme/prod", "acme/beta"):
-        core.repositories.add(name, actor="docs")
+        core.repositories.add(name, actor=person("docs"))
     grants = [TokenGrant(repository=name) for name in ("acme/prod", "acme/beta")]
-    issued = core.lifecycle.create("Customer 1", grants, actor="docs")
+    issued = core.lifecycle.create("Customer 1", grants, actor=person("docs"))
     core.close()
     assert issued.secret is not None
     return issued.secret

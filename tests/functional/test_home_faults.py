@@ -24,6 +24,7 @@ from entitlements_core.services.core import Core
 from entitlements_core.services.initialization import initialize
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
+from tests.actors import person
 
 BIN: Final = Path(sys.executable).parent
 IS_ROOT: Final = os.geteuid() == 0
@@ -235,7 +236,7 @@ def sound(root: Path) -> Path:
     settings = Settings.load(home=root / "sound")
     initialize(settings)
     core = Core.open(settings)
-    core.repositories.add(REPOSITORY, actor="admin")
+    core.repositories.add(REPOSITORY, actor=person("admin"))
     core.close()
     (root / "packages").mkdir()
     for path in settings.home.iterdir():

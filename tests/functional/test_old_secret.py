@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.actors import person
 from tests.functional.vendors import Client, Vendor, clean_environment
 from tests.wheelhouse import build_wheel
 
@@ -44,7 +45,9 @@ def test_it_is_told_who_still_has_the_old_secret(
             return datetime.now(UTC)  # noqa: TID251 - real servers have the real time
 
         began = install(old.secret, "before")
-        new = vendor.core.rotation.refresh(identifier, actor="test", overlap=timedelta(hours=1))
+        new = vendor.core.rotation.refresh(
+            identifier, actor=person("test"), overlap=timedelta(hours=1)
+        )
         install(new.secret, "new")
         [unused] = previous(vendor, identifier)
         assert unused["last_used_at"] is None

@@ -22,6 +22,7 @@ import pytest
 
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
+from tests.actors import person
 from tests.functional import nginx
 from tests.functional.pypiservers import (
     BIN,
@@ -72,7 +73,7 @@ def twine(server: Server, user: str, password: str, *files: Path) -> Ended:
 def writer(vendor: Vendor, query: str | None) -> str:
     """The secret of a token that may upload."""
     grant = TokenGrant(repository=REPOSITORY, access=Access.WRITE, limit_package_query=query)
-    return vendor.core.lifecycle.create("writer", [grant], actor="test").secret or ""
+    return vendor.core.lifecycle.create("writer", [grant], actor=person("test")).secret or ""
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -198,7 +199,7 @@ def test_a_customer_installs(vendor: Vendor, client: Client, tmp_path: Path) -> 
         ]
         vendor.core.lifecycle.edit(
             token.token.identifier,
-            actor="test",
+            actor=person("test"),
             limit_date_range_to=datetime(2020, 1, 1, tzinfo=UTC),
         )
         refused = client.install("lab-foo", by_path, tmp_path / "refused")

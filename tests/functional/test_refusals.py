@@ -17,6 +17,7 @@ from typing import Final
 
 import pytest
 
+from tests.actors import person
 from tests.functional.clients import programs
 from tests.functional.installers import INSTALLERS, Project
 from tests.functional.refusals import (
@@ -44,8 +45,10 @@ def opened(root: Path, server: str) -> Iterator[tuple[Vendor, Running]]:
     vendor = Vendor(root)
     build_wheel(vendor.packages, "lab-bar", "1.0")
     build_wheel(vendor.packages, "lab-foo", "1.0", requires=["lab-bar"])
-    vendor.core.eulas.add(REPOSITORY, "Do no harm.", actor="test")
-    vendor.core.repositories.edit(REPOSITORY, actor="test", contact=CONTACT, enforce_eula=True)
+    vendor.core.eulas.add(REPOSITORY, "Do no harm.", actor=person("test"))
+    vendor.core.repositories.edit(
+        REPOSITORY, actor=person("test"), contact=CONTACT, enforce_eula=True
+    )
     with vendor.serving("--server", server) as running:
         yield vendor, running
 
@@ -111,7 +114,7 @@ def test_whom_to_ask_can_be_read_in_what_clients_print(tmp_path: Path) -> None:
         for number, (client, (contact, spelled)) in enumerate(
             product(("pip 26.3", "uv 0.13.9", "Poetry 2.5.1", "PDM 2.29.3"), CONTACTS.items())
         ):
-            vendor.core.repositories.edit(REPOSITORY, actor="test", contact=contact)
+            vendor.core.repositories.edit(REPOSITORY, actor=person("test"), contact=contact)
             folder = tmp_path / str(number)
             folder.mkdir()
             ended = INSTALLERS[client].run(Project(folder, running.with_basic(secret.secret or "")))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.actors import person
 from tests.functional.installers import INSTALLERS, Project
 from tests.functional.public_index import public_index
 from tests.functional.refusals import shown
@@ -114,7 +115,7 @@ def test_lock_files_made_meanwhile_work_after_renewal(
     locked = installer.run(project, *locking)
     refused = installer.run(project, *installing)
     street.vendor.core.lifecycle.edit(
-        issued.token.identifier, actor="test", limit_date_range_to=None
+        issued.token.identifier, actor=person("test"), limit_date_range_to=None
     )
     renewed = installer.run(project, *installing)
 

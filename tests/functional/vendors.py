@@ -21,6 +21,7 @@ from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 
 __all__ = ["REPOSITORY", "Client", "Ended", "Running", "Vendor", "clean_environment"]
 
@@ -83,7 +84,7 @@ class Vendor:
         """The services, with the repository there."""
         settings = Settings.load(home=self.home, **self.settings)
         core = Core.open(settings, create=True, plugins=Plugins(discover=False))
-        core.repositories.add(REPOSITORY, actor="test")
+        core.repositories.add(REPOSITORY, actor=person("test"))
         return core
 
     def token(
@@ -94,7 +95,7 @@ class Vendor:
     ) -> Issued:
         """A token of the repository."""
         grant = TokenGrant(repository=REPOSITORY, limit_package_query=query)
-        return self.core.lifecycle.create(name, [grant], actor="test", **terms)
+        return self.core.lifecycle.create(name, [grant], actor=person("test"), **terms)
 
     def read(self, issued: Issued) -> Token:
         """A token as it is now."""

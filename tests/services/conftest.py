@@ -23,6 +23,7 @@ from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
 from entitlements_core.store.database import Database
 from entitlements_core.store.moments import to_micros
+from tests.actors import person
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -105,7 +106,7 @@ class Product:
     def create(self, name: str = "Acme", *repositories: str, **terms: object) -> Issued:
         """A token, by default in ``acme/main``."""
         grants = [TokenGrant(repository=found) for found in repositories or ("acme/main",)]
-        return self.tokens.create(name, grants, actor="vendor", **terms)  # type: ignore[arg-type]  # any terms
+        return self.tokens.create(name, grants, actor=person(), **terms)  # type: ignore[arg-type]  # any terms
 
     def opens(self, secret: str | None, repository: str) -> str | None:
         """The identifier of the token that a secret opens in a repository now."""
@@ -174,6 +175,6 @@ def product(database: Database) -> Product:
     """A product with the repositories ``acme/main`` and ``acme/extra``."""
     product = Product(database)
     for name in ("acme/main", "acme/extra"):
-        product.repositories.add(name, actor="admin", default_token=False)
+        product.repositories.add(name, actor=person("admin"), default_token=False)
     product.changes.clear()
     return product

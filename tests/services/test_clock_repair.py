@@ -14,6 +14,7 @@ from entitlements_core.services.operations import Operations
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import Ledger
+from tests.actors import person
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry, rows
 from tests.store.test_ledger import OTHER_CLIENT, OTHER_FILE, counters, driver, outcome
 
@@ -72,14 +73,14 @@ def test_it_is_shown_and_mended(ledger: Ledger, database: Database) -> None:
     }
     assert (shown.downloads, shown.now, shown.is_mendable) == (1, RIGHT, True)
 
-    assert mending.repair(actor="vendor") == shown
+    assert mending.repair(actor=person()) == shown
 
     assert max(micros(database)) <= latest
     assert counters(database) == used
     after = mending.preview()
     assert after == replace(shown, resets=(), moments={})
     assert not after.is_mendable
-    assert mending.repair(actor="vendor") == after
+    assert mending.repair(actor=person()) == after
     audit = rows(database, "SELECT actor, action, token FROM audit ORDER BY id")
     assert audit == [
         ("vendor", "token.reset_mended", "abcdefghijkl"),
@@ -90,7 +91,7 @@ def test_it_is_shown_and_mended(ledger: Ledger, database: Database) -> None:
 
 def test_counting_goes_on_where_it_was(ledger: Ledger, database: Database) -> None:
     """The client is known, what was counted counts, and the next reset comes at its time."""
-    ClockRepair(Operations(database=database, clock=lambda: RIGHT)).repair(actor="vendor")
+    ClockRepair(Operations(database=database, clock=lambda: RIGHT)).repair(actor=person())
     [[token]] = rows(database, "SELECT id FROM tokens")
 
     def ask(hours: float, **changes: object) -> str:

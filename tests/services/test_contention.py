@@ -7,6 +7,7 @@ import pytest
 
 from entitlements_core.errors import EntitlementsError, Refused
 from entitlements_core.store.database import Database
+from tests.actors import person
 from tests.services.conftest import Product
 
 MAIN = "acme/main"
@@ -17,7 +18,9 @@ def product(database_url: str) -> Iterator[Product]:
     """A product that waits for its turn as long as a real one would."""
     database = Database(database_url, lock_timeout_ms=20_000)
     product = Product(database)
-    product.repositories.add(MAIN, actor="admin", default_token=False, user_tokens_enabled=True)
+    product.repositories.add(
+        MAIN, actor=person("admin"), default_token=False, user_tokens_enabled=True
+    )
     yield product
     database.close()
 
@@ -48,13 +51,15 @@ def test_a_user_who_asks_twice_at_once_gets_one_token(product: Product) -> None:
 
 def test_a_repository_of_a_host_is_added_by_one_of_its_processes(product: Product) -> None:
     names = ["root/pypi", "root/dev", MAIN]
-    outcomes = _at_once(*[lambda: product.repositories.ensure(names, actor="devpi")] * 6)
+    outcomes = _at_once(*[lambda: product.repositories.ensure(names, actor=person("devpi"))] * 6)
     assert sorted(map(repr, outcomes)) == ["('root/dev', 'root/pypi')"] + ["()"] * 5
     assert product.reports.audit(repository="root/pypi").total == 1
 
 
 def test_licence_revisions_are_numbered_one_after_the_other(product: Product) -> None:
-    _at_once(*[lambda: product.eulas.add(MAIN, "Be kind.", actor="lawyer") for _ in range(6)])
+    _at_once(
+        *[lambda: product.eulas.add(MAIN, "Be kind.", actor=person("lawyer")) for _ in range(6)]
+    )
     assert [found.number for found in product.eulas.all(MAIN)] == [6, 5, 4, 3, 2, 1]
 
 

@@ -8,6 +8,7 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
+from tests.actors import person
 
 IMPORTED = """
 import sys
@@ -41,11 +42,13 @@ def test_it_leaves_no_log_behind_and_can_be_used_again(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path)
     core = Core.open(settings, create=True, plugins=Plugins(discover=False))
     for name in ("acme/prod", "acme/beta"):
-        core.repositories.add(name, actor="admin", default_token=False)
+        core.repositories.add(name, actor=person("admin"), default_token=False)
         assert core.reader.has_repository(name)
         assert (tmp_path / "entitlements.db-wal").exists()
         core.close()
         assert not (tmp_path / "entitlements.db-wal").exists()
-    issued = core.lifecycle.create("Acme", [TokenGrant(repository="acme/prod")], actor="admin")
+    issued = core.lifecycle.create(
+        "Acme", [TokenGrant(repository="acme/prod")], actor=person("admin")
+    )
     assert core.lifecycle.read(issued.token.identifier) == issued.token
     core.close()

@@ -24,6 +24,7 @@ from entitlements_core.services.initialization import initialize
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.settings import Settings
 from entitlements_core.store import database_url
+from tests.actors import person
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -37,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings.load(home=tmp_path_factory.mktemp("made") / "home")
     initialize(settings)
     core = Core.open(settings, clock=lambda: NOW)
-    core.repositories.add("acme/prod", actor="admin")
+    core.repositories.add("acme/prod", actor=person("admin"))
     core.close()
     return settings.home
 

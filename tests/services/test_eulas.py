@@ -6,6 +6,7 @@ import pytest
 
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.token import Licence
+from tests.actors import person
 from tests.services.conftest import START, Product
 
 MAIN = "acme/main"
@@ -14,8 +15,8 @@ MAIN = "acme/main"
 @pytest.fixture
 def licensed(product: Product) -> Product:
     """A product that enforces a licence in ``acme/main``."""
-    product.eulas.add(MAIN, "Be kind.\n\nAlways.", actor="lawyer")
-    product.repositories.edit(MAIN, actor="admin", enforce_eula=True)
+    product.eulas.add(MAIN, "Be kind.\n\nAlways.", actor=person("lawyer"))
+    product.repositories.edit(MAIN, actor=person("admin"), enforce_eula=True)
     return product
 
 
@@ -27,7 +28,7 @@ def _required(product: Product, identifier: str) -> tuple[bool, bool]:
 
 
 def test_revisions_are_numbered_and_kept(licensed: Product) -> None:
-    second = licensed.eulas.add(MAIN, "Be kinder.", actor="lawyer")
+    second = licensed.eulas.add(MAIN, "Be kinder.", actor=person("lawyer"))
     assert second.number == 2
     assert second.sha256 == hashlib.sha256(b"Be kinder.").hexdigest()
     assert licensed.eulas.show(MAIN) == second
@@ -44,42 +45,46 @@ def test_revisions_are_numbered_and_kept(licensed: Product) -> None:
         with pytest.raises(NotFound):
             missing()
     with pytest.raises(InvalidValue):
-        licensed.eulas.add(MAIN, "  ", actor="lawyer")
+        licensed.eulas.add(MAIN, "  ", actor=person("lawyer"))
 
 
 def test_acceptance_counts_for_the_revision_in_force(licensed: Product) -> None:
     token = licensed.create(eula_required=True).token
     identifier = token.identifier
     assert _required(licensed, identifier) == (True, False)
-    accepted = licensed.eulas.accept(identifier, MAIN, 1, address="192.0.2.1", actor="customer")
+    accepted = licensed.eulas.accept(
+        identifier, MAIN, 1, address="192.0.2.1", actor=person("customer")
+    )
     assert accepted.grants[0].licence == Licence(
         enforced=True, number=1, accepted=True, accepted_at=START, accepted_from="192.0.2.1"
     )
     assert accepted.revision > token.revision
     assert _required(licensed, identifier) == (True, True)
-    again = licensed.eulas.accept(identifier, MAIN, 1, address="192.0.2.9", actor="customer")
+    again = licensed.eulas.accept(
+        identifier, MAIN, 1, address="192.0.2.9", actor=person("customer")
+    )
     assert again == accepted
-    licensed.eulas.add(MAIN, "Be kinder.", actor="lawyer")
+    licensed.eulas.add(MAIN, "Be kinder.", actor=person("lawyer"))
     assert _required(licensed, identifier) == (True, False)
     with pytest.raises(Conflict, match="revision 2"):
-        licensed.eulas.accept(identifier, MAIN, 1, address="192.0.2.1", actor="customer")
-    licensed.eulas.accept(identifier, MAIN, 2, address="192.0.2.1", actor="customer")
+        licensed.eulas.accept(identifier, MAIN, 1, address="192.0.2.1", actor=person("customer"))
+    licensed.eulas.accept(identifier, MAIN, 2, address="192.0.2.1", actor=person("customer"))
     assert _required(licensed, identifier) == (True, True)
 
 
 def test_a_licence_needs_the_token_and_the_repository(licensed: Product) -> None:
     assert _required(licensed, licensed.create().token.identifier) == (False, False)
     token = licensed.create(eula_required=True).token
-    licensed.repositories.edit(MAIN, actor="admin", enforce_eula=False)
+    licensed.repositories.edit(MAIN, actor=person("admin"), enforce_eula=False)
     assert _required(licensed, token.identifier) == (False, False)
 
 
 def test_an_acceptance_can_be_withdrawn(licensed: Product) -> None:
     identifier = licensed.create(eula_required=True).token.identifier
     with pytest.raises(InvalidValue, match="not accepted"):
-        licensed.eulas.withdraw(identifier, MAIN, actor="admin")
-    licensed.eulas.accept(identifier, MAIN, 1, address="", actor="customer")
-    withdrawn = licensed.eulas.withdraw(identifier, MAIN, actor="admin")
+        licensed.eulas.withdraw(identifier, MAIN, actor=person("admin"))
+    licensed.eulas.accept(identifier, MAIN, 1, address="", actor=person("customer"))
+    withdrawn = licensed.eulas.withdraw(identifier, MAIN, actor=person("admin"))
     assert withdrawn.grants[0].licence == Licence(enforced=True, number=1)
     entries = licensed.reports.audit(token=identifier).items
     assert [entry.action for entry in entries][:2] == [
@@ -92,9 +97,9 @@ def test_an_acceptance_can_be_withdrawn(licensed: Product) -> None:
 def test_what_cannot_be_accepted(licensed: Product) -> None:
     identifier = licensed.create(eula_required=True).token.identifier
     with pytest.raises(NotFound):
-        licensed.eulas.accept(identifier, MAIN, 9, address="", actor="customer")
+        licensed.eulas.accept(identifier, MAIN, 9, address="", actor=person("customer"))
     with pytest.raises(NotFound):
-        licensed.eulas.accept(identifier, "acme/extra", 1, address="", actor="customer")
-    licensed.tokens.delete(identifier, actor="vendor")
+        licensed.eulas.accept(identifier, "acme/extra", 1, address="", actor=person("customer"))
+    licensed.tokens.delete(identifier, actor=person())
     with pytest.raises(Refused):
-        licensed.eulas.accept(identifier, MAIN, 1, address="", actor="customer")
+        licensed.eulas.accept(identifier, MAIN, 1, address="", actor=person("customer"))

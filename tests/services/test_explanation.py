@@ -18,6 +18,7 @@ from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.explanation import Explained, explain_file
 from entitlements_core.services.settings import Settings
+from tests.actors import person
 from tests.policy.query.facts import wheel
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -52,8 +53,8 @@ def core(tmp_path: Path, rules: Rules) -> Iterator[Core]:
         plugins=Plugins([rules], discover=False),
         clock=lambda: NOW,
     )
-    core.repositories.add("acme/prod", actor="admin", user_tokens_enabled=True)
-    core.repositories.add("acme/beta", actor="admin")
+    core.repositories.add("acme/prod", actor=person("admin"), user_tokens_enabled=True)
+    core.repositories.add("acme/beta", actor=person("admin"))
     yield core
     core.close()
 
@@ -63,7 +64,7 @@ def token(core: Core, query: str | None = None, *repositories: str, **terms: obj
         TokenGrant(repository=name, limit_package_query=query)
         for name in repositories or ("acme/prod",)
     ]
-    return core.lifecycle.create("C", grants, actor="a", **terms).token.identifier  # type: ignore[arg-type] # any terms
+    return core.lifecycle.create("C", grants, actor=person("a"), **terms).token.identifier  # type: ignore[arg-type] # any terms
 
 
 def ask(core: Core, identifier: str, facts: FileFacts | None = FACTS, **given: object) -> Explained:

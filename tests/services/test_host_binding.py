@@ -18,6 +18,7 @@ from entitlements_core.services.sync import Sync
 from entitlements_core.services.token_issuer import Issued
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
+from tests.actors import person
 from tests.services.conftest import Product
 
 MAIN, BETA = "acme/main", "acme/extra"
@@ -82,7 +83,7 @@ class Bound:
     def make(self, *bases: str, name: str = "customer", **grant: object) -> Issued:
         named = frozenset((base, "") for base in bases)
         opened = TokenGrant(repository=MAIN, bases=named, **grant)  # type: ignore[arg-type] # any field
-        return self.tokens.create(name, [opened], actor="vendor")
+        return self.tokens.create(name, [opened], actor=person())
 
     def read(self, issued: Issued) -> Token:
         return self.tokens.read(issued.token.identifier)
@@ -120,7 +121,7 @@ def test_a_grant_for_what_is_not_there_is_made_with_a_warning(bound: Bound, host
     assert warning.startswith("The host has no acme/main now")
     assert bound.binding.warnings(bound.grant(issued)) == (warning,)
     edited = bound.tokens.grant(
-        issued.token.identifier, TokenGrant(repository=MAIN), actor="vendor"
+        issued.token.identifier, TokenGrant(repository=MAIN), actor=person()
     )
     assert edited.warnings == (warning,)
 
@@ -134,11 +135,11 @@ def test_without_a_host_nothing_is_bound_and_nothing_orphaned(product: Product) 
     assert alone.binding.orphaned(
         replace(issued.token, grants=(TokenGrant(repository=MAIN, mark="x"),))
     ) == (frozenset())
-    assert alone.regranting.adopt(actor="start") == 0
+    assert alone.regranting.adopt(actor=person("start")) == 0
     with pytest.raises(InvalidValue, match="no host with bases can be asked here"):
         alone.make(BETA)
     with pytest.raises(Refused, match="No host can be asked here"):
-        alone.regranting.token(issued.token.identifier, actor="vendor")
+        alone.regranting.token(issued.token.identifier, actor=person())
 
 
 def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
@@ -147,9 +148,9 @@ def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
     identifier = issued.token.identifier
     host.marks[MAIN], host.bases = "m2", {}
     assert bound.binding.orphaned(bound.read(issued)) == {MAIN}
-    bound.tokens.edit(identifier, actor="vendor", limit_package_query="version:2")
+    bound.tokens.edit(identifier, actor=person(), limit_package_query="version:2")
     assert bound.binding.orphaned(bound.read(issued)) == {MAIN}
-    token = bound.regranting.token(identifier, actor="vendor")
+    token = bound.regranting.token(identifier, actor=person())
     [grant] = token.grants
     assert (grant.mark, grant.bases) == ("m2", frozenset())  # what the old one showed is over
     assert (grant.limit_package_query, grant.access) == ("version:2", Access.WRITE)
@@ -157,17 +158,17 @@ def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
     del host.marks[MAIN]
     assert bound.binding.orphaned(token) == {MAIN}
     with pytest.raises(Refused, match="does not have acme/main now"):
-        bound.regranting.token(identifier, actor="vendor")
+        bound.regranting.token(identifier, actor=person())
 
 
 def test_of_the_same_repository_named_bases_are_kept(bound: Bound, host: Host) -> None:
     issued = bound.make(BETA)
     host.bases[MAIN] = [BASE]
-    bound.regranting.token(issued.token.identifier, actor="vendor", repository=MAIN)
+    bound.regranting.token(issued.token.identifier, actor=person(), repository=MAIN)
     assert bound.grant(issued).bases == {("o/base", "o1"), (BETA, "b1")}
-    edited = bound.tokens.edit(issued.token.identifier, actor="vendor", bases=["o/base"])
+    edited = bound.tokens.edit(issued.token.identifier, actor=person(), bases=["o/base"])
     assert edited.token.grants[0].bases == {("o/base", "o1")}
-    bound.tokens.edit(issued.token.identifier, actor="vendor", bases=None)
+    bound.tokens.edit(issued.token.identifier, actor=person(), bases=None)
     grant = bound.grant(issued)
     assert grant.bases == frozenset()
     assert bound.binding.unseen(grant) == {"o/base": Unseen.NOT_RECORDED}
@@ -178,35 +179,35 @@ def test_of_the_same_repository_named_bases_are_kept(bound: Bound, host: Host) -
 def test_granting_once_more_is_granting_anew(bound: Bound, host: Host) -> None:
     issued = bound.make()
     host.marks[MAIN] = "m2"
-    bound.tokens.grant(issued.token.identifier, TokenGrant(repository=MAIN), actor="vendor")
+    bound.tokens.grant(issued.token.identifier, TokenGrant(repository=MAIN), actor=person())
     assert bound.grant(issued).mark == "m2"
-    bound.tokens.grant(issued.token.identifier, TokenGrant(repository=BETA), actor="vendor")
+    bound.tokens.grant(issued.token.identifier, TokenGrant(repository=BETA), actor=person())
     assert bound.grant(issued, BETA).mark == "b1"
 
 
 def test_what_is_deleted_or_unknown_is_not_granted_anew(bound: Bound) -> None:
     issued = bound.make()
-    bound.tokens.delete(issued.token.identifier, actor="vendor")
+    bound.tokens.delete(issued.token.identifier, actor=person())
     with pytest.raises(Refused, match="deleted"):
-        bound.regranting.token(issued.token.identifier, actor="vendor")
+        bound.regranting.token(issued.token.identifier, actor=person())
     with pytest.raises(NotFound):
-        bound.regranting.repository("acme/none", actor="vendor")
-    assert bound.regranting.repository(MAIN, actor="vendor") == ()
+        bound.regranting.repository("acme/none", actor=person())
+    assert bound.regranting.repository(MAIN, actor=person()) == ()
 
 
 def test_the_first_use_binds(product: Product, bound: Bound, host: Host) -> None:
     issued = product.create()
     identifier, regranting = issued.token.identifier, bound.regranting
-    assert regranting.bind(identifier, BETA, "b1", actor="host") is None
-    assert regranting.bind(identifier, MAIN, "m1", actor="host") == "m1"
-    assert regranting.bind(identifier, MAIN, "m2", actor="host") == "m1"
+    assert regranting.bind(identifier, BETA, "b1", actor=person("host")) is None
+    assert regranting.bind(identifier, MAIN, "m1", actor=person("host")) == "m1"
+    assert regranting.bind(identifier, MAIN, "m2", actor=person("host")) == "m1"
     other = product.create("other", MAIN, BETA)
     del host.marks[BETA]
-    assert regranting.adopt(actor="start") == 1
+    assert regranting.adopt(actor=person("start")) == 1
     assert marks(bound, other) == ["", "m1"]  # it was made before what it opens
     # From before there were marks, it was made for what is gone.
     product.execute("UPDATE grants SET mark = NULL")
-    assert regranting.adopt(actor="start") == 3
+    assert regranting.adopt(actor=person("start")) == 3
     assert marks(bound, other) == ["-", "m1"]
     entries = product.reports.audit(repository=BETA).items
     [entry] = [one for one in entries if one.after.get("mark") == "-"]
@@ -214,7 +215,7 @@ def test_the_first_use_binds(product: Product, bound: Bound, host: Host) -> None
     assert entry.after["grants"] == 1
     host.marks[BETA] = "b2"
     assert bound.binding.orphaned(bound.read(other)) == {BETA}
-    assert regranting.adopt(actor="start") == 0
+    assert regranting.adopt(actor=person("start")) == 0
 
 
 def marks(bound: Bound, issued: Issued) -> list[str | None]:
@@ -223,7 +224,7 @@ def marks(bound: Bound, issued: Issued) -> list[str | None]:
 
 def test_users_and_their_accounts(product: Product, bound: Bound, host: Host) -> None:
     host.bases[MAIN] = [BASE]
-    product.repositories.edit(MAIN, actor="vendor", user_tokens_enabled=True)
+    product.repositories.edit(MAIN, actor=person(), user_tokens_enabled=True)
     first = bound.users.get("ann", MAIN)
     assert (bound.grant(first).mark, bound.grant(first).bases) == ("m1-a1", frozenset())
     assert bound.users.get("ann", MAIN).secret == first.secret
@@ -232,9 +233,9 @@ def test_users_and_their_accounts(product: Product, bound: Bound, host: Host) ->
     assert second.secret != first.secret
     assert bound.users.get("ann", MAIN).secret == second.secret
     # Of a whole repository, users' tokens are left out.
-    bound.regranting.repository(MAIN, actor="vendor")
+    bound.regranting.repository(MAIN, actor=person())
     assert bound.grant(first).mark == "m1-a1"
-    [lost] = bound.users.cleanup(actor="vendor", dry_run=False)
+    [lost] = bound.users.cleanup(actor=person(), dry_run=False)
     assert lost.identifier == first.token.identifier
 
 
@@ -243,9 +244,9 @@ def test_copies_are_bound_where_they_are(product: Product, bound: Bound, host: H
     host.marks[MAIN] = "m2"
     host.bases[BETA] = [replace(BASE, named_by=frozenset({BETA}))]
     bound.make(name="living")
-    product.repositories.edit(MAIN, actor="vendor", user_tokens_enabled=True)
+    product.repositories.edit(MAIN, actor=person(), user_tokens_enabled=True)
     bound.users.get("ann", MAIN)
-    found = bound.sync.run(MAIN, BETA, actor="vendor", dry_run=False)
+    found = bound.sync.run(MAIN, BETA, actor=person(), dry_run=False)
     copies = {token.name: token.grant_in(BETA) for token in found.tokens}
     assert {name: one.mark for name, one in copies.items() if one} == {
         "lost": "-",
@@ -260,6 +261,6 @@ def test_copies_are_bound_where_they_are(product: Product, bound: Bound, host: H
 def test_a_default_token_is_bound_too(product: Product, bound: Bound, host: Host) -> None:
     host.marks["acme/new"] = "n1"
     service = RepositoryService(product.operations, product.issuer, bound.binding)
-    added = service.add("acme/new", actor="vendor")
+    added = service.add("acme/new", actor=person())
     assert added.default_token is not None
     assert bound.grant(added.default_token, "acme/new").mark == "n1"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from entitlements_core.errors import InvalidValue, NotFound
+from tests.actors import person
 from tests.services.conftest import Product
 
 MAIN = "acme/main"
@@ -15,11 +16,11 @@ def tagged(product: Product, repository: str = MAIN) -> dict[str, tuple[str, ...
 
 
 def tag(product: Product, package: str, *tags: str) -> tuple[str, ...]:
-    return product.package_tags.add(MAIN, package, tags, actor="vendor").tags
+    return product.package_tags.add(MAIN, package, tags, actor=person()).tags
 
 
 def untag(product: Product, package: str, *tags: str) -> tuple[str, ...]:
-    return product.package_tags.remove(MAIN, package, tags, actor="vendor").tags
+    return product.package_tags.remove(MAIN, package, tags, actor=person()).tags
 
 
 def test_tags_come_and_go(product: Product) -> None:
@@ -81,7 +82,7 @@ def test_what_changes_nothing_is_not_recorded(product: Product) -> None:
 def test_what_cannot_be_said(product: Product, package: str, tags: list[str], field: str) -> None:
     for change in (product.package_tags.add, product.package_tags.remove):
         with pytest.raises(InvalidValue) as caught:
-            change(MAIN, package, tags, actor="vendor")
+            change(MAIN, package, tags, actor=person())
         assert caught.value.field == field
     assert tagged(product) == {}
 
@@ -110,7 +111,7 @@ def test_a_repository_that_is_not_there(product: Product) -> None:
     service = product.package_tags
     for change in (service.add, service.remove):
         with pytest.raises(NotFound, match="acme/none"):
-            change("acme/none", "demo", ["a"], actor="vendor")
+            change("acme/none", "demo", ["a"], actor=person())
     with pytest.raises(NotFound, match="acme/none"):
         service.all("acme/none")
     with pytest.raises(NotFound, match="acme/none"):
@@ -119,6 +120,6 @@ def test_a_repository_that_is_not_there(product: Product) -> None:
 
 def test_a_repository_that_is_added_again_begins_without_tags(product: Product) -> None:
     tag(product, "demo", "all")
-    product.repositories.remove(MAIN, actor="admin")
-    product.repositories.add(MAIN, actor="admin")
+    product.repositories.remove(MAIN, actor=person("admin"))
+    product.repositories.add(MAIN, actor=person("admin"))
     assert tagged(product) == {}

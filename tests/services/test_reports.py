@@ -6,6 +6,7 @@ import pytest
 
 from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.store.records import UsageLine
+from tests.actors import person
 from tests.services.conftest import START, Product
 
 
@@ -108,6 +109,6 @@ def test_the_audit_is_filtered_and_paged(used: Product) -> None:
 def test_what_a_removed_repository_was_used_for_stays(used: Product) -> None:
     reports = used.reports
     before = reports.usage([], repository="acme/extra"), reports.audit(repository="acme/extra")
-    used.repositories.remove("acme/extra", actor="admin", force=True)
+    used.repositories.remove("acme/extra", actor=person("admin"), force=True)
     assert reports.usage([], repository="acme/extra") == before[0] != ()
     assert reports.audit(repository="acme/extra").items[-2:] == before[1].items

@@ -6,12 +6,13 @@ from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.services.repositories import check_repository_name
 from entitlements_core.store.records import ListFilter
+from tests.actors import person
 from tests.services.conftest import START, Product
 
 
 def test_a_repository_is_born_with_a_default_token(product: Product) -> None:
     added = product.repositories.add(
-        "acme/new", actor="admin", description="New\nthings", contact="help@acme.example"
+        "acme/new", actor=person("admin"), description="New\nthings", contact="help@acme.example"
     )
     assert added.default_token is not None
     token = added.default_token.token
@@ -30,7 +31,10 @@ def test_a_repository_is_born_with_a_default_token(product: Product) -> None:
 
 
 def test_a_repository_can_be_added_without_a_token(product: Product) -> None:
-    assert product.repositories.add("a/b", actor="admin", default_token=False).default_token is None
+    assert (
+        product.repositories.add("a/b", actor=person("admin"), default_token=False).default_token
+        is None
+    )
     assert [found.name for found in product.repositories.all()] == [
         "a/b",
         "acme/extra",
@@ -40,7 +44,7 @@ def test_a_repository_can_be_added_without_a_token(product: Product) -> None:
 
 def test_a_repository_is_added_once(product: Product) -> None:
     with pytest.raises(Conflict, match="acme/main"):
-        product.repositories.add("acme/main", actor="admin")
+        product.repositories.add("acme/main", actor=person("admin"))
     with pytest.raises(NotFound, match="acme/none"):
         product.repositories.show("acme/none")
 
@@ -66,7 +70,7 @@ def test_a_repository_is_added_once(product: Product) -> None:
 )
 def test_names_that_cannot_be(product: Product, name: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        product.repositories.add(name, actor="admin")
+        product.repositories.add(name, actor=person("admin"))
     assert caught.value.field == "repository"
 
 
@@ -87,7 +91,7 @@ def test_reserved_words_are_no_harm_where_a_host_has_them(name: str) -> None:
 def test_missing_repositories_of_a_host_are_added(product: Product) -> None:
     names = ["acme/main", "root/pypi", "admin/prod", "root/pypi"]
 
-    assert product.repositories.ensure(names, actor="devpi") == ("admin/prod", "root/pypi")
+    assert product.repositories.ensure(names, actor=person("devpi")) == ("admin/prod", "root/pypi")
 
     added = product.repositories.show("root/pypi")
     assert (added.created_at, added.created_by) == (START, "devpi")
@@ -99,19 +103,19 @@ def test_missing_repositories_of_a_host_are_added(product: Product) -> None:
 def test_repositories_that_are_there_are_left_alone(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    product.repositories.edit("acme/main", actor="admin", contact="help@acme.example")
+    product.repositories.edit("acme/main", actor=person("admin"), contact="help@acme.example")
     monkeypatch.setattr(product.database, "begin", None)  # nothing is written
 
-    assert product.repositories.ensure(["acme/main", "acme/extra"], actor="devpi") == ()
-    assert product.repositories.ensure([], actor="devpi") == ()
+    assert product.repositories.ensure(["acme/main", "acme/extra"], actor=person("devpi")) == ()
+    assert product.repositories.ensure([], actor=person("devpi")) == ()
     assert product.repositories.show("acme/main").contact == "help@acme.example"
 
 
 def test_a_removed_repository_that_a_host_still_has_is_added_again(product: Product) -> None:
     issued = product.create("One")
-    product.repositories.remove("acme/main", actor="admin", force=True)
+    product.repositories.remove("acme/main", actor=person("admin"), force=True)
 
-    assert product.repositories.ensure(["acme/main"], actor="devpi") == ("acme/main",)
+    assert product.repositories.ensure(["acme/main"], actor=person("devpi")) == ("acme/main",)
 
     assert product.opens(issued.secret, "acme/main") is None
 
@@ -122,8 +126,8 @@ def test_names_that_no_repository_can_have_are_logged_once(
     repositories = product.repositories
     names = ["-odd/index", "root/pypi", "ä/b", "nothing"]
 
-    assert repositories.ensure(names, actor="devpi") == ("root/pypi",)
-    assert repositories.ensure(names, actor="devpi") == ()
+    assert repositories.ensure(names, actor=person("devpi")) == ("root/pypi",)
+    assert repositories.ensure(names, actor=person("devpi")) == ()
 
     logged = [record.getMessage() for record in caplog.records]
     assert len(logged) == 3
@@ -133,7 +137,7 @@ def test_names_that_no_repository_can_have_are_logged_once(
 def test_edit_raises_the_revision_and_is_recorded(product: Product) -> None:
     before = product.repositories.show("acme/main")
     after = product.repositories.edit(
-        "acme/main", actor="admin", contact="help@acme.example", user_tokens_enabled=True
+        "acme/main", actor=person("admin"), contact="help@acme.example", user_tokens_enabled=True
     )
     assert (after.contact, after.user_tokens_enabled) == ("help@acme.example", True)
     assert after.revision > before.revision
@@ -142,50 +146,52 @@ def test_edit_raises_the_revision_and_is_recorded(product: Product) -> None:
     assert entry.before == {"contact": "", "user_tokens_enabled": False}
     assert entry.after == {"contact": "help@acme.example", "user_tokens_enabled": True}
     with pytest.raises(InvalidValue, match="contact"):
-        product.repositories.edit("acme/main", actor="admin", contact="a\nb")
+        product.repositories.edit("acme/main", actor=person("admin"), contact="a\nb")
 
 
 def test_a_licence_without_a_text_cannot_be_enforced(product: Product) -> None:
     with pytest.raises(Refused, match="no licence text"):
-        product.repositories.edit("acme/main", actor="admin", enforce_eula=True)
+        product.repositories.edit("acme/main", actor=person("admin"), enforce_eula=True)
     with pytest.raises(Refused, match="no licence text"):
-        product.repositories.add("acme/new", actor="admin", enforce_eula=True)
-    product.eulas.add("acme/main", "Be kind.", actor="admin")
-    assert product.repositories.edit("acme/main", actor="admin", enforce_eula=True).enforce_eula
+        product.repositories.add("acme/new", actor=person("admin"), enforce_eula=True)
+    product.eulas.add("acme/main", "Be kind.", actor=person("admin"))
+    assert product.repositories.edit(
+        "acme/main", actor=person("admin"), enforce_eula=True
+    ).enforce_eula
 
 
 def test_remove_is_refused_while_there_are_living_tokens(product: Product) -> None:
     single = product.create("One").token
     shared = product.create("Two", "acme/main", "acme/extra")
-    disabled = product.tokens.disable(product.create("Off").token.identifier, actor="vendor")
+    disabled = product.tokens.disable(product.create("Off").token.identifier, actor=person())
     with pytest.raises(Refused, match="3 living tokens"):
-        product.repositories.remove("acme/main", actor="admin")
-    deleted = product.repositories.remove("acme/main", actor="admin", force=True)
+        product.repositories.remove("acme/main", actor=person("admin"))
+    deleted = product.repositories.remove("acme/main", actor=person("admin"), force=True)
     assert [token.identifier for token in deleted] == [single.identifier, disabled.identifier]
     kept = product.tokens.read(shared.token.identifier)
     assert (kept.state, len(kept.grants)) == (State.ENABLED, 1)
     assert product.opens(shared.secret, "acme/extra") == shared.token.identifier
     assert [found.name for found in product.repositories.all()] == ["acme/extra"]
     with pytest.raises(NotFound):
-        product.repositories.edit("acme/main", actor="admin", contact="x")
+        product.repositories.edit("acme/main", actor=person("admin"), contact="x")
 
 
 def test_an_unused_default_token_goes_along_and_a_used_one_does_not(product: Product) -> None:
     for name in ("acme/unused", "acme/used"):
-        product.repositories.add(name, actor="admin")
+        product.repositories.add(name, actor=person("admin"))
     used = product.tokens.list(repository="acme/used").items[0]
     product.use(used)
-    assert len(product.repositories.remove("acme/unused", actor="admin")) == 1
+    assert len(product.repositories.remove("acme/unused", actor=person("admin"))) == 1
     with pytest.raises(Refused, match="living"):
-        product.repositories.remove("acme/used", actor="admin")
+        product.repositories.remove("acme/used", actor=person("admin"))
 
 
 def test_a_removed_repository_can_be_added_again_with_its_history(product: Product) -> None:
-    old = product.repositories.add("acme/again", actor="admin", contact="old")
+    old = product.repositories.add("acme/again", actor=person("admin"), contact="old")
     assert old.default_token is not None
-    product.repositories.remove("acme/again", actor="admin")
+    product.repositories.remove("acme/again", actor=person("admin"))
     product.clock.advance(days=1)
-    new = product.repositories.add("acme/again", actor="other")
+    new = product.repositories.add("acme/again", actor=person("other"))
     assert new.default_token is not None
     assert new.repository.contact == ""
     assert new.repository.created_at == product.clock.now

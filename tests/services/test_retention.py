@@ -27,6 +27,7 @@ from entitlements_core.store.moments import to_micros
 from entitlements_core.store.old_downloads import OldDownloads
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import AuditEntry
+from tests.actors import person
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, rows
 
 AGE = timedelta(days=400)
@@ -38,6 +39,7 @@ PRUNE = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.services import retention
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.database import Database
@@ -46,7 +48,9 @@ database = Database(sys.argv[1])
 now = datetime.fromisoformat(sys.argv[3])
 retention.Retention(
     Operations(database=database, clock=lambda: now), window=timedelta(seconds=300)
-).prune(timedelta(days=400), actor="vendor", export=Path(sys.argv[2]))
+).prune(
+    timedelta(days=400), actor=Actor("vendor", ActorKind.PERSON), export=Path(sys.argv[2])
+)
 """
 
 FILL = f"""
@@ -114,7 +118,7 @@ def test_what_is_removed_goes_on_counting(
         usage = rows(store, "SELECT * FROM usage ORDER BY token_id")
         told: list[tuple[int, int]] = []
         found = keeper(store).prune(
-            AGE, actor="vendor", progress=lambda done, wanted: told.append((done, wanted))
+            AGE, actor=person(), progress=lambda done, wanted: told.append((done, wanted))
         )
         assert (found.removed, found.export) == (OLD, None)
         assert found.before == (NOW - AGE).replace(hour=0)
@@ -126,7 +130,7 @@ def test_what_is_removed_goes_on_counting(
     (ended, begun) = rows(store, "SELECT action, actor, after FROM audit ORDER BY id DESC LIMIT 2")
     assert (begun[0], ended[0], ended[1]) == ("downloads.prune", "downloads.pruned", "vendor")
     assert str(OLD) in str(ended[2])
-    assert keeper(store).prune(AGE, actor="vendor").removed == 0
+    assert keeper(store).prune(AGE, actor=person()).removed == 0
     assert reports(store) == before
     assert store.check() == ()
 
@@ -165,13 +169,13 @@ def test_what_is_still_needed_stays(store: Database, age: timedelta, window: tim
     for act in ("preview", "prune"):
         kept = Retention(Operations(database=store, clock=lambda: NOW), window=window)
         with pytest.raises(InvalidValue, match="days are still needed"):
-            kept.preview(age) if act == "preview" else kept.prune(age, actor="vendor")
+            kept.preview(age) if act == "preview" else kept.prune(age, actor=person())
     assert len(everything(store)) == 2 * OLD
 
 
 def test_an_export_has_what_was_removed(store: Database, tmp_path: Path) -> None:
     before, path = everything(store), tmp_path / "old.csv.gz"
-    keeper(store).prune(AGE, actor="vendor", export=path)
+    keeper(store).prune(AGE, actor=person(), export=path)
     kept = everything(store)
     assert sorted(as_exported(path) + kept) == before
     assert path.stat().st_mode & 0o777 == 0o600
@@ -190,7 +194,7 @@ def test_an_export_has_what_was_removed(store: Database, tmp_path: Path) -> None
     }
     # A later run goes on in the same file.
     keeper(store, NOW + timedelta(days=500)).prune(
-        AGE, actor="vendor", export=path, clock_is_right=True
+        AGE, actor=person(), export=path, clock_is_right=True
     )
     assert everything(store) == []
     assert as_exported(path) == before
@@ -199,13 +203,13 @@ def test_an_export_has_what_was_removed(store: Database, tmp_path: Path) -> None
 def test_a_clock_that_is_years_ahead_removes_nothing(store: Database) -> None:
     ahead = keeper(store, NOW + timedelta(days=3 * 365))
     with pytest.raises(Refused, match="--clock-is-right"):
-        ahead.prune(AGE, actor="vendor")
+        ahead.prune(AGE, actor=person())
     with pytest.raises(Refused, match="--clock-is-right"):
         ahead.preview(AGE)
     assert ahead.preview(AGE, clock_is_right=True).removed == 2 * OLD
     assert keeper(store).preview(AGE).removed == OLD
-    assert keeper(store, NOW + timedelta(days=20)).prune(AGE, actor="vendor").removed == OLD
-    assert ahead.prune(AGE, actor="vendor", clock_is_right=True).removed == OLD
+    assert keeper(store, NOW + timedelta(days=20)).prune(AGE, actor=person()).removed == OLD
+    assert ahead.prune(AGE, actor=person(), clock_is_right=True).removed == OLD
 
 
 @pytest.mark.parametrize("days", [50, 200, 450, 900])
@@ -217,18 +221,18 @@ def test_what_a_clock_further_ahead_has_counted_tells_nothing(store: Database, d
         unit.session.execute(text(FILL), values)
         unit.audit.write(AuditEntry(at=later, actor="vendor", action="token.created"))
     with pytest.raises(Refused, match=f"is of {NOW - timedelta(days=9):%Y-%m-%d}"):
-        keeper(store, NOW + timedelta(days=days)).prune(timedelta(days=40), actor="vendor")
+        keeper(store, NOW + timedelta(days=days)).prune(timedelta(days=40), actor=person())
 
 
 def test_where_there_is_nothing_the_age_is_told(database: Database) -> None:
-    for found in (keeper(database).preview(AGE), keeper(database).prune(AGE, actor="vendor")):
+    for found in (keeper(database).preview(AGE), keeper(database).prune(AGE, actor=person())):
         assert (found.removed, found.before) == (0, (NOW - AGE).replace(hour=0))
 
 
 def test_an_export_of_nothing_has_its_headings(store: Database, tmp_path: Path) -> None:
     file = tmp_path / "nothing.csv.gz"
     for _ in range(2):
-        pruned = keeper(store, NOW).prune(timedelta(days=5_000), actor="vendor", export=file)
+        pruned = keeper(store, NOW).prune(timedelta(days=5_000), actor=person(), export=file)
         assert pruned.removed == 0
         with gzip.open(file, "rt") as written:
             assert [*csv.reader(written)] == [[*COLUMNS]]
@@ -238,17 +242,17 @@ def test_an_export_that_is_not_ours_is_left_alone(store: Database, tmp_path: Pat
     before, path = everything(store), tmp_path / "other.csv.gz"
     path.write_bytes(b"something else")
     with pytest.raises(Conflict, match="is there already"):
-        keeper(store).prune(AGE, actor="vendor", export=path)
+        keeper(store).prune(AGE, actor=person(), export=path)
     assert path.read_bytes() == b"something else"
     with pytest.raises(NotFound):
-        keeper(store).prune(AGE, actor="vendor", export=tmp_path / "none" / "old.csv.gz")
+        keeper(store).prune(AGE, actor=person(), export=tmp_path / "none" / "old.csv.gz")
     with pytest.raises(InvalidValue):
-        keeper(store).prune(AGE, actor="vendor", export=tmp_path / "\udcff.csv.gz")
+        keeper(store).prune(AGE, actor=person(), export=tmp_path / "\udcff.csv.gz")
     with pytest.raises(InvalidValue, match="pipe"):
-        keeper(store).prune(AGE, actor="vendor", export=Path("-"))
+        keeper(store).prune(AGE, actor=person(), export=Path("-"))
     (tmp_path / "link.csv.gz").symlink_to(path)
     with pytest.raises(StoreError):
-        keeper(store).prune(AGE, actor="vendor", export=tmp_path / "link.csv.gz")
+        keeper(store).prune(AGE, actor=person(), export=tmp_path / "link.csv.gz")
     assert everything(store) == before
     # Nor is one that took the place of ours.
     gone = tmp_path / "gone.csv.gz"
@@ -256,17 +260,17 @@ def test_an_export_that_is_not_ours_is_left_alone(store: Database, tmp_path: Pat
     for other in (b"something else", gzip.compress(b"something else"), b"\x1f\x8b\x08\xff" * 9):
         gone.write_bytes(other * 2000)
         with pytest.raises(Conflict, match="is there already"):
-            keeper(store).prune(AGE, actor="vendor", export=gone)
+            keeper(store).prune(AGE, actor=person(), export=gone)
         assert gone.read_bytes() == other * 2000
     gone.unlink()
     before = everything(store)
     mine = tmp_path / "mine.csv.gz"
-    keeper(store).prune(AGE, actor="vendor", export=mine)
+    keeper(store).prune(AGE, actor=person(), export=mine)
     assert sorted(as_exported(mine) + everything(store)) == before
     mine.write_bytes(mine.read_bytes()[:-1])
     with pytest.raises(Conflict, match="is there already"):
         keeper(store, NOW + timedelta(days=500)).prune(
-            AGE, actor="vendor", export=mine, clock_is_right=True
+            AGE, actor=person(), export=mine, clock_is_right=True
         )
     assert len(everything(store)) == OLD
 
@@ -277,10 +281,10 @@ def test_one_process_at_a_time_writes_an_export(store: Database, tmp_path: Path)
 
     def again(_done: int, _wanted: int) -> None:
         with pytest.raises(Conflict, match="Somebody else") as caught:
-            keeper(store).prune(AGE, actor="vendor", export=path)
+            keeper(store).prune(AGE, actor=person(), export=path)
         met.append(str(caught.value))
 
-    keeper(store).prune(AGE, actor="vendor", export=path, progress=again)
+    keeper(store).prune(AGE, actor=person(), export=path, progress=again)
     assert len(met) == 2
     assert len(as_exported(path)) == OLD
 
@@ -303,10 +307,10 @@ def test_what_is_not_removed_is_exported_again(
 
     monkeypatch.setattr(OldDownloads, fails, failing)
     with pytest.raises(StoreError, match="no more"):
-        keeper(store).prune(AGE, actor="vendor", export=path)
+        keeper(store).prune(AGE, actor=person(), export=path)
     assert len(exported(path)) == 400
     assert len(everything(store)) == 2 * OLD - 300
-    assert keeper(store).prune(AGE, actor="vendor", export=path).removed == OLD - 300
+    assert keeper(store).prune(AGE, actor=person(), export=path).removed == OLD - 300
     assert sorted(as_exported(path) + everything(store)) == before
 
 

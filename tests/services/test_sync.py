@@ -9,6 +9,7 @@ from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.sync import Difference, Mode
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.services.conftest import Product
 
 SOURCE, TARGET = "acme/source", "acme/target"
@@ -19,12 +20,12 @@ SECRET = "acme-corp-2026-license"
 def pair(product: Product) -> Product:
     """A product with a source and a target, each with its default token."""
     for name in (SOURCE, TARGET):
-        product.repositories.add(name, actor="admin", user_tokens_enabled=True)
+        product.repositories.add(name, actor=person("admin"), user_tokens_enabled=True)
     return product
 
 
 def _run(product: Product, mode: Mode = "replace", *, dry_run: bool = False) -> Difference:
-    return product.sync.run(SOURCE, TARGET, actor="admin", mode=mode, dry_run=dry_run)
+    return product.sync.run(SOURCE, TARGET, actor=person("admin"), mode=mode, dry_run=dry_run)
 
 
 def _default(product: Product, repository: str) -> Token:
@@ -38,13 +39,13 @@ def _names(tokens: tuple[Token, ...]) -> list[str]:
 
 def _restricted(product: Product, name: str, repository: str, **terms: object) -> Issued:
     grant = TokenGrant(repository=repository, limit_package_query="name:^demo$")
-    return product.tokens.create(name, [grant], actor="vendor", **terms)  # type: ignore[arg-type]  # any terms
+    return product.tokens.create(name, [grant], actor=person(), **terms)  # type: ignore[arg-type]  # any terms
 
 
 def test_replace_copies_secrets_and_terms_under_new_identifiers(pair: Product) -> None:
     source = _restricted(pair, "Acme", SOURCE, limit_num_downloads=5, tags=["gold"])
     pair.use(source.token, downloads=3)
-    disabled = pair.tokens.disable(pair.create("Off", SOURCE).token.identifier, actor="vendor")
+    disabled = pair.tokens.disable(pair.create("Off", SOURCE).token.identifier, actor=person())
     pair.permissions["ann", SOURCE] = True
     user = pair.users.get("ann", SOURCE)
     old = pair.create("Old", TARGET)
@@ -61,7 +62,7 @@ def test_replace_copies_secrets_and_terms_under_new_identifiers(pair: Product) -
     assert copy.terms == source.token.terms
     assert copy.grants[0].limit_package_query == "name:^demo$"
     assert copy.usage.downloads == 0
-    assert pair.rotation.reveal(copy.identifier, actor="vendor") == source.secret
+    assert pair.rotation.reveal(copy.identifier, actor=person()) == source.secret
     assert next(token for token in difference.tokens if token.user).kind is CredentialKind.USER
     assert pair.opens(user.secret, TARGET) is not None
     off = next(token for token in difference.tokens if token.name == "Off")
@@ -128,9 +129,9 @@ def test_merge_keeps_a_users_own_token(pair: Product) -> None:
 
 def test_replace_gives_the_default_token_the_secret_of_the_source(pair: Product) -> None:
     source, target = _default(pair, SOURCE), _default(pair, TARGET)
-    secret = pair.rotation.reveal(source.identifier, actor="vendor")
-    own = pair.rotation.reveal(target.identifier, actor="vendor")
-    pair.tokens.edit(source.identifier, actor="vendor", limit_num_downloads=9)
+    secret = pair.rotation.reveal(source.identifier, actor=person())
+    own = pair.rotation.reveal(target.identifier, actor=person())
+    pair.tokens.edit(source.identifier, actor=person(), limit_num_downloads=9)
     pair.use(target)
     difference = _run(pair)
     (after,) = difference.tokens
@@ -140,31 +141,31 @@ def test_replace_gives_the_default_token_the_secret_of_the_source(pair: Product)
     assert (after.limit_num_downloads, after.usage.downloads) == (9, 0)
     assert pair.opens(secret, TARGET) == target.identifier
     assert pair.opens(own, TARGET) is None
-    assert pair.rotation.reveal(after.identifier, actor="vendor") == secret
+    assert pair.rotation.reveal(after.identifier, actor=person()) == secret
 
 
 def test_replace_from_a_source_without_a_default_token_disables_it(pair: Product) -> None:
     target = _default(pair, TARGET)
-    own = pair.rotation.reveal(target.identifier, actor="vendor")
+    own = pair.rotation.reveal(target.identifier, actor=person())
     pair.create("Acme", "acme/main", secret=own)
-    difference = pair.sync.run("acme/main", TARGET, actor="admin", dry_run=False)
+    difference = pair.sync.run("acme/main", TARGET, actor=person("admin"), dry_run=False)
     assert _names(difference.removed) == ["Default"]
     after = pair.tokens.read(target.identifier)
     assert (after.state, after.revealable) == (State.DISABLED, False)
     assert pair.opens(own, TARGET) not in {None, target.identifier}
-    again = pair.sync.run("acme/main", TARGET, actor="admin", dry_run=False)
+    again = pair.sync.run("acme/main", TARGET, actor=person("admin"), dry_run=False)
     assert _names(again.tokens) == ["Acme", "Default"]
 
 
 def test_replace_into_a_repository_without_a_default_token_copies_it(pair: Product) -> None:
-    difference = pair.sync.run(SOURCE, "acme/main", actor="admin", dry_run=False)
+    difference = pair.sync.run(SOURCE, "acme/main", actor=person("admin"), dry_run=False)
     (copy,) = difference.tokens
     assert copy.is_default
     assert copy.grants[0].is_default
 
 
 def test_a_secret_that_is_the_defaults_on_one_side_only(pair: Product) -> None:
-    secret = pair.rotation.reveal(_default(pair, SOURCE).identifier, actor="vendor")
+    secret = pair.rotation.reveal(_default(pair, SOURCE).identifier, actor=person())
     other = pair.create("Same secret", TARGET, secret=secret)
     assert _run(pair, "merge").removed == ()
     assert pair.opens(secret, TARGET) == other.token.identifier
@@ -185,7 +186,7 @@ def test_a_shared_token_is_kept_and_a_wider_one_loses_only_the_target(pair: Prod
 
 def test_overlapping_secrets_are_copied_too(pair: Product) -> None:
     first = pair.create("Acme", SOURCE)
-    pair.rotation.refresh(first.token.identifier, actor="vendor", overlap=timedelta(hours=1))
+    pair.rotation.refresh(first.token.identifier, actor=person(), overlap=timedelta(hours=1))
     _run(pair)
     assert pair.opens(first.secret, TARGET) is not None
     pair.clock.advance(hours=1)
@@ -194,7 +195,7 @@ def test_overlapping_secrets_are_copied_too(pair: Product) -> None:
 
 def test_merge_refuses_a_previous_secret_that_is_in_use(pair: Product) -> None:
     source = pair.create("Acme", SOURCE, secret=SECRET)
-    pair.rotation.refresh(source.token.identifier, actor="vendor", overlap=timedelta(hours=1))
+    pair.rotation.refresh(source.token.identifier, actor=person(), overlap=timedelta(hours=1))
     pair.create("Other", TARGET, secret=SECRET)
     with pytest.raises(Conflict):
         _run(pair, "merge")
@@ -202,25 +203,27 @@ def test_merge_refuses_a_previous_secret_that_is_in_use(pair: Product) -> None:
 
 
 def test_copies_count_on_the_quota_of_the_targets_owner(pair: Product) -> None:
-    pair.repositories.add("other/target", actor="admin", default_token=False)
+    pair.repositories.add("other/target", actor=person("admin"), default_token=False)
     for number in range(3):
         pair.create(f"Acme {number}", SOURCE)
     pair.create("Sales", SOURCE, owner="sales")
     pair.quota = 2
     with pytest.raises(Refused, match="other would have 3"):
-        pair.sync.run(SOURCE, "other/target", actor="admin", dry_run=False)
+        pair.sync.run(SOURCE, "other/target", actor=person("admin"), dry_run=False)
     assert pair.tokens.list(repository="other/target").total == 0
     pair.quota = 3
-    copied = pair.sync.run(SOURCE, "other/target", actor="admin", dry_run=False).tokens
+    copied = pair.sync.run(SOURCE, "other/target", actor=person("admin"), dry_run=False).tokens
     assert {token.owner for token in copied} == {"other", "sales"}
-    again = pair.sync.run(SOURCE, "other/target", actor="admin", mode="merge", dry_run=False)
+    again = pair.sync.run(
+        SOURCE, "other/target", actor=person("admin"), mode="merge", dry_run=False
+    )
     assert len(again.kept) == 4
 
 
 def test_what_cannot_be_synchronised(pair: Product) -> None:
     with pytest.raises(InvalidValue, match="itself"):
-        pair.sync.run(SOURCE, SOURCE, actor="admin")
+        pair.sync.run(SOURCE, SOURCE, actor=person("admin"))
     with pytest.raises(NotFound):
-        pair.sync.run("acme/none", TARGET, actor="admin")
+        pair.sync.run("acme/none", TARGET, actor=person("admin"))
     with pytest.raises(InvalidValue, match="mode"):
-        pair.sync.run(SOURCE, TARGET, actor="admin", mode="swap")  # type: ignore[arg-type]  # bad on purpose
+        pair.sync.run(SOURCE, TARGET, actor=person("admin"), mode="swap")  # type: ignore[arg-type]  # bad on purpose

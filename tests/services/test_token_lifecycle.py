@@ -21,6 +21,7 @@ from entitlements_core.services.token_issuer import Issued
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.store.database import Database
 from entitlements_core.store.records import ListFilter
+from tests.actors import person
 from tests.services.conftest import START, Product
 
 SECRET = "acme-corp-2026-license"
@@ -80,7 +81,7 @@ def test_a_token_opens_several_repositories_with_a_restriction_each(product: Pro
                 repository="acme/extra", access=Access.WRITE, limit_package_query="name:tool"
             ),
         ],
-        actor="vendor",
+        actor=person(),
     )
     extra, main = issued.token.grants
     assert (main.repository, main.access, main.limit_package_query) == (
@@ -153,7 +154,7 @@ def test_a_custom_secret_that_breaks_the_rules(product: Product, secret: str) ->
 def test_terms_that_do_not_fit(product: Product, field: str, terms: dict[str, object]) -> None:
     created = product.create().token
     with pytest.raises(InvalidValue) as caught:
-        product.tokens.edit(created.identifier, actor="vendor", **terms)  # type: ignore[arg-type]  # bad on purpose
+        product.tokens.edit(created.identifier, actor=person(), **terms)  # type: ignore[arg-type]  # bad on purpose
     assert caught.value.field == field
     assert product.tokens.read(created.identifier) == created
 
@@ -172,7 +173,7 @@ def test_a_restriction_that_is_no_query(product: Product, query: str) -> None:
         product.tokens.create(
             "Acme",
             [TokenGrant(repository="acme/main", limit_package_query=query)],
-            actor="vendor",
+            actor=person(),
         )
 
 
@@ -186,7 +187,7 @@ def test_a_restriction_that_is_no_query(product: Product, query: str) -> None:
 )
 def test_grants_that_do_not_fit(product: Product, grants: list[TokenGrant]) -> None:
     with pytest.raises(InvalidValue):
-        product.tokens.create("Acme", grants, actor="vendor")
+        product.tokens.create("Acme", grants, actor=person())
 
 
 def test_what_is_not_there(product: Product) -> None:
@@ -196,12 +197,12 @@ def test_what_is_not_there(product: Product) -> None:
         product.tokens.read("nobody")
     token = product.create().token
     with pytest.raises(NotFound, match="acme/extra"):
-        product.tokens.disable(token.identifier, actor="vendor", repository="acme/extra")
+        product.tokens.disable(token.identifier, actor=person(), repository="acme/extra")
 
 
 def test_an_actor_is_always_named(product: Product) -> None:
     with pytest.raises(InvalidValue, match="actor"):
-        product.tokens.create("Acme", [TokenGrant(repository="acme/main")], actor=" ")
+        product.tokens.create("Acme", [TokenGrant(repository="acme/main")], actor=person(" "))
 
 
 def test_edit_changes_only_what_is_named_and_none_clears(product: Product) -> None:
@@ -209,7 +210,7 @@ def test_edit_changes_only_what_is_named_and_none_clears(product: Product) -> No
     product.clock.advance(hours=1)
     after = product.tokens.edit(
         before.identifier,
-        actor="other",
+        actor=person("other"),
         name="Acme Ltd",
         limit_num_downloads=0,
         limit_num_clients=None,
@@ -231,7 +232,7 @@ def test_edit_changes_only_what_is_named_and_none_clears(product: Product) -> No
     assert token.revision > before.revision
     assert (token.updated_at, token.updated_by) == (product.clock.now, "other")
     assert (token.created_at, token.created_by) == (START, "vendor")
-    cleared = product.tokens.edit(token.identifier, actor="other", limit_package_query=None)
+    cleared = product.tokens.edit(token.identifier, actor=person("other"), limit_package_query=None)
     assert cleared.token.grants[0].limit_package_query is None
     assert cleared.token.grants[0].access is Access.WRITE
 
@@ -242,7 +243,7 @@ def test_a_cleared_anchor_begins_now_and_a_cleared_owner_is_the_repositorys(
     token = product.create("Acme", **WHOLE).token
     product.clock.advance(days=3)
     edited = product.tokens.edit(
-        token.identifier, actor="vendor", scheduled_reset_at=None, owner=None
+        token.identifier, actor=person(), scheduled_reset_at=None, owner=None
     ).token
     assert edited.schedule.anchor == product.clock.now
     assert edited.owner == "acme"
@@ -251,10 +252,10 @@ def test_a_cleared_anchor_begins_now_and_a_cleared_owner_is_the_repositorys(
 def test_edit_of_one_grant_of_several_says_which(product: Product) -> None:
     token = product.create("Acme", "acme/main", "acme/extra").token
     with pytest.raises(InvalidValue, match="2 repositories"):
-        product.tokens.edit(token.identifier, actor="vendor", limit_package_query="name:^demo$")
+        product.tokens.edit(token.identifier, actor=person(), limit_package_query="name:^demo$")
     edited = product.tokens.edit(
         token.identifier,
-        actor="vendor",
+        actor=person(),
         repository="acme/extra",
         limit_package_query="name:^demo$",
     ).token
@@ -264,9 +265,9 @@ def test_edit_of_one_grant_of_several_says_which(product: Product) -> None:
 
 def test_edit_switches_in_the_same_step(product: Product) -> None:
     token = product.create().token
-    edited = product.tokens.edit(token.identifier, actor="vendor", name="Off", enabled=False).token
+    edited = product.tokens.edit(token.identifier, actor=person(), name="Off", enabled=False).token
     assert (edited.name, edited.state) == ("Off", State.DISABLED)
-    assert product.tokens.edit(token.identifier, actor="vendor", enabled=True).token.state == (
+    assert product.tokens.edit(token.identifier, actor=person(), enabled=True).token.state == (
         State.ENABLED
     )
 
@@ -274,18 +275,18 @@ def test_edit_switches_in_the_same_step(product: Product) -> None:
 def test_disable_and_enable_keep_the_secret(product: Product) -> None:
     issued = product.create()
     identifier = issued.token.identifier
-    disabled = product.tokens.disable(identifier, actor="vendor")
+    disabled = product.tokens.disable(identifier, actor=person())
     assert disabled.state is State.DISABLED
     assert disabled.revision > issued.token.revision
     assert product.opens(issued.secret, "acme/main") == identifier
-    assert product.tokens.disable(identifier, actor="vendor") == disabled
-    assert product.tokens.enable(identifier, actor="vendor").state is State.ENABLED
+    assert product.tokens.disable(identifier, actor=person()) == disabled
+    assert product.tokens.enable(identifier, actor=person()).state is State.ENABLED
 
 
 def test_delete_is_soft_and_final(product: Product) -> None:
     issued = product.create("Acme", "acme/main", "acme/extra", secret=SECRET)
     identifier = issued.token.identifier
-    deleted = product.tokens.delete(identifier, actor="vendor")
+    deleted = product.tokens.delete(identifier, actor=person())
     assert (deleted.state, deleted.deleted_at, deleted.deleted_by) == (
         State.DELETED,
         START,
@@ -297,14 +298,14 @@ def test_delete_is_soft_and_final(product: Product) -> None:
     assert product.tokens.read(identifier) == deleted
     tokens, grant = product.tokens, TokenGrant(repository="acme/main")
     for again in (
-        lambda: tokens.enable(identifier, actor="vendor"),
-        lambda: tokens.disable(identifier, actor="vendor"),
-        lambda: tokens.delete(identifier, actor="vendor"),
-        lambda: tokens.reset(identifier, actor="vendor"),
-        lambda: tokens.edit(identifier, actor="vendor", name="Back"),
-        lambda: tokens.grant(identifier, grant, actor="vendor"),
-        lambda: product.rotation.refresh(identifier, actor="vendor"),
-        lambda: product.rotation.reveal(identifier, actor="vendor"),
+        lambda: tokens.enable(identifier, actor=person()),
+        lambda: tokens.disable(identifier, actor=person()),
+        lambda: tokens.delete(identifier, actor=person()),
+        lambda: tokens.reset(identifier, actor=person()),
+        lambda: tokens.edit(identifier, actor=person(), name="Back"),
+        lambda: tokens.grant(identifier, grant, actor=person()),
+        lambda: product.rotation.refresh(identifier, actor=person()),
+        lambda: product.rotation.reveal(identifier, actor=person()),
     ):
         with pytest.raises(Refused, match="final"):
             again()
@@ -312,24 +313,24 @@ def test_delete_is_soft_and_final(product: Product) -> None:
 
 
 def test_the_default_token_is_not_deleted_but_all_else(product: Product) -> None:
-    added = product.repositories.add("acme/new", actor="admin")
+    added = product.repositories.add("acme/new", actor=person("admin"))
     assert added.default_token is not None
     identifier = added.default_token.token.identifier
     with pytest.raises(Refused, match="default token of acme/new"):
-        product.tokens.delete(identifier, actor="vendor")
+        product.tokens.delete(identifier, actor=person())
     with pytest.raises(Refused, match="opens only that"):
-        product.tokens.grant(identifier, TokenGrant(repository="acme/main"), actor="vendor")
+        product.tokens.grant(identifier, TokenGrant(repository="acme/main"), actor=person())
     product.tokens.grant(
         identifier,
         TokenGrant(repository="acme/new", limit_package_query="name:^demo$"),
-        actor="vendor",
+        actor=person(),
     )
-    product.tokens.edit(identifier, actor="vendor", limit_num_downloads=3)
-    token = product.tokens.disable(identifier, actor="vendor")
+    product.tokens.edit(identifier, actor=person(), limit_num_downloads=3)
+    token = product.tokens.disable(identifier, actor=person())
     assert token.is_default
     assert token.grants[0].is_default
     assert token.grants[0].limit_package_query == "name:^demo$"
-    assert product.rotation.refresh(identifier, actor="vendor").secret is not None
+    assert product.rotation.refresh(identifier, actor=person()).secret is not None
 
 
 def test_reset_zeroes_all_counters_even_at_the_same_instant(product: Product) -> None:
@@ -338,7 +339,7 @@ def test_reset_zeroes_all_counters_even_at_the_same_instant(product: Product) ->
     used = product.tokens.read(token.identifier)
     assert used.status(START) is Status.LIMITED
     assert used.last_used_at == START
-    reset = product.tokens.reset(token.identifier, actor="vendor")
+    reset = product.tokens.reset(token.identifier, actor=person())
     assert (reset.usage.downloads, reset.usage.clients, reset.usage.bandwidth) == (0, 0, 0)
     assert reset.status(START) is Status.ENABLED
     assert reset.revision > used.revision
@@ -346,7 +347,7 @@ def test_reset_zeroes_all_counters_even_at_the_same_instant(product: Product) ->
     assert client.client == "192.0.2.1"
     assert not client.counts
     product.clock.advance(days=1)
-    later = product.tokens.reset(token.identifier, actor="vendor")
+    later = product.tokens.reset(token.identifier, actor=person())
     assert later.usage == Usage(since=product.clock.now)
 
 
@@ -356,27 +357,27 @@ def test_grant_and_revoke_a_further_repository(product: Product) -> None:
     granted = product.tokens.grant(
         identifier,
         TokenGrant(repository="acme/extra", limit_package_query="name:demo"),
-        actor="vendor",
+        actor=person(),
     )
     assert [grant.repository for grant in granted.token.grants] == ["acme/extra", "acme/main"]
     assert len(granted.warnings) == 1
     assert product.opens(issued.secret, "acme/extra") == identifier
-    revoked = product.tokens.revoke(identifier, "acme/extra", actor="vendor")
+    revoked = product.tokens.revoke(identifier, "acme/extra", actor=person())
     assert [grant.repository for grant in revoked.grants] == ["acme/main"]
     assert product.opens(issued.secret, "acme/extra") is None
     assert product.opens(issued.secret, "acme/main") == identifier
     assert revoked.revealable
     with pytest.raises(Refused, match="only acme/main"):
-        product.tokens.revoke(identifier, "acme/main", actor="vendor")
+        product.tokens.revoke(identifier, "acme/main", actor=person())
     with pytest.raises(NotFound):
-        product.tokens.grant(identifier, TokenGrant(repository="acme/none"), actor="vendor")
+        product.tokens.grant(identifier, TokenGrant(repository="acme/none"), actor=person())
 
 
 def test_a_grant_cannot_collide_with_a_secret_in_use(product: Product) -> None:
     product.create("Other", "acme/extra", secret=SECRET)
     token = product.create(secret=SECRET).token
     with pytest.raises(Conflict):
-        product.tokens.grant(token.identifier, TokenGrant(repository="acme/extra"), actor="vendor")
+        product.tokens.grant(token.identifier, TokenGrant(repository="acme/extra"), actor=person())
     assert len(product.tokens.read(token.identifier).grants) == 1
 
 
@@ -388,27 +389,27 @@ def test_the_quota_counts_enabled_standard_tokens(product: Product) -> None:
     with pytest.raises(Refused, match="quota of 2"):
         product.create("Three")
     product.create("Elsewhere", owner="other")
-    product.tokens.disable(first.identifier, actor="vendor")
+    product.tokens.disable(first.identifier, actor=person())
     product.create("Three")
     with pytest.raises(Refused, match="quota"):
-        product.tokens.enable(first.identifier, actor="vendor")
+        product.tokens.enable(first.identifier, actor=person())
     with pytest.raises(Refused, match="quota"):
-        product.tokens.edit(first.identifier, actor="vendor", enabled=True)
-    product.tokens.delete(second.identifier, actor="vendor")
-    assert product.tokens.enable(first.identifier, actor="vendor").state is State.ENABLED
+        product.tokens.edit(first.identifier, actor=person(), enabled=True)
+    product.tokens.delete(second.identifier, actor=person())
+    assert product.tokens.enable(first.identifier, actor=person()).state is State.ENABLED
     product.quota = 1
-    assert product.tokens.edit(first.identifier, actor="vendor", name="Still").token.name == "Still"
-    product.repositories.add("acme/defaults-do-not-count", actor="admin")
+    assert product.tokens.edit(first.identifier, actor=person(), name="Still").token.name == "Still"
+    product.repositories.add("acme/defaults-do-not-count", actor=person("admin"))
 
 
 def test_list_shows_what_the_view_says(product: Product) -> None:
-    product.repositories.edit("acme/main", actor="admin", user_tokens_enabled=True)
+    product.repositories.edit("acme/main", actor=person("admin"), user_tokens_enabled=True)
     product.permissions.update({("ann", "acme/main"): True, ("bob", "acme/main"): True})
     product.users.get("ann", "acme/main")
     product.users.get("bob", "acme/main")
     product.create("on")
-    product.tokens.disable(product.create("off").token.identifier, actor="vendor")
-    product.tokens.delete(product.create("gone").token.identifier, actor="vendor")
+    product.tokens.disable(product.create("off").token.identifier, actor=person())
+    product.tokens.delete(product.create("gone").token.identifier, actor=person())
     product.create("elsewhere", "acme/extra")
 
     def names(list_filter: ListFilter | None = None, query: str = "") -> list[str]:
@@ -467,10 +468,10 @@ def test_a_search_for_counters_sees_scheduled_resets(product: Product) -> None:
 def test_every_change_is_recorded_without_secrets(product: Product) -> None:
     issued = product.create(secret=SECRET)
     identifier = issued.token.identifier
-    product.tokens.edit(identifier, actor="editor", limit_num_downloads=7)
-    refreshed = product.rotation.refresh(identifier, actor="vendor")
-    product.rotation.reveal(identifier, actor="support")
-    product.tokens.delete(identifier, actor="vendor")
+    product.tokens.edit(identifier, actor=person("editor"), limit_num_downloads=7)
+    refreshed = product.rotation.refresh(identifier, actor=person())
+    product.rotation.reveal(identifier, actor=person("support"))
+    product.tokens.delete(identifier, actor=person())
     entries = product.reports.audit(token=identifier).items
     assert [entry.action for entry in entries] == [
         "token.deleted",
@@ -500,7 +501,7 @@ def test_an_observer_that_fails_breaks_nothing(
 
     operations = Operations(database=product.database, clock=product.clock, on_change=fail)
     tokens = Lifecycle(operations, product.issuer, product.binding)
-    issued = tokens.create("Acme", [TokenGrant(repository="acme/main")], actor="vendor")
+    issued = tokens.create("Acme", [TokenGrant(repository="acme/main")], actor=person())
     assert product.tokens.read(issued.token.identifier) == issued.token
     assert "An observer failed on token.created" in caplog.text
 
@@ -508,7 +509,7 @@ def test_an_observer_that_fails_breaks_nothing(
 def test_nobody_has_to_observe(product: Product, database: Database) -> None:
     operations = Operations(database=database, clock=product.clock)
     tokens = Lifecycle(operations, product.issuer, product.binding)
-    issued = tokens.create("Acme", [TokenGrant(repository="acme/main")], actor="vendor")
+    issued = tokens.create("Acme", [TokenGrant(repository="acme/main")], actor=person())
     assert isinstance(issued, Issued)
 
 
@@ -543,17 +544,19 @@ def test_a_term_that_is_misspelt_is_not_one_that_is_left_out(
 ) -> None:
     opened = [TokenGrant(repository="acme/main")]
     with pytest.raises(InvalidValue):
-        product.tokens.create("X", opened, actor="vendor", **changes)
-    made = product.tokens.create("X", opened, actor="vendor")
+        product.tokens.create("X", opened, actor=person(), **changes)
+    made = product.tokens.create("X", opened, actor=person())
     with pytest.raises(InvalidValue):
-        product.tokens.edit(made.token.identifier, actor="vendor", **changes)
+        product.tokens.edit(made.token.identifier, actor=person(), **changes)
 
 
 @pytest.mark.parametrize("query", [5, b"name:^demo$", ["name:^demo$"]])
 def test_a_query_is_a_text_and_of_a_grant(product: Product, query: Any) -> None:  # noqa: ANN401 - odd
     odd = [TokenGrant(repository="acme/main", limit_package_query=query)]
     with pytest.raises(InvalidValue):
-        product.tokens.create("X", odd, actor="vendor")
+        product.tokens.create("X", odd, actor=person())
     misplaced: Any = {"limit_package_query": "name:^demo$"}
     with pytest.raises(InvalidValue):
-        product.tokens.create("X", [TokenGrant(repository="acme/main")], actor="v", **misplaced)
+        product.tokens.create(
+            "X", [TokenGrant(repository="acme/main")], actor=person("v"), **misplaced
+        )

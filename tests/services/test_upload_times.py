@@ -9,6 +9,7 @@ from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.upload_times import Uploaded, UploadService
 from entitlements_core.store.upload_register import UploadRegister
+from tests.actors import person
 from tests.services.conftest import START, Product
 
 MAIN = "acme/main"
@@ -25,7 +26,7 @@ def see(product: Product, *digests: str) -> None:
 
 def put(product: Product, at: datetime = BEFORE, sha256: str = "") -> Uploaded:
     service = UploadService(product.operations)
-    return service.set(MAIN, FILE, at, sha256=sha256, actor="vendor")
+    return service.set(MAIN, FILE, at, sha256=sha256, actor=person())
 
 
 def test_a_time_is_changed_and_recorded_once(product: Product) -> None:

@@ -34,6 +34,7 @@ from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import UsageLine
 from entitlements_core.store.rollup_periods import DAILY, DAY, day_of
 from entitlements_core.store.usage import DIMENSIONS
+from tests.actors import person
 from tests.factories import REPOSITORY, add_repository, add_token, entry, rows
 
 START = datetime(2024, 12, 30, 22, tzinfo=UTC)
@@ -94,7 +95,7 @@ class Shop:
 
     def prune(self, days: int = 40) -> None:
         before = self.raw()
-        self.retention.prune(timedelta(days=days), actor="vendor", clock_is_right=True)
+        self.retention.prune(timedelta(days=days), actor=person(), clock_is_right=True)
         after = self.raw()
         for row in after:
             before.remove(row)
@@ -211,7 +212,7 @@ STEPS: dict[str, Callable[[Shop, int], object]] = {
     "days": lambda shop, n: setattr(shop, "now", shop.now + timedelta(days=n % 80)),
     "back": lambda shop, n: setattr(shop, "now", max(START, shop.now - timedelta(days=n % 100))),
     "catch up": lambda shop, _: shop.rollups.catch_up(),
-    "rebuild": lambda shop, _: shop.rollups.rebuild(actor="vendor"),
+    "rebuild": lambda shop, _: shop.rollups.rebuild(actor=person()),
     "prune": lambda shop, n: shop.prune(32 + n % 40),
     "delete": lambda shop, n: delete_token(shop, "abc"[n % 3]),
 }
@@ -323,7 +324,7 @@ def test_what_comes_late_to_days_that_were_pruned_is_counted(closed: Shop) -> No
     for by in SEVERAL:
         closed.compare(by)
     assert closed.rollups.check() == ()
-    assert closed.rollups.rebuild(actor="vendor") == 0
+    assert closed.rollups.rebuild(actor=person()) == 0
     for by in SEVERAL:
         closed.compare(by)
 
@@ -359,7 +360,7 @@ def test_longer_periods_are_used(shop: Shop) -> None:
         shop.compare(by, since=START + timedelta(days=5, hours=3), repository=BETA)
     assert shop.rollups.check() == ()
     assert shop.rollups.compare() == ()
-    assert shop.rollups.rebuild(actor="vendor") == 11
+    assert shop.rollups.rebuild(actor=person()) == 11
     assert shop.rollups.check() == ()
 
 
@@ -393,7 +394,7 @@ def test_damage_is_found_and_mended(shop: Shop, damage: str) -> None:
     assert found
     assert {*shop.rollups.compare()} <= {*found}
     assert all("is not the sum of its" in line for line in found)
-    shop.rollups.rebuild(actor="vendor")
+    shop.rollups.rebuild(actor=person())
     assert (shop.rollups.check(), shop.rollups.compare()) == ((), ())
     for by in SEVERAL:
         shop.compare(by)
@@ -440,7 +441,7 @@ def test_what_was_pruned_by_a_clock_that_was_ahead_goes_on_counting(closed: Shop
     assert closed.raw() == []
     closed.now = right
     mending = ClockRepair(closed.operations)
-    mending.repair(actor="vendor")
+    mending.repair(actor=person())
     assert not mending.preview().is_mendable
     for number in range(9):
         count_one(closed, number)

@@ -15,6 +15,7 @@ from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
 from devpi_entitlements.users import SHIELDED, Verdict, judge
+from entitlements_core.policy.actor import Actor, ActorKind
 
 __all__ = ["DevpiHooks"]
 
@@ -82,7 +83,9 @@ class DevpiHooks:
     @hookimpl
     def devpiserver_stage_created(self, stage: Given) -> None:
         """An index is a repository from its beginning."""
-        self._site.core.repositories.ensure([stage.name], actor="devpi-server")
+        self._site.core.repositories.ensure(
+            [stage.name], actor=Actor("devpi-server", ActorKind.SERVICE)
+        )
 
     @hookimpl(tryfirst=True)
     def devpiserver_authcheck_unauthorized(self, request: Given) -> Given:

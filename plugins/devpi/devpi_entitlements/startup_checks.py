@@ -7,20 +7,22 @@ from typing import Final
 
 from devpi_entitlements.nginx import unguarded_configurations
 from devpi_entitlements.site import Site
+from entitlements_core.policy.actor import Actor, ActorKind
 
 __all__ = ["look_around"]
 
+_SERVER: Final = Actor("devpi-server", ActorKind.SERVICE)
 log: Final = logging.getLogger("entitlements.devpi")
 
 
 def look_around(site: Site) -> None:
     """Add a repository for each index, and warn of what would surprise an administrator."""
     names = site.core.plugins.repositories()
-    added = site.core.repositories.ensure(names, actor="devpi-server")
+    added = site.core.repositories.ensure(names, actor=_SERVER)
     if added:
         log.info("repositories added for the indexes %s", ", ".join(added))
     if not site.xom.is_replica():  # one may not have heard yet of what its primary has
-        bound = site.core.regranting.adopt(actor="devpi-server")
+        bound = site.core.regranting.adopt(actor=_SERVER)
         if bound:
             log.info("%d grants were bound to the indexes that have their names now", bound)
     if not getattr(site.xom.config.args, "enable_core_metadata", False):

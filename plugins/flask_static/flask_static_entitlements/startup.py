@@ -13,6 +13,7 @@ from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.serving import open_index
 from entitlements_core.errors import ConfigurationError, Conflict, NotFound
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.services.core import Core
 from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.redaction import protect_logs
@@ -109,6 +110,6 @@ def _require(core: Core, repository: str, *, create: bool) -> None:
                 f" or `entitlements repo add {repository}`, or set create_repositories.",
             ) from None
         try:
-            core.repositories.add(repository, actor="flask")
+            core.repositories.add(repository, actor=Actor("flask", ActorKind.SERVICE))
         except Conflict:
             log.info("another process added %s first", repository)

@@ -17,6 +17,7 @@ from entitlements_core.engine.serving import open_index
 from entitlements_core.engine.source import Source
 from entitlements_core.errors import ConfigurationError, Conflict, EntitlementsError, InvalidValue
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.project_names import is_name, names_in
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.core import Core
@@ -141,6 +142,6 @@ def _require_repository(core: Core, repository: str, *, create: bool) -> None:
             f"Add it with `entitlements repo add {repository}`, or give --entitlements-create.",
         )
     try:
-        core.repositories.add(repository, actor="pypiserver")
+        core.repositories.add(repository, actor=Actor("pypiserver", ActorKind.SERVICE))
     except Conflict:
         log.info("another process added %s first", repository)

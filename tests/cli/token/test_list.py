@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.actors import person
 from tests.cli.conftest import CommandLine
 
 
@@ -87,6 +88,6 @@ def test_only_some_of_many_repositories_are_named(empty: CommandLine) -> None:
     create = ("token", "create", "--repo", "acme/nope", "--name", "Customer")
     assert "there is none yet" in empty.refused(*create)["detail"]
     core = empty.core()
-    core.repositories.ensure([f"acme/r{number:02}" for number in range(12)], actor="test")
+    core.repositories.ensure([f"acme/r{number:02}" for number in range(12)], actor=person("test"))
     core.close()
     assert "acme/r08, acme/r09 and 2 more." in empty.refused(*create)["detail"]

@@ -16,6 +16,7 @@ from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.wheelhouse import sdist_bytes, wheel_bytes
 
 __all__ = [
@@ -100,7 +101,7 @@ class DevpiApp:
         self.mapp.create_index(name, configuration, use=False)
         self.logout()
         with contextlib.suppress(Conflict):
-            self.core.repositories.add(name, actor="test")
+            self.core.repositories.add(name, actor=person("test"))
 
     def closed_index(self, name: str, **configuration: object) -> None:
         """Make an index that only its user may read."""
@@ -190,7 +191,7 @@ class DevpiApp:
             TokenGrant(repository=repository, limit_package_query=query, access=access)
             for repository in repositories
         ]
-        return self.core.lifecycle.create(name, grants, actor="test", **terms)
+        return self.core.lifecycle.create(name, grants, actor=person("test"), **terms)
 
     def downloads(self, issued: Issued, now: datetime) -> int:
         """What is counted of a token."""

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from tests.actors import person
 from tests.plugins.devpi.apps import JSON_PAGE, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 
@@ -114,7 +115,7 @@ def test_the_alias_needs_one_index(devpi: DevpiApp) -> None:
         unknown = devpi.get(path, "nonsense")
         assert (unknown.status_code, unknown.json["code"]) == (410, "unknown_token")
     disabled = devpi.issue(["acme/cust"], name="disabled")
-    devpi.core.lifecycle.disable(disabled.token.identifier, actor="test")
+    devpi.core.lifecycle.disable(disabled.token.identifier, actor=person("test"))
     assert devpi.get("/simple/", disabled.secret).status_code == 200
     gone = devpi.token("acme/cust", name="gone")
     devpi.login("acme")

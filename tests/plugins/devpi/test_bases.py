@@ -12,6 +12,7 @@ from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.bases import Unseen
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.explanation import explain_file
+from tests.actors import person
 from tests.plugins.devpi.apps import DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 
@@ -60,7 +61,9 @@ def test_whoever_changes_an_index_does_not_widen_its_tokens(devpi: DevpiApp) -> 
     assert not sees(devpi, path, devpi.token(CUST, name="later"))
     # Nor one that names it.
     named = devpi.core.lifecycle.create(
-        "named", [TokenGrant(repository=CUST, bases=frozenset({(SECRET, "")}))], actor="test"
+        "named",
+        [TokenGrant(repository=CUST, bases=frozenset({(SECRET, "")}))],
+        actor=person("test"),
     )
     assert not sees(devpi, path, str(named.secret))
 
@@ -80,9 +83,9 @@ def test_what_was_seen_when_a_token_was_made_is_seen(devpi: DevpiApp) -> None:
     assert not sees(devpi, path, str(late.secret))
     devpi.configure(SECRET, acl_pkg_read=["vault", "acme"])
     assert sees(devpi, path, str(late.secret))
-    devpi.core.lifecycle.edit(late.token.identifier, actor="test", bases=None)
+    devpi.core.lifecycle.edit(late.token.identifier, actor=person("test"), bases=None)
     assert not sees(devpi, path, str(late.secret))
-    devpi.core.lifecycle.edit(late.token.identifier, actor="test", bases=[SECRET])
+    devpi.core.lifecycle.edit(late.token.identifier, actor=person("test"), bases=[SECRET])
     assert sees(devpi, path, str(late.secret))
 
 
@@ -91,9 +94,9 @@ def test_present_bases_are_recorded_by_command(devpi: DevpiApp) -> None:
     tokens = [devpi.issue([CUST], name=f"customer {number}") for number in range(3)]
     devpi.configure(CUST, bases=[SECRET])
     regranting = devpi.core.regranting
-    regranting.token(tokens[0].token.identifier, actor="test")
+    regranting.token(tokens[0].token.identifier, actor=person("test"))
     assert [sees(devpi, path, str(one.secret)) for one in tokens] == [True, False, False]
-    regranted = regranting.repository(CUST, actor="test")
+    regranted = regranting.repository(CUST, actor=person("test"))
     assert len(regranted) == 4  # the repository's default token, too
     assert all(sees(devpi, path, str(one.secret)) for one in tokens)
     [entry] = devpi.core.reports.audit(token=tokens[2].token.identifier, page_size=1).items
@@ -152,7 +155,7 @@ def test_a_base_that_was_made_again_is_another_one(devpi: DevpiApp) -> None:
     assert not sees(devpi, path, str(issued.secret))
     token = devpi.core.lifecycle.read(issued.token.identifier)
     assert devpi.core.binding.unseen(token.grants[0]) == {SECRET: Unseen.REPLACED}
-    devpi.core.regranting.token(token.identifier, actor="test")
+    devpi.core.regranting.token(token.identifier, actor=person("test"))
     assert sees(devpi, path, str(issued.secret))
 
 
@@ -161,7 +164,7 @@ def test_a_user_token_sees_what_its_user_may_read(devpi: DevpiApp) -> None:
     for user in ("ann", "bob"):
         devpi.user(user)
     devpi.configure(CUST, acl_pkg_read=["acme", "ann", "bob"], bases=[SECRET])
-    devpi.core.repositories.edit(CUST, user_tokens_enabled=True, actor="test")
+    devpi.core.repositories.edit(CUST, user_tokens_enabled=True, actor=person("test"))
     secrets = {
         user: str(devpi.core.user_tokens.get(user, CUST).secret) for user in ("ann", "bob", "acme")
     }
@@ -208,7 +211,7 @@ def test_a_base_that_is_not_seen_is_named(devpi: DevpiApp) -> None:
     assert [facts.name for facts in seen] == ["own"]
     everything = core.plugins.files(CUST) or ()
     assert sorted(facts.name for facts in everything) == ["own", NAME]
-    core.regranting.token(issued.token.identifier, actor="test")
+    core.regranting.token(issued.token.identifier, actor=person("test"))
     assert explain_file(core, issued.token.identifier, FILE, None).warnings == ()
 
 
@@ -216,7 +219,7 @@ def test_a_base_that_is_named_has_to_be_there(devpi: DevpiApp) -> None:
     stocked(devpi)
     grant = TokenGrant(repository=CUST, bases=frozenset({("vault/none", "")}))
     with pytest.raises(InvalidValue, match="'vault/none' cannot be recorded as a base"):
-        devpi.core.lifecycle.create("named", [grant], actor="test")
+        devpi.core.lifecycle.create("named", [grant], actor=person("test"))
 
 
 def test_what_everything_inherits_from_is_told_whoever_asks(devpi: DevpiApp) -> None:

@@ -16,6 +16,7 @@ import time_machine
 from packaging.utils import NormalizedName, canonicalize_name
 
 from devpi_entitlements.file_facts import FileFactsReader, latest_version, resolved_links
+from tests.actors import person
 from tests.plugins.devpi.apps import UPSTREAM, DevpiApp, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 from tests.wheelhouse import sdist_bytes, wheel_bytes
@@ -138,8 +139,8 @@ def test_every_fact_decides_alike_everywhere(devpi: DevpiApp) -> None:
     devpi.closed_index("acme/priv", bases=[])
     files = stock(devpi, "acme/priv")
     tags = devpi.core.package_tags
-    tags.add("acme/priv", "acme-core==1.0", ["stable"], actor="test")
-    tags.add("acme/priv", "acme-core==2.1rc1", ["stable"], actor="test")
+    tags.add("acme/priv", "acme-core==1.0", ["stable"], actor=person("test"))
+    tags.add("acme/priv", "acme-core==2.1rc1", ["stable"], actor=person("test"))
 
     everything = devpi.token("acme/priv")
     assert opened(devpi, "acme/priv", files, everything) == ALL
@@ -158,7 +159,7 @@ def test_every_fact_decides_alike_everywhere(devpi: DevpiApp) -> None:
     popular = devpi.token("acme/priv", query="downloads:>0", name="popular")
     assert opened(devpi, "acme/priv", files, popular) == {ONE}
 
-    tags.remove("acme/priv", "acme-core==1.0", ["stable"], actor="test")
+    tags.remove("acme/priv", "acme-core==1.0", ["stable"], actor=person("test"))
     stable = devpi.token("acme/priv", query="tag:^stable$", name="stable")
     assert opened(devpi, "acme/priv", files, stable) == {NEXT}
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.plugins.devpi.apps import UPSTREAM, DevpiApp, basic, bearer, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 from tests.wheelhouse import wheel_bytes
@@ -202,16 +203,16 @@ def test_the_states_of_a_token(acme: DevpiApp) -> None:
     lifecycle = acme.core.lifecycle
 
     issued, secret = issue(acme, "disabled")
-    lifecycle.disable(issued.token.identifier, actor="test")
+    lifecycle.disable(issued.token.identifier, actor=person("test"))
     for where in (page, "/acme/priv/+simple/", f"{path}.metadata"):
         assert acme.get(where, secret).status_code == 200
         assert acme.get(where, None, **basic("x", secret)).status_code == 200
     refused(acme.get(path, secret), "403 Entitlement token disabled", "token_disabled")
     refused(acme.get(path, None, **basic("x", secret)), "403", "token_disabled")
-    lifecycle.enable(issued.token.identifier, actor="test")
+    lifecycle.enable(issued.token.identifier, actor=person("test"))
     assert acme.get(path, secret).status_code == 200
 
-    lifecycle.delete(issued.token.identifier, actor="test")
+    lifecycle.delete(issued.token.identifier, actor=person("test"))
     for where in (page, path, f"{path}.metadata"):
         refused(acme.get(where, secret), "410 Unknown or revoked", "unknown_token")
         for headers in (basic("token", secret), bearer(secret)):
@@ -247,8 +248,8 @@ def test_the_states_of_a_token(acme: DevpiApp) -> None:
         assert acme.get(path, secret).status_code == 200
 
     issued, secret = issue(acme, "unread", eula_required=True)
-    acme.core.eulas.add("acme/priv", "You may.", actor="test")
-    acme.core.repositories.edit("acme/priv", enforce_eula=True, actor="test")
+    acme.core.eulas.add("acme/priv", "You may.", actor=person("test"))
+    acme.core.repositories.edit("acme/priv", enforce_eula=True, actor=person("test"))
     refused(acme.get(path, secret), "403 Accept the licence first", "eula_required")
     assert acme.files("acme/priv", "acme-core", secret) == [wheel_name("acme-core", "1.0")]
 

@@ -17,6 +17,7 @@ from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.explanation import explain_file
 from entitlements_core.services.token_issuer import Issued
+from tests.actors import person
 from tests.plugins.devpi.apps import JSON_PAGE, PASSWORD, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 
@@ -91,13 +92,13 @@ def test_what_is_orphaned_is_said_to_be_and_granted_anew_by_command(acme: DevpiA
     explained = explain_file(core, identifier, wheel_name(CORE, "1.0"), None)
     assert explained.reasons[0].title == f"The token was made for another {INDEX}, which is gone"
     # What is changed of it otherwise does not bring it back.
-    core.lifecycle.edit(identifier, actor="test", limit_package_query="version:1")
-    core.lifecycle.disable(identifier, actor="test")
-    core.lifecycle.enable(identifier, actor="test")
-    core.rotation.refresh(identifier, actor="test")
-    secret = str(core.rotation.reveal(identifier, actor="test"))
+    core.lifecycle.edit(identifier, actor=person("test"), limit_package_query="version:1")
+    core.lifecycle.disable(identifier, actor=person("test"))
+    core.lifecycle.enable(identifier, actor=person("test"))
+    core.rotation.refresh(identifier, actor=person("test"))
+    secret = str(core.rotation.reveal(identifier, actor=person("test")))
     assert acme.get(path, secret).status_code == 410
-    core.regranting.token(identifier, actor="vendor")
+    core.regranting.token(identifier, actor=person())
     assert acme.get(path, secret).status_code == 200
     [entry] = core.reports.audit(token=identifier, page_size=1).items
     assert (entry.action, entry.actor) == ("token.regranted", "vendor")
@@ -110,7 +111,7 @@ def test_a_deleted_index_cannot_be_granted_anew(acme: DevpiApp) -> None:
     acme.mapp.delete_index(INDEX)
     acme.logout()
     with pytest.raises(Refused, match="does not have acme/priv now"):
-        acme.core.regranting.token(old.token.identifier, actor="test")
+        acme.core.regranting.token(old.token.identifier, actor=person("test"))
     assert acme.core.binding.orphaned(old.token) == {INDEX}
 
 
@@ -126,7 +127,7 @@ def test_of_several_indexes_one_is_lost(acme: DevpiApp) -> None:
 
 def test_a_user_token_is_bound_to_the_account(acme: DevpiApp) -> None:
     core = acme.core
-    core.repositories.edit(INDEX, user_tokens_enabled=True, actor="test")
+    core.repositories.edit(INDEX, user_tokens_enabled=True, actor=person("test"))
     acme.user("ann")
     acme.configure(INDEX, acl_pkg_read=["acme", "ann"])
     old = core.user_tokens.get("ann", INDEX)
@@ -143,11 +144,11 @@ def test_a_user_token_is_bound_to_the_account(acme: DevpiApp) -> None:
     assert acme.get(f"/{INDEX}/+simple/", own).status_code == 200
     assert core.user_tokens.get("ann", INDEX).secret == own
     # Of a whole repository, users' tokens are not granted anew; by themselves they can be.
-    core.regranting.repository(INDEX, actor="test")
+    core.regranting.repository(INDEX, actor=person("test"))
     assert acme.get(f"/{INDEX}/+simple/", old.secret).status_code == 410
-    [lost] = core.user_tokens.cleanup(actor="test")
+    [lost] = core.user_tokens.cleanup(actor=person("test"))
     assert lost.identifier == old.token.identifier
-    core.regranting.token(old.token.identifier, actor="test")
+    core.regranting.token(old.token.identifier, actor=person("test"))
     assert acme.get(f"/{INDEX}/+simple/", old.secret).status_code == 200
 
 
@@ -161,7 +162,9 @@ def test_a_changed_password_changes_no_account(acme: DevpiApp) -> None:
 def silent(app: DevpiApp) -> tuple[Core, Issued]:
     """A token that was made where nobody could ask devpi-server."""
     core = Core.open(app.core.settings, plugins=Plugins(discover=False))
-    return core, core.lifecycle.create("silent", [TokenGrant(repository=INDEX)], actor="test")
+    return core, core.lifecycle.create(
+        "silent", [TokenGrant(repository=INDEX)], actor=person("test")
+    )
 
 
 def test_a_token_that_is_bound_to_nothing_is_bound_when_it_is_used(acme: DevpiApp) -> None:
@@ -173,18 +176,18 @@ def test_a_token_that_is_bound_to_nothing_is_bound_when_it_is_used(acme: DevpiAp
     again(acme)
     assert acme.get(f"/{INDEX}/+simple/", issued.secret).status_code == 410
     # What is bound stays so.
-    assert core.regranting.bind(issued.token.identifier, INDEX, "x", actor="test") == mark
+    assert core.regranting.bind(issued.token.identifier, INDEX, "x", actor=person("test")) == mark
     core.close()
 
 
 def test_at_the_start_tokens_of_old_are_bound(acme: DevpiApp, make_devpi_app: MakeDevpiApp) -> None:
     core, issued = silent(acme)
-    core.repositories.add("acme/gone", actor="test")
-    gone = core.lifecycle.create("gone", [TokenGrant(repository="acme/gone")], actor="test")
+    core.repositories.add("acme/gone", actor=person("test"))
+    gone = core.lifecycle.create("gone", [TokenGrant(repository="acme/gone")], actor=person("test"))
     with core.database.begin() as unit:
         unit.session.execute(text("UPDATE grants SET mark = NULL"))  # as an earlier version left it
-    assert acme.core.regranting.adopt(actor="start") == 4  # with two default tokens
-    assert acme.core.regranting.adopt(actor="start") == 0
+    assert acme.core.regranting.adopt(actor=person("start")) == 4  # with two default tokens
+    assert acme.core.regranting.adopt(actor=person("start")) == 0
     assert core.lifecycle.read(issued.token.identifier).grants[0].mark
     # An index that is made later is not the one of a token that was there before it.
     acme.login("acme")
@@ -193,7 +196,7 @@ def test_at_the_start_tokens_of_old_are_bound(acme: DevpiApp, make_devpi_app: Ma
     assert acme.get("/acme/gone/+simple/", gone.secret).status_code == 410
     core.regranting  # noqa: B018 - it knows no host
     with pytest.raises(Refused, match="No host can be asked here"):
-        core.regranting.token(gone.token.identifier, actor="test")
+        core.regranting.token(gone.token.identifier, actor=person("test"))
     core.close()
 
 

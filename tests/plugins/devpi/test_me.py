@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.actors import person
 from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
 
 pytestmark = pytest.mark.notransaction
@@ -24,7 +25,7 @@ def acme(devpi: DevpiApp) -> DevpiApp:
         devpi.closed_index(index, bases=[])
         devpi.configure(index, acl_pkg_read=["acme", "ann"])
     devpi.upload("acme/priv", "acme-core", "1.0")
-    devpi.core.repositories.edit("acme/priv", user_tokens_enabled=True, actor="test")
+    devpi.core.repositories.edit("acme/priv", user_tokens_enabled=True, actor=person("test"))
     return devpi
 
 
@@ -100,7 +101,7 @@ def test_it_dies_with_the_permission(acme: DevpiApp) -> None:
     assert code(acme, own) == ""
     # The command line knows no server; here the plugin of the server is asked.
     site = acme.testapp.app.app.registry["entitlements"]
-    [lost] = site.core.user_tokens.cleanup(actor="test", dry_run=False)
+    [lost] = site.core.user_tokens.cleanup(actor=person("test"), dry_run=False)
     assert lost.user == "ann"
     assert code(acme, secret) == "unknown_token"
     assert code(acme, own) == ""
@@ -117,7 +118,7 @@ def test_a_limited_login_gets_none(full_devpi: DevpiApp) -> None:
     app = full_devpi
     for index in ("acme/priv", "acme/other"):
         app.closed_index(index, bases=[])
-    app.core.repositories.edit("acme/priv", user_tokens_enabled=True, actor="test")
+    app.core.repositories.edit("acme/priv", user_tokens_enabled=True, actor=person("test"))
     app.login("acme")
     limits = {"indexes": ["acme/other"], "allowed": ["upload"]}
     limited = app.testapp.post_json("/acme/+token-create", limits).json["result"]["token"]

@@ -11,6 +11,7 @@ from devpi_server.config import hookimpl
 
 from devpi_entitlements.pages import CACHE_BYTES, Page, PageCache
 from devpi_entitlements.site import SITE, Site
+from tests.actors import person
 from tests.plugins.devpi.apps import JSON_PAGE, DevpiApp, basic, bearer, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
 
@@ -150,7 +151,7 @@ class Customer:
         self.edit(repository="acme/priv", limit_package_query=query)
 
     def edit(self, **changes: Any) -> None:  # noqa: ANN401 - any term
-        self._lifecycle.edit(self.identifier, actor="test", **changes)
+        self._lifecycle.edit(self.identifier, actor=person("test"), **changes)
 
 
 def test_every_change_of_an_index_shows_on_the_next_request(acme: DevpiApp) -> None:
@@ -167,7 +168,7 @@ def test_every_change_of_an_index_shows_on_the_next_request(acme: DevpiApp) -> N
     assert customer.versions() == ["1.0", "2.0"]
     acme.configure("acme/priv", bases=["acme/base"])
     assert customer.versions() == ["1.0", "2.0"]
-    acme.core.regranting.repository("acme/priv", actor="test")
+    acme.core.regranting.repository("acme/priv", actor=person("test"))
     assert customer.versions() == ["0.5", "1.0", "2.0"]
     acme.upload("acme/base", "acme-core", "0.6")
     assert customer.versions() == ["0.5", "0.6", "1.0", "2.0"]
@@ -191,25 +192,25 @@ def test_every_change_of_a_token_shows_on_the_next_request(acme: DevpiApp) -> No
     assert customer.versions() == ["1.0"]
     customer.restrict("tag:^stable$")
     assert customer.versions() == []
-    core.package_tags.add("acme/priv", "acme-core==2.0", ["stable"], actor="test")
+    core.package_tags.add("acme/priv", "acme-core==2.0", ["stable"], actor=person("test"))
     assert customer.versions() == ["2.0"]
-    core.package_tags.remove("acme/priv", "acme-core==2.0", ["stable"], actor="test")
+    core.package_tags.remove("acme/priv", "acme-core==2.0", ["stable"], actor=person("test"))
     assert customer.versions() == []
     customer.restrict(None)
     assert customer.versions() == ["1.0", "2.0"]
 
-    core.lifecycle.disable(customer.identifier, actor="test")
+    core.lifecycle.disable(customer.identifier, actor=person("test"))
     assert customer.versions() == ["1.0", "2.0"]  # files are refused, and say why
-    core.lifecycle.enable(customer.identifier, actor="test")
+    core.lifecycle.enable(customer.identifier, actor=person("test"))
     customer.edit(deny_networks=["0.0.0.0/0", "::/0"], allow_networks=["192.0.2.1"])
     assert customer.code() == "address_denied"
     customer.edit(deny_networks=[], allow_networks=[])
     assert customer.code() == ""
     old = customer.secret
-    customer.secret = str(core.rotation.refresh(customer.identifier, actor="test").secret)
+    customer.secret = str(core.rotation.refresh(customer.identifier, actor=person("test")).secret)
     assert customer.versions() == ["1.0", "2.0"]
     assert acme.get(PAGE, old).status_code == 410
-    core.lifecycle.delete(customer.identifier, actor="test")
+    core.lifecycle.delete(customer.identifier, actor=person("test"))
     assert customer.code() == "unknown_token"
 
 

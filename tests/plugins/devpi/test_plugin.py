@@ -20,6 +20,7 @@ from devpi_entitlements.configuration import read_configuration
 from devpi_entitlements.site import SITE
 from entitlements_core.services.core import Core
 from entitlements_core.services.redaction import RedactingFilter
+from tests.actors import person
 from tests.health import check_health
 from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp
@@ -217,7 +218,7 @@ def test_indexes_are_repositories(
     assert repositories.show("acme/late").name == "acme/late"
 
     # And those that were there before are added at the start.
-    repositories.remove("acme/late", actor="test")
+    repositories.remove("acme/late", actor=person("test"))
     with caplog.at_level(logging.INFO, logger="entitlements.devpi"):
         startup_checks.look_around(app.testapp.app.app.registry[SITE])
     assert "repositories added for the indexes acme/late" in caplog.text

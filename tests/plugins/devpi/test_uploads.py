@@ -12,6 +12,7 @@ import webob.request
 from webtest import Upload
 
 from entitlements_core.policy.credential import Access
+from tests.actors import person
 from tests.plugins.devpi.apps import DevpiApp, basic, upload_form, wheel_name
 from tests.wheelhouse import core_metadata, sdist_bytes, wheel_bytes
 
@@ -182,7 +183,7 @@ def test_who_may_not_upload_is_told_before_the_body_is_read(
     acme: DevpiApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_disabled, disabled = writer(acme, name="disabled")
-    acme.core.lifecycle.disable(now_disabled, actor="test")
+    acme.core.lifecycle.disable(now_disabled, actor=person("test"))
     for secret, index, status, code in (
         (acme.token(INDEX, name="reader"), INDEX, 403, "read_only"),
         (disabled, INDEX, 403, "token_disabled"),

@@ -15,6 +15,7 @@ from entitlements_core.services.core import Core
 from entitlements_core.services.token_changes import TermChanges
 from flask_static_entitlements import Entitlements, Options
 from flask_static_entitlements.testing import EntitlementsClient
+from tests.actors import person
 from tests.wheelhouse import build_sdist, build_wheel
 
 REPOSITORY = "acme/prod"
@@ -65,7 +66,9 @@ def issue(
 ) -> str:
     """A token's secret; by default it covers all but one project."""
     grant = TokenGrant(repository=repository, limit_package_query=query)
-    issued = core.lifecycle.create("Customer", [grant], actor="test", enabled=enabled, **terms)
+    issued = core.lifecycle.create(
+        "Customer", [grant], actor=person("test"), enabled=enabled, **terms
+    )
     assert issued.secret is not None
     return issued.secret
 

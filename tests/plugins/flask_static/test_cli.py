@@ -9,6 +9,7 @@ from flask import Flask
 
 from flask_static_entitlements import Entitlements
 from flask_static_entitlements.cli import environment
+from tests.actors import person
 from tests.plugins.flask_static.conftest import LIBRARY, REPOSITORY, TOOL, Start
 
 
@@ -62,7 +63,7 @@ def test_commands_know_the_repository_of_the_app(
         served = start(app, repositories={REPOSITORY: {"directories": [tree]}})
     else:
         served = start(app, repository=REPOSITORY, directories=[tree])
-    served.core.repositories.add("acme/beta", actor="test")
+    served.core.repositories.add("acme/beta", actor=person("test"))
     made = json.loads(run(app, "token", "create", "--name", "One", "--json"))
     both = ("--repo", REPOSITORY, "--repo", "acme/beta", "--name", "Both", "--json")
     of_both = json.loads(run(app, "token", "create", *both))["slug_perm"]

@@ -25,6 +25,7 @@ from flask_static_entitlements import (
     entitlement_allowed,
     entitlement_refused,
 )
+from tests.actors import person
 from tests.health import check_health
 from tests.plugins.flask_static.conftest import (
     HIDDEN,
@@ -363,7 +364,7 @@ def test_two_processes_may_add_a_repository_at_once(
 
     def late(self: RepositoryService, name: str) -> Repository:
         monkeypatch.setattr(RepositoryService, "show", show)
-        self.add(name, actor="another process")
+        self.add(name, actor=person("another process"))
         raise NotFound("none yet")
 
     monkeypatch.setattr(RepositoryService, "show", late)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, request, url_for
 
+from tests.actors import person
 from tests.plugins.flask_static.conftest import (
     HIDDEN,
     LIBRARY,
@@ -190,6 +191,6 @@ def test_a_disabled_token_is_refused_on_the_next_request(served: Served) -> None
     client = served.client()
     assert client.get("/simple/").status_code == 200
     token = next(item for item in served.core.lifecycle.list().items if not item.is_default)
-    served.core.lifecycle.disable(token.identifier, actor="test")
+    served.core.lifecycle.disable(token.identifier, actor=person("test"))
     assert client.get("/simple/").status_code == 200
     assert client.get(f"/packages/{TOOL}").status == "403 Entitlement token disabled"

@@ -33,6 +33,7 @@ from pypiserver_entitlements import app as protected_app
 from pypiserver_entitlements.patch import PATCHED
 from pypiserver_entitlements.site import Site
 from pypiserver_entitlements.startup import site_of
+from tests.actors import person
 from tests.wheelhouse import age, build_sdist, build_wheel, wheel_bytes
 
 # bottle adds a finder of an old kind, at which Python warns whenever a module is not found.
@@ -52,7 +53,7 @@ def home_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a key, a store and the repository; copying it is faster than making one."""
     home = tmp_path_factory.mktemp("home-template")
     core = Core.open(Settings.load(home=home), create=True, plugins=Plugins(discover=False))
-    core.repositories.add(REPOSITORY, actor="test")
+    core.repositories.add(REPOSITORY, actor=person("test"))
     core.close()
     return home
 
@@ -162,7 +163,7 @@ class Shop:
     ) -> str:
         """A token's secret."""
         grant = TokenGrant(repository=REPOSITORY, access=access, limit_package_query=query)
-        issued = self.core.lifecycle.create("Customer", [grant], actor="test", **terms)
+        issued = self.core.lifecycle.create("Customer", [grant], actor=person("test"), **terms)
         assert issued.secret is not None
         return issued.secret
 

@@ -13,6 +13,7 @@ from entitlements_core.policy.credential import Access
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.upload_register import UploadRegister
 from pypiserver_entitlements import pypiserver_api
+from tests.actors import person
 from tests.plugins.pypiserver.conftest import REPOSITORY, Shop, Start, upload
 from tests.wheelhouse import wheel_bytes
 
@@ -28,7 +29,7 @@ def shop(start: Start) -> Shop:
     build = shop.root / "acme_old-1.0-py3-none-any.whl"
     build.write_text("a file that nobody can serve")
     shop.site.index.catalog.refresh()
-    shop.core.reserved_names.add(REPOSITORY, ["later-*"], actor="test")
+    shop.core.reserved_names.add(REPOSITORY, ["later-*"], actor=person("test"))
     return shop
 
 
