@@ -624,7 +624,8 @@ def test_a_directory_that_did_not_change_holds_the_same_files(
         assert len(set(found)) == 1
         return found[0]
 
-    assert looks(3)  # the directory changed just now
+    with patch.object(store_file, "YOUNG", 600_000_000_000):  # however slow the machine is
+        assert looks(3)  # the directory changed just now
     grow_old(tmp_path)
     assert looks(1)
     assert looks(0)
@@ -632,7 +633,8 @@ def test_a_directory_that_did_not_change_holds_the_same_files(
     undo = change(tmp_path / f"store.db{end}")
     assert not looks(3)
     undo()
-    assert looks(3)
+    with patch.object(store_file, "YOUNG", 600_000_000_000):
+        assert looks(3)
     grow_old(tmp_path)
     assert looks(1)
     monkeypatch.setattr(store_file, "TRUSTED", 0.0)
