@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from entitlements_core.policy.token import Licence, Token, TokenGrant
+    from entitlements_core.policy.token import EulaStatus, Token, TokenGrant
     from entitlements_core.store.records import FormerSecret
 
 __all__ = ["previous_secrets", "token_document"]
@@ -109,7 +109,7 @@ def _grants(token: Token, repository: str, orphaned: Collection[str]) -> Mapping
         "access": None if here is None else here.access.value,
         "repositories": [_grant(grant, orphaned) for grant in token.grants],
         "eula_required": token.eula_required,
-        **_licence(here.licence if here is not None else None),
+        **_eula(here.eula if here is not None else None),
     }
 
 
@@ -123,12 +123,12 @@ def _grant(grant: TokenGrant, orphaned: Collection[str]) -> Mapping[str, object]
     }
 
 
-def _licence(licence: Licence | None) -> Mapping[str, object]:
-    accepted = licence is not None and licence.accepted
+def _eula(eula: EulaStatus | None) -> Mapping[str, object]:
+    accepted = eula is not None and eula.accepted
     return {
-        "eula_accepted": {"number": licence.number} if licence is not None and accepted else None,
-        "eula_accepted_at": None if licence is None else instant(licence.accepted_at),
-        "eula_accepted_from": (licence.accepted_from or None) if licence is not None else None,
+        "eula_accepted": {"number": eula.number} if eula is not None and accepted else None,
+        "eula_accepted_at": None if eula is None else instant(eula.accepted_at),
+        "eula_accepted_from": (eula.accepted_from or None) if eula is not None else None,
     }
 
 

@@ -17,7 +17,7 @@ from entitlements_core.policy.metering import Account, Schedule, rolled
 from entitlements_core.policy.period import ResetPeriod, next_reset
 from entitlements_core.policy.terms import Terms
 
-__all__ = ["Licence", "Status", "Token", "TokenGrant"]
+__all__ = ["EulaStatus", "Status", "Token", "TokenGrant"]
 
 
 class Status(StrEnum):
@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
+class EulaStatus:
     """Where a token stands with the licence of one repository.
 
     Attributes:
@@ -62,7 +62,7 @@ class TokenGrant:
         mark: of the repository that it was made for, as the host told; empty is not bound yet, and
             None neither, from before there were marks.
         bases: the other repositories that were seen through it when it was made.
-        licence: of this repository.
+        eula: of this repository.
         contact: of this repository, for refused customers.
     """
 
@@ -72,7 +72,7 @@ class TokenGrant:
     is_default: bool = False
     mark: str | None = None
     bases: Record = frozenset()
-    licence: Licence = field(default_factory=Licence)
+    eula: EulaStatus = field(default_factory=EulaStatus)
     contact: str = ""
 
 

@@ -145,7 +145,7 @@ class EulaService:
             before = unit.tokens.get(token, repository)
             revision = unit.eulas.get(repository)
             grant = before.grant_in(repository)
-            if grant is None or not grant.licence.accepted:
+            if grant is None or not grant.eula.accepted:
                 raise InvalidValue(
                     "token",
                     f"The token {token} has not accepted revision {revision.number}"

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.limits import Usage
-from entitlements_core.policy.token import Licence, Token, TokenGrant
+from entitlements_core.policy.token import EulaStatus, Token, TokenGrant
 from entitlements_core.store.models import (
     EulaAcceptanceRow,
     EulaRow,
@@ -72,8 +72,8 @@ def load(session: Session, rows: Sequence[TokenRow]) -> tuple[Token, ...]:
 def _load(session: Session, rows: Sequence[TokenRow]) -> tuple[Token, ...]:
     parts = _Parts()
     numbers = [row.id or 0 for row in rows]
-    licences = _licences(session, numbers)
-    _read_grants(session, numbers, licences, parts)
+    eulas = _eulas(session, numbers)
+    _read_grants(session, numbers, eulas, parts)
     tags = select(TagRow).where(col(TagRow.token_id).in_(numbers)).order_by(col(TagRow.tag))
     for tag in session.exec(tags):
         parts.tags[tag.token_id].append(tag.tag)
@@ -88,7 +88,7 @@ def _load(session: Session, rows: Sequence[TokenRow]) -> tuple[Token, ...]:
     return tuple(_token(row, parts) for row in rows)
 
 
-def _licences(session: Session, numbers: Sequence[int]) -> dict[tuple[int, int], Licence]:
+def _eulas(session: Session, numbers: Sequence[int]) -> dict[tuple[int, int], EulaStatus]:
     """For each token and repository with a licence text, where the token stands with it."""
     latest = (
         select(EulaRow.repository_id, func.max(EulaRow.number).label("number"))
@@ -111,15 +111,15 @@ def _licences(session: Session, numbers: Sequence[int]) -> dict[tuple[int, int],
         .where(col(GrantRow.token_id).in_(numbers))
     )
     return {
-        (token, repository): _licence(number, acceptance)
+        (token, repository): _eula(number, acceptance)
         for token, repository, number, acceptance in session.exec(query)
     }
 
 
-def _licence(number: int, acceptance: EulaAcceptanceRow | None) -> Licence:
+def _eula(number: int, acceptance: EulaAcceptanceRow | None) -> EulaStatus:
     if acceptance is None:
-        return Licence(number=number)
-    return Licence(
+        return EulaStatus(number=number)
+    return EulaStatus(
         number=number,
         accepted=True,
         accepted_at=acceptance.accepted_at,
@@ -130,7 +130,7 @@ def _licence(number: int, acceptance: EulaAcceptanceRow | None) -> Licence:
 def _read_grants(
     session: Session,
     numbers: Sequence[int],
-    licences: dict[tuple[int, int], Licence],
+    eulas: dict[tuple[int, int], EulaStatus],
     parts: _Parts,
 ) -> None:
     query = (
@@ -140,7 +140,7 @@ def _read_grants(
         .order_by(col(RepositoryRow.owner), col(RepositoryRow.slug))
     )
     for grant, repository in session.exec(query):
-        licence = licences.get((grant.token_id, grant.repository_id), Licence())
+        eula = eulas.get((grant.token_id, grant.repository_id), EulaStatus())
         parts.grants[grant.token_id].append(
             TokenGrant(
                 repository=f"{repository.owner}/{repository.slug}",
@@ -149,7 +149,7 @@ def _read_grants(
                 is_default=grant.is_default,
                 mark=grant.mark,
                 bases=frozenset(grant.bases.items()),
-                licence=replace(licence, enforced=repository.enforce_eula),
+                eula=replace(eula, enforced=repository.enforce_eula),
                 contact=repository.contact,
             )
         )
