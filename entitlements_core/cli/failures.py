@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, TextIO, runtime_checkable
 
 import typer
 
-from entitlements_core.documents.error import error_document
+from entitlements_core.documents.error import error_document, problem_document
 from entitlements_core.errors import EntitlementsError, QuerySyntaxError
 
 __all__ = ["end"]
@@ -81,13 +81,13 @@ def _report(error: Exception, words: Sequence[str]) -> int:
         return _report_plain(f"{_shown(error.object)} is not UTF-8.", "invalid", as_json=as_json)
     if isinstance(error, _UsageProblem):
         message = error.format_message()
-        _print_json({"detail": message, "code": "usage"}) if as_json else _print_usage(error)
+        _print_json(problem_document(message, "usage")) if as_json else _print_usage(error)
         return error.exit_code
     return _report_defect(error, words, as_json=as_json)
 
 
 def _report_plain(problem: str, code: str, *, as_json: bool) -> int:
-    _print_json({"detail": problem, "code": code}) if as_json else _print_lines(problem, "")
+    _print_json(problem_document(problem, code)) if as_json else _print_lines(problem, "")
     return REFUSED
 
 
@@ -116,7 +116,7 @@ def _report_defect(error: Exception, words: Sequence[str], *, as_json: bool) -> 
     problem = f"{type(error).__name__}: {said}" if said else type(error).__name__
     remedy = "This should not happen; --debug shows where it did."
     if as_json:
-        _print_json({"detail": f"{problem} {remedy}", "code": "internal"})
+        _print_json(problem_document(f"{problem} {remedy}", "internal"))
     else:
         _print_lines(problem, remedy)
     if "--debug" in words or os.environ.get("ENTITLEMENTS_DEBUG"):

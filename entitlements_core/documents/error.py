@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from entitlements_core.errors import EntitlementsError, InvalidValue, QuerySyntaxError
 
-__all__ = ["error_document"]
+__all__ = ["error_document", "problem_document"]
 
 
 def error_document(error: EntitlementsError) -> dict[str, object]:
@@ -20,7 +20,17 @@ def error_document(error: EntitlementsError) -> dict[str, object]:
             "query": error.source,
             "span": list(error.span),
         }
-    document: dict[str, object] = {"detail": str(error), "code": error.code}
+    document = problem_document(str(error), error.code)
     if isinstance(error, InvalidValue):
         document["fields"] = {error.field: [str(error)]}
     return document
+
+
+def problem_document(detail: str, code: str) -> dict[str, object]:
+    """What went wrong outside our own errors.
+
+    Args:
+        detail: one sentence or two, redacted.
+        code: for programs: ``usage``, ``invalid``, ``system`` or ``internal``.
+    """
+    return {"detail": detail, "code": code}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from entitlements_core.documents.server import server_document
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.terminal import stderr
 
@@ -115,15 +116,7 @@ def announce_when_ready(
     options: ServeOptions, settings: "Settings", *, as_json: bool
 ) -> threading.Thread:
     """Print where the index is as soon as it answers; gives the thread that waits for that."""
-    document = {
-        "url": options.url,
-        "simple_url": f"{options.url}/simple/",
-        "token_url": f"{options.url}/+t/SECRET/simple/",
-        "health_url": f"{options.url}/+health",
-        "repository": settings.repository,
-        "directories": list(settings.directories),
-        "pid": os.getpid(),
-    }
+    document = server_document(options.url, settings, os.getpid())
 
     def announce() -> None:
         if not wait_until_ready(options):

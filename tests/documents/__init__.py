@@ -1,0 +1,1 @@
+"""Tests of the public JSON documents; `tests/cli/test_documents.py` has them whole."""
