@@ -1,8 +1,6 @@
 """``entitlements snippets``: ready configuration for a customer's clients."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
@@ -14,18 +12,14 @@ from entitlements_core.cli.options import (
     ShowSecretOption,
     read_secret,
 )
-from entitlements_core.cli.session import Session, session
+from entitlements_core.cli.session import session
 from entitlements_core.documents.snippets import snippets_document
-from entitlements_core.engine.repository_files import covered_files, known_files
-from entitlements_core.errors import InvalidValue, NotFound
+from entitlements_core.errors import InvalidValue
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from entitlements_core.policy.facts import FileFacts
-    from entitlements_core.policy.token import Token
-    from entitlements_core.services.core import Core
-    from entitlements_core.services.snippets import Place, Snippet, Unfit
+    from entitlements_core.services.snippets import Snippet, Unfit
 
 __all__ = ["snippets"]
 
@@ -42,19 +36,6 @@ _MIRROR: Final = (
     "Where the index inherits from a mirror, and the token's query lets public names in, it is the"
     " one index that a customer needs: then say --upstream."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is known of a token and its repository."""
-
-    secret: str = ""
-    writes: bool = False
-    repository: str = ""
-    is_devpi: bool = False
-    files: tuple["FileFacts", ...] = ()
-    hidden: tuple[str, ...] = ()
-    beginnings: tuple[str, ...] = ()
 
 
 def snippets(  # noqa: PLR0913 - one option for each choice
@@ -133,6 +114,11 @@ def snippets(  # noqa: PLR0913 - one option for each choice
     The secret is left to the variable VENDOR_TOKEN where the client expands variables, and to the
     placeholder YOUR_TOKEN elsewhere; --show-secret writes it out.
     """
+    from entitlements_core.engine.snippets import (  # noqa: PLC0415 - a fast start
+        SnippetFacts,
+        snippet_facts,
+        snippet_place,
+    )
     from entitlements_core.services.snippets import (  # noqa: PLC0415 - a fast start
         CLIENTS,
         USUAL,
@@ -143,122 +129,33 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         raise InvalidValue("token", "Whose configuration?", "Give SLUG_PERM or --secret.")
     given = None if secret is None else read_secret(secret)
     run = session(context)
-    known = _Known(repository=repo)
+    facts, kept = SnippetFacts(repository=repo), ""
     if slug_perm:
-        known = _look_up(run, slug_perm, repo, directories or [], show_secret=show_secret)
-    place, others = _place(
-        known,
+        with run.open() as core:
+            facts = snippet_facts(core, slug_perm, repo, directories or ())
+            kept = core.rotation.reveal(slug_perm, actor=run.actor) if show_secret else ""
+    place, others = snippet_place(
+        facts,
         url,
         mount=mount,
-        host=host or ("devpi" if known.is_devpi else ""),
+        host=host or ("devpi" if facts.is_devpi else ""),
         packages=package or (),
-        secret=(known.secret if given is None else given) if show_secret else "",
+        secret=(kept if given is None else given) if show_secret else "",
         upstream=bool(run.settings.upstream) if upstream is None else upstream,
     )
-    usual = (*USUAL, "twine") if known.writes else USUAL
+    usual = (*USUAL, "twine") if facts.writes else USUAL
     found, unfit = make_snippets(place, CLIENTS if all_clients else client or usual)
     warnings = [
         *([_OPEN] if place.is_open else []),
         *([_SAMPLE] if place.is_sample else []),
         *([] if place.upstream else [_MIRROR if place.is_hashed else _TWO]),
         *([f"The token covers {others} more packages: name those to install."] if others else []),
-        *known.hidden,
+        *facts.hidden,
     ]
     document = snippets_document(place, found, unfit, warnings)
     show = _show_markdown if form == "markdown" else _show
     emit(document, lambda console: show(console, found, unfit), as_json=as_json)
     warn(warnings, as_json=as_json)
-
-
-def _look_up(
-    run: Session, slug_perm: str, repo: str, directories: list[Path], *, show_secret: bool
-) -> _Known:
-    """What a token opens, and its secret if it is to be shown.
-
-    Raises:
-        NotFound: when there is no such token, or it does not open the repository.
-        InvalidValue: when it opens several, and none is named.
-        Refused: when it is deleted.
-    """
-    from entitlements_core.services.explanation import repository_of  # noqa: PLC0415 - see above
-    from entitlements_core.services.operations import require_living  # noqa: PLC0415 - see above
-
-    with run.open() as core:
-        token = core.lifecycle.read(slug_perm, repository=repo)
-        require_living(token)  # a deleted token has no secret that opens anything
-        repository = repository_of(token, repo, core.settings.repository)
-        grant = token.grant_in(repository)
-        if grant is None:
-            raise NotFound(f"The token does not open {repository}.", "Name one that it opens.")
-        reserved = core.reserved_names.of(repository)
-        files, hidden = _covered(core, token, repository, directories)
-        return _Known(
-            secret=core.rotation.reveal(slug_perm, actor=run.actor) if show_secret else "",
-            writes=grant.access.value == "rw",
-            repository=repository,
-            is_devpi=core.plugins.host().startswith("devpi-server")
-            and repository in core.plugins.repositories(),
-            files=files,
-            hidden=hidden,
-            # A reserved project may not be announced yet, so only beginnings are told to customers.
-            beginnings=tuple(str(one) for one in reserved if one.is_prefix),
-        )
-
-
-def _covered(
-    core: "Core", token: "Token", repository: str, directories: list[Path]
-) -> "tuple[tuple[FileFacts, ...], tuple[str, ...]]":
-    """What a token covers, and a word on what that needs beside it.
-
-    Nothing where nobody knows the files of the repository.
-    """
-    from entitlements_core.services.previews import (  # noqa: PLC0415 - see above
-        hidden_dependencies,
-    )
-
-    grant = token.grant_in(repository)
-    seen = None if grant is None else core.binding.seen(grant, token.user)
-    try:
-        known = known_files(core, repository, directories, seen)
-    except InvalidValue as error:
-        if directories or error.field != "dir":
-            raise
-        return (), ()
-    files = covered_files(core, token, repository, known)
-    return files, hidden_dependencies(files, {facts.name for facts in known.values()})
-
-
-def _place(  # noqa: PLR0913 - what was said on the command line
-    known: _Known,
-    url: str,
-    *,
-    mount: str | None,
-    host: str,
-    packages: Sequence[str],
-    secret: str,
-    upstream: bool,
-) -> "tuple[Place, int]":
-    """Where a customer finds what, and how many packages are not named there."""
-    from entitlements_core.services.snippets import (  # noqa: PLC0415 - see above
-        Covered,
-        Place,
-        covered,
-    )
-
-    found = covered(known.files, packages) if known.files else Covered((), ())
-    if mount is None and host == "devpi" and known.repository:
-        mount = f"/{known.repository}"
-    place = Place.parse(
-        url,
-        mount=mount,
-        host=host,
-        secret=secret,
-        packages=found.packages or packages,
-        own=(*found.own, *known.beginnings),
-        filename=found.filename,
-        upstream=upstream,
-    )
-    return place, found.others
 
 
 def _show(console: "Console", found: "Sequence[Snippet]", unfit: "Sequence[Unfit]") -> None:
