@@ -23,7 +23,7 @@ from entitlements_core.policy.health import Finding
 if TYPE_CHECKING:
     import typer
 
-__all__ = ["hookspec"]
+__all__: list[str] = []
 
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
 

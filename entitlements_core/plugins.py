@@ -24,7 +24,7 @@ from entitlements_core.policy.health import Finding, Health
 if TYPE_CHECKING:
     import typer
 
-__all__ = ["Plugins"]
+__all__ = ["UNAVAILABLE", "Plugins"]
 
 log: Final = logging.getLogger("entitlements.plugins")
 

@@ -20,7 +20,6 @@ __all__ = [
     "is_attended",
     "note",
     "note_page",
-    "printable",
     "show_fields",
     "show_table",
     "warn",

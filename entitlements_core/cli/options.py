@@ -12,6 +12,7 @@ from entitlements_core.errors import InvalidValue
 
 __all__ = [
     "MOST",
+    "TIME",
     "DirectoriesOption",
     "InRepositoryOption",
     "JsonOption",

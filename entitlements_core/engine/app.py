@@ -21,7 +21,7 @@ from entitlements_core.http import (
 from entitlements_core.policy.network import IPAddress
 from entitlements_core.services.readiness import Ailment
 
-__all__ = ["IndexApp", "StartResponse"]
+__all__ = ["IndexApp", "credentials"]
 
 log: Final = logging.getLogger("entitlements.engine")
 

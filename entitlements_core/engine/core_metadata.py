@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["FIELDS", "Fields", "is_announceable", "read_fields"]
+__all__ = ["Fields", "is_announceable", "read_fields"]
 
 FIELDS: Final = frozenset(
     {

@@ -25,7 +25,6 @@ from entitlements_core.policy.facts import FileKind
 from entitlements_core.policy.project_names import LEGACY_SUFFIXES, SUFFIXES
 
 __all__ = [
-    "LEGACY_SUFFIXES",
     "METADATA_LIMIT",
     "SUFFIXES",
     "Description",
@@ -36,6 +35,7 @@ __all__ = [
     "faults_of_one_file",
     "identify",
     "requirements",
+    "same_release",
 ]
 
 _log = logging.getLogger("entitlements.engine")

@@ -15,6 +15,7 @@ from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 
 __all__ = [
+    "CHUNK",
     "Body",
     "DirectSender",
     "Offload",

@@ -9,7 +9,7 @@ from typing import Final
 from entitlements_core.engine.responses import Outgoing
 from entitlements_core.services.readiness import Ailment
 
-__all__ = ["HEALTH", "HEALTH_PATHS", "LIVE", "READY", "health"]
+__all__ = ["HEALTH_PATHS", "LIVE", "health"]
 
 HEALTH: Final = "/+health"
 """The files were read once. Asks no database."""

@@ -22,7 +22,7 @@ from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Source
 from entitlements_core.services.garbage_collection import uncollected
 
-__all__ = ["SETTLE_SECONDS", "IndexCounts", "Indexer", "ScanProgress", "ScanScope"]
+__all__ = ["SETTLE_SECONDS", "Indexer", "ScanProgress", "ScanScope"]
 
 _log = logging.getLogger("entitlements.engine")
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from entitlements_core.http import words
 from entitlements_core.policy.decision import Deny
 
-__all__ = ["drops_phrases", "only_words", "worded"]
+__all__ = ["only_words", "worded"]
 
 MARK: Final = "~"
 """Begins a part of an address that is only there to be read; no file name begins with it."""

@@ -9,7 +9,7 @@ from entitlements_core.engine.distributions import METADATA_LIMIT, TooLarge, Uns
 from entitlements_core.engine.tars import Damaged, Excessive, TooLong, Unpacked, find_file
 from entitlements_core.engine.zips import find_member, read_member
 
-__all__ = ["UNPACKED_LIMIT", "sdist_pkg_info"]
+__all__ = ["sdist_pkg_info"]
 
 UNPACKED_LIMIT = 4 * 1024 * 1024 * 1024
 """Bytes that an sdist may unpack to, inclusive; it is read to its end to know that it is whole."""

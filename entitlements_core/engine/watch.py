@@ -18,7 +18,7 @@ from watchfiles import watch
 
 from entitlements_core.engine.threads import start_thread
 
-__all__ = ["Watched", "Watcher"]
+__all__ = ["Watcher"]
 
 _log = logging.getLogger("entitlements.engine")
 

@@ -15,7 +15,7 @@ from typing import IO, Final, NamedTuple
 
 from entitlements_core.engine.distributions import TooLarge, Unservable
 
-__all__ = ["DIRECTORY_LIMIT", "Found", "find_member", "read_member"]
+__all__ = ["Found", "find_member", "read_member"]
 
 DIRECTORY_LIMIT: Final = 32 * 1024 * 1024
 """Bytes of a central directory, inclusive: some 250,000 files."""

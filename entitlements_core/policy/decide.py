@@ -32,13 +32,19 @@ from entitlements_core.policy.resource import (
 
 __all__ = [
     "CHECKS",
+    "NOT_FOUND",
+    "UNKNOWN",
     "WRONG_LOGIN",
     "Check",
     "Question",
     "RequestContext",
+    "already_valid",
     "covers",
     "decide",
+    "enabled",
+    "eula_accepted",
     "explain",
+    "still_valid",
     "with_contact",
 ]
 

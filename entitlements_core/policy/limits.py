@@ -13,6 +13,7 @@ __all__ = [
     "BandwidthUnit",
     "Limits",
     "Usage",
+    "check_bandwidth",
     "check_count",
     "parse_bandwidth",
 ]

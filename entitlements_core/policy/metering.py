@@ -17,9 +17,9 @@ from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.period import ResetPeriod, next_reset, period_start
 
 __all__ = [
+    "CLOCK_SKEW",
     "Account",
     "Demand",
-    "Outcome",
     "Schedule",
     "Taken",
     "Transfer",

@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.terms import check_tags
 
-__all__ = ["LATEST", "Package", "TaggedPackage", "VendorTags", "check_package_tags"]
+__all__ = ["Package", "TaggedPackage", "VendorTags", "check_package_tags"]
 
 LATEST: Final = "latest"
 """The tag that the files of a project's latest version have by themselves."""

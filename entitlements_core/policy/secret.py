@@ -12,8 +12,11 @@ from typing import Final
 from entitlements_core.errors import InvalidValue
 
 __all__ = [
+    "IDENTIFIER_LENGTH",
+    "RANDOM_BYTES",
     "RESERVED",
     "SCAN_PATTERN",
+    "SHORTEST",
     "check_custom",
     "checksum_holds",
     "from_random_bytes",

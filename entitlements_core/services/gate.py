@@ -38,7 +38,7 @@ from entitlements_core.services.outside_facts import Completion, FactSource, com
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
 
-__all__ = ["CredentialSource", "Delivery", "Gate", "MarkOf", "Reservation"]
+__all__ = ["Delivery", "Gate", "MarkOf", "Reservation"]
 
 MarkOf = Callable[[str, str], str | None]
 """The mark of a repository (and of a user's account, where one is named) as it is now; empty or

@@ -12,7 +12,7 @@ from typing import Final
 
 from entitlements_core.policy.project_names import SUFFIXES
 
-__all__ = ["Closed", "closed_to_front"]
+__all__ = ["closed_to_front"]
 
 _USERS: Final = ("www-data", "nginx", "http", "nobody")
 """Whom nginx runs as on the systems that package it."""

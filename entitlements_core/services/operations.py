@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
     from entitlements_core.store.unit import Unit
 
-__all__ = ["ChangeObserver", "Operation", "Operations", "recorded_facts", "require_living"]
+__all__ = ["Operation", "Operations", "require_living"]
 
 ChangeObserver = Callable[[TokenChange], None]
 """Told of every change of a token after it was stored."""

@@ -23,6 +23,7 @@ __all__ = [
     "RepositoryChanges",
     "RepositoryService",
     "check_repository_name",
+    "close",
 ]
 
 log: Final = logging.getLogger("entitlements.repositories")

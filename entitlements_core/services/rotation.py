@@ -18,7 +18,7 @@ from entitlements_core.services.token_issuer import Issued, Issuer
 if TYPE_CHECKING:
     from entitlements_core.store.records import FormerSecret
 
-__all__ = ["LONGEST_OVERLAP", "Rotation"]
+__all__ = ["Rotation"]
 
 LONGEST_OVERLAP: Final = timedelta(days=366)
 

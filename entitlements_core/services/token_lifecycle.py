@@ -30,7 +30,7 @@ from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.services.token_quota import check_quota, check_quota_of_change
 from entitlements_core.store.records import ListFilter, ListPage
 
-__all__ = ["Edited", "Lifecycle", "ListFilter"]
+__all__ = ["Lifecycle", "ListFilter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 if TYPE_CHECKING:
     from entitlements_core.store.unit import Unit
 
-__all__ = ["UserMayRead", "UserTokens"]
+__all__ = ["UserTokens"]
 
 UserMayRead = Callable[[str, str], bool | None]
 """Whether a user may read a repository; None when nobody can tell."""

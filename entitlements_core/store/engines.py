@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from entitlements_core.store.database_url import DatabaseURL
 
-__all__ = ["WRITER_LOCK", "make_engine"]
+__all__ = ["make_engine"]
 
 WRITER_LOCK: Final = 0x656E7469
 """The advisory lock of administrative writers ("enti")."""

@@ -13,7 +13,7 @@ from entitlements_core.store.copies import Copy
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.timeouts import WORK
 
-__all__ = ["MOST", "ChangesSince", "carry_over"]
+__all__ = ["ChangesSince", "carry_over"]
 
 MOST: Final = 20
 """At most so many tokens of each kind are named."""

@@ -31,17 +31,7 @@ from entitlements_core.policy.metering import (
 )
 from entitlements_core.store.failures import DatabaseLocked
 
-__all__ = [
-    "Account",
-    "Book",
-    "Contended",
-    "Entry",
-    "FileKey",
-    "Ledger",
-    "LedgerDriver",
-    "Receipt",
-    "TransferKey",
-]
+__all__ = ["Book", "Contended", "Entry", "Ledger", "LedgerDriver", "Receipt"]
 
 BATCH: Final = 256
 """The most answers that share a transaction."""

@@ -11,7 +11,7 @@ from entitlements_core.policy.period import ResetPeriod
 from entitlements_core.store.ledger import Receipt
 from entitlements_core.store.moments import from_micros, to_micros
 
-__all__ = ["ACCOUNT_COLUMNS", "Execute", "account_of", "take_back"]
+__all__ = ["ACCOUNT_COLUMNS", "account_of", "take_back"]
 
 Execute = Callable[[str, tuple[object, ...]], Any]
 """Runs a statement with ``?`` for its values, and gives the driver's cursor."""

@@ -9,7 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from entitlements_core.errors import InvalidValue
 from entitlements_core.store.records import ListPage
 
-__all__ = ["LARGEST_PAGE", "page"]
+__all__ = ["page"]
 
 LARGEST_PAGE: Final = 500
 """As at Cloudsmith's API."""

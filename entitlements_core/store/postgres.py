@@ -20,7 +20,7 @@ from entitlements_core.store.circuit_breaker import CircuitBreaker, circuit_of
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import failure_of, held, unreachable
 
-__all__ = ["BoundConnection", "GaveUp", "Held", "Silent", "connect", "failure", "is_dead", "reach"]
+__all__ = ["SHARED", "BoundConnection", "Held", "Silent", "connect", "failure", "is_dead", "reach"]
 
 LOOK: Final = 10.0
 """Seconds of silence after which work that has time asks whether the server is there."""

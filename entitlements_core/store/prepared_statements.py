@@ -17,7 +17,7 @@ from psycopg import errors, pq
 from entitlements_core.store.connection_stack import Rows
 from entitlements_core.store.postgres import BoundConnection
 
-__all__ = ["Statement", "run_prepared"]
+__all__ = ["run_prepared"]
 
 Statement = tuple[str, Sequence[object]]
 """A statement with ``?`` for its values; and these: int, str, bytes, None, lists without bytes."""

@@ -15,7 +15,7 @@ from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.store_file import FileIdentity, StoreConnection
 from entitlements_core.store.wal_index import WalIndex
 
-__all__ = ["RawStore", "RawTransaction", "StoreVersion"]
+__all__ = ["RawStore"]
 
 StoreVersion = tuple[int, bytes]
 """How often another file took the store's place, and the header of its WAL index."""

@@ -33,7 +33,7 @@ from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.raw_store import RawStore
 from entitlements_core.store.versioned_cache import CAPACITY, VersionedCache
 
-__all__ = ["CredentialReader", "Parse"]
+__all__ = ["CredentialReader"]
 
 Parse = Callable[[str], PackageQuery]
 

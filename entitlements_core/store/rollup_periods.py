@@ -12,6 +12,7 @@ __all__ = [
     "DAY",
     "KINDS",
     "DaySpan",
+    "Piece",
     "cover",
     "day_of",
     "days_in",

@@ -33,7 +33,7 @@ from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, name_of
 from entitlements_core.store.rollup_tables import CLIENT, Line, Table
 
-__all__ = ["RollupDifference", "RollupRows", "RollupState", "Sum", "start_of"]
+__all__ = ["RollupRows", "RollupState", "start_of"]
 
 _AT: Final = type_coerce(DownloadRow.at, BigInteger)
 _COLUMNS: Final[dict[str, Any]] = {

@@ -21,6 +21,7 @@ __all__ = [
     "KEY_QUESTION",
     "KNOWN",
     "REVISION_QUESTION",
+    "judge",
     "require_current",
     "require_usable",
     "stored_revision",

@@ -14,7 +14,7 @@ from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.tokens import Tokens
 from entitlements_core.store.types import Moment
 
-__all__ = ["LivingSecret", "Secrets"]
+__all__ = ["Secrets"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.search import Search
 from entitlements_core.store.token_rows import load
 
-__all__ = ["SORTS", "TokenLists"]
+__all__ = ["TokenLists"]
 
 _COLUMNS: Final[dict[str, Any]] = {
     "name": col(TokenRow.name),

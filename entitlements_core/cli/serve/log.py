@@ -4,7 +4,7 @@ import logging.config
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["LOGGING", "Notable"]
+__all__ = ["FAREWELL", "LOGGING", "Notable"]
 
 FAREWELL: Final = 10
 """Seconds that answers which are being sent may take when the server ends."""

@@ -20,7 +20,7 @@ from entitlements_core.policy.query.syntax import (
 )
 from entitlements_core.policy.query.tokenizer import Excerpt
 
-__all__ = ["MAX_YEARS", "bind", "moves_with_time", "read_date", "resolve"]
+__all__ = ["bind", "moves_with_time", "read_date", "resolve"]
 
 MAX_YEARS: Final = 100
 """How far a relative date may be from now."""

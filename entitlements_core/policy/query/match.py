@@ -25,7 +25,7 @@ from entitlements_core.policy.query.syntax import (
 )
 from entitlements_core.policy.query.versions import dependency_test, version_test
 
-__all__ = ["compile_tree", "term_test"]
+__all__ = ["compile_tree"]
 
 _COMPARE: Final[dict[Comparison, Callable[[int, int], bool]]] = {
     Comparison.EQ: operator.eq,

@@ -15,7 +15,7 @@ from entitlements_core.policy.query.patterns import read_pattern
 from entitlements_core.policy.query.syntax import Dependency, TextPattern, VersionEqual, VersionSet
 from entitlements_core.policy.query.tokenizer import Excerpt
 
-__all__ = ["MAX_SPECIFIERS", "dependency_test", "read_dependency", "read_version", "version_test"]
+__all__ = ["dependency_test", "read_dependency", "read_version", "version_test"]
 
 MAX_SPECIFIERS: Final = 32
 """Version specifiers in one value; each costs time for every version that is compared."""

@@ -35,7 +35,7 @@ from entitlements_core.policy.resource import (
     Unidentified,
 )
 
-__all__ = ["METADATA_SUFFIX", "admit_file", "admit_page", "file_key", "see"]
+__all__ = ["admit_file", "admit_page", "file_key", "see"]
 
 METADATA_SUFFIX: Final = ".metadata"
 

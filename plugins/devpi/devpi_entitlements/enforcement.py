@@ -32,7 +32,7 @@ from entitlements_core.http import AuthScheme, problem, read_authorization
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
 
-__all__ = ["DEVPI_CHALLENGE", "INSTALLER", "become_stranger", "enforce", "is_unconcerned"]
+__all__ = ["DEVPI_CHALLENGE", "become_stranger", "enforce", "is_unconcerned"]
 
 DEVPI_CHALLENGE: Final = 'Basic realm="pypi"'
 """As devpi-server asks for a login."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devpi_entitlements.site import Site
 
-__all__ = ["Metric", "metrics"]
+__all__ = ["metrics"]
 
 Metric = tuple[str, str, float]
 """Name, ``counter`` or ``gauge``, value; as devpi-server wants it."""

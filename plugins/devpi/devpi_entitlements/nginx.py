@@ -13,7 +13,7 @@ from devpi_common.url import URL
 
 from devpi_entitlements.configuration import LOCKDOWN, read_configuration
 
-__all__ = ["FOLDERS", "unguarded_configurations", "write_configurations"]
+__all__ = ["unguarded_configurations", "write_configurations"]
 
 DEFAULT_LOCATION: Final = "/+protected"
 

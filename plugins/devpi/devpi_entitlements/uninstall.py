@@ -15,7 +15,7 @@ from typing import Any, Final
 from devpi_entitlements.access import ACL_KEY, ANONYMOUS
 from entitlements_core.errors import Refused
 
-__all__ = ["KEYS", "Kept", "keys_kept", "opened", "remove_keys"]
+__all__ = ["Kept", "keys_kept", "opened", "remove_keys"]
 
 KEYS: Final = (ACL_KEY,)
 """All that our plugin puts into the configuration of an index."""

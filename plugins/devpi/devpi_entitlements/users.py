@@ -9,7 +9,7 @@ from devpi_entitlements.access import ANONYMOUS, is_open
 from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site
 
-__all__ = ["LOCKDOWN_HEADER", "SHIELDED", "Verdict", "judge", "show_configuration_alone"]
+__all__ = ["SHIELDED", "Verdict", "judge", "show_configuration_alone"]
 
 SHIELDED: Final = "entitlements.shielded"
 """Set in the environment when an answer depends on who asks, so that no cache may share it."""

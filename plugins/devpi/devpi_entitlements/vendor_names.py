@@ -19,14 +19,7 @@ from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.site import Site
 from entitlements_core.policy.decide import NOT_FOUND
 
-__all__ = [
-    "has_mirror",
-    "is_own",
-    "keep_to_own",
-    "mirrors_of",
-    "mirrors_opened",
-    "own_stages",
-]
+__all__ = ["is_own", "keep_to_own", "mirrors_of", "mirrors_opened", "own_stages"]
 
 MIRROR: Final = "mirror"
 EVERYTHING: Final = "*"

@@ -27,7 +27,7 @@ from entitlements_core.policy.resource import DistributionFile, ProjectList, Res
 from entitlements_core.services.gate import Gate
 from flask_static_entitlements.reserved_response import ReservedResponse
 
-__all__ = ["Caller", "RepositoryGate", "refusal"]
+__all__ = ["METADATA", "Caller", "RepositoryGate", "nowhere", "refusal"]
 
 _LIVING: Final[tuple[Check, ...]] = (enabled, already_valid, still_valid, eula_accepted)
 """What pages overlook, so that clients can print the reason at the file. A view is no such page."""

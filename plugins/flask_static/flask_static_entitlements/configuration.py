@@ -12,7 +12,7 @@ from entitlements_core.services.settings import Settings
 from flask_static_entitlements.constants import PREFIX
 from flask_static_entitlements.routes import Mount, Routes
 
-__all__ = ["Configuration", "Options", "RepositoryOptions", "configure", "settings_from"]
+__all__ = ["Configuration", "Options", "RepositoryOptions", "configure"]
 
 Directories = Sequence[str | Path] | str | Path
 

@@ -20,7 +20,7 @@ from flask_static_entitlements.site import (
     raw_path,
 )
 
-__all__ = ["TokenPathMiddleware", "Views", "WSGIApp"]
+__all__ = ["StartResponse", "TokenPathMiddleware", "WSGIApp"]
 
 StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]

@@ -12,7 +12,7 @@ from entitlements_core.engine.health import HEALTH_PATHS
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.http import is_plain_path
 
-__all__ = ["Guarded", "Mount", "Routes"]
+__all__ = ["Guarded", "Mount", "Routes", "flatten"]
 
 SERVICES: Final = HEALTH_PATHS | {"/+auth"}
 """What the engine answers beside the repositories."""

@@ -25,7 +25,7 @@ from flask_static_entitlements.reserved_response import ReservedResponse
 from flask_static_entitlements.routes import Guarded
 from flask_static_entitlements.startup import OpenSite
 
-__all__ = ["Site"]
+__all__ = ["CREDENTIAL", "PRESENTED", "RESERVED", "Environ", "Site", "presented", "raw_path"]
 
 log: Final = logging.getLogger("entitlements.flask")
 

@@ -21,7 +21,16 @@ from flask_static_entitlements.reserved_response import ReservedResponse, privat
 from flask_static_entitlements.routes import flatten
 from flask_static_entitlements.site import CREDENTIAL, RESERVED, Environ, Site, presented
 
-__all__ = ["current_entitlement"]
+__all__ = [
+    "MARK",
+    "FlaskViews",
+    "View",
+    "caller_of",
+    "current_entitlement",
+    "run_file",
+    "run_living",
+    "stop_unguarded",
+]
 
 log: Final = logging.getLogger("entitlements.flask")
 

@@ -12,7 +12,7 @@ from pypiserver_entitlements import pypiserver_api
 from pypiserver_entitlements.configuration import NO, YES, Options
 from pypiserver_entitlements.patch import building
 
-__all__ = ["app", "files_named", "paste_app"]
+__all__ = ["app", "paste_app"]
 
 PREFIX: Final = "entitlements_"
 

@@ -15,7 +15,7 @@ from pypiserver_entitlements.bodies import SECONDS, read_within
 from pypiserver_entitlements.pypiserver_api import read_body
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader
 
-__all__ = ["Forwarder", "WSGIApp"]
+__all__ = ["Environ", "Forwarder", "StartResponse", "WSGIApp"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

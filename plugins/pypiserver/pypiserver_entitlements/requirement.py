@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 
 from entitlements_core.errors import ConfigurationError
 
-__all__ = ["SUPPORTED", "require"]
+__all__ = ["require"]
 
 SUPPORTED: Final = SpecifierSet(">=2.4,<3", prereleases=True)
 """Before 2.4 bottle was imported from another place; 3.0 is announced to change more."""
