@@ -1,12 +1,12 @@
 """A fault that every request meets is logged once a minute, not once a request."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from entitlements_core.errors import EntitlementsError
+from entitlements_core.services.log_rate import LogRate
 
 __all__ = ["Alarm"]
 
@@ -26,17 +26,11 @@ class Alarm:
         self, log: logging.Logger, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._log = log
-        self._monotonic = monotonic
-        self._guard = threading.Lock()
-        self._logged: dict[tuple[str, str], tuple[float, int]] = {}
+        self._rate = LogRate(INTERVAL, monotonic=monotonic)
 
     def raised(self, what: str, error: EntitlementsError) -> None:
         """Log that `what` happened because of `error`, unless that was logged a moment ago."""
-        now, key = self._monotonic(), (what, type(error).__name__)
-        with self._guard:
-            since, times = self._logged.get(key, (now - INTERVAL, 0))
-            silent = now - since < INTERVAL
-            self._logged[key] = (since, times + 1) if silent else (now, 0)
-        if not silent:
-            repeated = f" ({times} more since the last such line)" if times else ""
+        times = self._rate.due((what, type(error).__name__))
+        if times:
+            repeated = f" ({times - 1} more since the last such line)" if times > 1 else ""
             self._log.error("%s: %s%s", what, error, repeated)
