@@ -136,7 +136,7 @@ def _print_refusal(error: EntitlementsError) -> None:
 
 
 def _print_lines(problem: str, remedy: str) -> None:
-    from entitlements_core.services.journal import error_prefix  # noqa: PLC0415 - rarely needed
+    from entitlements_core.services.systemd_journal import error_prefix  # noqa: PLC0415 - rarely needed
     from entitlements_core.terminal import stderr  # noqa: PLC0415 - imports Rich
 
     console, before = stderr(), error_prefix()

@@ -116,8 +116,8 @@ def snippets(  # noqa: PLR0913 - one option for each choice
     """
     from entitlements_core.engine.snippets import (  # noqa: PLC0415 - a fast start
         SnippetFacts,
+        snippet_access,
         snippet_facts,
-        snippet_place,
     )
     from entitlements_core.services.snippets import (  # noqa: PLC0415 - a fast start
         CLIENTS,
@@ -134,7 +134,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         with run.open() as core:
             facts = snippet_facts(core, slug_perm, repo, directories or ())
             kept = core.rotation.reveal(slug_perm, actor=run.actor) if show_secret else ""
-    place, others = snippet_place(
+    access, others = snippet_access(
         facts,
         url,
         mount=mount,
@@ -144,15 +144,15 @@ def snippets(  # noqa: PLR0913 - one option for each choice
         upstream=bool(run.settings.upstream) if upstream is None else upstream,
     )
     usual = (*USUAL, "twine") if facts.writes else USUAL
-    found, unfit = make_snippets(place, CLIENTS if all_clients else client or usual)
+    found, unfit = make_snippets(access, CLIENTS if all_clients else client or usual)
     warnings = [
-        *([_OPEN] if place.is_open else []),
-        *([_SAMPLE] if place.is_sample else []),
-        *([] if place.upstream else [_MIRROR if place.is_hashed else _TWO]),
+        *([_OPEN] if access.is_open else []),
+        *([_SAMPLE] if access.is_sample else []),
+        *([] if access.upstream else [_MIRROR if access.is_hashed else _TWO]),
         *([f"The token covers {others} more packages: name those to install."] if others else []),
         *facts.hidden,
     ]
-    document = snippets_document(place, found, unfit, warnings)
+    document = snippets_document(access, found, unfit, warnings)
     show = _show_markdown if form == "markdown" else _show
     emit(document, lambda console: show(console, found, unfit), as_json=as_json)
     warn(warnings, as_json=as_json)
@@ -178,8 +178,8 @@ def _show_markdown(
         if one.client != last:
             say(f"## {one.client}\n")
         last = one.client
-        place = "" if one.file in {"shell", "browser"} else f" (`{one.file}`)"
-        say(f"{one.title}{place}:\n")
+        file = "" if one.file in {"shell", "browser"} else f" (`{one.file}`)"
+        say(f"{one.title}{file}:\n")
         say(f"```{one.language}\n{one.text}```\n")
         if one.warning:
             say(f"> {one.warning}\n")

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from entitlements_core.services.snippets import Place, Snippet, Unfit
+    from entitlements_core.services.snippets import IndexAccess, Snippet, Unfit
 
 __all__ = ["snippets_document"]
 
 
 def snippets_document(
-    place: Place, snippets: Iterable[Snippet], unfit: Iterable[Unfit], warnings: Iterable[str]
+    access: IndexAccess,
+    snippets: Iterable[Snippet],
+    unfit: Iterable[Unfit],
+    warnings: Iterable[str],
 ) -> dict[str, object]:
     """The configuration of each client, and why some clients have none."""
     return {
-        "index_url": place.simple,
-        "packages": list(place.packages),
+        "index_url": access.simple,
+        "packages": list(access.packages),
         "snippets": [
             {
                 "client": one.client,

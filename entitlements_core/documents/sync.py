@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from entitlements_core.policy.token import Token
-    from entitlements_core.services.sync import Difference
+    from entitlements_core.services.sync import SyncDifference
 
 __all__ = ["cleanup_document", "sync_document"]
 
 
 def sync_document(  # noqa: PLR0913 - what was asked, and what came of it
-    found: Difference, now: datetime, *, source: str, destination: str, mode: str, dry_run: bool
+    found: SyncDifference, now: datetime, *, source: str, destination: str, mode: str, dry_run: bool
 ) -> dict[str, object]:
     """What a sync did, or would do; ``tokens`` are the destination's afterwards.
 

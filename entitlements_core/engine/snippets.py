@@ -10,7 +10,7 @@ from entitlements_core.errors import InvalidValue, NotFound
 from entitlements_core.services.explanation import repository_of
 from entitlements_core.services.operations import require_living
 from entitlements_core.services.previews import hidden_dependencies
-from entitlements_core.services.snippets import Covered, Place, covered
+from entitlements_core.services.snippets import Covered, IndexAccess, covered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from entitlements_core.policy.token import Token
     from entitlements_core.services.core import Core
 
-__all__ = ["SnippetFacts", "snippet_facts", "snippet_place"]
+__all__ = ["SnippetFacts", "snippet_access", "snippet_facts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def snippet_facts(
     )
 
 
-def snippet_place(  # noqa: PLR0913 - what an address does not say by itself
+def snippet_access(  # noqa: PLR0913 - what an address does not say by itself
     facts: SnippetFacts,
     url: str,
     *,
@@ -89,7 +89,7 @@ def snippet_place(  # noqa: PLR0913 - what an address does not say by itself
     packages: Sequence[str] = (),
     secret: str = "",
     upstream: bool = False,
-) -> tuple[Place, int]:
+) -> tuple[IndexAccess, int]:
     """Where a customer finds what; and how many more packages the token covers.
 
     Args:
@@ -107,7 +107,7 @@ def snippet_place(  # noqa: PLR0913 - what an address does not say by itself
     found = covered(facts.files, packages) if facts.files else Covered((), ())
     if mount is None and host == "devpi" and facts.repository:
         mount = f"/{facts.repository}"
-    place = Place.parse(
+    access = IndexAccess.parse(
         url,
         mount=mount,
         host=host,
@@ -117,7 +117,7 @@ def snippet_place(  # noqa: PLR0913 - what an address does not say by itself
         filename=found.filename,
         upstream=upstream,
     )
-    return place, found.others
+    return access, found.others
 
 
 def _covered(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from entitlements_core.plugins import Plugins
     from entitlements_core.services.clock_repair import ClockRepair
     from entitlements_core.services.eulas import EulaService
-    from entitlements_core.services.grant_bindings import Regranting
+    from entitlements_core.services.grant_bindings import GrantBindings
     from entitlements_core.services.operations import Operations
     from entitlements_core.services.package_tags import PackageTags
     from entitlements_core.services.reports import Reports
@@ -152,11 +152,11 @@ class Administration:
         return UserTokens(self.operations, self.issuer, self.binding, self.plugins.user_permission)
 
     @cached_property
-    def regranting(self) -> Regranting:
+    def grant_bindings(self) -> GrantBindings:
         """Grants made anew, for repositories that were."""
-        from entitlements_core.services.grant_bindings import Regranting
+        from entitlements_core.services.grant_bindings import GrantBindings
 
-        return Regranting(self.operations, self.binding)
+        return GrantBindings(self.operations, self.binding)
 
     @cached_property
     def eulas(self) -> EulaService:

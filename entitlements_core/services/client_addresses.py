@@ -10,7 +10,7 @@ from entitlements_core.forwarded import Hop, Proxies
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.network import IPAddress
 from entitlements_core.services.home import write_private
-from entitlements_core.services.log_rate import Seldom
+from entitlements_core.services.log_rate import LogRate
 
 __all__ = ["ClientAddresses", "silent_proxies"]
 
@@ -35,8 +35,8 @@ class ClientAddresses:
         self.proxies = proxies
         self._note = home / NOTE
         self._clock = clock
-        self._logged = Seldom()
-        self._noted = Seldom(_SECONDS)
+        self._logged = LogRate()
+        self._noted = LogRate(_SECONDS)
 
     def of(self, environ: Mapping[str, Any]) -> IPAddress | None:
         """The client of the request of a WSGI environment; None when it cannot be read."""

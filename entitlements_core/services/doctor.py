@@ -11,7 +11,7 @@ from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services.clock_repair import ClockRepair
-from entitlements_core.services.findings import Check, Patient, error, ok, store_of, warning
+from entitlements_core.services.findings import HealthCheck, Patient, error, ok, store_of, warning
 from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.home_access import (
     require_access,
@@ -243,7 +243,7 @@ def check_grants(patient: Patient) -> Iterator[Finding]:
         yield ok("grants", "Every token opens what it was made for.")
 
 
-CHECKS: Final[Mapping[str, Check]] = {
+CHECKS: Final[Mapping[str, HealthCheck]] = {
     "home": check_home,
     "key": check_key,
     "schema": check_schema,

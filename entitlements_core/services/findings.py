@@ -15,7 +15,7 @@ from entitlements_core.services.settings import Settings
 from entitlements_core.store.database import Database
 from entitlements_core.store.database_url import DatabaseURL
 
-__all__ = ["Check", "Patient", "error", "ok", "store_of", "warning"]
+__all__ = ["HealthCheck", "Patient", "error", "ok", "store_of", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Patient:
     clock: Clock = clock.now
 
 
-Check = Callable[[Patient], Iterable[Finding]]
+HealthCheck = Callable[[Patient], Iterable[Finding]]
 
 
 @contextmanager

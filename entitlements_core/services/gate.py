@@ -33,7 +33,7 @@ from entitlements_core.policy.network import IPAddress, client_key
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.policy.visibility import Visibility, visibility
 from entitlements_core.services.alarm import Alarm
-from entitlements_core.services.guess_limit import Guesses
+from entitlements_core.services.guess_limit import GuessLimit
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
@@ -133,7 +133,7 @@ class Gate:
         self._ledger = ledger
         self._sealer = sealer
         self._plugins = plugins
-        self._guesses = Guesses(
+        self._guesses = GuessLimit(
             throttle, sealer.digest, lambda: plugins.implements("entitlements_find_credential")
         )
         self._alarm = Alarm(log)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from entitlements_core.errors import Refused
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.host_binding import NOTHING, HostBinding
+from entitlements_core.services.host_binding import GONE, HostBinding
 from entitlements_core.services.operations import Operation, Operations, require_living
 
-__all__ = ["Regranting"]
+__all__ = ["GrantBindings"]
 
 
-class Regranting:
+class GrantBindings:
     """Binds grants to the repositories that the host has now.
 
     Args:
@@ -26,7 +26,7 @@ class Regranting:
         self._operations = operations
         self._binding = binding
 
-    def token(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
+    def renew_token(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Grant anew what a token opens, in all its repositories or in one.
 
         Each grant is bound to the repository of that name as it is now (a user token to the account
@@ -48,7 +48,7 @@ class Regranting:
                 _write(operation, now, grant)
             return operation.record_token("token.regranted", now, identifier, repository=repository)
 
-    def repository(self, name: str, *, actor: Actor) -> tuple[Token, ...]:
+    def renew_repository(self, name: str, *, actor: Actor) -> tuple[Token, ...]:
         """Grant anew what the tokens of a repository open there, the users' own left out.
 
         Raises:
@@ -57,7 +57,9 @@ class Regranting:
         """
         with self._operations.database.read() as unit:
             tokens = [one for one in unit.tokens.living_in(name) if not one.user]
-        return tuple(self.token(token.identifier, actor=actor, repository=name) for token in tokens)
+        return tuple(
+            self.renew_token(token.identifier, actor=actor, repository=name) for token in tokens
+        )
 
     def adopt(self, *, actor: Actor) -> int:
         """Bind the grants that are bound to nothing yet. No bases are recorded.
@@ -74,7 +76,7 @@ class Regranting:
         for grants in found:
             mark = self._binding.plugins.mark(grants.repository, grants.user)
             if mark == "" and grants.is_old:
-                mark = NOTHING
+                mark = GONE
             if not mark:
                 continue
             # All at once: after an upgrade there are as many as the vendor has customers.

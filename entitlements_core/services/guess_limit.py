@@ -7,16 +7,16 @@ from entitlements_core.policy import secret as secrets
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.services.throttle import Throttle
 
-__all__ = ["GUESSES", "Guesses"]
+__all__ = ["TOO_MANY_GUESSES", "GuessLimit"]
 
-GUESSES: Final = Deny(
+TOO_MANY_GUESSES: Final = Deny(
     Reason.TOO_MANY_GUESSES,
     "Too many unknown tokens from this address; try again in a minute",
     "Stop what sends them, or ask the vendor for a generated token, which is always looked up.",
 )
 
 
-class Guesses:
+class GuessLimit:
     """Lets a secret be looked up, unless its address has sent too many unknown ones.
 
     Args:
@@ -51,7 +51,7 @@ class Guesses:
         if self._throttle.admits(client, digest):
             return digest
         self._throttle.missed(client, tells=tells)
-        return GUESSES
+        return TOO_MANY_GUESSES
 
     def settle(self, digest: bytes | None, client: str, *, known: bool, tells: bool = True) -> None:
         """Note what became of a look-up; `digest` is what `admit` gave."""

@@ -13,9 +13,9 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.bases import Record, Unseen, unseen
 from entitlements_core.policy.token import Token, TokenGrant
 
-__all__ = ["NOTHING", "HostBinding"]
+__all__ = ["GONE", "HostBinding"]
 
-NOTHING: Final = "-"
+GONE: Final = "-"
 """The mark of a grant whose repository is gone for good: no host gives it."""
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable
 
 from cachetools import LRUCache
 
-__all__ = ["Seldom"]
+__all__ = ["LogRate"]
 
 
-class Seldom:
+class LogRate:
     """Says when something that happens often is due to be told again. Threads may share it.
 
     Args:

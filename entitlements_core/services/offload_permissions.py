@@ -12,14 +12,14 @@ from typing import Final
 
 from entitlements_core.policy.project_names import SUFFIXES
 
-__all__ = ["closed_to_front"]
+__all__ = ["closed_paths"]
 
 _USERS: Final = ("www-data", "nginx", "http", "nobody")
 """Whom nginx runs as on the systems that package it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedPath:
     """A file or directory that the user of a server in front cannot use.
 
     Attributes:
@@ -40,7 +40,7 @@ class Closed:
         return f"chmod {self.who}+{'x' if self.is_directory else 'r'} {self.path}"
 
 
-def closed_to_front(directory: Path) -> Iterator[Closed]:
+def closed_paths(directory: Path) -> Iterator[ClosedPath]:
     """What keeps a server in front from sending distributions of a directory.
 
     Every directory above is looked at, too. What lies below one that is closed is left out, since
@@ -74,7 +74,7 @@ def _entries(directory: Path) -> Sequence[Path]:
         return ()
 
 
-def _closed(path: Path) -> Closed | None:
+def _closed(path: Path) -> ClosedPath | None:
     try:
         found = path.stat()
     except OSError:
@@ -89,7 +89,7 @@ def _closed(path: Path) -> Closed | None:
         who, shift = "o", 0
     if found.st_mode & (needed << shift):
         return None
-    return Closed(path, stat.S_IMODE(found.st_mode), is_directory, who)
+    return ClosedPath(path, stat.S_IMODE(found.st_mode), is_directory, who)
 
 
 @cache

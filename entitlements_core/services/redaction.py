@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Final
 
-from entitlements_core.services.journal import prioritize
+from entitlements_core.services.systemd_journal import prioritize
 from entitlements_core.terminal import escaped
 
 __all__ = ["RedactingFilter", "protect_logs", "redact"]

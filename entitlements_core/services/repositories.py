@@ -15,6 +15,7 @@ from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.operations import Operation, Operations
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
+from entitlements_core.services.token_revocation import revoke_grant
 from entitlements_core.store.records import Repository
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "RepositoryChanges",
     "RepositoryService",
     "check_repository_name",
-    "close",
 ]
 
 log: Final = logging.getLogger("entitlements.repositories")
@@ -221,7 +221,7 @@ class RepositoryService:
                     f" such as {living[0].name!r} ({living[0].identifier}).",
                     "Delete them first, or remove it with --force, which deletes them.",
                 )
-            deleted = tuple(close(operation, token, name) for token in tokens)
+            deleted = tuple(revoke_grant(operation, token, name) for token in tokens)
             # Added again, it begins anew: an old tag must not open a new file.
             unit.package_tags.drop(name)
             unit.repositories.remove(name, operation.now)
@@ -248,19 +248,6 @@ class RepositoryService:
             kind=CredentialKind.DEFAULT,
         )
         return self._issuer.issue(operation, draft)
-
-
-def close(operation: Operation, token: Token, repository: str) -> Token:
-    """Close `repository` to `token`: delete it, or drop this one grant if it has others."""
-    unit, identifier = operation.unit, token.identifier
-    if len(token.grants) > 1:
-        unit.secrets.drop(identifier, repository)
-        unit.tokens.drop_grant(identifier, repository)
-        unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
-        return operation.record_token("token.revoked", token, identifier, repository=repository)
-    unit.secrets.drop(identifier)
-    unit.tokens.set_state(identifier, State.DELETED, at=operation.now, by=operation.actor.name)
-    return operation.record_token("token.deleted", token, identifier)
 
 
 def _new(operation: Operation, name: str) -> Repository:

@@ -11,7 +11,7 @@ from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operations import Operations
-from entitlements_core.services.rollups import Progress, Rollups, nobody
+from entitlements_core.services.rollups import Progress, Rollups, no_progress
 from entitlements_core.store.rollup_periods import day_of
 from entitlements_core.store.rollup_rows import start_of
 
@@ -71,7 +71,7 @@ class Retention:
         actor: Actor,
         export: Path | None = None,
         clock_is_right: bool = False,
-        progress: Progress = nobody,
+        progress: Progress = no_progress,
     ) -> Pruned:
         """Remove the downloads of whole days that are older, a few in each transaction.
 

@@ -15,7 +15,7 @@ from entitlements_core.store.rollup_rows import start_of
 if TYPE_CHECKING:
     from entitlements_core.store.unit import Unit
 
-__all__ = ["Progress", "RollupReport", "Rollups", "nobody"]
+__all__ = ["Progress", "RollupReport", "Rollups", "no_progress"]
 
 Progress = Callable[[int, int], None]
 """Told how much was done, and of how much."""
@@ -24,7 +24,7 @@ LAG: Final = timedelta(hours=6)
 same; it only costs more."""
 
 
-def nobody(done: int, wanted: int) -> None:
+def no_progress(done: int, wanted: int) -> None:
     """Nobody is told."""
 
 
@@ -41,7 +41,7 @@ class Rollups:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
-    def catch_up(self, progress: Progress = nobody, *, limit: int | None = None) -> int:
+    def catch_up(self, progress: Progress = no_progress, *, limit: int | None = None) -> int:
         """Sum up the days that are over; gives how many were.
 
         Args:
@@ -81,7 +81,7 @@ class Rollups:
             stale=sum(day >= state.frozen for day in stale),
         )
 
-    def check(self, progress: Progress = nobody) -> tuple[str, ...]:
+    def check(self, progress: Progress = no_progress) -> tuple[str, ...]:
         """Where roll-ups differ from the downloads, or from each other; empty is well.
 
         Days whose downloads were removed are compared with longer periods alone.
@@ -117,7 +117,7 @@ class Rollups:
         days = {*raw, *(day for day in known if state.frozen <= day < state.closed)} - stale
         return tuple(_differs(day) for day in sorted(days) if raw.get(day) != known.get(day))
 
-    def rebuild(self, *, actor: Actor, progress: Progress = nobody) -> int:
+    def rebuild(self, *, actor: Actor, progress: Progress = no_progress) -> int:
         """Sum everything up anew, as far as the downloads are there; gives how many days.
 
         Raises:

@@ -12,7 +12,7 @@ from entitlements_core.policy.health import Finding
 from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.findings import Patient, error, ok, store_of, warning
 from entitlements_core.services.offload_locations import require_locations
-from entitlements_core.services.offload_permissions import closed_to_front
+from entitlements_core.services.offload_permissions import closed_paths
 from entitlements_core.services.settings import FORMER_REPOSITORY
 
 __all__ = [
@@ -140,7 +140,7 @@ def check_offloading(patient: Patient) -> Iterator[Finding]:
     named = [*map(Path, patient.settings.directories), *patient.directories]
     require_locations(locations, named or None, "ENTITLEMENTS_ACCEL_REDIRECT")
     said = "" if named else " Its directories are not known; `doctor DIR` compares them."
-    closed = [one for directory in named for one in closed_to_front(directory)]
+    closed = [one for directory in named for one in closed_paths(directory)]
     for one in closed[:_SHOWN]:
         verb = "enter" if one.is_directory else "read"
         yield warning(

@@ -22,22 +22,22 @@ from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import State
 from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.host_binding import NOTHING, HostBinding
+from entitlements_core.services.host_binding import GONE, HostBinding
 from entitlements_core.services.operations import Operation, Operations
-from entitlements_core.services.repositories import close
 from entitlements_core.services.token_issuer import new_identifier
 from entitlements_core.services.token_quota import check_quota
+from entitlements_core.services.token_revocation import revoke_grant
 
 if TYPE_CHECKING:
     from entitlements_core.store.unit import Unit
 
-__all__ = ["Difference", "Mode", "Sync"]
+__all__ = ["Mode", "Sync", "SyncDifference"]
 
 Mode = Literal["replace", "merge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class SyncDifference:
     """What a sync does, or would do.
 
     Attributes:
@@ -64,8 +64,8 @@ class _Plan:
     kept: list[tuple[Token, Token]] = field(default_factory=list)
     removed: list[Token] = field(default_factory=list)
 
-    def difference(self, tokens: Sequence[Token] = ()) -> Difference:
-        return Difference(
+    def difference(self, tokens: Sequence[Token] = ()) -> SyncDifference:
+        return SyncDifference(
             added=tuple(self.added),
             changed=tuple(self.changed),
             kept=tuple(there for _, there in self.kept),
@@ -98,7 +98,7 @@ class Sync:
         actor: Actor,
         mode: Mode = "replace",
         dry_run: bool = True,
-    ) -> Difference:
+    ) -> SyncDifference:
         """Give `destination` the tokens of `source`, user tokens included.
 
         Args:
@@ -150,7 +150,7 @@ class Sync:
             # A copy of what is orphaned must not come alive.
             lost = self._binding.is_orphaned(grant, token.user)
             bound[token.identifier] = (
-                TokenGrant(repository=destination, mark=NOTHING) if lost else by_user[token.user]
+                TokenGrant(repository=destination, mark=GONE) if lost else by_user[token.user]
             )
         return bound
 
@@ -189,7 +189,7 @@ class _Copying:
         ]
         for _, there in pairs:
             if not there.is_default:
-                close(self.operation, there, self.destination)
+                revoke_grant(self.operation, there, self.destination)
         # The default token first: it gives up a secret that a copy may need.
         for here, there in sorted(pairs, key=lambda pair: not pair[1].is_default):
             if there.is_default:
@@ -199,7 +199,7 @@ class _Copying:
 
     def _remove(self, token: Token) -> None:
         if not token.is_default:
-            close(self.operation, token, self.destination)
+            revoke_grant(self.operation, token, self.destination)
             return
         unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor.name
         unit.secrets.drop(token.identifier)

@@ -15,7 +15,7 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from entitlements_core.services.log_rate import Seldom
+from entitlements_core.services.log_rate import LogRate
 
 __all__ = ["Throttle"]
 
@@ -45,7 +45,7 @@ class Throttle:
         self._unknown: LRUCache[tuple[str, bytes], None] = LRUCache(CAPACITY)
         self._spent: LRUCache[str, tuple[float, float]] = LRUCache(CAPACITY)
         """Guesses of an address that do not count as past yet, and when that was."""
-        self._logged = Seldom()
+        self._logged = LogRate()
 
     def admits(self, client: str, digest: bytes) -> bool:
         """Whether a secret that `client` sent may be looked up."""

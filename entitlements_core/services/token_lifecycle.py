@@ -18,7 +18,6 @@ from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.policy.token_search import parse_token_search
 from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.operations import Operation, Operations, require_living
-from entitlements_core.services.repositories import close
 from entitlements_core.services.token_changes import (
     TermChanges,
     TokenChanges,
@@ -28,6 +27,7 @@ from entitlements_core.services.token_changes import (
 )
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.services.token_quota import check_quota, check_quota_of_change
+from entitlements_core.services.token_revocation import revoke_grant
 from entitlements_core.store.records import ListFilter, ListPage
 
 __all__ = ["Lifecycle", "ListFilter"]
@@ -321,7 +321,7 @@ class Lifecycle:
                     f"The token {identifier} opens only {repository}.",
                     "Disable or delete the token instead.",
                 )
-            return close(operation, before, repository)
+            return revoke_grant(operation, before, repository)
 
     def _set_state(
         self, identifier: str, repository: str, actor: Actor, state: State, action: str

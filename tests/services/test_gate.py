@@ -32,7 +32,7 @@ from entitlements_core.services.gate import (
     Gate,
     Reservation,
 )
-from entitlements_core.services.guess_limit import GUESSES
+from entitlements_core.services.guess_limit import TOO_MANY_GUESSES
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Book, Entry, Ledger, Receipt
@@ -279,9 +279,9 @@ def test_guesses_are_not_looked_up_and_whoever_knows_a_secret_is_let_through() -
     for number in range(5):
         ask(presented(f"guess-number-{number}"), CONTEXT, NOW)
     assert found.reader.asked == 3
-    assert ask(presented("guess-number-9"), CONTEXT, NOW) is GUESSES
+    assert ask(presented("guess-number-9"), CONTEXT, NOW) is TOO_MANY_GUESSES
     where = found.gate.repositories
-    assert where(presented("guess-9-too"), CONTEXT.address, NOW) is GUESSES
+    assert where(presented("guess-9-too"), CONTEXT.address, NOW) is TOO_MANY_GUESSES
     assert where(presented("guess-9-too"), CONTEXT.address, NOW, only_tokens=False) is UNKNOWN
     assert ask(presented(), CONTEXT, NOW) is known
     # What was generated cannot be guessed, and is looked up whoever sends it.

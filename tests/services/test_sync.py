@@ -7,7 +7,7 @@ import pytest
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.sync import Difference, Mode
+from entitlements_core.services.sync import Mode, SyncDifference
 from entitlements_core.services.token_issuer import Issued
 from tests.actors import person
 from tests.services.conftest import Product
@@ -24,7 +24,7 @@ def pair(product: Product) -> Product:
     return product
 
 
-def _run(product: Product, mode: Mode = "replace", *, dry_run: bool = False) -> Difference:
+def _run(product: Product, mode: Mode = "replace", *, dry_run: bool = False) -> SyncDifference:
     return product.sync.run(SOURCE, TARGET, actor=person("admin"), mode=mode, dry_run=dry_run)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entitlements_core.services.journal import (
+from entitlements_core.services.systemd_journal import (
     JournalFormatter,
     error_prefix,
     formatter,

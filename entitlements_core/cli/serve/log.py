@@ -17,7 +17,7 @@ LOGGING: Final[Mapping[str, Any]] = {
         "notable": {"()": "entitlements_core.cli.serve.log.Notable"},
     },
     "formatters": {
-        name: {"()": "entitlements_core.services.journal.formatter", "form": form}
+        name: {"()": "entitlements_core.services.systemd_journal.formatter", "form": form}
         for name, form in (("generic", "[%(levelname)s] %(message)s"), ("access", "%(message)s"))
     },
     "handlers": {

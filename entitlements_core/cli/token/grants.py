@@ -84,11 +84,11 @@ def regrant(
     if not slug_perm and not repo:
         raise InvalidValue("slug_perm", "No token is named.", "Name one, or a whole --repo.")
     with run.open() as core:
-        service = core.regranting
+        service = core.grant_bindings
         tokens = (
-            [service.token(slug_perm, actor=run.actor, repository=repo)]
+            [service.renew_token(slug_perm, actor=run.actor, repository=repo)]
             if slug_perm
-            else service.repository(repo, actor=run.actor)
+            else service.renew_repository(repo, actor=run.actor)
         )
         documents = [token_document(token, core.clock(), repository=repo) for token in tokens]
     rows = [

@@ -2,11 +2,11 @@
 
 from entitlements_core.services.snippets.clients import CLIENTS, USUAL, make_snippets
 from entitlements_core.services.snippets.covered import Covered, covered
-from entitlements_core.services.snippets.place import (
+from entitlements_core.services.snippets.index_access import (
     HOSTS,
     PLACEHOLDER,
     VARIABLE,
-    Place,
+    IndexAccess,
 )
 from entitlements_core.services.snippets.snippet import Snippet, Unfit
 
@@ -17,7 +17,7 @@ __all__ = [
     "USUAL",
     "VARIABLE",
     "Covered",
-    "Place",
+    "IndexAccess",
     "Snippet",
     "Unfit",
     "covered",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from entitlements_core.services.snippets.place import VARIABLE, Place
+from entitlements_core.services.snippets.index_access import VARIABLE, IndexAccess
 from entitlements_core.services.snippets.snippet import HIDDEN_NAMES, Made, Snippet
 
 __all__ = ["dependabot", "docker", "github", "gitlab", "renovate"]
@@ -12,7 +12,7 @@ __all__ = ["dependabot", "docker", "github", "gitlab", "renovate"]
 _ALONE = "Public packages are not found in this index."
 
 
-def docker(place: Place) -> list[Made]:
+def docker(access: IndexAccess) -> list[Made]:
     """A secret of BuildKit, which leaves no trace in the image."""
     return [
         Snippet(
@@ -25,14 +25,14 @@ def docker(place: Place) -> list[Made]:
                 "# docker build --secret id=vendor_netrc,src=$HOME/.netrc .\n"
                 "FROM python:3\n"
                 "RUN --mount=type=secret,id=vendor_netrc NETRC=/run/secrets/vendor_netrc \\\n"
-                f"    pip install --index-url {place.simple} {' '.join(place.packages)}\n"
+                f"    pip install --index-url {access.simple} {' '.join(access.packages)}\n"
             ),
-            warning=_one_index("An ARG or ENV would stay readable in the image.", place),
+            warning=_one_index("An ARG or ENV would stay readable in the image.", access),
         )
     ]
 
 
-def gitlab(place: Place) -> list[Made]:
+def gitlab(access: IndexAccess) -> list[Made]:
     """A job with a masked variable."""
     return [
         Snippet(
@@ -42,15 +42,15 @@ def gitlab(place: Place) -> list[Made]:
             language="yaml",
             text=(
                 "install:\n  image: python:3\n  script:\n"
-                f'    - export PIP_INDEX_URL="{place.with_user(f"${VARIABLE}")}" PIP_NO_INPUT=1\n'
-                f"    - pip install {' '.join(place.packages)}\n"
+                f'    - export PIP_INDEX_URL="{access.with_user(f"${VARIABLE}")}" PIP_NO_INPUT=1\n'
+                f"    - pip install {' '.join(access.packages)}\n"
             ),
-            warning=_one_index("", place),
+            warning=_one_index("", access),
         )
     ]
 
 
-def github(place: Place) -> list[Made]:
+def github(access: IndexAccess) -> list[Made]:
     """A workflow with a secret, which Actions masks."""
     return [
         Snippet(
@@ -62,26 +62,26 @@ def github(place: Place) -> list[Made]:
                 "on: push\njobs:\n  install:\n    runs-on: ubuntu-latest\n    steps:\n"
                 "      - uses: actions/setup-python@v6\n        with:\n"
                 '          python-version: "3.x"\n'
-                f"      - run: pip install {' '.join(place.packages)}\n        env:\n"
-                f"          PIP_INDEX_URL: {place.with_user(f'${{{{ secrets.{VARIABLE} }}}}')}\n"
+                f"      - run: pip install {' '.join(access.packages)}\n        env:\n"
+                f"          PIP_INDEX_URL: {access.with_user(f'${{{{ secrets.{VARIABLE} }}}}')}\n"
                 '          PIP_NO_INPUT: "1"\n'
             ),
-            warning=_one_index("", place),
+            warning=_one_index("", access),
         )
     ]
 
 
-def renovate(place: Place) -> list[Made]:
+def renovate(access: IndexAccess) -> list[Made]:
     """Credentials of a host, and the index of the vendor's names."""
     rule = {
         "hostType": "pypi",
-        "matchHost": place.simple,
+        "matchHost": access.simple,
         "username": "token",
         "password": f"{{{{ secrets.{VARIABLE} }}}}",
     }
-    index: dict[str, object] = {"matchDatasources": ["pypi"], "registryUrls": [place.simple]}
-    if not place.upstream:
-        index["matchPackageNames"] = list(place.own)
+    index: dict[str, object] = {"matchDatasources": ["pypi"], "registryUrls": [access.simple]}
+    if not access.upstream:
+        index["matchPackageNames"] = list(access.own)
     document = {"hostRules": [rule], "packageRules": [index]}
     return [
         Snippet(
@@ -91,15 +91,15 @@ def renovate(place: Place) -> list[Made]:
             language="json",
             text=f"{json.dumps(document, indent=2)}\n",
             warning=""
-            if place.upstream
+            if access.upstream
             else "Names that are not listed are looked for in the public index.",
         )
     ]
 
 
-def dependabot(place: Place) -> list[Made]:
+def dependabot(access: IndexAccess) -> list[Made]:
     """A registry, in place of the public one or beside it."""
-    base = "    replaces-base: true\n" if place.upstream else ""
+    base = "    replaces-base: true\n" if access.upstream else ""
     return [
         Snippet(
             client="dependabot",
@@ -108,15 +108,15 @@ def dependabot(place: Place) -> list[Made]:
             language="yaml",
             text=(
                 "version: 2\nregistries:\n  vendor:\n    type: python-index\n"
-                f"    url: {place.simple}\n    username: token\n"
+                f"    url: {access.simple}\n    username: token\n"
                 f"    password: ${{{{ secrets.{VARIABLE} }}}}\n{base}"
                 "updates:\n  - package-ecosystem: pip\n    directory: /\n"
                 "    schedule:\n      interval: weekly\n    registries: [vendor]\n"
             ),
-            warning="" if place.upstream else HIDDEN_NAMES,
+            warning="" if access.upstream else HIDDEN_NAMES,
         )
     ]
 
 
-def _one_index(warning: str, place: Place) -> str:
-    return warning if place.upstream else f"{warning} {_ALONE}".strip()
+def _one_index(warning: str, access: IndexAccess) -> str:
+    return warning if access.upstream else f"{warning} {_ALONE}".strip()

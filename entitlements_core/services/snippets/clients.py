@@ -1,4 +1,4 @@
-"""All clients, and their configuration for one place."""
+"""All clients, and their configuration for one index."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from entitlements_core.services.snippets import (
     installers,
     transfers,
 )
-from entitlements_core.services.snippets.place import Place
+from entitlements_core.services.snippets.index_access import IndexAccess
 from entitlements_core.services.snippets.snippet import Made, Snippet, Unfit
 
 __all__ = ["CLIENTS", "USUAL", "make_snippets"]
 
 # Basic authentication first: a secret in the path shows in what clients print, and in lock files.
-_MAKERS: Final[dict[str, Callable[[Place], list[Made]]]] = {
+_MAKERS: Final[dict[str, Callable[[IndexAccess], list[Made]]]] = {
     "netrc": credentials.netrc,
     "pip": installers.pip,
     "uv": installers.uv,
@@ -46,12 +46,12 @@ USUAL: Final = ("netrc", "pip", "uv", "poetry", "pdm", "pipenv")
 
 
 def make_snippets(
-    place: Place, clients: Sequence[str] = CLIENTS
+    access: IndexAccess, clients: Sequence[str] = CLIENTS
 ) -> tuple[tuple[Snippet, ...], tuple[Unfit, ...]]:
     """Configuration for clients, and why some of it is not to be had.
 
     Args:
-        place: where, with which secret, and for which packages.
+        access: where, with which secret, and for which packages.
         clients: of `CLIENTS`, in any order.
 
     Raises:
@@ -63,7 +63,7 @@ def make_snippets(
             "client", f"There is no client {unknown!r}.", f"Use any of {', '.join(CLIENTS)}."
         )
     wanted = {*clients, *(["netrc"] if _WITH_NETRC.intersection(clients) else [])}
-    made = [one for client, make in _MAKERS.items() if client in wanted for one in make(place)]
+    made = [one for client, make in _MAKERS.items() if client in wanted for one in make(access)]
     return (
         tuple(one for one in made if isinstance(one, Snippet)),
         tuple(one for one in made if isinstance(one, Unfit)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from entitlements_core.services.snippets.place import Place
+from entitlements_core.services.snippets.index_access import IndexAccess
 from entitlements_core.services.snippets.snippet import Made, Snippet
 
 __all__ = ["keyring", "netrc"]
 
 
-def netrc(place: Place) -> list[Made]:
+def netrc(access: IndexAccess) -> list[Made]:
     """A file that nearly every client reads. It knows no ports."""
     return [
         Snippet(
@@ -16,21 +16,21 @@ def netrc(place: Place) -> list[Made]:
             title="Credentials for pip, uv, poetry, pdm, pipenv and curl; mode 600",
             file="~/.netrc",
             language="text",
-            text=f"machine {place.hostname}\nlogin token\npassword {place.plain}\n",
+            text=f"machine {access.hostname}\nlogin token\npassword {access.plain}\n",
         )
     ]
 
 
-def keyring(place: Place) -> list[Made]:
+def keyring(access: IndexAccess) -> list[Made]:
     """The system's keyring, which pip asks for the password of a user that the address names."""
-    with_name = place.simple.replace("://", "://token@", 1)
+    with_name = access.simple.replace("://", "://token@", 1)
     return [
         Snippet(
             client="keyring",
             title="The secret in the keyring of the system; once, and it asks for it",
             file="shell",
             language="sh",
-            text=f"keyring set {place.netloc} token\n",
+            text=f"keyring set {access.netloc} token\n",
         ),
         Snippet(
             client="keyring",
@@ -46,6 +46,6 @@ def keyring(place: Place) -> list[Made]:
             title="The packages",
             file="shell",
             language="sh",
-            text=f"pip install {' '.join(place.packages)}\n",
+            text=f"pip install {' '.join(access.packages)}\n",
         ),
     ]

@@ -12,7 +12,7 @@ from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.project_names import NamePattern
 from entitlements_core.policy.secret import shows_secret
 
-__all__ = ["HOSTS", "PLACEHOLDER", "VARIABLE", "Place"]
+__all__ = ["HOSTS", "PLACEHOLDER", "VARIABLE", "IndexAccess"]
 
 VARIABLE: Final = "VENDOR_TOKEN"
 PLACEHOLDER: Final = "YOUR_TOKEN"
@@ -28,7 +28,7 @@ _PLAIN: Final = re.compile(r"(?:https?://\[[0-9A-Fa-f:.]+\])?[A-Za-z0-9/%+@:~,=.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class IndexAccess:
     """Where the index is, with which secret it is opened, and what is in it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Place:
         own: Iterable[str] = (),
         filename: str = "",
         upstream: bool = False,
-    ) -> Place:
+    ) -> IndexAccess:
         """Read the public address of a server, or of an index.
 
         Args:

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import json
 
-from entitlements_core.services.snippets.place import VARIABLE, Place
+from entitlements_core.services.snippets.index_access import VARIABLE, IndexAccess
 from entitlements_core.services.snippets.snippet import HIDDEN_NAMES, Made, Snippet, Unfit
 
 __all__ = ["path", "pdm", "pip", "pip_tools", "pipenv", "poetry", "uv"]
 
 
-def pip(place: Place) -> list[Made]:
+def pip(access: IndexAccess) -> list[Made]:
     """A virtual environment's own configuration, and a requirements file.
 
     pip.conf expands no variables, so its credentials come from elsewhere.
     """
-    words = " ".join(place.packages)
+    words = " ".join(access.packages)
     made: list[Made] = [
         Snippet(
             client="pip",
             title="The index for one virtual environment; credentials from ~/.netrc",
             file="$VIRTUAL_ENV/pip.conf",
             language="ini",
-            text=f"[global]\n{_alone(place)}index-url = {place.simple}\n",
+            text=f"[global]\n{_alone(access)}index-url = {access.simple}\n",
             warning="pip.conf does not expand variables: never write ${...} into it.",
         ),
         Snippet(
@@ -42,18 +42,18 @@ def pip(place: Place) -> list[Made]:
             title="Or a requirements file, for pip and uv",
             file="requirements.txt",
             language="text",
-            text=f"{_alone(place)}--index-url {place.with_user(place.expanded)}\n"
-            + "".join(f"{name}\n" for name in place.packages),
+            text=f"{_alone(access)}--index-url {access.with_user(access.expanded)}\n"
+            + "".join(f"{name}\n" for name in access.packages),
         ),
         Snippet(
             client="pip",
             title="With it",
             file="shell",
             language="sh",
-            text=_with_variable(place, "pip install -r requirements.txt"),
+            text=_with_variable(access, "pip install -r requirements.txt"),
         ),
     ]
-    if not place.upstream:
+    if not access.upstream:
         made.append(
             Unfit(
                 client="pip",
@@ -66,9 +66,9 @@ def pip(place: Place) -> list[Made]:
     return made
 
 
-def pip_tools(place: Place) -> list[Made]:
+def pip_tools(access: IndexAccess) -> list[Made]:
     """Compiled requirements, which must not hold the secret."""
-    words = " ".join(place.packages)
+    words = " ".join(access.packages)
     return [
         Snippet(
             client="pip-tools",
@@ -76,26 +76,26 @@ def pip_tools(place: Place) -> list[Made]:
             file="shell",
             language="sh",
             text=(
-                f'export PIP_INDEX_URL="{place.with_user(place.plain)}"\n'
+                f'export PIP_INDEX_URL="{access.with_user(access.plain)}"\n'
                 f"printf '%s\\n' {words} >> requirements.in\n"
                 "pip-compile --no-emit-index-url --quiet requirements.in\n"
                 "pip-sync requirements.txt\n"
             ),
             warning="Without --no-emit-index-url the secret is written into requirements.txt."
-            + ("" if place.upstream else " Public packages are not found in this index."),
+            + ("" if access.upstream else " Public packages are not found in this index."),
         )
     ]
 
 
-def uv(place: Place) -> list[Made]:
+def uv(access: IndexAccess) -> list[Made]:
     """A named index, whose credentials come from the environment."""
-    if place.upstream:
+    if access.upstream:
         before, after = "", ""
     else:
         before = "# Keep it before any other index: uv takes a name from the first that has it.\n"
-        pinned = "".join(f'{name} = {{ index = "vendor" }}\n' for name in place.packages)
+        pinned = "".join(f'{name} = {{ index = "vendor" }}\n' for name in access.packages)
         after = f"\n[tool.uv.sources]\n{pinned}"
-    only = "default = true\n" if place.upstream else ""
+    only = "default = true\n" if access.upstream else ""
     return [
         Snippet(
             client="uv",
@@ -103,10 +103,10 @@ def uv(place: Place) -> list[Made]:
             file="pyproject.toml",
             language="toml",
             text=(
-                f'{before}[[tool.uv.index]]\nname = "vendor"\nurl = "{place.simple}"\n'
+                f'{before}[[tool.uv.index]]\nname = "vendor"\nurl = "{access.simple}"\n'
                 f'{only}authenticate = "always"\n{after}'
             ),
-            warning="" if place.upstream else HIDDEN_NAMES,
+            warning="" if access.upstream else HIDDEN_NAMES,
         ),
         Snippet(
             client="uv",
@@ -115,20 +115,20 @@ def uv(place: Place) -> list[Made]:
             language="sh",
             text=(
                 "export UV_INDEX_VENDOR_USERNAME=token\n"
-                f"export UV_INDEX_VENDOR_PASSWORD={place.plain}\n"
-                f"uv add {' '.join(place.packages)}\n"
+                f"export UV_INDEX_VENDOR_PASSWORD={access.plain}\n"
+                f"uv add {' '.join(access.packages)}\n"
             ),
         ),
     ]
 
 
-def poetry(place: Place) -> list[Made]:
+def poetry(access: IndexAccess) -> list[Made]:
     """A primary source, and the public one behind it.
 
     ``poetry add --source`` pins a package in a project with ``[project]`` and in one without.
     """
     public = '\n[[tool.poetry.source]]\nname = "PyPI"\npriority = "supplemental"\n'
-    source = "" if place.upstream else " --source vendor"
+    source = "" if access.upstream else " --source vendor"
     kept = "Keep credentials out of the address: it is written into poetry.lock."
     return [
         Snippet(
@@ -137,10 +137,10 @@ def poetry(place: Place) -> list[Made]:
             file="pyproject.toml",
             language="toml",
             text=(
-                f'[[tool.poetry.source]]\nname = "vendor"\nurl = "{place.simple}"\n'
-                f'priority = "primary"\n{"" if place.upstream else public}'
+                f'[[tool.poetry.source]]\nname = "vendor"\nurl = "{access.simple}"\n'
+                f'priority = "primary"\n{"" if access.upstream else public}'
             ),
-            warning=kept if place.upstream else f"{kept} {HIDDEN_NAMES}",
+            warning=kept if access.upstream else f"{kept} {HIDDEN_NAMES}",
         ),
         Snippet(
             client="poetry",
@@ -149,20 +149,20 @@ def poetry(place: Place) -> list[Made]:
             language="sh",
             text=(
                 "export POETRY_HTTP_BASIC_VENDOR_USERNAME=token\n"
-                f"export POETRY_HTTP_BASIC_VENDOR_PASSWORD={place.plain}\n"
-                f"poetry add{source} {' '.join(place.packages)}\n"
+                f"export POETRY_HTTP_BASIC_VENDOR_PASSWORD={access.plain}\n"
+                f"poetry add{source} {' '.join(access.packages)}\n"
             ),
         ),
     ]
 
 
-def pdm(place: Place) -> list[Made]:
+def pdm(access: IndexAccess) -> list[Made]:
     """A source in place of the public one, or one for the vendor's names alone."""
-    url = place.with_user(place.expanded)
-    if place.upstream:
+    url = access.with_user(access.expanded)
+    if access.upstream:
         text = f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{url}"\n'
     else:
-        names = json.dumps(place.own)
+        names = json.dumps(access.own)
         text = (
             "[tool.pdm.resolution]\nrespect-source-order = true\n\n"
             f'[[tool.pdm.source]]\nname = "vendor"\nurl = "{url}"\ninclude_packages = {names}\n\n'
@@ -176,7 +176,7 @@ def pdm(place: Place) -> list[Made]:
             language="toml",
             text=text,
             warning=""
-            if place.upstream
+            if access.upstream
             else "Names that are not listed are taken from the public index.",
         ),
         Snippet(
@@ -184,22 +184,22 @@ def pdm(place: Place) -> list[Made]:
             title="The packages",
             file="shell",
             language="sh",
-            text=_with_variable(place, f"pdm add {' '.join(place.packages)}"),
+            text=_with_variable(access, f"pdm add {' '.join(access.packages)}"),
         ),
     ]
 
 
-def pipenv(place: Place) -> list[Made]:
+def pipenv(access: IndexAccess) -> list[Made]:
     """A source, and the vendor's names one by one, since pipenv knows no order of sources."""
     # With a slash at its end pipenv also asks for /simple//package/.
-    url = place.with_user(place.expanded).rstrip("/")
-    verify = "true" if place.scheme == "https" else "false"
+    url = access.with_user(access.expanded).rstrip("/")
+    verify = "true" if access.scheme == "https" else "false"
     source = f'[[source]]\nname = "vendor"\nurl = "{url}"\nverify_ssl = {verify}\n'
-    if place.upstream:
+    if access.upstream:
         head, pin = "# In place of the source that is there.\n", '"*"'
     else:
         head, pin = "# Behind the source that is there.\n", '{ version = "*", index = "vendor" }'
-    names = place.packages if place.upstream else place.own_names
+    names = access.packages if access.upstream else access.own_names
     return [
         Snippet(
             client="pipenv",
@@ -208,7 +208,7 @@ def pipenv(place: Place) -> list[Made]:
             language="toml",
             text=f"{head}{source}\n[packages]\n" + "".join(f"{name} = {pin}\n" for name in names),
             warning=""
-            if place.upstream
+            if access.upstream
             else "Whatever is not listed is taken from the public index, also what these packages"
             " depend on.",
         ),
@@ -217,19 +217,19 @@ def pipenv(place: Place) -> list[Made]:
             title="Installing",
             file="shell",
             language="sh",
-            text=_with_variable(place, "pipenv install"),
+            text=_with_variable(access, "pipenv install"),
         ),
     ]
 
 
-def path(place: Place) -> list[Made]:
+def path(access: IndexAccess) -> list[Made]:
     """The secret in the path, for what knows no credentials."""
-    url = place.with_path(place.plain)
+    url = access.with_path(access.plain)
     if url is None:
         return [
             Unfit(
                 client="path",
-                reason=f"The secret stands behind the path of the server, and {place.base} may be"
+                reason=f"The secret stands behind the path of the server, and {access.base} may be"
                 " that of the server, of the repository in it, or of both.",
                 remedy="Give the address of the server with --url, and the path of the repository"
                 " in it with --mount: '' for none.",
@@ -241,14 +241,14 @@ def path(place: Place) -> list[Made]:
             title="The secret in the path, for clients that know no credentials",
             file="shell",
             language="sh",
-            text=f'pip install --index-url "{url}" {" ".join(place.packages)}\n',
+            text=f'pip install --index-url "{url}" {" ".join(access.packages)}\n',
             warning="Clients print this address, and write it into lock files: prefer the others.",
         )
     ]
 
 
-def _alone(place: Place) -> str:
-    if place.upstream:
+def _alone(access: IndexAccess) -> str:
+    if access.upstream:
         return ""
     return (
         "# Public packages are not found in it. Never add a second index: pip takes the highest\n"
@@ -256,5 +256,5 @@ def _alone(place: Place) -> str:
     )
 
 
-def _with_variable(place: Place, command: str) -> str:
-    return f"export {VARIABLE}={place.plain}\n{command}\n"
+def _with_variable(access: IndexAccess, command: str) -> str:
+    return f"export {VARIABLE}={access.plain}\n{command}\n"

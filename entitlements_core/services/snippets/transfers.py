@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from entitlements_core.services.snippets.place import Place
+from entitlements_core.services.snippets.index_access import IndexAccess
 from entitlements_core.services.snippets.snippet import Made, Snippet, Unfit
 
 __all__ = ["curl", "link", "twine"]
@@ -11,9 +11,9 @@ _HASHED = "devpi-server's files are at addresses with a part of their hash."
 _FROM_PAGE = "Copy the address of a file from the page of its project, and add --user token:SECRET."
 
 
-def curl(place: Place) -> list[Made]:
+def curl(access: IndexAccess) -> list[Made]:
     """One file by hand, with the credentials of netrc."""
-    address = place.file()
+    address = access.file()
     if address is None:
         return [Unfit(client="curl", reason=_HASHED, remedy=_FROM_PAGE)]
     return [
@@ -27,12 +27,12 @@ def curl(place: Place) -> list[Made]:
     ]
 
 
-def link(place: Place) -> list[Made]:
+def link(access: IndexAccess) -> list[Made]:
     """One file for a browser, or whatever can only follow a link."""
-    address = place.file(place.plain)
+    address = access.file(access.plain)
     if address is None:
-        remedy = _FROM_PAGE if place.is_hashed else "Say where the repository is with --mount."
-        reason = _HASHED if place.is_hashed else f"{place.base} may be of the server or in it."
+        remedy = _FROM_PAGE if access.is_hashed else "Say where the repository is with --mount."
+        reason = _HASHED if access.is_hashed else f"{access.base} may be of the server or in it."
         return [Unfit(client="link", reason=reason, remedy=remedy)]
     return [
         Snippet(
@@ -46,9 +46,9 @@ def link(place: Place) -> list[Made]:
     ]
 
 
-def twine(place: Place) -> list[Made]:
+def twine(access: IndexAccess) -> list[Made]:
     """Uploads."""
-    if place.upload is None:
+    if access.upload is None:
         return [
             Unfit(
                 client="twine",
@@ -64,8 +64,8 @@ def twine(place: Place) -> list[Made]:
             file="shell",
             language="sh",
             text=(
-                f"export TWINE_REPOSITORY_URL={place.upload}\nexport TWINE_USERNAME=token\n"
-                f"export TWINE_PASSWORD={place.plain}\nexport TWINE_NON_INTERACTIVE=1\n"
+                f"export TWINE_REPOSITORY_URL={access.upload}\nexport TWINE_USERNAME=token\n"
+                f"export TWINE_PASSWORD={access.plain}\nexport TWINE_NON_INTERACTIVE=1\n"
                 "twine upload dist/*\n"
             ),
         )

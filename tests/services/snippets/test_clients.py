@@ -15,7 +15,7 @@ from entitlements_core.errors import InvalidValue
 from entitlements_core.services.snippets import (
     CLIENTS,
     USUAL,
-    Place,
+    IndexAccess,
     Snippet,
     Unfit,
     make_snippets,
@@ -24,23 +24,23 @@ from entitlements_core.services.snippets import (
 URL = "https://packages.example:8443"
 OWN: Any = {"packages": ["acme-app"], "own": ["acme-util", "acme-*"]}
 PLACES = [
-    Place.parse(f"{URL}{path}", host=host, secret=secret, upstream=upstream, **OWN)
+    IndexAccess.parse(f"{URL}{path}", host=host, secret=secret, upstream=upstream, **OWN)
     for path, host, secret, upstream in product(
         ("", "/acme/prod"), ("", "pypiserver", "flask"), ("", "ent_secret"), (True, False)
     )
-] + [Place.parse(f"{URL}/acme/prod", host="devpi", **OWN)]
-ALONE = Place.parse(URL, **OWN)
-ONE = Place.parse(URL, upstream=True, **OWN)
+] + [IndexAccess.parse(f"{URL}/acme/prod", host="devpi", **OWN)]
+ALONE = IndexAccess.parse(URL, **OWN)
+ONE = IndexAccess.parse(URL, upstream=True, **OWN)
 
 
-def of(client: str, place: Place) -> tuple[Snippet, ...]:
-    return tuple(one for one in make_snippets(place, [client])[0] if one.client == client)
+def of(client: str, access: IndexAccess) -> tuple[Snippet, ...]:
+    return tuple(one for one in make_snippets(access, [client])[0] if one.client == client)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("access", PLACES)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_every_client_gets_something_or_is_told_why_not(client: str, place: Place) -> None:
-    snippets, unfit = of(client, place), make_snippets(place, [client])[1]
+def test_every_client_gets_something_or_is_told_why_not(client: str, access: IndexAccess) -> None:
+    snippets, unfit = of(client, access), make_snippets(access, [client])[1]
     assert snippets or unfit
     for snippet in snippets:
         assert snippet.client == client
@@ -50,19 +50,21 @@ def test_every_client_gets_something_or_is_told_why_not(client: str, place: Plac
         assert (one.client, bool(one.reason), bool(one.remedy)) == (client, True, True)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_variables_only_where_they_are_expanded(place: Place) -> None:
-    for snippet in make_snippets(place)[0]:
+@pytest.mark.parametrize("access", PLACES)
+def test_variables_only_where_they_are_expanded(access: IndexAccess) -> None:
+    for snippet in make_snippets(access)[0]:
         expands = snippet.file not in {"~/.netrc", "$VIRTUAL_ENV/pip.conf", "Dockerfile", "browser"}
         assert expands or "${" not in snippet.text.replace("$HOME", "")
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_secret_only_where_it_was_given_and_in_no_file_that_is_shared(place: Place) -> None:
-    with_it = [one for one in make_snippets(place)[0] if "ent_secret" in one.text]
-    assert bool(with_it) == bool(place.secret)
+@pytest.mark.parametrize("access", PLACES)
+def test_a_secret_only_where_it_was_given_and_in_no_file_that_is_shared(
+    access: IndexAccess,
+) -> None:
+    with_it = [one for one in make_snippets(access)[0] if "ent_secret" in one.text]
+    assert bool(with_it) == bool(access.secret)
     assert {one.file for one in with_it} <= {"~/.netrc", "shell", "browser"}
-    for one in make_snippets(place)[0] if place.secret else ():
+    for one in make_snippets(access)[0] if access.secret else ():
         assert "YOUR_TOKEN" not in str(one)
 
 
@@ -75,8 +77,8 @@ def test_basic_authentication_first_and_the_path_last() -> None:
 
 
 def test_no_second_index_where_it_would_replace_packages() -> None:
-    for place in PLACES:
-        for snippet in make_snippets(place)[0]:
+    for access in PLACES:
+        for snippet in make_snippets(access)[0]:
             assert "extra-index" not in snippet.text
     assert any("second index" in one.reason for one in make_snippets(ALONE, ["pip"])[1])
     assert not make_snippets(ONE, ["pip"])[1]
@@ -88,10 +90,10 @@ def test_what_two_indexes_do_not_protect_from_is_said(client: str) -> None:
     assert not any("public" in one.warning for one in of(client, ONE))
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_what_has_a_grammar_can_be_read(place: Place) -> None:
-    index = place.simple.removeprefix("https://").rstrip("/")
-    for snippet in make_snippets(place)[0]:
+@pytest.mark.parametrize("access", PLACES)
+def test_what_has_a_grammar_can_be_read(access: IndexAccess) -> None:
+    index = access.simple.removeprefix("https://").rstrip("/")
+    for snippet in make_snippets(access)[0]:
         read: Any = None
         if snippet.language == "toml":
             read = tomllib.loads(snippet.text)
@@ -124,7 +126,7 @@ def test_uploads_only_where_a_server_takes_them() -> None:
     snippets, unfit = make_snippets(ONE, ["twine"])
     assert not snippets
     assert isinstance(unfit[0], Unfit)
-    assert of("twine", Place.parse(URL, host="pypiserver"))
+    assert of("twine", IndexAccess.parse(URL, host="pypiserver"))
 
 
 def test_credentials_come_with_what_leaves_them_to_a_file() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.secret import from_random_bytes
-from entitlements_core.services.snippets import Place
+from entitlements_core.services.snippets import IndexAccess
 
 SECRET = from_random_bytes(bytes(range(32)))
 H = "https://h.example:8443"
@@ -54,41 +54,41 @@ DEVPI = {"host": "devpi", "mount": "/a/b"}
     ],
 )  # fmt: skip - a table
 def test_addresses(url: str, known: dict[str, Any], simple: str, path: str | None) -> None:
-    place = Place.parse(url, **known)
-    assert place.simple == simple
-    assert place.with_path("S") == path
-    assert place.with_user("S") == simple.replace("://", "://token:S@")
+    access = IndexAccess.parse(url, **known)
+    assert access.simple == simple
+    assert access.with_path("S") == path
+    assert access.with_user("S") == simple.replace("://", "://token:S@")
 
 
 def test_files_and_uploads() -> None:
-    place = Place.parse(f"{H}/p", host="serve", filename="a-1.whl")
-    assert place.file() == f"{H}/p/packages/a-1.whl"
-    assert place.file("S") == f"{H}/p/+t/S/packages/a-1.whl"
-    assert place.upload is None
-    epoch = Place.parse(f"{H}/p", host="serve", filename="a-1!2.0.tar.gz")
+    access = IndexAccess.parse(f"{H}/p", host="serve", filename="a-1.whl")
+    assert access.file() == f"{H}/p/packages/a-1.whl"
+    assert access.file("S") == f"{H}/p/+t/S/packages/a-1.whl"
+    assert access.upload is None
+    epoch = IndexAccess.parse(f"{H}/p", host="serve", filename="a-1!2.0.tar.gz")
     assert epoch.file() == f"{H}/p/packages/a-1%212.0.tar.gz"  # `!2` is a shell's history
-    assert Place.parse(f"{H}/p").file("S") is None
-    assert Place.parse(H).file() == f"{H}/packages/FILENAME"
-    assert Place.parse(f"{H}/p", host="pypiserver").upload == f"{H}/p/"
-    devpi = Place.parse(f"{H}/a/b", host="devpi")
+    assert IndexAccess.parse(f"{H}/p").file("S") is None
+    assert IndexAccess.parse(H).file() == f"{H}/packages/FILENAME"
+    assert IndexAccess.parse(f"{H}/p", host="pypiserver").upload == f"{H}/p/"
+    devpi = IndexAccess.parse(f"{H}/a/b", host="devpi")
     assert devpi.upload == f"{H}/a/b/"
     assert devpi.file() is None
     assert devpi.file("S") is None
 
 
 def test_whether_a_secret_is_seen_on_its_way() -> None:
-    assert not Place.parse("https://h").is_open
-    assert Place.parse("http://h").is_open
-    assert not Place.parse("http://127.0.0.1:8080").is_open
+    assert not IndexAccess.parse("https://h").is_open
+    assert IndexAccess.parse("http://h").is_open
+    assert not IndexAccess.parse("http://127.0.0.1:8080").is_open
 
 
 def test_names() -> None:
-    place = Place.parse(H, packages=["Acme_App"], own=["acme-app", "acme-util", "acme-*"])
-    assert place.packages == ("acme-app",)
-    assert place.own == ("acme-app", "acme-util", "acme-*")
-    assert place.own_names == ("acme-app", "acme-util")
-    assert not place.is_sample
-    assert Place.parse(H).is_sample
+    access = IndexAccess.parse(H, packages=["Acme_App"], own=["acme-app", "acme-util", "acme-*"])
+    assert access.packages == ("acme-app",)
+    assert access.own == ("acme-app", "acme-util", "acme-*")
+    assert access.own_names == ("acme-app", "acme-util")
+    assert not access.is_sample
+    assert IndexAccess.parse(H).is_sample
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_names() -> None:
 )
 def test_what_does_not_fit(field: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue) as error:
-        Place.parse(**arguments)
+        IndexAccess.parse(**arguments)
     assert error.value.field == field
 
 
@@ -142,8 +142,8 @@ def test_whatever_is_said_nothing_is_left_that_a_shell_would_read(
     path: str, mount: str, package: str
 ) -> None:
     try:
-        place = Place.parse(f"{H}/{path}", mount=mount, packages=[package])
+        access = IndexAccess.parse(f"{H}/{path}", mount=mount, packages=[package])
     except InvalidValue:
         return
-    text = f"{place.simple} {' '.join(place.packages)}"
+    text = f"{access.simple} {' '.join(access.packages)}"
     assert not set(text) & set("\"'`$\\<>|&;()*?!#{}\n\t")
