@@ -17,6 +17,7 @@ import typer
 
 from entitlements_core.documents.error import error_document, problem_document
 from entitlements_core.errors import EntitlementsError, QuerySyntaxError
+from entitlements_core.terminal import stderr
 
 __all__ = ["end"]
 
@@ -137,7 +138,6 @@ def _print_refusal(error: EntitlementsError) -> None:
 
 def _print_lines(problem: str, remedy: str) -> None:
     from entitlements_core.services.systemd_journal import error_prefix  # noqa: PLC0415 - rarely needed
-    from entitlements_core.terminal import stderr  # noqa: PLC0415 - imports Rich
 
     console, before = stderr(), error_prefix()
     console.print(f"{before}Error:", style="bold red", end=" ")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from entitlements_core.policy.token import EulaStatus, Token, TokenGrant
     from entitlements_core.store.records import FormerSecret
 
-__all__ = ["previous_secrets", "token_document"]
+__all__ = ["token_document"]
 
 
 def token_document(  # noqa: PLR0913 - the parts of one document
@@ -24,6 +24,7 @@ def token_document(  # noqa: PLR0913 - the parts of one document
     repository: str = "",
     warnings: tuple[str, ...] = (),
     orphaned: Collection[str] = (),
+    previous: Iterable[FormerSecret] | None = None,
 ) -> dict[str, object]:
     """A token as Cloudsmith's ``RepositoryToken``, and what it lacks.
 
@@ -34,8 +35,9 @@ def token_document(  # noqa: PLR0913 - the parts of one document
         repository: the one whose restriction and licence stand at the top level.
         warnings: what whoever asked should know.
         orphaned: the repositories whose grant was made for another one of the same name.
+        previous: secrets from before a refresh that go on for a while; None leaves the key out.
     """
-    return {
+    document: dict[str, object] = {
         "slug_perm": token.identifier,
         "name": token.name,
         "token": MASK if secret is None else secret,
@@ -49,14 +51,12 @@ def token_document(  # noqa: PLR0913 - the parts of one document
         **_history(token),
         "warnings": list(warnings),
     }
-
-
-def previous_secrets(former: Iterable[FormerSecret]) -> list[dict[str, object]]:
-    """The secrets from before a refresh that go on for a while; for the key of that name."""
-    return [
-        {"valid_until": instant(one.valid_until), "last_used_at": instant(one.last_used_at)}
-        for one in former
-    ]
+    if previous is not None:
+        document["previous_secrets"] = [
+            {"valid_until": instant(one.valid_until), "last_used_at": instant(one.last_used_at)}
+            for one in previous
+        ]
+    return document
 
 
 def _state(token: Token, now: datetime) -> Mapping[str, object]:

@@ -132,7 +132,7 @@ def _note_lacking(snapshot: "Snapshot") -> None:
 
 def _prepare(settings: "Settings", *, as_json: bool) -> None:
     """Check the repository and build the catalog, so that every worker starts from its cache."""
-    from entitlements_core.engine.progress import build, note_problems  # noqa: PLC0415 - see above
+    from entitlements_core.engine.progress import build, note_problems  # noqa: PLC0415 - a fast start
     from entitlements_core.engine.serving import (  # noqa: PLC0415 - a fast start
         open_catalog,
         require_sender,

@@ -1,11 +1,11 @@
-"""Tokens for people, and the documents that stand for them."""
+"""A token as a command prints it: its document, or lines for people."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from entitlements_core.cli.console import emit, note, show_fields, warn
-from entitlements_core.documents.token import previous_secrets, token_document
+from entitlements_core.documents.token import token_document
 from entitlements_core.documents.values import instant
 from entitlements_core.policy.token import Status
 
@@ -41,11 +41,16 @@ def emit_token(  # noqa: PLR0913 - the parts of one document
         previous: former secrets that go on; None says nothing of them.
     """
     document = token_document(
-        token, now, secret=secret, repository=repository, warnings=warnings, orphaned=orphaned
+        token,
+        now,
+        secret=secret,
+        repository=repository,
+        warnings=warnings,
+        orphaned=orphaned,
+        previous=previous,
     )
     fields = list(_fields(document))
     if previous is not None:
-        document["previous_secrets"] = previous_secrets(previous)
         fields[2:2] = [("Old secret", _in_words(one)) for one in previous]
 
     emit(document, lambda console: show_fields(console, fields), as_json=as_json)
