@@ -38,12 +38,16 @@ class Held:
         self.batches: list[tuple[bool, list[int]]] = []
         self.cancelled: list[Receipt] = []
         self.grants: Receipt | None = None
+        self.stops_at = 0
+        self.goes_on = threading.Event()
 
     def commit(
         self, entries: Sequence[Entry], *, waits: bool = False
     ) -> list[Receipt | Deny | StoreError]:
         self.batches.append((waits, [one.token_id for one in entries]))
         assert self.silent.wait(30)
+        if len(self.batches) == self.stops_at:
+            assert self.goes_on.wait(30)
         if waits:
             assert self.free.wait(30)
         if self.fails:
@@ -66,6 +70,7 @@ def driver() -> Iterator[Held]:
     yield driver
     driver.free.set()
     driver.silent.set()
+    driver.goes_on.set()
 
 
 @pytest.fixture
@@ -152,27 +157,30 @@ def test_after_a_failure_one_tries_and_the_others_are_told_at_once(
 
 
 def test_what_was_counted_for_one_who_left_is_taken_back(
-    driver: Held, pool: ThreadPoolExecutor
+    driver: Held, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its entry is in the leader's hands when it is told that it waits in vain."""
+    monkeypatch.setattr(ledgers, "SHARED", 1.0)
     ledger = Ledger(driver)
     driver.silent.clear()
     first = ask(pool, ledger, 1)
     until(lambda: len(driver.batches) == 1)
-    second, third = ask(pool, ledger, 2), ask(pool, ledger, 3)
+    others = [ask(pool, ledger, 2), ask(pool, ledger, 3)]
     until(lambda: len(ledger._lane.waiting) == 2)
+    receipt = Receipt(entry=entry(5), repository_id=1, taken=None)  # type: ignore[arg-type]  # not looked at
+    driver.grants, driver.stops_at = receipt, 2
     driver.silent.set()
     first.result(20)
-    second.result(20)
-    third.result(20)
-    assert driver.batches == [(False, [1]), (False, [2, 3])]
 
-    receipt = Receipt(entry=entry(5), repository_id=1, taken=None)  # type: ignore[arg-type]  # not looked at
-    driver.grants = receipt
-    lane, slot = ledger._lane, ledgers._Slot(entry(5))
-    slot.is_left = True
-    lane.waiting, lane.is_led = [slot], True
-    ledger._lead(lane)
+    until(lambda: any(one.done() for one in others))
+    (left,) = (one for one in others if one.done())
+    with pytest.raises(DatabaseLocked):
+        left.result()
+    assert driver.cancelled == []
+    driver.goes_on.set()
+    (leader,) = (one for one in others if one is not left)
+    assert leader.result(20) is receipt
+    assert [sorted(tokens) for _, tokens in driver.batches] == [[1], [2, 3]]
     assert driver.cancelled == [receipt]
 
 
