@@ -19,7 +19,7 @@ from entitlements_core.store.records import AuditEntry
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
-    from entitlements_core.store.unit import Unit
+    from entitlements_core.store.unit_of_work import UnitOfWork
 
 __all__ = ["Operation", "Operations", "require_living"]
 
@@ -41,7 +41,7 @@ class Operation:
         changes: what observers will be told.
     """
 
-    unit: "Unit"
+    unit: "UnitOfWork"
     now: datetime
     actor: Actor
     changes: list[TokenChange] = field(default_factory=list)

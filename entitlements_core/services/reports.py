@@ -11,7 +11,7 @@ from entitlements_core.store.records import AuditEntry, ClientRecord, ListPage, 
 
 if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
     from entitlements_core.store.database import Database
-    from entitlements_core.store.unit import Unit
+    from entitlements_core.store.unit_of_work import UnitOfWork
 
 __all__ = ["AuditEntry", "ClientRecord", "ListPage", "Reports", "UsageLine"]
 
@@ -119,7 +119,7 @@ class Reports:
             )
 
 
-def _require_known(unit: "Unit", repository: str) -> None:
+def _require_known(unit: "UnitOfWork", repository: str) -> None:
     """Return when a repository is there, or was: what it was used for stays."""
     if repository and not unit.audit.knows(repository):
         unit.repositories.get(repository)

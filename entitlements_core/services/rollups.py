@@ -13,7 +13,7 @@ from entitlements_core.store.rollup_periods import DAILY, KINDS, DaySpan, day_of
 from entitlements_core.store.rollup_rows import start_of
 
 if TYPE_CHECKING:
-    from entitlements_core.store.unit import Unit
+    from entitlements_core.store.unit_of_work import UnitOfWork
 
 __all__ = ["Progress", "RollupReport", "Rollups", "no_progress"]
 
@@ -196,14 +196,14 @@ class Rollups:
                     unit.rollups.put(kind, spans[0], table)
         return True
 
-    def _days_to_check(self, unit: "Unit") -> list[int]:
+    def _days_to_check(self, unit: "UnitOfWork") -> list[int]:
         rows, state = unit.rollups, unit.rollups.state()
         days = {*rows.days_with_downloads((state.frozen, state.closed)), *rows.days()}
         stale = rows.stale()
         return sorted(day for day in days - stale if state.frozen <= day < state.closed)
 
 
-def _wrong_day(unit: "Unit", day: int) -> Iterator[str]:
+def _wrong_day(unit: "UnitOfWork", day: int) -> Iterator[str]:
     state, rows = unit.rollups.state(), unit.rollups
     if day in rows.stale() or not state.frozen <= day < state.closed:
         return
@@ -213,7 +213,7 @@ def _wrong_day(unit: "Unit", day: int) -> Iterator[str]:
         yield _differs(day)
 
 
-def _wrong_span(unit: "Unit", span: DaySpan) -> Iterator[str]:
+def _wrong_span(unit: "UnitOfWork", span: DaySpan) -> Iterator[str]:
     rows, state = unit.rollups, unit.rollups.state()
     if any(state.frozen <= day < span[1] and day >= span[0] for day in rows.stale()):
         return

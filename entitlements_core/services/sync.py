@@ -29,7 +29,7 @@ from entitlements_core.services.token_quota import check_quota
 from entitlements_core.services.token_revocation import revoke_grant
 
 if TYPE_CHECKING:
-    from entitlements_core.store.unit import Unit
+    from entitlements_core.store.unit_of_work import UnitOfWork
 
 __all__ = ["Mode", "Sync", "SyncDifference"]
 
@@ -263,7 +263,7 @@ class _Copying:
         )
 
 
-def _plan(unit: "Unit", source: str, destination: str, mode: Mode) -> _Plan:
+def _plan(unit: "UnitOfWork", source: str, destination: str, mode: Mode) -> _Plan:
     here, there = _Side.read(unit, source), _Side.read(unit, destination)
     plan = _Plan()
     if mode == "replace":
@@ -321,7 +321,7 @@ class _Side:
     users: frozenset[str]
 
     @classmethod
-    def read(cls, unit: "Unit", repository: str) -> "_Side":
+    def read(cls, unit: "UnitOfWork", repository: str) -> "_Side":
         living = {token.identifier: token for token in unit.tokens.living_in(repository)}
         secrets = unit.secrets.current_in(repository)
         return cls(

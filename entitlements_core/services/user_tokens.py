@@ -17,7 +17,7 @@ from entitlements_core.services.operations import Operations
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 
 if TYPE_CHECKING:
-    from entitlements_core.store.unit import Unit
+    from entitlements_core.store.unit_of_work import UnitOfWork
 
 __all__ = ["UserTokens"]
 
@@ -126,7 +126,7 @@ class UserTokens:
             for grant in token.grants
         )
 
-    def _existing(self, unit: "Unit", user: str, grant: TokenGrant) -> Issued | None:
+    def _existing(self, unit: "UnitOfWork", user: str, grant: TokenGrant) -> Issued | None:
         tokens = unit.tokens.of_user(user, grant.repository)
         token = next((one for one in tokens if _is_bound_alike(one, grant)), None)
         if token is None:

@@ -18,7 +18,7 @@ from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
 from entitlements_core.store.store_file import FileIdentity, StoreConnection
 from entitlements_core.store.timeouts import WORK
-from entitlements_core.store.unit import Unit
+from entitlements_core.store.unit_of_work import UnitOfWork
 
 __all__ = ["Database"]
 
@@ -55,7 +55,7 @@ class Database:
         return f"Database({str(self.url)!r})"
 
     @contextmanager
-    def begin(self) -> Iterator[Unit]:
+    def begin(self) -> Iterator[UnitOfWork]:
         """One transaction that may write, alone among writers; committed at the end of the block.
 
         Raises:
@@ -63,17 +63,17 @@ class Database:
             StoreError: when the database is locked, read-only, missing, corrupt or out of reach.
         """
         with self._session(writes=True) as session:
-            yield Unit(session)
+            yield UnitOfWork(session)
 
     @contextmanager
-    def read(self) -> Iterator[Unit]:
+    def read(self) -> Iterator[UnitOfWork]:
         """One consistent view for reading; whatever is written in it is lost.
 
         Raises:
             StoreError: as `begin` does.
         """
         with self._session(writes=False) as session:
-            yield Unit(session)
+            yield UnitOfWork(session)
             session.rollback()
 
     def upgrade(self) -> str | None:

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.store import sqlite
-from entitlements_core.store.hosts import PostgresPlace
 from entitlements_core.store.ownership import give_to_owner, make_folders
+from entitlements_core.store.postgres_url import PostgresURL
 from entitlements_core.store.store_file import StoreConnection, StoreFile
 from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
@@ -71,11 +71,11 @@ class DatabaseURL:
         if known != SQLITE:
             _require_driver()
             _require_text(url)
-            PostgresPlace.parse(rest)
+            PostgresURL.parse(rest)
         return cls(known, rest, timeouts)
 
     def __str__(self) -> str:
-        return str(self.path if self.is_sqlite else self.place)
+        return str(self.path if self.is_sqlite else self.postgres)
 
     def __repr__(self) -> str:
         return f"DatabaseURL({str(self)!r})"
@@ -101,19 +101,19 @@ class DatabaseURL:
         return f"{self.scheme}://{self.rest}"
 
     @property
-    def place(self) -> PostgresPlace:
+    def postgres(self) -> PostgresURL:
         """The servers of a PostgreSQL database."""
-        return PostgresPlace.parse(self.rest)
+        return PostgresURL.parse(self.rest)
 
     @property
     def spelled_out(self) -> str:
         """All but passwords: what another program needs to find it."""
-        return str(self) if self.is_sqlite else self.place.spelled_out
+        return str(self) if self.is_sqlite else self.postgres.spelled_out
 
     @property
     def secrets(self) -> frozenset[str]:
         """What of it must not be repeated: the password, and values that may be one."""
-        return self.place.secrets
+        return self.postgres.secrets
 
     def connect_sqlite(self, *, writable: bool = True) -> StoreConnection:
         """A connection in autocommit mode; never makes the file.

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from entitlements_core.store.types import Moment
+from entitlements_core.store.column_types import Moment
 
 __all__ = [
     "AuditRow",

@@ -207,17 +207,17 @@ def reach(url: DatabaseURL, *, in_blocks: bool = False) -> BoundConnection:
 
 def _open(url: DatabaseURL, *, in_blocks: bool) -> BoundConnection:
     timeouts = url.timeouts
-    place = url.place
+    server = url.postgres
     return BoundConnection.connect(
         **{  # type: ignore[arg-type] # libpq takes text and numbers by its own names
-            "connect_timeout": max(2, math.ceil(timeouts.connect / max(1, len(place.hosts)))),
+            "connect_timeout": max(2, math.ceil(timeouts.connect / max(1, len(server.hosts)))),
             "keepalives_idle": math.ceil(timeouts.keepalive),
             "keepalives_interval": max(1, math.ceil(timeouts.keepalive / 3)),
             "keepalives_count": 3,
             "tcp_user_timeout": round(1000 * (timeouts.answer or 2 * timeouts.keepalive)),
-            **place.parameters(),
+            **server.parameters(),
             "client_encoding": "UTF8",
-            "options": _session(url, place.options.get("options", "")),
+            "options": _session(url, server.options.get("options", "")),
         },
         autocommit=not in_blocks,
         prepare_threshold=5 if in_blocks else 1,

@@ -8,11 +8,11 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import Conflict
+from entitlements_core.store.column_types import Moment
 from entitlements_core.store.models import SecretRow, TokenRow
 from entitlements_core.store.records import FormerSecret
 from entitlements_core.store.repositories import Repositories
 from entitlements_core.store.tokens import Tokens
-from entitlements_core.store.types import Moment
 
 __all__ = ["Secrets"]
 

@@ -8,17 +8,17 @@ from urllib.parse import quote
 
 __all__ = ["connect"]
 
-Connection = TypeVar("Connection", bound=sqlite3.Connection)
+ConnectionT = TypeVar("ConnectionT", bound=sqlite3.Connection)
 
 
 def connect(
     path: Path | str,
-    factory: type[Connection],
+    factory: type[ConnectionT],
     *,
     timeout: float,
     mode: str = "rw",
     immutable: bool = False,
-) -> Connection:
+) -> ConnectionT:
     """A connection in autocommit mode, which threads may hand on to each other.
 
     Args:

@@ -135,7 +135,7 @@ def test_the_addresses_of_several_servers_are_read() -> None:
     lines = SEVERAL.splitlines()
     assert len(lines) == 2
     for line in lines:
-        assert DatabaseURL.parse(line).place.parameters()["host"] == "db1.example,db2.example"
+        assert DatabaseURL.parse(line).postgres.parameters()["host"] == "db1.example,db2.example"
 
 
 def test_what_is_not_ready_is_told_so(root: Path) -> None:

@@ -62,7 +62,7 @@ def test_an_address_never_shows_its_password() -> None:
     assert repr(database) == "Database('postgresql://ann@db.example:5432/store')"
     assert "pass" not in repr(database.url)
     assert database.url.with_password.startswith("postgresql+psycopg://ann:pass@")
-    assert "pass" not in repr(database.url.place)
+    assert "pass" not in repr(database.url.postgres)
     assert str(DatabaseURL.parse("sqlite:////srv/a%20b.db")) == "/srv/a b.db"
 
 

@@ -21,7 +21,7 @@ from entitlements_core.store.prepared_statements import run_prepared
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import FormerSecret, Repository
 from entitlements_core.store.store_file import StoreConnection
-from entitlements_core.store.unit import Unit
+from entitlements_core.store.unit_of_work import UnitOfWork
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, entry, rows
 from tests.store.test_ledger import OTHER_CLIENT, OTHER_FILE, driver
 
@@ -176,7 +176,7 @@ def test_secrets_of_several_origins_are_told_apart_in_a_further_repository(store
     assert store.noted() == {SECOND: to_micros(NOW + HOUR)}
 
 
-def add_origin(unit: Unit, identifier: str, digest: bytes, repository: str) -> None:
+def add_origin(unit: UnitOfWork, identifier: str, digest: bytes, repository: str) -> None:
     """A token of another repository whose former secret is `digest`."""
     origin = f"{repository}-origin"
     unit.repositories.add(Repository(name=origin, created_at=NOW))

@@ -7,7 +7,7 @@ import pytest
 from entitlements_core.errors import NotFound
 from entitlements_core.policy.package_tags import Package
 from entitlements_core.store.database import Database
-from entitlements_core.store.unit import Unit
+from entitlements_core.store.unit_of_work import UnitOfWork
 from tests.factories import REPOSITORY, add_repository
 
 OTHER = "acme/beta"
@@ -68,7 +68,7 @@ def test_versions_that_are_equal_are_one_package(filled: Database) -> None:
     ],
 )
 def test_every_change_raises_the_revision(
-    filled: Database, change: Callable[[Unit], object]
+    filled: Database, change: Callable[[UnitOfWork], object]
 ) -> None:
     with filled.begin() as unit:
         before = unit.repositories.get(REPOSITORY).revision
@@ -94,6 +94,6 @@ def test_dropping_leaves_the_tags_of_others(filled: Database) -> None:
         lambda unit: unit.package_tags.drop("acme/none"),
     ],
 )
-def test_packages_of_no_repository(filled: Database, use: Callable[[Unit], object]) -> None:
+def test_packages_of_no_repository(filled: Database, use: Callable[[UnitOfWork], object]) -> None:
     with pytest.raises(NotFound), filled.begin() as unit:
         use(unit)

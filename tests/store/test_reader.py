@@ -30,7 +30,7 @@ from entitlements_core.store.models import PackageTagRow
 from entitlements_core.store.raw_store import RawStore
 from entitlements_core.store.reader import CredentialReader
 from entitlements_core.store.records import EulaRevision
-from entitlements_core.store.unit import Unit
+from entitlements_core.store.unit_of_work import UnitOfWork
 from tests.factories import NOW, REPOSITORY, add_repository, add_token, edit_token, entry
 from tests.postgres import Server
 from tests.store.test_ledger import driver
@@ -51,7 +51,7 @@ class Store:
     def find(self, digest: bytes = DIGEST, now: datetime = NOW) -> Credential | None:
         return self.reader.find(digest, REPOSITORY, now)
 
-    def change(self, edit: Callable[[Unit], object]) -> None:
+    def change(self, edit: Callable[[UnitOfWork], object]) -> None:
         """As the services do: the change, and the mark of it."""
         with self.database.begin() as unit:
             edit(unit)
@@ -194,7 +194,7 @@ def test_a_previous_secret_opens_until_its_end(
     assert store.find(OTHER, now) is not None
 
 
-def put(digest: bytes) -> Callable[[Unit], object]:
+def put(digest: bytes) -> Callable[[UnitOfWork], object]:
     return lambda unit: unit.secrets.put(TOKEN, [REPOSITORY], digest, sealed=None, at=NOW)
 
 
@@ -210,7 +210,7 @@ def put(digest: bytes) -> Callable[[Unit], object]:
 )
 def test_a_change_of_state_is_seen_at_once(
     store: Store,
-    edit: Callable[[Unit], object],
+    edit: Callable[[UnitOfWork], object],
     opens: bool,  # noqa: FBT001 - the answer
 ) -> None:
     add_token(store.database, digest=DIGEST)
@@ -505,7 +505,7 @@ def test_a_previous_secret_opens_its_repositories_until_its_end(
 )
 def test_what_a_secret_opens_changes_at_once(
     store: Store,
-    edit: Callable[[Unit], object],
+    edit: Callable[[UnitOfWork], object],
     opened: bool,  # noqa: FBT001 - the answer
 ) -> None:
     add_token(store.database, digest=DIGEST)

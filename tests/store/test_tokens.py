@@ -13,7 +13,7 @@ from entitlements_core.store.database import Database
 from entitlements_core.store.models import GrantRow, SecretRow, TokenRow, UsageRow
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import Repository
-from entitlements_core.store.unit import Unit
+from entitlements_core.store.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NAMES = ("acme/main", "acme/extra")
@@ -31,7 +31,7 @@ def filled(database: Database) -> Database:
     return database
 
 
-def _token(unit: Unit, identifier: str) -> None:
+def _token(unit: UnitOfWork, identifier: str) -> None:
     unit.tokens.insert(
         Terms(name=identifier),
         identifier=identifier,
@@ -62,7 +62,7 @@ def _insert_secret(database: Database) -> None:
         )
 
 
-def _like_the_first(unit: Unit, identifiers: Sequence[str]) -> None:
+def _like_the_first(unit: UnitOfWork, identifiers: Sequence[str]) -> None:
     """Tokens as the first one is, with its first grant; made at once, since they are many."""
     connection = unit.session.connection()
     tables = [model.__table__ for model in (TokenRow, UsageRow, GrantRow)]  # type: ignore[union-attr] # SQLModel's

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.store.database_url import DatabaseURL
-from entitlements_core.store.hosts import PostgresPlace
+from entitlements_core.store.postgres_url import PostgresURL
 
 READ_WRITE = {"target_session_attrs": "read-write"}
 
@@ -90,9 +90,9 @@ READ_WRITE = {"target_session_attrs": "read-write"}
 def test_addresses(rest: str, shown: str, parameters: dict[str, str]) -> None:
     address = DatabaseURL.parse(f"postgresql://{rest}")
     assert str(address) == shown
-    assert address.place.parameters() == parameters
+    assert address.postgres.parameters() == parameters
     for secret in ("pa@ss", "pa%40ss", "hunter2"):
-        assert secret not in repr(address) + repr(address.place) + str(address.place)
+        assert secret not in repr(address) + repr(address.postgres) + str(address.postgres)
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_both_spellings_mean_what_libpq_means(
     servers = ",".join(f"{host}:{port}" for host, port in hosts)
     names = ",".join(host.strip("[]") for host, _ in hosts)
     ports = ",".join(port for _, port in hosts)
-    before = PostgresPlace.parse(f"{login}@{servers}/{path}")
+    before = PostgresURL.parse(f"{login}@{servers}/{path}")
     found: dict[str, Any] = conninfo_to_dict(f"postgresql://{login}@{servers}/{path}")
 
     wanted = found | (READ_WRITE if len(hosts) > 1 else {})
     assert before.parameters() == wanted
     if not any(host.startswith("[") for host, _ in hosts):
-        behind = PostgresPlace.parse(f"{login}@/{path}?host={names}&port={ports}")
+        behind = PostgresURL.parse(f"{login}@/{path}?host={names}&port={ports}")
         assert behind == before
     assert str(before).startswith("postgresql://")
-    assert PostgresPlace.parse(f"u:{quote(password, safe='')}@h/d").password == password
+    assert PostgresURL.parse(f"u:{quote(password, safe='')}@h/d").password == password
 
 
 SECRET = "Sec"
@@ -173,17 +173,17 @@ def test_nothing_of_a_password_is_ever_shown(rest: str) -> None:
 
 
 def test_another_program_finds_the_database_without_the_password() -> None:
-    place = PostgresPlace.parse("u:Secret@a:1,b:2/db?sslmode=verify-full&sslpassword=Secret2")
+    place = PostgresURL.parse("u:Secret@a:1,b:2/db?sslmode=verify-full&sslpassword=Secret2")
     assert place.spelled_out == (
         "postgresql://u@a:1,b:2/db?target_session_attrs=read-write&sslmode=verify-full"
     )
-    place = PostgresPlace.parse("/db?host=/run/pg&port=1&options=-c%20a%3Db")
+    place = PostgresURL.parse("/db?host=/run/pg&port=1&options=-c%20a%3Db")
     assert place.spelled_out == "postgresql:///db?host=/run/pg&port=1&options=-c%20a%3Db"
-    assert PostgresPlace.parse("u@h/db").spelled_out == "postgresql://u@h/db"
+    assert PostgresURL.parse("u@h/db").spelled_out == "postgresql://u@h/db"
 
 
 def test_a_password_that_is_encoded_may_hold_anything() -> None:
-    place = PostgresPlace.parse("u:a%2Fb%40c%3Fd%3A@h:1/d%0Ab")
+    place = PostgresURL.parse("u:a%2Fb%40c%3Fd%3A@h:1/d%0Ab")
     assert (place.password, place.hosts) == ("a/b@c?d:", (("h", "1"),))
     assert str(place) == "postgresql://u@h:1/d%0Ab"
 

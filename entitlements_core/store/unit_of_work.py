@@ -22,13 +22,13 @@ from entitlements_core.store.tokens import Tokens
 from entitlements_core.store.upload_times import UploadTimeRows
 from entitlements_core.store.usage import UsageReports
 
-__all__ = ["Unit"]
+__all__ = ["UnitOfWork"]
 
 _KEY: Final = "key_fingerprint"
 
 
 @dataclass
-class Unit:
+class UnitOfWork:
     """What the services work with between the beginning and the end of a transaction."""
 
     session: Session

@@ -1,4 +1,4 @@
-"""The address of a PostgreSQL database, in libpq's spelling and in SQLAlchemy's.
+"""The URL of a PostgreSQL database, in libpq's spelling and in SQLAlchemy's.
 
 Several servers are written ``host1:port1,host2:port2`` before the path, or ``host=…&port=…`` behind
 it, with commas or repeated. See https://www.postgresql.org/docs/current/libpq-connect.html.
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from entitlements_core.errors import ConfigurationError
 
-__all__ = ["PostgresPlace"]
+__all__ = ["PostgresURL"]
 
 _ADDRESS: Final = re.compile(r"://|password\s*=", re.IGNORECASE)
 """What lets libpq read the name of a database as a whole connection string."""
@@ -31,7 +31,7 @@ _EXAMPLES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresPlace:
+class PostgresURL:
     """Which server, database and user. Its text never shows a password.
 
     Attributes:
@@ -50,7 +50,7 @@ class PostgresPlace:
     options: dict[str, str] = field(repr=False)
 
     @classmethod
-    def parse(cls, rest: str) -> "PostgresPlace":
+    def parse(cls, rest: str) -> "PostgresURL":
         """Read what stands behind the scheme and ``://`` of a URL.
 
         Raises:
