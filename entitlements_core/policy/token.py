@@ -10,9 +10,7 @@ from entitlements_core.policy.credential import (
     CredentialKind,
     State,
 )
-from entitlements_core.policy.limits import (
-    Usage,
-)
+from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.metering import Account, Schedule, rolled
 from entitlements_core.policy.period import ResetPeriod, next_reset
 from entitlements_core.policy.terms import Terms

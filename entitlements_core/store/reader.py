@@ -6,36 +6,24 @@ revisions of the token and its repository, which grow with every change of eithe
 those revisions was built once and is remembered under them.
 """
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from packaging.utils import NormalizedName
 
 from entitlements_core.errors import StoreError
-from entitlements_core.policy.credential import (
-    Access,
-    Credential,
-    CredentialKind,
-    Eula,
-    Grant,
-    State,
-)
-from entitlements_core.policy.limits import BandwidthUnit, Limits
-from entitlements_core.policy.network import Networks
+from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.package_tags import VendorTags
 from entitlements_core.policy.query import PackageQuery
+from entitlements_core.store.credential_rows import CREDENTIAL, Parse, credential_of
 from entitlements_core.store.database_url import DatabaseURL
-from entitlements_core.store.moments import from_micros, to_micros
+from entitlements_core.store.moments import to_micros
 from entitlements_core.store.raw_store import RawStore
 from entitlements_core.store.versioned_cache import CAPACITY, VersionedCache
 
 __all__ = ["CredentialReader"]
-
-Parse = Callable[[str], PackageQuery]
 
 Opened = tuple[tuple[int | None, Credential], ...]
 """Credentials, each with the moment its secret ends (exclusive, microseconds) or None."""
@@ -44,21 +32,6 @@ Places = tuple[tuple[int | None, str], ...]
 """Names of repositories, each with the moment the secret ends there, as above."""
 
 ATTEMPTS: Final = 5
-
-_COLUMNS: Final = """
-    t.id, t.identifier, t.name, t.kind, t.state, t."user",
-    t.limit_num_downloads, t.limit_num_clients, t.limit_bandwidth, t.limit_bandwidth_unit,
-    t.limit_date_range_from, t.limit_date_range_to, t.updates_until,
-    CAST(t.allow_networks AS TEXT), CAST(t.deny_networks AS TEXT),
-    g.access, g.limit_package_query, g.mark, CAST(g.bases AS TEXT), r.owner, r.slug, r.contact,
-    CASE WHEN t.eula_required AND r.enforce_eula THEN COALESCE((
-        SELECT CASE WHEN a.eula_id IS NULL THEN e.identifier ELSE '' END
-        FROM eulas e LEFT JOIN eula_acceptances a ON a.eula_id = e.id AND a.token_id = t.id
-        WHERE e.repository_id = r.id ORDER BY e.number DESC LIMIT 1
-    ), 'none') END
-"""
-# The last column is NULL when no licence is needed and empty when the one in force is accepted.
-# Otherwise it names what must be accepted; a licence without a text cannot be, and opens nothing.
 
 _STATE: Final = "s.valid_until, s.former, t.id, r.id, t.revision, r.revision"
 _BY_SECRET: Final = f"""
@@ -79,13 +52,6 @@ _OPENED: Final = """
     JOIN repositories r ON r.id = s.repository_id AND r.removed_at IS NULL
     WHERE s.digest = ?
 """
-_CREDENTIAL: Final = f"""
-    SELECT {_COLUMNS} FROM tokens t
-    JOIN grants g ON g.token_id = t.id
-    JOIN repositories r ON r.id = g.repository_id
-    WHERE t.id = ? AND r.id = ? AND t.revision = ? AND r.revision = ?
-"""  # noqa: S608 - only constants are put together
-
 _REPOSITORY: Final = """
     SELECT 1 FROM repositories WHERE owner = ? AND slug = ? AND removed_at IS NULL
 """
@@ -154,9 +120,9 @@ class CredentialReader:
         # `_replacements` is there for the cache: what was read of a store that was replaced is not
         # used for the one that took its place.
         def load(_replacements: int, former: int | None, *state: int) -> Credential | None:
-            row = self._store.read(_CREDENTIAL, state)
+            row = self._store.read(CREDENTIAL, state)
             try:
-                found = _credential(row[0], parsed, eula_url) if row else None
+                found = credential_of(row[0], parsed, eula_url) if row else None
             except ValueError as error:
                 # A word of another version, a restriction whose plugin is gone: never open.
                 raise StoreError(f"The token {row[0][1]} cannot be read: {error}") from error
@@ -316,66 +282,3 @@ def _valid(opened: Opened, now: datetime) -> Credential | None:
 
 def _lives(until: int | None, now: datetime) -> bool:
     return until is None or to_micros(now) < until
-
-
-def _credential(row: tuple[Any, ...], parsed: Parse, eula_url: str) -> Credential:
-    (
-        number,
-        identifier,
-        name,
-        kind,
-        state,
-        user,
-        downloads,
-        clients,
-        bandwidth,
-        unit,
-        valid_from,
-        valid_until,
-        updates_until,
-        allow,
-        deny,
-        access,
-        query,
-        mark,
-        bases,
-        owner,
-        slug,
-        contact,
-        eula,
-    ) = row
-    grant = Grant(
-        repository=f"{owner}/{slug}",
-        access=Access(access),
-        restriction=None if query is None else parsed(query),
-        mark=mark,
-        bases=frozenset(json.loads(bases).items()),
-    )
-    return Credential(
-        id=number,
-        identifier=identifier,
-        name=name,
-        kind=CredentialKind(kind),
-        state=State(state),
-        grants=(grant,),
-        limits=Limits(
-            downloads=downloads,
-            clients=clients,
-            bandwidth=None if bandwidth is None else bandwidth * BandwidthUnit(unit).bytes,
-        ),
-        valid_from=_moment(valid_from),
-        valid_until=_moment(valid_until),
-        updates_until=_moment(updates_until),
-        networks=Networks.parse(json.loads(allow), json.loads(deny)),
-        eula=Eula(
-            required=eula is not None,
-            accepted=eula == "",
-            url=eula_url.format(identifier=eula) if eula and eula_url else "",
-        ),
-        user=user,
-        contact=contact,
-    )
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)

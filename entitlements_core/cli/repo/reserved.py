@@ -10,9 +10,7 @@ from entitlements_core.cli.options import (
     RepositoryArgument,
 )
 from entitlements_core.cli.session import session
-from entitlements_core.documents.repository import (
-    reserved_document,
-)
+from entitlements_core.documents.repository import reserved_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
