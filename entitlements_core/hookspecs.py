@@ -120,7 +120,11 @@ def entitlements_user_may_read(user: str, repository: str) -> bool | None:
 
 @hookspec(firstresult=True)
 def entitlements_user_is_admin(user: str, repository: str) -> bool | None:
-    """Say whether a user of the host administers a repository; None when you cannot tell."""
+    """Say whether a user of the host administers a repository; None when you cannot tell.
+
+    Nothing asks yet: it is for a web administration, in which such a user manages the repository's
+    tokens.
+    """
 
 
 @hookspec

@@ -125,7 +125,7 @@ class Plugins:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises refuses
             # The traceback could show the secret among the plugin's own values: only its kind.
-            log.error("a credential source failed: %s", type(error).__name__)  # noqa: TRY400 - see above
+            log.error("a credential source failed: %s", type(error).__name__)
             return UNAVAILABLE
         if found is None or isinstance(found, Credential):
             return found
@@ -158,7 +158,7 @@ class Plugins:
         return answer if isinstance(answer, bool) else None
 
     def user_is_admin(self, user: str, repository: str) -> bool:
-        """`entitlements_user_is_admin`; silence and failure are no."""
+        """`entitlements_user_is_admin`; silence and failure are no. Nothing asks yet."""
         return self._ask("entitlements_user_is_admin", user=user, repository=repository) is True
 
     # Hosts and files.

@@ -122,7 +122,7 @@ class Site:
                 return self._serve(environ, path)
             return self._guard(environ, path, tokened, guarded)
         except EntitlementsError as error:
-            log.error("the index is not set up: %s", error)  # noqa: TRY400 - expected kind
+            log.error("the index is not set up: %s", error)
             return outgoing(problem(503, "The index is not set up", code=error.code))
         except Exception:
             log.exception("a request failed")

@@ -97,7 +97,7 @@ class PypiserverMiddleware:
         try:
             user = self._user_of(environ)
         except PasswordsUnknown as error:
-            log.error("no publisher is let in: %s", error)  # noqa: TRY400 - the reason says it
+            log.error("no publisher is let in: %s", error)
             user = _NO_PASSWORDS
         except Exception:
             log.exception("a request failed")
