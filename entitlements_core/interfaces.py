@@ -3,16 +3,19 @@
 What only one module asks for stands there, such as `CredentialSource` in `services.gate`.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from packaging.utils import NormalizedName
 
-__all__ = ["Clock", "Sealer", "UploadKey", "UploadTimes"]
+__all__ = ["Clock", "Progress", "Sealer", "UploadKey", "UploadTimes"]
 
 UploadKey = tuple[str, str]
 """What an upload time belongs to: a file name and the SHA-256 of the contents."""
+
+Progress = Callable[[int, int], None]
+"""Told how much of a long work is done, and of how much."""
 
 
 class Clock(Protocol):
@@ -45,7 +48,7 @@ class Sealer(Protocol):
 
 
 class UploadTimes(Protocol):
-    """Remembers when the files of one repository came into it (``services.upload_times``)."""
+    """Remembers when the files of one repository came into it (``services.recorded_uploads``)."""
 
     def revision(self) -> Hashable:
         """Another value when a time that was given before may be another one now.
@@ -56,7 +59,7 @@ class UploadTimes(Protocol):
         ...
 
     def keep_names(self, names: Collection[NormalizedName]) -> None:
-        """Remember for good that projects are the vendor's; those of the files of `of` are.
+        """Remember for good that projects are the vendor's, as those are whose files `of` is given.
 
         Raises:
             StoreError: when the store cannot be read or written.

@@ -21,7 +21,7 @@ from entitlements_core.engine.distributions import (
     identify,
 )
 from entitlements_core.engine.file_reader import open_file
-from entitlements_core.engine.indexer import SETTLE_SECONDS, Indexer, ScanProgress, ScanScope
+from entitlements_core.engine.indexer import SETTLE_SECONDS, Indexer, ScanScope
 from entitlements_core.engine.scan import (
     FileStat,
     Problem,
@@ -35,7 +35,7 @@ from entitlements_core.engine.source import Directories, Source
 from entitlements_core.engine.upload_dates import UploadDates
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
-from entitlements_core.interfaces import UploadTimes
+from entitlements_core.interfaces import Progress, UploadTimes
 from entitlements_core.policy.project_names import names_in
 from entitlements_core.services.garbage_collection import uncollected
 
@@ -135,7 +135,7 @@ class Catalog:
         """What is not served, or not as its owner meant, by path."""
         return self._problems
 
-    def refresh(self, progress: ScanProgress | None = None) -> ScanReport:
+    def refresh(self, progress: Progress | None = None) -> ScanReport:
         """Look at everything now, and take in what changed.
 
         Where files were changed less than 0.3 s ago, waits a moment to see whether they still are.

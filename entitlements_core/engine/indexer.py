@@ -20,9 +20,10 @@ from entitlements_core.engine.file_reader import ReadResult, annotate, read_all,
 from entitlements_core.engine.scan import NO_NOTES, FileStat, Listing, Notes, Problem, shown, told
 from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Source
+from entitlements_core.interfaces import Progress
 from entitlements_core.services.garbage_collection import uncollected
 
-__all__ = ["SETTLE_SECONDS", "Indexer", "ScanProgress", "ScanScope"]
+__all__ = ["SETTLE_SECONDS", "Indexer", "ScanScope"]
 
 _log = logging.getLogger("entitlements.engine")
 
@@ -40,9 +41,6 @@ _FEW: Final = 100
 
 ScanScope = tuple[int, str]
 """The index of a root and a directory or file below it; the whole root when empty."""
-
-ScanProgress = Callable[[int, int], None]
-"""Called with the files read so far and the files to read."""
 
 
 @dataclass(slots=True)
@@ -110,9 +108,7 @@ class Indexer:
         """Every root could be read when it was looked at last."""
         return not self._missing
 
-    def look(
-        self, scopes: Iterable[ScanScope], progress: ScanProgress | None = None
-    ) -> IndexCounts:
+    def look(self, scopes: Iterable[ScanScope], progress: Progress | None = None) -> IndexCounts:
         """Bring the builder up to date for some directories and files."""
         tally = IndexCounts()
         with uncollected():

@@ -1,9 +1,10 @@
 """Progress bars on stderr, and a catalog that is built in the foreground under one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from entitlements_core.interfaces import Progress
 from entitlements_core.terminal import stderr
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def build(catalog: "Catalog") -> "ScanReport":
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Iterator[Progress]:
     """Show how far something is, where stderr is a terminal.
 
     Args:

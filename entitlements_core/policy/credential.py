@@ -26,9 +26,9 @@ class CredentialKind(StrEnum):
     USER = "user"
     """Tied to a user of the host, and dead when the user may no longer read the repository."""
     ACCESS_KEY = "access_key"
-    """Bintray's user name and password. The store has none yet; a plugin's credential may be one."""
+    """Bintray's user name and password. None is made yet; a plugin may find one."""
     SIGNED_URL = "signed_url"
-    """Bintray's expiring address of one file. As above, only a plugin can have one yet."""
+    """Bintray's expiring address of one file. The same is true of it."""
 
 
 class State(StrEnum):

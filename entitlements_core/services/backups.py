@@ -97,7 +97,7 @@ class Backups:
 
     def __init__(self, settings: Settings, *, clock: Clock = clock.now) -> None:
         self._settings = settings
-        self._address = DatabaseURL.parse(settings.url, timeouts=WORK)
+        self._url = DatabaseURL.parse(settings.url, timeouts=WORK)
         self._clock = clock
 
     def backup(self, target: Path, *, keep: int | None = None) -> Backup:
@@ -118,9 +118,7 @@ class Backups:
             StoreError: when the store is missing or damaged, or the copy cannot be written.
         """
         dump = target / f"{self._clock():{_STAMP}}.dump" if target.is_dir() else target
-        self._require_sqlite(
-            "pg_dump", "--format=custom", f"--file={dump}", self._address.spelled_out
-        )
+        self._require_sqlite("pg_dump", "--format=custom", f"--file={dump}", self._url.spelled_out)
         keyring = Keyring.load(self._settings.key_file)
         if keep is not None and not target.is_dir():
             raise InvalidValue(
@@ -129,17 +127,17 @@ class Backups:
                 "Name the directory of the backups, or leave out --keep.",
             )
         if target.is_dir():
-            target /= f"{self._address.path.stem}-{self._clock():{_STAMP}}.db"
+            target /= f"{self._url.path.stem}-{self._clock():{_STAMP}}.db"
         if not target.parent.is_dir():
             raise NotFound(f"{target.parent} is not a directory.", "Make it first.")
         # Opened as everything else opens it: not with another file's log.
         try:
-            self._address.connect_sqlite().close()
+            self._url.connect_sqlite().close()
         except sqlite3.Error as error:
-            raise failure_of(error, str(self._address)) from error
-        with copied(self._address.path, target.parent) as copy:
-            revision = _known_revision(copy, self._address.path)
-            _require_key(copy, self._address.path, keyring)
+            raise failure_of(error, str(self._url)) from error
+        with copied(self._url.path, target.parent) as copy:
+            revision = _known_revision(copy, self._url.path)
+            _require_key(copy, self._url.path, keyring)
             publish(copy, target)
         removed = () if keep is None else self._remove_older(target, keep, keyring)
         return Backup(
@@ -153,7 +151,7 @@ class Backups:
 
     def _remove_older(self, newest: Path, keep: int, keyring: Keyring) -> tuple[Path, ...]:
         """Remove earlier copies, the oldest first; whatever is not named as they are stays."""
-        named = re.compile(rf"{re.escape(self._address.path.stem)}-{_STAMPED}\.db")
+        named = re.compile(rf"{re.escape(self._url.path.stem)}-{_STAMPED}\.db")
         others = [
             path
             for path in sorted(newest.parent.iterdir())
@@ -172,8 +170,8 @@ class Backups:
         """Put a copy of `source` in the store's place, once it was found sound.
 
         The store that was there is kept beside it, and the names of projects that it has noted as
-        the vendor's are taken over. Servers that run notice by themselves. The audit
-        of the copy has a line about it.
+        the vendor's are taken over. Servers that run notice by themselves. The copy's audit gets a
+        line about it.
 
         Args:
             source: a copy of this store, made with its key; of this version, or an earlier one.
@@ -186,9 +184,9 @@ class Backups:
             StoreError: when the copy is missing, damaged or of a later version, or the store stays
                 locked.
         """
-        options = ("--clean", "--if-exists", f"--dbname={self._address.spelled_out}", str(source))
+        options = ("--clean", "--if-exists", f"--dbname={self._url.spelled_out}", str(source))
         self._require_sqlite("pg_restore", *options)
-        database = self._address.path
+        database = self._url.path
         keyring = Keyring.load(self._settings.key_file)
         if source.exists() and database.exists() and source.samefile(database):
             raise InvalidValue(
@@ -207,8 +205,8 @@ class Backups:
                 kept = str(aside) if database.exists() else None
                 after = {"file": str(source), "schema": before, "kept": kept}
                 operation.record("store.restored", "", after=after)
-            since = carry_over(copy, self._address)
-            there = put_in_place(copy, self._address, aside)
+            since = carry_over(copy, self._url)
+            there = put_in_place(copy, self._url, aside)
         return Restored(
             database=database,
             source=source,
@@ -219,9 +217,9 @@ class Backups:
         )
 
     def _require_sqlite(self, *command: str) -> None:
-        if not self._address.is_sqlite:
+        if not self._url.is_sqlite:
             raise Refused(
-                f"The store {self._address} is on PostgreSQL, which has its own tools for this.",
+                f"The store {self._url} is on PostgreSQL, which has its own tools for this.",
                 f"Run: {shlex.join(command)}",
             )
 

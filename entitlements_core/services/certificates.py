@@ -1,4 +1,4 @@
-"""Which certificates our own requests to other servers believe in."""
+"""Which authorities our own requests to other servers trust."""
 
 import os
 import ssl

@@ -144,8 +144,8 @@ class Core(Administration):
     def upload_register(self) -> UploadRegister:
         """Upload times that servers record."""
         # Asked by the threads of catalogs, which have time: a large repository has many files.
-        address = replace(self.database_url, timeouts=self.settings.timeouts.for_work())
-        return self._to_close(UploadRegister(address, key_fingerprint=self.keyring.fingerprint))
+        url = replace(self.database_url, timeouts=self.settings.timeouts.for_work())
+        return self._to_close(UploadRegister(url, key_fingerprint=self.keyring.fingerprint))
 
     def uploads_of(self, repository: str, *, records: bool) -> RecordedUploads:
         """The upload times of the files of a repository.

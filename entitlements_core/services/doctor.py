@@ -47,7 +47,11 @@ _MEND: Final = (
 
 
 def examine(patient: Patient) -> tuple[Finding, ...]:
-    """Every check, in order. One that cannot be made is an error; of one cause, it is said once."""
+    """The findings of every check, in order.
+
+    A check that cannot be made is an error among them; of several that have one cause, only the
+    first says so.
+    """
     found: list[Finding] = []
     causes: set[str] = set()
     for name, check in CHECKS.items():

@@ -79,7 +79,7 @@ class Export:
 
 
 def absolute(path: Path) -> Path:
-    """What an export is known by.
+    """The absolute path by which the store knows an export.
 
     Raises:
         InvalidValue: when it is no file's, or the store could not write it down.

@@ -1,4 +1,4 @@
-"""Which secrets may be guesses, and what becomes of them."""
+"""Whether a secret is looked up at all: not where its address has guessed too often."""
 
 from collections.abc import Callable
 from typing import Final

@@ -46,11 +46,11 @@ def require_key(settings: Settings, *, makes: bool = False) -> None:
         ConfigurationError, KeyFileError, StoreError: as `require_access` does; the last when
             neither the key nor the store is there.
     """
-    address = DatabaseURL.parse(settings.url)
+    url = DatabaseURL.parse(settings.url)
     require_home(settings.home, makes=makes)
     if not settings.home.is_dir():
         return
-    store = address.path.absolute() if address.is_sqlite else None
+    store = url.path.absolute() if url.is_sqlite else None
     if store is not None:
         _require_way(store, DatabaseMissing)
     _require_key(settings.key_file, store, makes=makes)
@@ -63,10 +63,10 @@ def require_store(settings: Settings, *, serves: bool = False, makes: bool = Fal
         ConfigurationError: for the home that it lies in, or an address that cannot be read.
         StoreError: for the store.
     """
-    address = DatabaseURL.parse(settings.url)
-    if not address.is_sqlite:
+    url = DatabaseURL.parse(settings.url)
+    if not url.is_sqlite:
         return
-    store = address.path.absolute()
+    store = url.path.absolute()
     if store.parent == settings.home:
         require_home(settings.home, makes=makes)
     _require_way(store, DatabaseMissing)

@@ -1,4 +1,7 @@
-"""What all operations share: one transaction, one moment, one actor, its record, then the news."""
+"""What every change shares: one transaction, one moment, one actor, a line in the audit.
+
+Plugins are told of it once it is stored.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +20,7 @@ from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.store.records import AuditEntry
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+if TYPE_CHECKING:  # who only reads a value of a service does without SQLAlchemy
     from entitlements_core.store.database import Database
     from entitlements_core.store.unit_of_work import UnitOfWork
 
@@ -26,7 +29,7 @@ __all__ = ["Operation", "Operations", "require_living"]
 ChangeObserver = Callable[[TokenChange], None]
 """Told of every change of a token after it was stored."""
 
-_LOG: Final = logging.getLogger("entitlements.services")
+log: Final = logging.getLogger("entitlements.services")
 _LONGEST_ACTOR: Final = 255
 
 
@@ -140,8 +143,8 @@ class Operations:
             return
         try:
             self.on_change(change)
-        except Exception:  # noqa: BLE001 - whatever it is, the change is stored already
-            _LOG.exception("An observer failed on %s of token %s.", change.action, change.token)
+        except Exception:
+            log.exception("An observer failed on %s of token %s.", change.action, change.token)
 
 
 def require_living(token: Token) -> None:

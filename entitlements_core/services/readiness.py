@@ -77,7 +77,7 @@ class _Attempt:
         threading.Thread(target=self._ask, daemon=True, name="readiness").start()
 
     def is_current(self) -> bool:
-        """Whether it goes on, or is over since a moment; a fork does not inherit the thread."""
+        """Whether its answer is still to come, or fresh; a fork does not inherit the thread."""
         if self._process != os.getpid():
             return False
         return not self._over.is_set() or time.monotonic() - self._began < FRESH

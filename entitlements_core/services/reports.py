@@ -9,7 +9,7 @@ from entitlements_core.policy.terms import check_time
 from entitlements_core.services.garbage_collection import uncollected
 from entitlements_core.store.records import AuditEntry, ClientRecord, ListPage, UsageLine
 
-if TYPE_CHECKING:  # the request path does without SQLAlchemy until it needs it
+if TYPE_CHECKING:
     from entitlements_core.store.database import Database
     from entitlements_core.store.unit_of_work import UnitOfWork
 

@@ -126,7 +126,7 @@ class RepositoryService:
         with self._operations.begin(actor) as operation:
             repository = _edited(_new(operation, name), fields)
             if repository.enforce_eula:
-                raise _no_licence(name)
+                raise _no_eula(name)
             _add(operation, repository)
             issued = None if grant is None else self._default_token(operation, repository, grant)
             return AddedRepository(
@@ -184,7 +184,7 @@ class RepositoryService:
             before = operation.unit.repositories.get(name)
             after = _edited(before, changes)
             if after.enforce_eula and not operation.unit.eulas.all(name):
-                raise _no_licence(name)
+                raise _no_eula(name)
             operation.unit.repositories.save(after)
             old, new = _facts(before), _facts(after)
             changed = [field for field in new if old[field] != new[field]]
@@ -283,7 +283,7 @@ def _facts(repository: Repository) -> dict[str, object]:
     }
 
 
-def _no_licence(name: str) -> Refused:
+def _no_eula(name: str) -> Refused:
     return Refused(
         f"The repository {name} has no licence text that could be accepted.",
         "Add one first with `entitlements eula add`, then enforce it.",

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.interfaces import Progress
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operations import Operations
-from entitlements_core.services.rollups import Progress, Rollups, no_progress
+from entitlements_core.services.rollups import Rollups, no_progress
 from entitlements_core.store.rollup_periods import day_of
 from entitlements_core.store.rollup_rows import start_of
 
@@ -121,8 +122,8 @@ class Retention:
             with self._operations.database.begin() as unit:
                 unit.old_downloads.note_export(str(file), 0)
 
-        address = self._operations.database.url
-        return opened(file, known, begin, store=address.path if address.is_sqlite else None)
+        url = self._operations.database.url
+        return opened(file, known, begin, store=url.path if url.is_sqlite else None)
 
     def _step(self, before: datetime, target: Export | None) -> int:
         with self._operations.database.begin() as unit:

@@ -1,10 +1,11 @@
 """Use cases of roll-ups: bring them up to date, compare them with the downloads, make them anew."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.errors import Refused
+from entitlements_core.interfaces import Progress
 from entitlements_core.policy.actor import Actor
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import RollupReport
@@ -15,10 +16,8 @@ from entitlements_core.store.rollup_rows import start_of
 if TYPE_CHECKING:
     from entitlements_core.store.unit_of_work import UnitOfWork
 
-__all__ = ["Progress", "RollupReport", "Rollups", "no_progress"]
+__all__ = ["RollupReport", "Rollups", "no_progress"]
 
-Progress = Callable[[int, int], None]
-"""Told how much was done, and of how much."""
 LAG: Final = timedelta(hours=6)
 """How long ago a day ended that is taken as over. What is counted for it later is noticed all the
 same; it only costs more."""

@@ -94,12 +94,14 @@ class Issuer:
         )
         warnings: tuple[str, ...] = ()
         for grant in draft.grants:
-            warnings += self.open(operation, identifier, grant)
-        issued = self.renew(operation, identifier, custom)
+            warnings += self.put_grant(operation, identifier, grant)
+        issued = self.put_secret(operation, identifier, custom)
         token = operation.record_token("token.created", None, identifier)
         return replace(issued, token=token, warnings=issued.warnings + warnings)
 
-    def open(self, operation: Operation, identifier: str, grant: TokenGrant) -> tuple[str, ...]:
+    def put_grant(
+        self, operation: Operation, identifier: str, grant: TokenGrant
+    ) -> tuple[str, ...]:
         """Make or replace a grant of a token; gives the warnings about its restriction.
 
         Raises:
@@ -118,7 +120,7 @@ class Issuer:
         )
         return warnings
 
-    def renew(
+    def put_secret(
         self,
         operation: Operation,
         identifier: str,

@@ -298,7 +298,7 @@ class Lifecycle:
                 access=checked_access(grant.access),
                 is_default=there is not None and there.is_default,
             )
-            warnings = self._issuer.open(operation, identifier, kept)
+            warnings = self._issuer.put_grant(operation, identifier, kept)
             operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
             operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
             token = operation.record_token(
@@ -360,7 +360,7 @@ class Lifecycle:
             access=access,
             bases=bases if "bases" in changes else grant.bases,
         )
-        return self._issuer.open(operation, token.identifier, changed)
+        return self._issuer.put_grant(operation, token.identifier, changed)
 
 
 _COUNTED: Final = frozenset(

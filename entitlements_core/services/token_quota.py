@@ -29,7 +29,12 @@ def check_quota(operation: Operation, owner: str, quota: int | None) -> None:
 
 
 def check_quota_of_change(operation: Operation, before: Token, quota: int | None) -> None:
-    """Check the quota if the change of `before` took a place of it.
+    """Check the quota if a change made a token count, or count on another owner.
+
+    Args:
+        operation: the one under way, after the change.
+        before: the token as it was.
+        quota: see `check_quota`.
 
     Raises:
         Refused: when there was none left.

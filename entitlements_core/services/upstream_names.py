@@ -1,4 +1,4 @@
-"""Use case: which of the vendor's names somebody registered in the index of everybody.
+"""Use case: which of the vendor's names somebody registered in the public index.
 
 Asked only on request. Each name is asked for alone and without any credential; an index that is
 slow, wrong or away keeps nobody from an answer for longer than a bound.
@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Final
@@ -30,6 +30,7 @@ from urllib.request import (
 from packaging.utils import NormalizedName, canonicalize_name
 
 import entitlements_core
+from entitlements_core.interfaces import Progress
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.certificates import client_context
 from entitlements_core.simple.reading import ACCEPTED, read_page
@@ -77,14 +78,11 @@ class Registered:
     why: str = ""
 
 
-Told = Callable[[int, int], None]
-
-
 def registered_names(
     upstream: Upstream,
     names: Iterable[NormalizedName],
     *,
-    tell: Told = lambda _done, _wanted: None,
+    tell: Progress = lambda _done, _wanted: None,
     bounds: Bounds = Bounds(),
 ) -> tuple[Registered, ...]:
     """Ask an upstream for each name; gives an answer for each, in alphabetical order.
