@@ -1,26 +1,19 @@
-"""Pure: which secret a request carries, and what a refusal looks like on the wire.
+"""Pure: how the headers and the path of a request are read.
 
-The forms are those of RFC 7617 (Basic), RFC 6750 (Bearer) and our token index URL,
-``/+t/SECRET/…``. A refusal is a status, a custom reason phrase (the only text that pip, Poetry and
-pipenv print) and a body of exactly ``application/problem+json`` (RFC 9457; what uv prints).
+A secret travels as RFC 7617 (Basic) or RFC 6750 (Bearer) has it, or in our token index URL,
+``/+t/SECRET/…``; conditions and ranges are those of RFC 9110.
 """
 
 import base64
-import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.policy.instants import instant
-
 __all__ = [
-    "CHALLENGE",
     "FILE_HEADERS",
     "PAGE_HEADERS",
     "TOKEN_USERS",
-    "Answer",
     "AuthScheme",
     "ByteRange",
     "Headers",
@@ -29,23 +22,14 @@ __all__ = [
     "encodes",
     "etag_matches",
     "is_plain_path",
-    "line",
-    "phrase",
-    "problem",
     "read_authorization",
     "read_range",
-    "refuse",
     "split_token_path",
-    "status_of",
-    "words",
 ]
 
-PROBLEM_JSON: Final = "application/problem+json"
 TOKEN_MARKER: Final = "+t"  # noqa: S105 - the marker before a secret, not a secret
-CHALLENGE: Final = 'Basic realm="packages", charset="UTF-8"'
 TOKEN_USERS: Final = frozenset({"token", "__token__", ""})
 """User names that stand before a token, and are nobody's account."""
-MAX_REASON: Final = 100
 MAX_AUTHORIZATION: Final = 4096
 
 _PRIVATE: Final = (
@@ -79,21 +63,21 @@ class Presented:
 
     Attributes:
         secret: never shown, logged or kept; left out of ``repr``.
-        form: how it travelled.
+        scheme: how it travelled.
         username: of basic auth, or empty.
     """
 
     secret: str
-    form: AuthScheme
+    scheme: AuthScheme
     username: str = ""
 
     def __repr__(self) -> str:
-        return f"Presented(form={self.form.value})"
+        return f"Presented(scheme={self.scheme.value})"
 
     @property
     def names_account(self) -> bool:
         """It is a user name with a password, though it may as well be a token with any name."""
-        return self.form is AuthScheme.BASIC and self.username not in TOKEN_USERS
+        return self.scheme is AuthScheme.BASIC and self.username not in TOKEN_USERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +97,6 @@ class TokenPath:
 
     def __repr__(self) -> str:
         return f"TokenPath(rest={self.rest!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response that needs no file.
-
-    Attributes:
-        status: the HTTP status code.
-        reason: the reason phrase, printable ASCII.
-        headers: in order; Content-Length included.
-        body: complete.
-    """
-
-    status: int
-    reason: str
-    headers: Headers
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,113 +193,6 @@ def _user_name(name: bytes) -> str:
         return name.decode("latin-1")
 
 
-_HIDDEN_PAGE: Final = (
-    Reason.TOKEN_DISABLED,
-    Reason.USER_WITHOUT_ACCESS,
-    Reason.ADDRESS_DENIED,
-    Reason.ADDRESS_UNKNOWN,
-    Reason.VETOED,
-)
-"""Refusals of a page, with a code that resolvers do not step over (402)."""
-
-
-_HARD: Final = frozenset({402, 410})
-"""What a page is refused with where no login would help, and waiting neither."""
-_UNREADABLE: Final = 300
-
-
-def status_of(deny: Deny, form: AuthScheme | None, *, transfers: bool) -> int:
-    """The status code of a refusal.
-
-    A file says 403, from which every client recovers the text. A page that may not be shown says
-    402 or 410: resolvers treat 401, 403 and 404 on a page as "look elsewhere". In a path, an
-    unknown token is 410 and never 401, at which pip would ask for a password.
-
-    Args:
-        deny: the refusal.
-        form: how the secret travelled, None when there was none.
-        transfers: the request is for a file (or an upload), not for a page.
-    """
-    if deny.reason in {Reason.UNAUTHORIZED, Reason.UNKNOWN_TOKEN}:
-        return 410 if form is AuthScheme.PATH else 401
-    if deny.reason is Reason.NOT_FOUND:
-        return 404
-    if deny.reason in {Reason.VALIDATION_UNAVAILABLE, Reason.TOO_MANY_GUESSES}:
-        return 503
-    if deny.reason in _HIDDEN_PAGE and not transfers:
-        return 402
-    return 403
-
-
-def refuse(
-    deny: Deny,
-    *,
-    form: AuthScheme | None = None,
-    transfers: bool = False,
-    head: bool = False,
-    agent: str = "",
-) -> Answer:
-    """The response that tells a client of a refusal, in the words that it will print.
-
-    pip prints nothing of a page that it is refused, and goes on as if there was none. What it does
-    print is the content type of a page that it cannot read, for which the status has to be below
-    400. So it alone is answered 300, which leads nowhere and is no success either.
-
-    Args:
-        deny: the refusal.
-        form: how the secret travelled, None when there was none.
-        transfers: the request was for a file (or an upload), not for a page.
-        head: the request was a HEAD: headers as for GET, no body.
-        agent: the User-Agent, or empty where it does not matter.
-    """
-    texts = {"title": deny.title, "detail": deny.remedy, "code": deny.reason.value}
-    if deny.retry_at is not None:
-        texts["retry_at"] = instant(deny.retry_at)
-    status, reason = status_of(deny, form, transfers=transfers), words(deny)
-    answer = _problem(status, texts, head=head, reason=reason)
-    is_page_of_pip = not transfers and status in _HARD and agent.startswith("pip/")
-    return _for_pip(answer) if is_page_of_pip else answer
-
-
-def _for_pip(answer: Answer) -> Answer:
-    quoted = re.sub(r'(["\\])', r"\\\1", answer.reason)
-    content_type = ("Content-Type", f'{PROBLEM_JSON}; title="{quoted}"')
-    others = (pair for pair in answer.headers if pair[0] != "Content-Type")
-    return replace(answer, status=_UNREADABLE, headers=(content_type, *others))
-
-
-def words(deny: Deny) -> str:
-    """The reason phrase of a refusal; it ends with whom to ask where that has room and is ASCII."""
-    asked = f"{deny.title}; ask {deny.contact}"
-    return asked if deny.contact and phrase(asked) == asked else phrase(deny.title)
-
-
-def _problem(status: int, texts: dict[str, str], *, head: bool, reason: str) -> Answer:
-    body = json.dumps({"type": "about:blank", "status": status, **texts}).encode()
-    headers: Headers = (
-        ("Content-Type", PROBLEM_JSON),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Vary", "Accept, Authorization"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-    )
-    if status == 401:  # noqa: PLR2004 - RFC 9110: a 401 carries a challenge
-        headers = (*headers, ("WWW-Authenticate", CHALLENGE))
-    return Answer(status, reason, headers, b"" if head else body)
-
-
-def phrase(text: str) -> str:
-    """`text` as a reason phrase: printable ASCII, at most 100 characters, no line break."""
-    printable = "".join(char if " " <= char <= "~" else "?" for char in text)
-    return printable if len(printable) <= MAX_REASON else f"{printable[: MAX_REASON - 3]}..."
-
-
-def line(answer: Answer) -> str:
-    """The WSGI status line of an answer."""
-    return f"{answer.status} {answer.reason}"
-
-
 def etag_matches(header: str | None, etag: str) -> bool:
     """Whether an If-None-Match header names `etag` (quoted, strong), RFC 9110 §13.1.2."""
     if not header:
@@ -391,17 +251,3 @@ def _digits(text: str) -> bool:
 def _number(text: str) -> int:
     # Longer than any file size, and int() would refuse thousands of digits with an error.
     return int(text) if len(text) <= 19 else 10**19  # noqa: PLR2004 - digits of 2**63
-
-
-def problem(status: int, title: str, detail: str = "", *, code: str, head: bool = False) -> Answer:
-    """A refusal that is no decision: a method, form or range that cannot be served.
-
-    Args:
-        status: the HTTP status code.
-        title: becomes the reason phrase.
-        detail: what to do.
-        code: a stable word.
-        head: leave out the body.
-    """
-    texts = {"title": title, "detail": detail, "code": code}
-    return _problem(status, texts, head=head, reason=phrase(title))

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import Sender
+from entitlements_core.engine.downloads import Sender
 from entitlements_core.engine.index import Index
 from entitlements_core.forwarded import Proxies
 from entitlements_core.plugins import Plugins
@@ -312,7 +312,7 @@ def open_site(
         sender=sender,
         upstream=upstream,
     )
-    app = IndexApp({prefix: index}, address=lambda environ: proxies.locate(environ).address)
+    app = IndexApp({prefix: index}, locate=lambda environ: proxies.locate(environ).address)
     site = Site(app, catalog, database, keyring, ledger, directory)
     try:
         yield site

@@ -21,6 +21,8 @@ STRICT: Final = (
     "entitlements_core/policy/",
     "entitlements_core/simple/",
     "entitlements_core/http.py",
+    "entitlements_core/refusals.py",
+    "entitlements_core/wsgi.py",
     "entitlements_core/forwarded.py",
 )
 KINDS: Final = ("executed", "missing")

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from entitlements_core.engine.health import HEALTH_PATHS, health
 from entitlements_core.engine.index import Index
-from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
+from entitlements_core.engine.responses import INTERNAL_ERROR, NOWHERE
 from entitlements_core.forwarded import Proxies
-from entitlements_core.http import (
-    AuthScheme,
-    Presented,
-    problem,
-    read_authorization,
-    split_token_path,
-)
 from entitlements_core.policy.network import IPAddress
 from entitlements_core.services.readiness import Ailment
+from entitlements_core.wsgi import Locate, Request, Response
 
-__all__ = ["IndexApp", "credentials"]
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+__all__ = ["IndexApp"]
 
 log: Final = logging.getLogger("entitlements.engine")
-
-Environ = dict[str, Any]
-StartResponse = Callable[..., object]
-ReadAddress = Callable[[Environ], IPAddress | None]
 
 AUTHORIZE: Final = "/+auth"
 
 
-def peer_address(environ: Environ) -> IPAddress | None:
+def peer_address(environ: WSGIEnvironment) -> IPAddress | None:
     """The address of the peer, where no proxy stands in between."""
     return Proxies().locate(environ).address
 
@@ -42,75 +36,71 @@ class IndexApp:
 
     Args:
         mounts: prefix (empty, or ``/owner/slug``) to index. The longest prefix that fits is asked.
-        address: reads where the request of an environment comes from.
+        locate: reads where the request of an environment comes from.
         ailment: tells what is wrong with the store, see `Readiness`.
-        logins: the host knows people by name and password, too; see `Incoming`.
+        knows_logins: the host knows people by name and password, too; see `Request`.
     """
 
     def __init__(
         self,
         mounts: Mapping[str, Index],
         *,
-        address: ReadAddress = peer_address,
+        locate: Locate = peer_address,
         ailment: Callable[[], Ailment | None] = lambda: None,
-        logins: bool = False,
+        knows_logins: bool = False,
     ) -> None:
-        self._logins = logins
+        self._knows_logins = knows_logins
         self._ailment = ailment
         self._mounts = tuple(sorted(mounts.items(), key=lambda item: -len(item[0])))
-        self._address = address
+        self._locate = locate
 
     @property
     def is_ready(self) -> bool:
         """Every catalog was built once."""
         return all(index.is_ready for _, index in self._mounts)
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         try:
-            answer = self.respond(environ)
+            response = self.respond(environ)
         except Exception:
             log.exception("a request failed")
-            answer = outgoing(problem(500, "Internal error", code="internal"))
-        start_response(answer.status, list(answer.headers))
-        return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body
+            response = INTERNAL_ERROR
+        return response(environ, start_response)
 
-    def respond(self, environ: Environ) -> Outgoing:
+    def respond(self, environ: WSGIEnvironment) -> Response:
         """The response to the request of a WSGI environment."""
-        path: str = environ.get("PATH_INFO") or "/"
+        path = environ.get("PATH_INFO") or "/"
         if path in HEALTH_PATHS:
             return health(path, is_built=self.is_ready, ailment=self._ailment)
         if path == AUTHORIZE:
             return self._authorize(environ)
-        presented, path = credentials(environ, path)
-        found = self._mount(path)
+        request = Request.of(environ, self._locate, knows_logins=self._knows_logins)
+        found = self._mount(request.path)
         if found is None:
-            return _NOWHERE
+            return NOWHERE
         index, rest = found
-        return index.answer(self._incoming(environ, environ["REQUEST_METHOD"], rest, presented))
+        return index.respond(request.at(rest))
 
-    def _authorize(self, environ: Environ) -> Outgoing:
+    def _authorize(self, environ: WSGIEnvironment) -> Response:
         """The decision on the request that a server in front describes in its headers."""
-        original: str = environ.get("HTTP_X_ORIGINAL_URI") or ""
-        method: str = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
-        presented, path = credentials(environ, unquote(original.partition("?")[0], "latin-1"))
-        found = self._mount(path)
-        if found is None or method not in {"GET", "HEAD"} or not _is_plain(original, path):
-            return Outgoing("403 Refused", _NOWHERE.headers, _NOWHERE.body)
-        index, rest = found
-        return index.authorize(self._incoming(environ, method, rest, presented))
-
-    def _incoming(
-        self, environ: Environ, method: str, path: str, presented: Presented | None
-    ) -> Incoming:
-        return Incoming(
-            method=method,
-            path=path,
-            presented=presented,
-            address=self._address(environ),
-            headers=environ,
-            logins=self._logins,
+        original = environ.get("HTTP_X_ORIGINAL_URI") or ""
+        request = Request.of(
+            environ,
+            self._locate,
+            method=environ.get("HTTP_X_ORIGINAL_METHOD") or "GET",
+            path=unquote(original.partition("?")[0], "latin-1"),
+            knows_logins=self._knows_logins,
         )
+        found = self._mount(request.path)
+        if (
+            found is None
+            or request.method not in {"GET", "HEAD"}
+            or not _is_plain(original, request.path)
+        ):
+            return replace(NOWHERE, status=403, reason="Refused")
+        index, rest = found
+        return index.authorize(request.at(rest))
 
     def _mount(self, path: str) -> tuple[Index, str] | None:
         for prefix, index in self._mounts:
@@ -126,14 +116,3 @@ def _is_plain(original: str, path: str) -> bool:
     text as it was sent could then be one on another file.
     """
     return "#" not in original and {"", ".", ".."}.isdisjoint(path.split("/")[1:])
-
-
-_NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
-
-
-def credentials(environ: Environ, path: str) -> tuple[Presented | None, str]:
-    """The secret of a request, and its path without it. A token in the path beats any header."""
-    tokened = split_token_path(path)
-    if tokened is None:
-        return read_authorization(environ.get("HTTP_AUTHORIZATION")), path
-    return Presented(tokened.secret, AuthScheme.PATH), tokened.rest

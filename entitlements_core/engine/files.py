@@ -1,37 +1,20 @@
-"""Distribution files on the wire: conditions, ranges, and the ways a body is sent."""
+"""Distribution files on the disk, opened only if they still are what the index says of them."""
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-from urllib.parse import quote
+from typing import Final, Protocol
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.content_cache import ContentCache
 from entitlements_core.engine.file_reader import open_file
 from entitlements_core.engine.scan import FileStat
 from entitlements_core.engine.snapshot import CatalogFile
-from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 
-__all__ = [
-    "CHUNK",
-    "Body",
-    "DirectSender",
-    "Offload",
-    "OpenFile",
-    "Sender",
-    "StoredFile",
-    "is_nameable",
-    "open_current",
-    "plan",
-]
+__all__ = ["CHUNK", "OpenFile", "StoredFile", "is_nameable", "open_current"]
 
 CHUNK: Final = 256 * 1024
 """Bytes read at a time; a file up to this size is sent in one piece."""
-
-CONTENT_TYPE: Final = "application/octet-stream"
-
 
 REHASHED: Final = 64 * 1024 * 1024
 """Bytes up to which a file is hashed anew for a request, where only that can tell what it is: a
@@ -87,126 +70,6 @@ class OpenFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """How much of a file an answer carries.
-
-    Attributes:
-        status: 200 or 206.
-        start: the first byte, inclusive.
-        length: bytes.
-        headers: all of them.
-    """
-
-    status: int
-    start: int
-    length: int
-    headers: Headers
-
-
-class Sender(Protocol):
-    """A way of sending a planned body.
-
-    Attributes:
-        elsewhere: another server sends the bytes, and reads the conditions of a range by itself.
-    """
-
-    elsewhere: bool
-
-    def send(
-        self, opened: OpenFile, body: Body, environ: dict[str, Any]
-    ) -> tuple[Headers, Iterable[bytes]]:
-        """The headers to send instead of the body's, and the chunks. Takes `opened` over."""
-        ...
-
-
-class DirectSender:
-    """Reads the file itself, or lets the server do it where it offers to (PEP 3333)."""
-
-    elsewhere = False
-
-    def send(
-        self, opened: OpenFile, body: Body, environ: dict[str, Any]
-    ) -> tuple[Headers, Iterable[bytes]]:
-        """See `Sender.send`."""
-        if opened.data is not None:
-            whole = body.length == len(opened.data)
-            stop = body.start + body.length
-            return body.headers, [opened.data if whole else opened.data[body.start : stop]]
-        if body.length <= CHUNK:
-            try:
-                data = os.pread(opened.descriptor, body.length, body.start)
-            finally:
-                opened.close()
-            if opened.bodies is not None and body.length == opened.file.size:
-                opened.bodies.keep(opened.sha256, data)
-            return body.headers, [data]
-        wrapper = environ.get("wsgi.file_wrapper")
-        if wrapper is not None and body.length == opened.file.size:
-            stream = os.fdopen(opened.descriptor, "rb", buffering=0)
-            opened.descriptor = -1
-            return body.headers, wrapper(stream, CHUNK)
-        return body.headers, _Chunks(opened, body.start, body.length)
-
-
-class Offload:
-    """Leaves the sending to the server in front: ``X-Accel-Redirect`` or ``X-Sendfile``.
-
-    Args:
-        header: the name of the header.
-        locations: what stands for each root in the header, in the catalog's order: an internal
-            location of nginx, or the root's path for X-Sendfile.
-    """
-
-    elsewhere = True
-
-    def __init__(self, header: str, locations: tuple[str, ...]) -> None:
-        self._header = header
-        self._locations = locations
-
-    def send(
-        self,
-        opened: OpenFile,
-        body: Body,
-        environ: dict[str, Any],  # noqa: ARG002 - the protocol
-    ) -> tuple[Headers, Iterable[bytes]]:
-        """See `Sender.send`; the front server applies the range by itself."""
-        opened.close()
-        file = opened.file
-        location = f"{self._locations[file.root_index].rstrip('/')}/{quote(file.relative)}"
-        kept = tuple(
-            (name, value)
-            for name, value in body.headers
-            if name not in {"Content-Length", "Content-Range"}
-        )
-        return (*kept, ("Content-Length", "0"), (self._header, location)), []
-
-
-class _Chunks:
-    """A stretch of a file; closes the file when the server is done, however far it got."""
-
-    def __init__(self, opened: OpenFile, start: int, length: int) -> None:
-        self._opened = opened
-        self._position = start
-        self._stop = start + length
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            while self._position < self._stop:
-                wanted = min(CHUNK, self._stop - self._position)
-                data = os.pread(self._opened.descriptor, wanted, self._position)
-                if not data:
-                    return
-                self._position += len(data)
-                yield data
-        finally:
-            self._opened.close()
-
-    def close(self) -> None:
-        """Called by the server at the end (PEP 3333)."""
-        self._opened.close()
 
 
 def is_nameable(file: StoredFile) -> bool:
@@ -265,19 +128,3 @@ def _is_current(catalog: Catalog, file: CatalogFile) -> bool:
     except OSError:
         return False
     return catalog.verify(file, found)
-
-
-def plan(opened: OpenFile, wanted: ByteRange | None) -> Body:
-    """The status, the headers and the extent of an answer that carries the file."""
-    size = opened.file.size
-    start, stop = (0, size) if wanted is None else (wanted.start, wanted.stop)
-    headers: Headers = (
-        ("Content-Type", CONTENT_TYPE),
-        ("Content-Length", str(stop - start)),
-        ("ETag", opened.etag),
-        *FILE_HEADERS,
-    )
-    if wanted is None:
-        return Body(200, 0, size, headers)
-    content_range = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
-    return Body(206, start, stop - start, (*headers, content_range))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -11,21 +10,19 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.content_cache import ContentCache
-from entitlements_core.engine.files import OpenFile, Sender, is_nameable, open_current, plan
-from entitlements_core.engine.pages import Page, Pages
+from entitlements_core.engine.downloads import Sender, part_sent_elsewhere, send_file
+from entitlements_core.engine.files import is_nameable, open_current
+from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.reason_links import only_words
 from entitlements_core.engine.responses import (
-    Incoming,
-    Outgoing,
     not_acceptable,
+    not_modified,
     redirect,
     refused,
-    unsatisfiable,
 )
 from entitlements_core.engine.snapshot import CatalogFile
-from entitlements_core.http import FILE_HEADERS, encodes, etag_matches, read_range
-from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import NOT_FOUND, Question, RequestContext
+from entitlements_core.http import FILE_HEADERS, etag_matches
+from entitlements_core.policy.decide import NOT_FOUND, Question
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.project_names import is_name
 from entitlements_core.policy.resource import (
@@ -38,8 +35,9 @@ from entitlements_core.policy.resource import (
 )
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.policy.visibility import Visibility
-from entitlements_core.services.gate import Delivery, Gate
+from entitlements_core.services.gate import Caller, Gate
 from entitlements_core.simple import MediaType, negotiate
+from entitlements_core.wsgi import Request, Response
 
 __all__ = ["Parts", "RequestHandler"]
 
@@ -68,29 +66,30 @@ class Parts:
 
 
 class RequestHandler:
-    """One authenticated request."""
+    """One authenticated request.
 
-    __slots__ = ("_catalog", "_context", "_credential", "_gate", "_now", "_parts", "_request")
+    Args:
+        parts: what the repository is served with.
+        request: what is asked for.
+        caller: who asks.
+        reason_links: see `responses.refused`.
+    """
+
+    __slots__ = ("_caller", "_catalog", "_gate", "_parts", "_reason_links", "_request")
 
     def __init__(
-        self,
-        parts: Parts,
-        request: Incoming,
-        context: RequestContext,
-        credential: Credential,
-        now: datetime,
+        self, parts: Parts, request: Request, caller: Caller, *, reason_links: bool = True
     ) -> None:
         self._parts = parts
         self._gate = parts.gate
         self._catalog = parts.catalog
         self._request = request
-        self._context = context
-        self._credential = credential
-        self._now = now
+        self._caller = caller
+        self._reason_links = reason_links
 
-    def serve(self, path: str) -> Outgoing:
-        """The answer to a GET or HEAD of `path`."""
-        match path.split("/"):
+    def respond(self) -> Response:
+        """The response to a GET or HEAD."""
+        match self._request.path.split("/"):
             case ["", "simple", ""]:
                 return self._list()
             case ["", "simple", name, ""] | ["", "simple", "", name, ""] if name:
@@ -103,12 +102,12 @@ class RequestHandler:
                 return self._slash(*bare)
         return self._refuse(NOT_FOUND)
 
-    def authorize(self, path: str) -> CatalogFile | Deny | None:
+    def authorize(self) -> CatalogFile | Deny | None:
         """The file that a server in front may send, or why not; an allowed download is counted.
 
         Core metadata is allowed without a file, since it lies in none.
         """
-        found = self._find(path.rpartition("/")[2])
+        found = self._find(self._request.path.rpartition("/")[2])
         if isinstance(found, Deny):
             return found
         file, question = found
@@ -118,40 +117,31 @@ class RequestHandler:
         if opened is None:
             return NOT_FOUND
         opened.close()
-        if self._request.method == "HEAD":
+        if self._request.is_head:
             return file
-        # The server in front knows the file by another ETag, and may then send all of it.
-        conditional = self._header("HTTP_IF_RANGE") is not None or encodes(
-            self._header("HTTP_ACCEPT_ENCODING")
-        )
-        try:
-            wanted = read_range(None if conditional else self._header("HTTP_RANGE"), file.size)
-        except ValueError:
-            # That server answers 416, unless the file on its disk is another one by now.
-            wanted = None
-        start, stop = (0, file.size) if wanted is None else (wanted.start, wanted.stop)
-        reserved = self._gate.reserve(question, self._delivery(start, stop - start))
+        part = part_sent_elsewhere(self._request, file.size)
+        reserved = self._gate.reserve(question, part, self._request.user_agent)
         return reserved if isinstance(reserved, Deny) else file
 
-    def _list(self) -> Outgoing:
+    def _list(self) -> Response:
         admitted = self._admitted(ProjectList())
-        if isinstance(admitted, Outgoing):
+        if isinstance(admitted, Response):
             return admitted
         visibility, media = admitted
-        return self._page(self._parts.pages.projects(visibility, media))
+        return self._parts.pages.projects(visibility, media).response(self._request)
 
-    def _project(self, name: str) -> Outgoing:
+    def _project(self, name: str) -> Response:
         resource = _project_page(name)
         admitted = self._admitted(resource)
-        if isinstance(admitted, Outgoing):
+        if isinstance(admitted, Response):
             return admitted
         visibility, media = admitted
         page = self._parts.pages.project(resource.name, visibility, media)
         if page is None:
             return self._elsewhere(resource.name)
-        return self._page(page)
+        return page.response(self._request)
 
-    def _elsewhere(self, name: NormalizedName) -> Outgoing:
+    def _elsewhere(self, name: NormalizedName) -> Response:
         """To the upstream's page of a project that never was the vendor's, else nowhere.
 
         Fetching it would make the vendor's pages wait for somebody else's server. Whoever may see
@@ -161,21 +151,21 @@ class RequestHandler:
         upstream = self._parts.upstream
         if upstream is None or not is_name(name) or self._catalog.has_name(name):
             return self._refuse(NOT_FOUND)
-        denied = self._gate.own_name(name, self._context.repository)
+        denied = self._gate.own_name(name, self._caller.repository)
         return redirect(upstream.page(name)) if denied is None else self._refuse(denied)
 
-    def _admitted(self, resource: Resource) -> tuple[Visibility, MediaType] | Outgoing:
+    def _admitted(self, resource: Resource) -> tuple[Visibility, MediaType] | Response:
         """What a page is made with, or the answer instead of it."""
         denied = self._denied(resource)
         if denied is not None:
             return self._refuse(denied)
         media = self._media()
         if media is None:
-            return not_acceptable(self._request)
-        visibility = self._gate.visibility(self._credential, self._context.repository, self._now)
+            return not_acceptable()
+        visibility = self._gate.visibility(self._caller)
         return self._refuse(visibility) if isinstance(visibility, Deny) else (visibility, media)
 
-    def _file(self, filename: str) -> Outgoing:
+    def _file(self, filename: str) -> Response:
         found = self._find(filename)
         if isinstance(found, Deny):
             return self._refuse(found, transfers=True)
@@ -185,51 +175,25 @@ class RequestHandler:
         opened = open_current(self._catalog, file, self._parts.bodies)
         if opened is None:
             return self._refuse(NOT_FOUND, transfers=True)
-        try:
-            answer = self._send(opened, question)
-        except BaseException:
-            opened.close()
-            raise
-        return answer
+        sent = send_file(
+            opened, question, self._request, gate=self._gate, sender=self._parts.sender
+        )
+        return self._refuse(sent, transfers=True) if isinstance(sent, Deny) else sent
 
-    def _send(self, opened: OpenFile, question: Question) -> Outgoing:
-        if etag_matches(self._header("HTTP_IF_NONE_MATCH"), opened.etag):
-            opened.close()
-            return Outgoing("304 Not Modified", (("ETag", opened.etag), *FILE_HEADERS), [])
-        try:
-            body = plan(opened, read_range(self._range(opened.etag), opened.file.size))
-        except ValueError:
-            opened.close()
-            return unsatisfiable(opened.file.size, self._request)
-        status = "200 OK" if body.status == 200 else "206 Partial Content"  # noqa: PLR2004 - HTTP
-        if self._request.method == "HEAD":
-            opened.close()
-            return Outgoing(status, body.headers, [])
-        reserved = self._gate.reserve(question, self._delivery(body.start, body.length))
-        if isinstance(reserved, Deny):
-            opened.close()
-            return self._refuse(reserved, transfers=True)
-        try:
-            headers, chunks = self._parts.sender.send(opened, body, self._request.headers)
-        except BaseException:
-            self._gate.settle(reserved, delivered=False)
-            raise
-        return Outgoing(status, headers, chunks)
-
-    def _metadata(self, file: CatalogFile) -> Outgoing:
+    def _metadata(self, file: CatalogFile) -> Response:
         data = self._catalog.metadata(file)
         if data is None:
             return self._refuse(NOT_FOUND, transfers=True)
         etag = f'"{file.metadata_sha256}"'
-        if etag_matches(self._header("HTTP_IF_NONE_MATCH"), etag):
-            return Outgoing("304 Not Modified", (("ETag", etag), *FILE_HEADERS), [])
+        if etag_matches(self._request.if_none_match, etag):
+            return not_modified((("ETag", etag), *FILE_HEADERS))
         headers = (
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(data))),
             ("ETag", etag),
             *FILE_HEADERS,
         )
-        return Outgoing("200 OK", headers, [] if self._request.method == "HEAD" else [data])
+        return Response(200, "OK", headers, [data])
 
     def _find(self, filename: str) -> tuple[CatalogFile, Question] | Deny:
         """The file that is named and may be read, or why not; hidden and missing look the same."""
@@ -241,66 +205,34 @@ class RequestHandler:
         known = file or parent
         if known is None:
             return self._denied(Unidentified(filename)) or NOT_FOUND
-        facts = self._gate.facts(self._credential, self._context.repository, known.facts)
+        facts = self._gate.facts(self._caller, known.facts)
         if isinstance(facts, Deny):
             return facts
         resource = DistributionFile(facts) if file is not None else CoreMetadata(facts)
-        question = self._question(resource)
+        question = self._caller.question(resource)
         decision = self._gate.decide(question)
         return decision if isinstance(decision, Deny) else (known, question)
 
-    def _question(self, resource: Resource) -> Question:
-        return Question(
-            credential=self._credential, request=self._context, resource=resource, now=self._now
-        )
-
     def _denied(self, resource: Resource) -> Deny | None:
-        decision = self._gate.decide(self._question(resource))
+        decision = self._gate.decide(self._caller.question(resource))
         return decision if isinstance(decision, Deny) else None
 
-    def _delivery(self, start: int, length: int) -> Delivery:
-        return Delivery(
-            start=start, length=length, user_agent=self._header("HTTP_USER_AGENT") or ""
-        )
-
     def _media(self) -> MediaType | None:
-        query = self._header("QUERY_STRING")
+        environ = self._request.environ
+        query = environ.get("QUERY_STRING")
         wanted = None
         if query and query.startswith("format="):
             wanted = query.removeprefix("format=").replace("%2B", "+").replace("%2F", "/")
-        return negotiate(self._header("HTTP_ACCEPT"), wanted)
+        return negotiate(environ.get("HTTP_ACCEPT"), wanted)
 
-    def _range(self, etag: str) -> str | None:
-        """The Range header of a GET, unless an If-Range names another state of the file."""
-        condition = self._header("HTTP_IF_RANGE")
-        elsewhere = self._parts.sender.elsewhere
-        if elsewhere and encodes(self._header("HTTP_ACCEPT_ENCODING")):
-            return None  # a server that compresses sends all of it
-        # Another server knows the file by another ETag, and may send all of it: that is counted.
-        accepted = {None} if elsewhere else {None, etag}
-        applies = self._request.method == "GET" and condition in accepted
-        return self._header("HTTP_RANGE") if applies else None
-
-    def _header(self, name: str) -> str | None:
-        value: str | None = self._request.headers.get(name)
-        return value
-
-    def _page(self, page: Page) -> Outgoing:
-        if etag_matches(self._header("HTTP_IF_NONE_MATCH"), page.etag):
-            kept = tuple(pair for pair in page.headers if not pair[0].startswith("Content-"))
-            return Outgoing("304 Not Modified", kept, [])
-        return Outgoing(
-            "200 OK", page.headers, [] if self._request.method == "HEAD" else [page.body]
-        )
-
-    def _slash(self, *name: str) -> Outgoing:
+    def _slash(self, *name: str) -> Response:
         """To the same page with the slash that its relative links need; never remembered."""
         location = quote(canonicalize_name(*name), safe="") if name else "simple"
         denied = self._denied(_project_page(*name) if name else ProjectList())
         return redirect(f"{location}/") if denied is None else self._refuse(denied)
 
-    def _refuse(self, deny: Deny, *, transfers: bool = False) -> Outgoing:
-        return refused(deny, self._request, transfers=transfers)
+    def _refuse(self, deny: Deny, *, transfers: bool = False) -> Response:
+        return refused(deny, self._request, transfers=transfers, reason_links=self._reason_links)
 
 
 def _project_page(name: str) -> ProjectPage:

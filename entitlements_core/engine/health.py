@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from entitlements_core.engine.responses import Outgoing
 from entitlements_core.services.readiness import Ailment
+from entitlements_core.wsgi import Response
 
 __all__ = ["HEALTH_PATHS", "LIVE", "health"]
 
@@ -20,7 +20,7 @@ READY: Final = "/+health/ready"
 HEALTH_PATHS: Final = frozenset({HEALTH, LIVE, READY})
 
 
-def health(path: str, *, is_built: bool, ailment: Callable[[], Ailment | None]) -> Outgoing:
+def health(path: str, *, is_built: bool, ailment: Callable[[], Ailment | None]) -> Response:
     """The answer to one of `HEALTH_PATHS`.
 
     Args:
@@ -35,10 +35,10 @@ def health(path: str, *, is_built: bool, ailment: Callable[[], Ailment | None]) 
     found = ailment() if path == READY else None
     if found is None:
         return _HEALTHY
-    return _answer("503 Not ready", status="unavailable", code=found.code, reason=found.reason)
+    return _answer(503, "Not ready", status="unavailable", code=found.code, reason=found.reason)
 
 
-def _answer(line: str, /, **words: str) -> Outgoing:
+def _answer(code: int, reason: str, /, **words: str) -> Response:
     body = json.dumps(words).encode()
     headers = (
         ("Content-Type", "application/json"),
@@ -46,9 +46,9 @@ def _answer(line: str, /, **words: str) -> Outgoing:
         ("Cache-Control", "no-store"),
     )
     # Only here: an installer would sleep for it without a word.
-    later = (("Retry-After", "1"),) if line.startswith("503 Not") else ()
-    return Outgoing(line, (*headers, *later), [body])
+    later = (("Retry-After", "1"),) if (code, reason) == (503, "Not ready") else ()
+    return Response(code, reason, (*headers, *later), [body])
 
 
-_HEALTHY: Final = _answer("200 OK", status="ok")
-_STARTING: Final = _answer("503 Starting", status="starting")
+_HEALTHY: Final = _answer(200, "OK", status="ok")
+_STARTING: Final = _answer(503, "Starting", status="starting")

@@ -1,20 +1,23 @@
 """Pages as a credential sees them, remembered for as long as nothing they show has changed."""
 
+from __future__ import annotations
+
 import hashlib
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from cachetools import LRUCache
 from packaging.utils import NormalizedName
 
-from entitlements_core.engine.catalog import Catalog
+from entitlements_core.engine.responses import not_modified
 from entitlements_core.engine.snapshot import EMPTY, Project, Snapshot, versions_of
-from entitlements_core.http import PAGE_HEADERS, Headers
+from entitlements_core.http import PAGE_HEADERS, Headers, etag_matches
 from entitlements_core.policy.query import Admits
 from entitlements_core.policy.visibility import Visibility
 from entitlements_core.simple import MediaType, list_html, list_json, project_html, project_json
+from entitlements_core.wsgi import Request, Response
 
 __all__ = ["Page", "Pages"]
 
@@ -36,17 +39,41 @@ class Page:
     etag: str
     headers: Headers
 
+    @classmethod
+    def of(cls, body: bytes, content_type: str) -> Page:
+        """The page of a body in one of its forms."""
+        digest = hashlib.sha256(content_type.encode() + b"\0" + body).hexdigest()
+        etag = f'"{digest[:32]}"'
+        headers = (
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+            ("ETag", etag),
+            *PAGE_HEADERS,
+        )
+        return cls(body, etag, headers)
+
+    def response(self, request: Request) -> Response:
+        """The page, or that it has not changed."""
+        if etag_matches(request.if_none_match, self.etag):
+            return not_modified(
+                tuple(pair for pair in self.headers if not pair[0].startswith("Content-"))
+            )
+        return Response(200, "OK", self.headers, [self.body])
+
 
 class Pages:
-    """Renders the pages of a catalog.
+    """Renders the pages of a repository.
 
     A page is remembered under the key of the visibility together with the immutable part of the
     snapshot that it was made from. A changed project is another object, so a stale page cannot be
     found.
+
+    Args:
+        snapshot: gives what there is now; the same object for as long as nothing changes.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
         self._cache: LRUCache[Hashable, tuple[object, Page]] = LRUCache(
             CACHE_BYTES, getsizeof=lambda entry: len(entry[1].body) + 512
         )
@@ -57,7 +84,7 @@ class Pages:
         self, name: NormalizedName, visibility: Visibility, media: MediaType
     ) -> Page | None:
         """The page of a project; None where nothing of it is visible, or it does not exist."""
-        project = self._catalog.snapshot.projects.get(name)
+        project = self._snapshot().projects.get(name)
         if project is None:
             return None
         key = None if visibility.key is None else (visibility.key, name, media)
@@ -66,17 +93,17 @@ class Pages:
             body = _project_body(project, visibility, media)
             if body is None:
                 return None
-            page = self._keep(key, project, _page(body, media))
+            page = self._keep(key, project, Page.of(body, media.content_type))
         return page
 
     def projects(self, visibility: Visibility, media: MediaType) -> Page:
         """The list of the projects of which anything is visible."""
-        snapshot = self._catalog.snapshot
+        snapshot = self._snapshot()
         key = None if visibility.key is None else (visibility.key, media)
         page = self._recall(key, snapshot)
         if page is None:
             body = _list_body(self._lists.visible(snapshot, visibility), media)
-            page = self._keep(key, snapshot, _page(body, media))
+            page = self._keep(key, snapshot, Page.of(body, media.content_type))
         return page
 
     def _recall(self, key: Hashable | None, source: object) -> Page | None:
@@ -158,15 +185,3 @@ def _candidates(snapshot: Snapshot, names: frozenset[NormalizedName] | None) -> 
     if names is None:
         return snapshot.projects.values()
     return [snapshot.projects[name] for name in sorted(names) if name in snapshot.projects]
-
-
-def _page(body: bytes, media: MediaType) -> Page:
-    digest = hashlib.sha256(media.content_type.encode() + b"\0" + body).hexdigest()
-    etag = f'"{digest[:32]}"'
-    headers = (
-        ("Content-Type", media.content_type),
-        ("Content-Length", str(len(body))),
-        ("ETag", etag),
-        *PAGE_HEADERS,
-    )
-    return Page(body, etag, headers)

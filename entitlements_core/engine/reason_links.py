@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from entitlements_core.http import words
 from entitlements_core.policy.decision import Deny
+from entitlements_core.refusals import words
 
 __all__ = ["only_words", "worded"]
 

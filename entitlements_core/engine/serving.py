@@ -12,7 +12,7 @@ from pathlib import Path
 
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import DirectSender, Offload, Sender
+from entitlements_core.engine.downloads import DirectSender, Offload, Sender
 from entitlements_core.engine.forks import keep_across_forks
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.loading_errors import told_in_words
@@ -55,7 +55,7 @@ def _create_app(settings: Settings) -> IndexApp:
             f"Add it with `entitlements repo add {settings.repository}`.",
         )
     index = open_index(core, settings.repository, settings.directories)
-    return IndexApp({"": index}, address=core.addresses.of, ailment=core.readiness.ailment)
+    return IndexApp({"": index}, locate=core.addresses.of, ailment=core.readiness.ailment)
 
 
 def open_index(  # noqa: PLR0913 - hosts differ in one or the other
@@ -64,7 +64,7 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
     directories: Sequence[str | Path],
     *,
     sender: Sender | None = None,
-    pages: Callable[[Catalog], Pages] = Pages,
+    pages: Callable[[Catalog], Pages] | None = None,
     source: Source | None = None,
     build: Callable[[Catalog], object] | None = None,
     upstream: str | None = None,
@@ -76,7 +76,7 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
         repository: ``owner/slug``.
         directories: of its distributions.
         sender: how files are sent; None is what the settings say.
-        pages: makes what renders the pages.
+        pages: makes what renders the pages; None renders them with links to the index itself.
         source: says which files are in the directories; None is the file system.
         build: looks at everything for the first time, before the index is given; None does so in
             the background.
@@ -101,7 +101,7 @@ def open_index(  # noqa: PLR0913 - hosts differ in one or the other
         gate=core.gate,
         clock=core.clock,
         sender=sender,
-        pages=pages(catalog),
+        pages=None if pages is None else pages(catalog),
         upstream=_upstream(core.settings.upstream if upstream is None else upstream),
     )
 

@@ -14,6 +14,7 @@ does not allow, or as a user whom the host does not let read.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import wraps
 from typing import Final
 
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
@@ -35,16 +36,12 @@ __all__ = [
     "NOT_FOUND",
     "UNKNOWN",
     "WRONG_LOGIN",
-    "Check",
     "Question",
     "RequestContext",
-    "already_valid",
     "covers",
     "decide",
-    "enabled",
-    "eula_accepted",
     "explain",
-    "still_valid",
+    "open_now",
     "with_contact",
 ]
 
@@ -121,6 +118,14 @@ def explain(question: Question) -> tuple[Deny, ...]:
     return tuple(denied for check in CHECKS if (denied := check(question)) is not None)
 
 
+def open_now(question: Question) -> Deny | None:
+    """Which of `STATES` closes the credential, whatever is asked for; None when it is open.
+
+    For what is no page of an index: a page overlooks these.
+    """
+    return next((denied for state in STATES if (denied := state(question)) is not None), None)
+
+
 def covers(credential: Credential, grant: Grant, facts: FileFacts, now: datetime) -> bool:
     """Whether a file is visible: the restriction matches, and it is not a frozen-out release."""
     frozen = credential.updates_until
@@ -193,7 +198,7 @@ def covered(question: Question) -> Deny | None:
 
 def enabled(question: Question) -> Deny | None:
     """The vendor switched the credential off, and files with it."""
-    if not _transfers(question) or question.credential.state is State.ENABLED:
+    if question.credential.state is State.ENABLED:
         return None
     title = "Entitlement token disabled"
     return _refusal(question, Reason.TOKEN_DISABLED, title, "to enable it again")
@@ -202,7 +207,7 @@ def enabled(question: Question) -> Deny | None:
 def already_valid(question: Question) -> Deny | None:
     """Files open at `valid_from`, inclusive."""
     start = question.credential.valid_from
-    if not _transfers(question) or start is None or question.now >= start:
+    if start is None or question.now >= start:
         return None
     return Deny(
         Reason.TOKEN_NOT_YET_VALID,
@@ -215,7 +220,7 @@ def already_valid(question: Question) -> Deny | None:
 def still_valid(question: Question) -> Deny | None:
     """Files close at `valid_until`, exclusive."""
     end = question.credential.valid_until
-    if not _transfers(question) or end is None or question.now < end:
+    if end is None or question.now < end:
         return None
     title = f"Entitlement expired {_minute(end)}"
     return _refusal(question, Reason.TOKEN_EXPIRED, title, "to renew it")
@@ -224,7 +229,7 @@ def still_valid(question: Question) -> Deny | None:
 def eula_accepted(question: Question) -> Deny | None:
     """A required licence must be accepted before any file is served."""
     eula = question.credential.eula
-    if not _transfers(question) or not eula.required or eula.accepted:
+    if not eula.required or eula.accepted:
         return None
     title = f"Accept the licence first: {eula.url}" if eula.url else "Accept the licence first"
     refused = _refusal(question, Reason.EULA_REQUIRED, title, "how to accept it")
@@ -260,6 +265,20 @@ def with_contact(deny: Deny, credential: Credential) -> Deny:
     return replace(deny, remedy=asking(contact), contact=contact) if contact else deny
 
 
+def _of_files(check: Check) -> Check:
+    """The check of a state, made only where a file itself moves, so that pages stay readable."""
+
+    @wraps(check)
+    def checked(question: Question) -> Deny | None:
+        return check(question) if _transfers(question) else None
+
+    return checked
+
+
+STATES: Final[tuple[Check, ...]] = (enabled, already_valid, still_valid, eula_accepted)
+"""What closes a credential that is known. Pages overlook it, so that clients print the reason at
+the file."""
+
 CHECKS: Final[tuple[Check, ...]] = (
     not_deleted,
     granted_here,
@@ -268,10 +287,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     address_admitted,
     may_write,
     covered,
-    enabled,
-    already_valid,
-    still_valid,
-    eula_accepted,
+    *(_of_files(state) for state in STATES),
     client_known,
     within_limits,
 )
@@ -282,7 +298,7 @@ def _grant(question: Question) -> Grant | None:
 
 
 def _transfers(question: Question) -> bool:
-    """Whether a file itself moves: only that is refused by the states that keep pages readable."""
+    """Whether a file itself moves."""
     return question.request.writes or isinstance(question.resource, DistributionFile)
 
 

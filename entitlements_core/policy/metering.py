@@ -19,9 +19,9 @@ from entitlements_core.policy.period import ResetPeriod, next_reset, period_star
 __all__ = [
     "CLOCK_SKEW",
     "Account",
-    "Demand",
+    "Charge",
+    "ChargeRequest",
     "Schedule",
-    "Taken",
     "Transfer",
     "asking",
     "due_reset",
@@ -84,14 +84,13 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class ChargeRequest:
     """One answer about to be sent.
 
     Attributes:
         size: of the whole file, in bytes.
         start: the first byte sent, inclusive.
         length: bytes to be sent.
-        client_known: the client already counts since ``usage.since``.
         window: for how long further requests ride on a counted download; zero: none do.
         now: aware, UTC.
     """
@@ -99,13 +98,12 @@ class Demand:
     size: int
     start: int
     length: int
-    client_known: bool
     window: timedelta
     now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Charge:
     """What an admitted answer took.
 
     Attributes:
@@ -121,7 +119,7 @@ class Taken:
     new_client: bool
 
 
-Outcome = Taken | Deny
+Outcome = Charge | Deny
 
 
 def rolled(account: Account, now: datetime) -> Account:
@@ -156,36 +154,39 @@ def is_believed(moment: datetime, now: datetime) -> bool:
     return moment <= now + CLOCK_SKEW
 
 
-def reserve(account: Account, transfer: Transfer, demand: Demand) -> Outcome:
+def reserve(
+    account: Account, transfer: Transfer, asked: ChargeRequest, *, client_known: bool
+) -> Outcome:
     """Take what one answer needs, or say which limit it would pass.
 
     The caller holds the account's lock, writes the outcome back, and only then sends a byte.
 
     Args:
-        account: as `rolled` gives it for ``demand.now``.
+        account: as `rolled` gives it for ``asked.now``.
         transfer: what the client has fetched of the file.
-        demand: the answer.
+        asked: the answer.
+        client_known: the client already counts since ``usage.since``.
     """
     usage = account.usage
-    rides = _rides(transfer, demand, usage.since)
-    counted, after = (False, transfer) if rides else _collect(transfer, demand)
-    new_client = not demand.client_known
+    rides = _rides(transfer, asked, usage.since)
+    counted, after = (False, transfer) if rides else _collect(transfer, asked)
+    new_client = not client_known
     denied = exhausted(
         account.limits,
         usage,
         new_client=new_client,
-        length=demand.length,
+        length=asked.length,
         # A client that may not fetch the file may not begin to collect it either.
         new_download=not rides,
     )
     if denied is not None:
-        return _resetting(denied, account.schedule, demand.now)
-    return Taken(
+        return _resetting(denied, account.schedule, asked.now)
+    return Charge(
         usage=Usage(
             since=usage.since,
             downloads=usage.downloads + counted,
             clients=usage.clients + new_client,
-            bandwidth=usage.bandwidth + demand.length,
+            bandwidth=usage.bandwidth + asked.length,
         ),
         transfer=after,
         counted=counted,
@@ -226,23 +227,23 @@ def asking(whom: str = "the vendor") -> str:
     return f"Ask {whom} to raise the limit or to reset it."
 
 
-def _rides(transfer: Transfer, demand: Demand, since: datetime) -> bool:
+def _rides(transfer: Transfer, asked: ChargeRequest, since: datetime) -> bool:
     counted_at = transfer.counted_at
-    if counted_at is None or not demand.window:
+    if counted_at is None or not asked.window:
         return False
-    if counted_at < since and is_believed(since, demand.now):
+    if counted_at < since and is_believed(since, asked.now):
         return False
-    return -min(CLOCK_SKEW, demand.window) < demand.now - counted_at < demand.window
+    return -min(CLOCK_SKEW, asked.window) < asked.now - counted_at < asked.window
 
 
-def _collect(transfer: Transfer, demand: Demand) -> tuple[bool, Transfer]:
+def _collect(transfer: Transfer, asked: ChargeRequest) -> tuple[bool, Transfer]:
     """Whether it counts now, and what is collected after it."""
-    if demand.start == 0:
+    if asked.start == 0:
         # What others collected stays: it is no part of this file.
-        return True, Transfer(counted_at=demand.now, others=transfer.others)
-    collected = transfer.collected + demand.length
-    if collected + transfer.others >= demand.size * COLLECTED_SHARE:
-        return True, Transfer(counted_at=demand.now)
+        return True, Transfer(counted_at=asked.now, others=transfer.others)
+    collected = transfer.collected + asked.length
+    if collected + transfer.others >= asked.size * COLLECTED_SHARE:
+        return True, Transfer(counted_at=asked.now)
     return False, Transfer(collected=collected, others=transfer.others)
 
 

@@ -1,4 +1,4 @@
-"""The one object an adapter holds: authenticate, decide, reserve, settle.
+"""The one object an adapter holds: authenticate, decide, reserve.
 
 Whatever fails in here refuses: a store that cannot be read or counted in answers 503, a plugin that
 raises refuses. No state is kept across requests but what a changed row would not find again.
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from packaging.utils import NormalizedName
 
 from entitlements_core.errors import CredentialInvalid, EntitlementsError, StoreError
-from entitlements_core.http import Presented
+from entitlements_core.http import ByteRange, Presented
 from entitlements_core.interfaces import Sealer
 from entitlements_core.plugins import UNAVAILABLE, Plugins
 from entitlements_core.policy import secret as secrets
@@ -30,15 +30,16 @@ from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.events import Download
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.network import IPAddress, client_key
-from entitlements_core.policy.resource import DistributionFile
+from entitlements_core.policy.resource import DistributionFile, Resource
 from entitlements_core.policy.visibility import Visibility, visibility
 from entitlements_core.services.alarm import Alarm
 from entitlements_core.services.guess_limit import GuessLimit
 from entitlements_core.services.outside_facts import Completion, FactSource, completion
 from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Entry, Ledger, Receipt
+from entitlements_core.wsgi import Request
 
-__all__ = ["Delivery", "Gate", "MarkOf", "Reservation"]
+__all__ = ["Caller", "Gate", "MarkOf", "Reservation"]
 
 MarkOf = Callable[[str, str], str | None]
 """The mark of a repository (and of a user's account, where one is named) as it is now; empty or
@@ -76,26 +77,37 @@ class CredentialSource(FactSource, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """The bytes of a file that an answer will carry.
-
-    Attributes:
-        start: the first byte, inclusive.
-        length: bytes.
-        user_agent: of the client, for the record.
-    """
-
-    start: int
-    length: int
-    user_agent: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """Leave to send one answer. `receipt` is None where the credential is counted elsewhere."""
 
     receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a credential that was found, for one request.
+
+    Attributes:
+        credential: as it is at `now`.
+        context: from where, in which repository, for reading or writing.
+        now: the moment of the request, aware, UTC.
+    """
+
+    credential: Credential
+    context: RequestContext
+    now: datetime
+
+    @property
+    def repository(self) -> str:
+        """``owner/slug``, in which the credential was found."""
+        return self.context.repository
+
+    def question(self, resource: Resource) -> Question:
+        """Whether the caller may have `resource`."""
+        return Question(
+            credential=self.credential, request=self.context, resource=resource, now=self.now
+        )
 
 
 class Gate:
@@ -139,6 +151,21 @@ class Gate:
         self._alarm = Alarm(log)
         self._window = window
         self._ipv6_prefix = ipv6_prefix
+
+    def enter(
+        self, request: Request, repository: str, now: datetime, *, writes: bool = False
+    ) -> Caller | Deny:
+        """Who asks for something in a repository; see `authenticate`.
+
+        Args:
+            request: presents the secret.
+            repository: ``owner/slug``.
+            now: aware, UTC.
+            writes: an upload or a removal.
+        """
+        context = RequestContext(repository=repository, address=request.address, writes=writes)
+        credential = self.authenticate(request.presented, context, now)
+        return credential if isinstance(credential, Deny) else Caller(credential, context, now)
 
     def authenticate(
         self,
@@ -222,19 +249,24 @@ class Gate:
         """The policy's answer, then the vetoes'; observers are told."""
         decision = decide(question)
         if isinstance(decision, Allow):
-            vetoed = self._plugins.veto(question)
-            decision = decision if vetoed is None else vetoed
+            return self.confirm(question)
         self._plugins.decided(question, decision)
         return decision
 
-    def visibility(
-        self, credential: Credential, repository: str, now: datetime
-    ) -> Visibility | Deny:
-        """What `credential` sees of a repository; the items of a page are filtered by it."""
-        grant = credential.grant_in(repository)
+    def confirm(self, question: Question) -> Decision:
+        """The vetoes' answer to what the policy has allowed already; observers are told."""
+        vetoed = self._plugins.veto(question)
+        decision = Allow() if vetoed is None else vetoed
+        self._plugins.decided(question, decision)
+        return decision
+
+    def visibility(self, caller: Caller) -> Visibility | Deny:
+        """What a caller sees of the repository; the items of a page are filtered by it."""
+        credential, now = caller.credential, caller.now
+        grant = credential.grant_in(caller.repository)
         if grant is None:
             return UNKNOWN
-        complete = self._completion(grant, repository)
+        complete = self._completion(grant, caller.repository)
         if complete is None:
             return visibility(credential, grant, now)
         if isinstance(complete, Deny):
@@ -242,10 +274,10 @@ class Gate:
         seen = visibility(credential, grant, now, tags_state=complete.tags_state)
         return replace(seen, shows=lambda facts: seen.shows(complete(facts)))
 
-    def facts(self, credential: Credential, repository: str, facts: FileFacts) -> FileFacts | Deny:
+    def facts(self, caller: Caller, facts: FileFacts) -> FileFacts | Deny:
         """`facts` with those that only the store and plugins know, as far as they are asked for."""
-        grant = credential.grant_in(repository)
-        complete = None if grant is None else self._completion(grant, repository)
+        grant = caller.credential.grant_in(caller.repository)
+        complete = None if grant is None else self._completion(grant, caller.repository)
         if complete is None or isinstance(complete, Deny):
             return complete or facts
         return complete(facts)
@@ -262,15 +294,22 @@ class Gate:
             self._alarm.raised(f"the names of {repository} cannot be read", error)
             return UNAVAILABLE
 
-    def reserve(self, question: Question, delivery: Delivery) -> Reservation | Deny:
+    def reserve(
+        self, question: Question, part: ByteRange, user_agent: str = ""
+    ) -> Reservation | Deny:
         """Count an answer before its first byte; a refusal names the limit.
 
-        The question was decided as allowed. Only a `DistributionFile` is counted.
+        Only a `DistributionFile` is counted.
+
+        Args:
+            question: was decided as allowed.
+            part: of the file that the answer carries.
+            user_agent: of the client, for the record.
         """
         resource, credential = question.resource, question.credential
         if not isinstance(resource, DistributionFile) or credential.id == 0:
             return Reservation(None)
-        entry = self._entry(question, resource.facts, delivery)
+        entry = self._entry(question, resource.facts, part, user_agent)
         try:
             receipt = self._ledger.reserve(entry)
         except EntitlementsError as error:
@@ -284,9 +323,9 @@ class Gate:
             self._tell(credential, entry)
         return Reservation(receipt)
 
-    def settle(self, reservation: Reservation, *, delivered: bool) -> None:
-        """End an answer: what was reserved is kept, or given back if not one byte was sent."""
-        if delivered or reservation.receipt is None:
+    def release(self, reservation: Reservation) -> None:
+        """Give back what was reserved for an answer of which not one byte was sent."""
+        if reservation.receipt is None:
             return
         try:
             self._ledger.cancel(reservation.receipt)
@@ -361,7 +400,9 @@ class Gate:
             self._alarm.raised(f"facts of files of {repository} cannot be read", error)
             return UNAVAILABLE
 
-    def _entry(self, question: Question, facts: FileFacts, delivery: Delivery) -> Entry:
+    def _entry(
+        self, question: Question, facts: FileFacts, part: ByteRange, user_agent: str
+    ) -> Entry:
         request = question.request
         return Entry(
             token_id=question.credential.id,
@@ -371,10 +412,10 @@ class Gate:
             filename=facts.filename,
             client=self._client(request.address),
             # PostgreSQL takes no NUL, and one odd request must not spoil the batch of others.
-            user_agent=delivery.user_agent[:255].replace("\0", ""),
+            user_agent=user_agent[:255].replace("\0", ""),
             size=facts.size,
-            start=delivery.start,
-            length=delivery.length,
+            start=part.start,
+            length=part.stop - part.start,
             window=self._window,
             now=question.now,
             former=question.credential.former,

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 from entitlements_core.errors import StoreError
@@ -22,8 +22,8 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.metering import (
     Account,
-    Demand,
-    Taken,
+    Charge,
+    ChargeRequest,
     Transfer,
     is_believed,
     reserve,
@@ -58,8 +58,8 @@ class Contended(StoreError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One answer that wants to be sent.
+class Entry(ChargeRequest):
+    """One answer that wants to be sent, and whose counters it asks.
 
     Attributes:
         token_id: whose counters.
@@ -67,11 +67,6 @@ class Entry:
         project, version, filename: of the distribution file.
         client: the address or network that counts as the client.
         user_agent: for the record.
-        size: of the whole file, bytes.
-        start: the first byte sent, inclusive.
-        length: bytes to be sent.
-        window: for how long further answers ride on a counted download.
-        now: aware, UTC.
         former: as in `Credential`.
     """
 
@@ -82,11 +77,6 @@ class Entry:
     filename: str
     client: str
     user_agent: str
-    size: int
-    start: int
-    length: int
-    window: timedelta
-    now: datetime
     former: int | None = None
 
 
@@ -103,7 +93,7 @@ class Receipt:
 
     entry: Entry
     repository_id: int
-    taken: Taken
+    taken: Charge
     before: Transfer = field(default_factory=Transfer)
 
 
@@ -174,14 +164,8 @@ class Book:
         outcome = reserve(
             account,
             transfer,
-            Demand(
-                size=entry.size,
-                start=entry.start,
-                length=entry.length,
-                client_known=self.clients.get(client) == since,
-                window=entry.window,
-                now=entry.now,
-            ),
+            entry,
+            client_known=self.clients.get(client) == since,
         )
         if isinstance(outcome, Deny):
             self._disbelieve(entry, account)
@@ -217,7 +201,7 @@ class Book:
         return known if known.others == others else replace(known, others=others)
 
     def _note_transfer(
-        self, key: TransferKey, entry: Entry, before: Transfer, outcome: Taken
+        self, key: TransferKey, entry: Entry, before: Transfer, outcome: Charge
     ) -> None:
         after = outcome.transfer
         self.transfers[key] = after

@@ -163,7 +163,7 @@ def test_a_fault_shows_nothing_of_itself(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("inner workings")
 
-    monkeypatch.setattr(Index, "answer", fail)
+    monkeypatch.setattr(Index, "respond", fail)
     response = site.get("/simple/", SECRET)
     assert response.status == "500 Internal error"
     assert b"inner" not in response.body

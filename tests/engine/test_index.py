@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from entitlements_core import hookimpl
-from entitlements_core.engine import files
+from entitlements_core.engine import downloads
 from entitlements_core.errors import StoreError
 from entitlements_core.forwarded import Proxies
 from entitlements_core.policy.credential import CredentialKind, State
@@ -702,7 +702,7 @@ def test_a_reservation_is_given_back_when_sending_fails(
 
 def test_the_front_server_sends_the_file(tmp_path: Path, sqlite_template: Path) -> None:
     fill(tmp_path)
-    sender = files.Offload("X-Accel-Redirect", ("/internal/",))
+    sender = downloads.Offload("X-Accel-Redirect", ("/internal/",))
     with open_site(tmp_path, sqlite_template, sender=sender) as site:
         secret = site.token()
         size = (site.directory / FOO).stat().st_size

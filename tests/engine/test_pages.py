@@ -83,17 +83,19 @@ SDIST, FIRST, SECOND = (
 def test_a_page_has_the_files_that_are_covered(
     catalog: Catalog, query: str | None, expected: list[str]
 ) -> None:
-    assert filenames(Pages(catalog), query) == expected
+    assert filenames(Pages(lambda: catalog.snapshot), query) == expected
 
 
 def test_versions_are_those_of_the_files(catalog: Catalog) -> None:
-    page = Pages(catalog).project(FOO, seen("version:>1"), JSON)
+    page = Pages(lambda: catalog.snapshot).project(FOO, seen("version:>1"), JSON)
     assert page is not None
     assert json.loads(page.body)["versions"] == ["2.0"]
 
 
 def test_a_project_that_does_not_exist_has_no_page(catalog: Catalog) -> None:
-    assert Pages(catalog).project(canonicalize_name("missing"), seen(), HTML) is None
+    assert (
+        Pages(lambda: catalog.snapshot).project(canonicalize_name("missing"), seen(), HTML) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_project_that_does_not_exist_has_no_page(catalog: Catalog) -> None:
 def test_a_list_has_the_projects_that_are_covered(
     catalog: Catalog, query: str | None, expected: list[str], form: MediaType
 ) -> None:
-    page = Pages(catalog).projects(seen(query), form)
+    page = Pages(lambda: catalog.snapshot).projects(seen(query), form)
     if form is JSON:
         assert [one["name"] for one in json.loads(page.body)["projects"]] == expected
     else:
@@ -121,7 +123,7 @@ def test_a_list_has_the_projects_that_are_covered(
 
 
 def test_a_page_is_remembered_by_what_is_seen(catalog: Catalog) -> None:
-    pages = Pages(catalog)
+    pages = Pages(lambda: catalog.snapshot)
     first = pages.project(FOO, seen("name:^foo$"), HTML)
     assert pages.project(FOO, seen("name:^foo$"), HTML) is first
     assert pages.project(FOO, seen("version:>1"), HTML) is not first
@@ -131,7 +133,7 @@ def test_a_page_is_remembered_by_what_is_seen(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("query", ["uploaded:>'1 day ago'", "downloads:<5"])
 def test_what_moves_is_not_remembered(catalog: Catalog, query: str) -> None:
-    pages = Pages(catalog)
+    pages = Pages(lambda: catalog.snapshot)
     first = pages.projects(seen(query), HTML)
     assert pages.projects(seen(query), HTML) is not first
     assert len(pages._cache) == 0
@@ -140,7 +142,7 @@ def test_what_moves_is_not_remembered(catalog: Catalog, query: str) -> None:
 def test_a_changed_project_has_a_new_page_and_others_keep_theirs(
     catalog: Catalog, tmp_path: Path
 ) -> None:
-    pages = Pages(catalog)
+    pages = Pages(lambda: catalog.snapshot)
     foo, bar = pages.project(FOO, seen(), HTML), pages.project(BAR, seen(), HTML)
     whole = pages.projects(seen(), HTML)
     build_wheel(tmp_path / "files", "foo", "3.0")
@@ -160,7 +162,7 @@ def test_the_memory_for_pages_has_a_bound(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CACHE_BYTES", 5000)
-    pages = Pages(catalog)
+    pages = Pages(lambda: catalog.snapshot)
     for number in range(50):
         pages.projects(seen(f"version:>=0.{number}"), HTML)
     assert 0 < pages._cache.currsize <= 5000
@@ -170,7 +172,7 @@ def test_a_page_too_large_is_not_remembered(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CACHE_BYTES", 400)
-    pages = Pages(catalog)
+    pages = Pages(lambda: catalog.snapshot)
     assert pages.project(FOO, seen(), HTML) is not None
     assert len(pages._cache) == 0
 
@@ -179,7 +181,7 @@ def test_a_view_that_is_certain_of_nothing_looks_at_every_file(catalog: Catalog)
     """A freeze hides all files of a project, and with them the project."""
     whose = replace(credential("name:^foo$"), updates_until=NOW.replace(year=2000))
     frozen = visibility(whose, whose.grants[0], NOW)
-    pages = Pages(catalog)
+    pages = Pages(lambda: catalog.snapshot)
     assert pages.project(FOO, frozen, HTML) is None
     assert b"<a " not in pages.projects(frozen, HTML).body
 
@@ -190,7 +192,7 @@ def names(pages: Pages, query: str) -> list[str]:
 
 
 def test_a_list_follows_every_change_of_what_it_shows(catalog: Catalog, tmp_path: Path) -> None:
-    pages, folder = Pages(catalog), tmp_path / "files"
+    pages, folder = Pages(lambda: catalog.snapshot), tmp_path / "files"
     assert names(pages, "version:<2") == ["bar", "foo", "hidden"]
 
     build_wheel(folder, "new", "1.0")

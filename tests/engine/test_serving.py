@@ -12,7 +12,7 @@ import pytest
 from entitlements_core.engine import watch
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
-from entitlements_core.engine.files import DirectSender, Offload
+from entitlements_core.engine.downloads import DirectSender, Offload
 from entitlements_core.engine.serving import create_app, open_index
 from entitlements_core.errors import ConfigurationError, KeyFileError, NotFound
 from entitlements_core.policy.token import TokenGrant
@@ -41,8 +41,8 @@ def get(app: IndexApp, path: str) -> str:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "REMOTE_ADDR": "127.0.0.1"}
     while time.monotonic() < deadline:
         answer = app.respond(dict(environ))
-        if not answer.status.startswith("503"):
-            return answer.status
+        if answer.status != 503:
+            return answer.status_line
         time.sleep(0.02)
     raise AssertionError("the catalog was not built")
 

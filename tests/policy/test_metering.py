@@ -7,17 +7,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from entitlements_core.policy import metering
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.metering import (
     CLOCK_SKEW,
     Account,
-    Demand,
+    Charge,
+    ChargeRequest,
     Schedule,
-    Taken,
     Transfer,
     exhausted,
-    reserve,
     rolled,
 )
 from entitlements_core.policy.period import ResetPeriod, period_start
@@ -39,14 +39,19 @@ def demand(
     length: int = 1000,
     *,
     now: datetime = NOW,
-    known: bool = False,
     window: timedelta = WINDOW,
-) -> Demand:
-    return Demand(size=1000, start=start, length=length, client_known=known, window=window, now=now)
+) -> ChargeRequest:
+    return ChargeRequest(size=1000, start=start, length=length, window=window, now=now)
 
 
-def taken(outcome: Taken | Deny) -> Taken:
-    assert isinstance(outcome, Taken)
+def reserve(
+    of: Account, transfer: Transfer, asked: ChargeRequest, *, known: bool = False
+) -> Charge | Deny:
+    return metering.reserve(of, transfer, asked, client_known=known)
+
+
+def taken(outcome: Charge | Deny) -> Charge:
+    assert isinstance(outcome, Charge)
     return outcome
 
 
@@ -93,7 +98,7 @@ def taken(outcome: Taken | Deny) -> Taken:
 )
 def test_what_counts_as_a_download(
     transfer: Transfer,
-    asked: Demand,
+    asked: ChargeRequest,
     counted: bool,  # noqa: FBT001 - the answer
     after: Transfer,
 ) -> None:
@@ -140,7 +145,7 @@ def test_nothing_rides_on_a_download_of_a_clock_that_was_ahead(
         (Limits(clients=0, bandwidth=0), demand(), "Client limit 0/0 reached"),
     ],
 )
-def test_the_first_limit_is_named(limits: Limits, asked: Demand, title: str) -> None:
+def test_the_first_limit_is_named(limits: Limits, asked: ChargeRequest, title: str) -> None:
     denied = reserve(account(limits), Transfer(), asked)
     assert isinstance(denied, Deny)
     assert denied.title == title
@@ -352,7 +357,7 @@ def test_no_counter_ever_passes_its_limit(
         known, past = who in clients, transfers.get((who, what), Transfer())
         collected = model.pending.get(what, {}).get(who, 0)
         past = replace(past, collected=collected, others=model.others(who, what))
-        outcome = reserve(book, past, demand(start, length, now=now, known=known))
+        outcome = reserve(book, past, demand(start, length, now=now), known=known)
         if isinstance(outcome, Deny):
             assert refusal_is_just(limits, book.usage, model, who, what, length, now, outcome)
             continue

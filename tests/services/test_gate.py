@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from entitlements_core import hookimpl
 from entitlements_core.errors import CredentialInvalid, InvalidValue, StoreError
-from entitlements_core.http import AuthScheme, Presented
+from entitlements_core.http import AuthScheme, ByteRange, Presented
 from entitlements_core.plugins import UNAVAILABLE, VETOED, Plugins
 from entitlements_core.policy.credential import Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question, RequestContext
@@ -28,7 +28,7 @@ from entitlements_core.policy.visibility import Visibility
 from entitlements_core.services.gate import (
     UNAUTHORIZED,
     UNEXPANDED,
-    Delivery,
+    Caller,
     Gate,
     Reservation,
 )
@@ -463,20 +463,20 @@ def test_an_observer_that_raises_changes_nothing() -> None:
     whose = credential()
     found = setup(Broken(), whose=whose)
     assert found.gate.decide(question(whose)) == Allow()
-    assert isinstance(found.gate.reserve(question(whose), DELIVERY), Reservation)
+    assert isinstance(found.gate.reserve(question(whose), PART, "pip/26.3"), Reservation)
 
 
 # Reserve and settle.
 
-DELIVERY = Delivery(start=0, length=2000, user_agent="pip/26.3")
+PART = ByteRange(0, 2000)
 
 
 def test_a_download_is_counted_and_told() -> None:
     watcher, whose = Watcher(), credential()
     found = setup(watcher, whose=whose)
 
-    first = found.gate.reserve(question(whose), DELIVERY)
-    second = found.gate.reserve(question(whose), DELIVERY)
+    first = found.gate.reserve(question(whose), PART, "pip/26.3")
+    second = found.gate.reserve(question(whose), PART, "pip/26.3")
 
     assert isinstance(first, Reservation)
     assert isinstance(second, Reservation)
@@ -501,9 +501,9 @@ def test_a_download_is_counted_and_told() -> None:
 def test_the_settings_reach_the_entry() -> None:
     whose = credential()
     found = setup(whose=whose, window=timedelta(0), ipv6_prefix=48)
-    delivery = Delivery(start=5, length=6, user_agent="\0" + "x" * 300)
+    asked, agent = question(whose, address="2001:db8::9"), "\0" + "x" * 300
 
-    found.gate.reserve(question(whose, address="2001:db8::9"), delivery)
+    found.gate.reserve(asked, ByteRange(5, 11), agent)
 
     [entry] = found.driver.entries
     assert (entry.client, entry.window) == ("2001:db8::/48", timedelta(0))
@@ -514,7 +514,7 @@ def test_the_settings_reach_the_entry() -> None:
 def test_a_passed_limit_is_told_to_observers() -> None:
     watcher, whose = Watcher(), credential(limits=Limits(downloads=0))
     found = setup(watcher, whose=whose)
-    denied = found.gate.reserve(question(whose), DELIVERY)
+    denied = found.gate.reserve(question(whose), PART, "pip/26.3")
     assert isinstance(denied, Deny)
     assert denied.reason is Reason.DOWNLOAD_LIMIT
     assert watcher.decisions == [denied]
@@ -533,38 +533,37 @@ def test_a_passed_limit_is_told_to_observers() -> None:
 def test_what_is_not_ours_to_count_is_not_counted(asked: Question) -> None:
     found = setup(whose=credential())
     found.driver.failure = StoreError("not asked")
-    reserved = found.gate.reserve(asked, DELIVERY)
+    reserved = found.gate.reserve(asked, PART)
     assert reserved == Reservation(None)
-    found.gate.settle(reserved, delivered=False)
+    found.gate.release(reserved)
 
 
 def test_what_cannot_be_counted_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     whose = credential()
     found = setup(whose=whose)
     found.driver.failure = StoreError("The disk is full.")
-    assert found.gate.reserve(question(whose), DELIVERY) is UNAVAILABLE
+    assert found.gate.reserve(question(whose), PART, "pip/26.3") is UNAVAILABLE
     assert "could not be counted: The disk is full." in caplog.text
 
 
 def test_an_answer_that_failed_is_taken_back() -> None:
     whose = credential()
     found = setup(whose=whose)
-    reserved = found.gate.reserve(question(whose), DELIVERY)
+    reserved = found.gate.reserve(question(whose), PART, "pip/26.3")
     assert isinstance(reserved, Reservation)
 
-    found.gate.settle(reserved, delivered=True)
     assert found.driver.cancelled == []
-    found.gate.settle(reserved, delivered=False)
+    found.gate.release(reserved)
     assert found.driver.cancelled == [reserved.receipt]
 
 
 def test_what_cannot_be_taken_back_stays_counted(caplog: pytest.LogCaptureFixture) -> None:
     whose = credential()
     found = setup(whose=whose)
-    reserved = found.gate.reserve(question(whose), DELIVERY)
+    reserved = found.gate.reserve(question(whose), PART, "pip/26.3")
     assert isinstance(reserved, Reservation)
     found.driver.failure = StoreError("The disk is full.")
-    found.gate.settle(reserved, delivered=False)
+    found.gate.release(reserved)
     assert "a reservation stays counted: The disk is full." in caplog.text
 
 
@@ -582,24 +581,28 @@ def shown(found: Visibility | Deny, facts: FileFacts) -> bool:
     return found.shows(facts)
 
 
+def caller(whose: Credential, repository: str = REPOSITORY) -> Caller:
+    return Caller(whose, RequestContext(repository=repository), NOW)
+
+
 def foreign(text: str) -> Credential:
     query = PackageQuery.parse(text, extra_fields={"edition"})
     return credential(grants=(Grant(repository=REPOSITORY, restriction=query),))
 
 
-def test_a_view_without_costly_facts_is_the_policys() -> None:
-    found = setup().gate.visibility(credential("name:^foo$"), REPOSITORY, NOW)
+def test_a_visibility_without_costly_facts_is_the_policys() -> None:
+    found = setup().gate.visibility(caller(credential("name:^foo$")))
     assert shown(found, wheel())
     assert not shown(found, wheel("bar"))
     assert isinstance(found, Visibility)
     assert found.key == ("name:^foo$", None)
 
 
-def test_there_is_no_view_of_another_repository() -> None:
+def test_nothing_is_visible_of_another_repository() -> None:
     found = setup()
-    assert found.gate.visibility(credential(), "acme/beta", NOW) is UNKNOWN
+    assert found.gate.visibility(caller(credential(), "acme/beta")) is UNKNOWN
     facts = wheel()
-    assert found.gate.facts(credential(), "acme/beta", facts) is facts
+    assert found.gate.facts(caller(credential(), "acme/beta"), facts) is facts
 
 
 @pytest.mark.parametrize(("count", "visible"), [(None, True), (4, True), (5, False)])
@@ -607,8 +610,8 @@ def test_downloads_come_from_the_store(count: int | None, visible: bool) -> None
     found, whose = setup(), credential("downloads:<5")
     if count is not None:
         found.reader.counts = {"foo-1.0-py3-none-any.whl": count}
-    assert shown(found.gate.visibility(whose, REPOSITORY, NOW), wheel(downloads=99)) is visible
-    completed = found.gate.facts(whose, REPOSITORY, wheel(downloads=99))
+    assert shown(found.gate.visibility(caller(whose)), wheel(downloads=99)) is visible
+    completed = found.gate.facts(caller(whose), wheel(downloads=99))
     assert isinstance(completed, FileFacts)
     assert completed.downloads == (count or 0)
 
@@ -617,8 +620,8 @@ def test_downloads_come_from_the_store(count: int | None, visible: bool) -> None
 def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool) -> None:  # noqa: FBT001 - the answer
     found, whose = setup(Editions(edition)), foreign("edition:^pro$")
     forged = wheel(extra={"edition": "pro"})
-    assert shown(found.gate.visibility(whose, REPOSITORY, NOW), forged) is visible
-    completed = found.gate.facts(whose, REPOSITORY, forged)
+    assert shown(found.gate.visibility(caller(whose)), forged) is visible
+    completed = found.gate.facts(caller(whose), forged)
     assert isinstance(completed, FileFacts)
     allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
     assert allowed is visible
@@ -636,39 +639,39 @@ def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool
 def test_the_vendors_tags_come_from_the_store(query: str, visible: bool) -> None:  # noqa: FBT001 - the answer
     found, whose = setup(), credential(query)
     found.reader.tags = VendorTags.of_rows([("foo", "1.0", "stable")], state=3)
-    seen = found.gate.visibility(whose, REPOSITORY, NOW)
+    seen = found.gate.visibility(caller(whose))
     assert shown(seen, wheel()) is visible
     assert isinstance(seen, Visibility)
     assert seen.key == (query, None, 3)
-    completed = found.gate.facts(whose, REPOSITORY, wheel())
+    completed = found.gate.facts(caller(whose), wheel())
     assert isinstance(completed, FileFacts)
     assert completed.tags == {"latest", "stable"}
     allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
     assert allowed is visible
     other = wheel("bar")
-    assert found.gate.facts(whose, REPOSITORY, other) is other
+    assert found.gate.facts(caller(whose), other) is other
 
 
 def test_pages_of_a_query_on_tags_and_a_moving_fact_are_not_remembered() -> None:
     found = setup()
     found.reader.tags = VendorTags.of_rows([], state=3)
     for query in ("tag:a downloads:>1", "tag:a uploaded:>'1 day ago'"):
-        seen = found.gate.visibility(credential(query), REPOSITORY, NOW)
+        seen = found.gate.visibility(caller(credential(query)))
         assert isinstance(seen, Visibility)
         assert seen.key is None
 
 
 def test_an_unknown_fact_opens_nothing_even_negated() -> None:
     found, whose = setup(Editions(None)), foreign("NOT edition:^free$")
-    assert not shown(found.gate.visibility(whose, REPOSITORY, NOW), wheel())
+    assert not shown(found.gate.visibility(caller(whose)), wheel())
 
 
 @pytest.mark.parametrize("query", ["downloads:<5", "NOT tag:^internal$", "name:^bar$ tag:x"])
 def test_facts_that_cannot_be_read_refuse(query: str, caplog: pytest.LogCaptureFixture) -> None:
     found, whose = setup(), credential(query)
     found.reader.failure = StoreError("The disk is gone.")
-    assert found.gate.visibility(whose, REPOSITORY, NOW) is UNAVAILABLE
-    assert found.gate.facts(whose, REPOSITORY, wheel()) is UNAVAILABLE
+    assert found.gate.visibility(caller(whose)) is UNAVAILABLE
+    assert found.gate.facts(caller(whose), wheel()) is UNAVAILABLE
     assert "facts of files of acme/stable cannot be read" in caplog.text
 
 
@@ -677,8 +680,8 @@ def test_facts_that_nobody_asks_for_are_not_read() -> None:
     found.reader.failure = StoreError("not asked")
     facts = wheel()
     for query in ("name:^foo$", "tag:^latest$"):
-        assert found.gate.facts(credential(query), REPOSITORY, facts) is facts
-    assert shown(found.gate.visibility(credential(), REPOSITORY, NOW), facts)
+        assert found.gate.facts(caller(credential(query)), facts) is facts
+    assert shown(found.gate.visibility(caller(credential())), facts)
 
 
 # Which repository has a name now.

@@ -9,11 +9,11 @@ from urllib.parse import unquote
 
 from devpi_entitlements.authentication import REQUEST_KEY, AdmittedFile, TokenRequest, identify
 from devpi_entitlements.authorization import admit_file
-from devpi_entitlements.downloads import reserve
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_stranger, is_unconcerned
-from devpi_entitlements.responses import plain
+from devpi_entitlements.responses import response_of
 from devpi_entitlements.site import Site
-from entitlements_core.http import read_range, refuse, status_of, words
+from entitlements_core.engine import auth_request
+from entitlements_core.engine.downloads import part_sent_elsewhere
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
@@ -25,9 +25,8 @@ AUTHCHECK: Final = "/+authcheck"
 FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+[ef]/.+)")
 FULL: Final = re.compile(r"(?i:https?)://(?:[\w.-]+|\[::1\])(?::[0-9]{1,5})?(?P<path>/.*)")
 """A full URI, with a host in which nothing else can hide."""
-NOT_STORED: Final = (("Cache-Control", "no-store"), ("Content-Length", "0"))
 UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = "403 Refused"
+OK: Final = 200
 
 Request = Any
 Response = Any
@@ -45,17 +44,17 @@ def answer_authcheck(
     environ = request.environ
     original = _without_host(environ.get("HTTP_X_ORIGINAL_URI") or "")
     if original is None:
-        return plain(FORBIDDEN, NOT_STORED, [])
+        return response_of(auth_request.FORBIDDEN)
+    method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     path = unquote(original.partition("?")[0], "latin-1")
-    token_request, rest = identify(site, environ, uri=path)
+    token_request, rest = identify(site, environ, method=method, path=path)
     is_plain = _is_plain(original, path)
     if token_request is None:
-        return _challenging(handler(request)) if is_plain else plain(FORBIDDEN, NOT_STORED, [])
+        return _challenging(handler(request)) if is_plain else response_of(auth_request.FORBIDDEN)
     environ[REQUEST_KEY] = token_request
-    method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     matched = FILE.fullmatch(rest)
     if matched is None or method not in {"GET", "HEAD"} or not is_plain:
-        return _refused(NOT_FOUND, token_request)
+        return response_of(auth_request.refused(NOT_FOUND, token_request.request.scheme))
     with site.reading() as model:
         stage = model.getstage(matched["index"])
         admitted = admit_file(site, token_request, stage, matched["path"])
@@ -66,9 +65,11 @@ def answer_authcheck(
         become_stranger(environ)
         return _challenging(handler(request))
     if isinstance(admitted, AdmittedFile) and method == "GET":
-        denied = _count(site, token_request, admitted, environ)
+        denied = _count(site, token_request, admitted)
         admitted = admitted if denied is None else denied
-    return _refused(admitted, token_request) if isinstance(admitted, Deny) else _allowed()
+    if isinstance(admitted, Deny):
+        return response_of(auth_request.refused(admitted, token_request.request.scheme))
+    return response_of(auth_request.allowed(OK))
 
 
 def _without_host(uri: str) -> str | None:
@@ -82,21 +83,12 @@ def _without_host(uri: str) -> str | None:
     return None if matched is None else matched["path"]
 
 
-def _count(
-    site: Site, token_request: TokenRequest, admitted: AdmittedFile, environ: dict[str, Any]
-) -> Deny | None:
+def _count(site: Site, token_request: TokenRequest, admitted: AdmittedFile) -> Deny | None:
     resource = admitted.question.resource
     if admitted.is_metadata or not isinstance(resource, DistributionFile):
         return None
-    size = resource.facts.size
-    # The server in front knows the file by another ETag, and may then send all of it.
-    conditional = environ.get("HTTP_IF_RANGE") is not None
-    try:
-        wanted = read_range(None if conditional else environ.get("HTTP_RANGE"), size)
-    except ValueError:
-        wanted = None
-    start, stop = (0, size) if wanted is None else (wanted.start, wanted.stop)
-    reserved = reserve(site, token_request, admitted.question, start, stop - start)
+    part = part_sent_elsewhere(token_request.request, resource.facts.size)
+    reserved = site.gate.reserve(admitted.question, part, token_request.user_agent)
     return reserved if isinstance(reserved, Deny) else None
 
 
@@ -105,25 +97,6 @@ def _challenging(response: Response) -> Response:
     if response.status_code == UNAUTHORIZED:
         response.headers.setdefault("WWW-Authenticate", DEVPI_CHALLENGE)
     return response
-
-
-def _allowed() -> Response:
-    return plain("200 Allowed", NOT_STORED, [])
-
-
-def _refused(denied: Deny, token_request: TokenRequest) -> Response:
-    form = token_request.presented.form
-    status = status_of(denied, form, transfers=True)
-    challenge = refuse(denied, form=form, transfers=True).headers
-    headers = (
-        *(pair for pair in challenge if pair[0] == "WWW-Authenticate"),
-        *NOT_STORED,
-        ("X-Entitlements-Status", str(status)),
-        ("X-Entitlements-Code", denied.reason.value),
-        ("X-Entitlements-Reason", words(denied)),
-    )
-    line = "401 Refused" if status == UNAUTHORIZED else FORBIDDEN
-    return plain(line, headers, [])
 
 
 def _is_plain(original: str, path: str) -> bool:

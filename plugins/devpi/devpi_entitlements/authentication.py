@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from devpi_entitlements.site import Site
 from entitlements_core.http import (
@@ -16,11 +16,14 @@ from entitlements_core.http import (
     split_token_path,
 )
 from entitlements_core.policy import secret as secrets
-from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Deny
-from entitlements_core.policy.network import IPAddress
 from entitlements_core.policy.visibility import Visibility
+from entitlements_core.services.gate import Caller
+from entitlements_core.wsgi import Request
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = [
     "REQUEST_KEY",
@@ -36,16 +39,23 @@ __all__ = [
 REQUEST_KEY: Final = "entitlements.token_request"
 """The key in a WSGI environment; no header of a client can reach it."""
 
-Environ = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class VisibleRepository:
-    """A repository as a credential sees it at the moment of the request."""
+    """A repository as a credential sees it at the moment of the request.
 
-    repository: str
-    credential: Credential
+    Attributes:
+        caller: the credential, in this repository.
+        visibility: what it sees.
+    """
+
+    caller: Caller
     visibility: Visibility
+
+    @property
+    def repository(self) -> str:
+        """``user/index``."""
+        return self.caller.repository
 
     @property
     def key(self) -> Hashable | None:
@@ -55,9 +65,10 @@ class VisibleRepository:
         """
         if self.visibility.key is None:
             return None
-        grant = self.credential.grant_in(self.repository)
+        credential = self.caller.credential
+        grant = credential.grant_in(self.repository)
         recorded = None if grant is None else grant.bases
-        return self.visibility.key, self.credential.user, None if self.credential.user else recorded
+        return self.visibility.key, credential.user, None if credential.user else recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +98,10 @@ class TokenRequest:
     """A request with one of our secrets.
 
     Attributes:
+        request: as an index reads it; its environment is pyramid's, and changes on the way.
         presented: the secret.
         now: the moment of the request.
-        address: of the client.
-        user_agent: as the client sent it.
+        user_agent: as the client sent it; devpi is told another one.
         opened: the repositories that the secret opens; see `opened_by`.
         page_path: the path that the links of a page are relative to, where that is another one
             than devpi is asked for (the alias).
@@ -107,9 +118,9 @@ class TokenRequest:
         identifier: of the token, once it is known; for devpi's log.
     """
 
+    request: Request
     presented: Presented
     now: datetime
-    address: IPAddress | None
     user_agent: str
     opened: tuple[str, ...] | Deny | None = None
     page_path: str = ""
@@ -126,7 +137,7 @@ class TokenRequest:
 
     def context(self, repository: str, *, writes: bool = False) -> RequestContext:
         """The request as the policy knows it."""
-        return RequestContext(repository=repository, address=self.address, writes=writes)
+        return RequestContext(repository=repository, address=self.request.address, writes=writes)
 
 
 def token_request_of(request: Any) -> TokenRequest | None:  # noqa: ANN401 - of pyramid
@@ -136,9 +147,9 @@ def token_request_of(request: Any) -> TokenRequest | None:  # noqa: ANN401 - of 
 
 
 def identify(
-    site: Site, environ: Environ, *, uri: str | None = None
+    site: Site, environ: WSGIEnvironment, *, method: str | None = None, path: str | None = None
 ) -> tuple[TokenRequest | None, str]:
-    """The token holder of a WSGI environment, and the path without the secret.
+    """The token request of a WSGI environment, and the path without the secret.
 
     A secret in the path is always ours, and wins over everything else. devpi's own login
     (``X-Devpi-Auth``) wins over what a netrc adds to every request to a host. What else comes in a
@@ -149,38 +160,43 @@ def identify(
     Args:
         site: of the server.
         environ: of WSGI; not changed.
-        uri: the decoded path, where it is not that of `environ`.
+        method: where it is another one than that of `environ`.
+        path: decoded, where it is another one than that of `environ`.
     """
-    path = (environ.get("PATH_INFO") or "/") if uri is None else uri
-    tokened = split_token_path(path)
-    if tokened is not None:
-        presented: Presented | None = Presented(tokened.secret, AuthScheme.PATH)
-        path = tokened.rest
+    asked = (environ.get("PATH_INFO") or "/") if path is None else path
+    token_path = split_token_path(asked)
+    if token_path is not None:
+        presented: Presented | None = Presented(token_path.secret, AuthScheme.PATH)
+        asked = token_path.rest
     elif "HTTP_X_DEVPI_AUTH" in environ:
         presented = None
     else:
         presented = read_authorization(environ.get("HTTP_AUTHORIZATION"))
     if presented is None:
-        return None, path
-    token_request = TokenRequest(
+        return None, asked
+    request = Request(
+        method=method or environ["REQUEST_METHOD"],
+        path=asked,
         presented=presented,
-        now=site.now(),
         address=site.core.addresses.of(environ),
-        user_agent=environ.get("HTTP_USER_AGENT") or "",
+        environ=environ,
     )
-    return (token_request if _is_ours(site, token_request) else None), path
+    found = TokenRequest(
+        request=request, presented=presented, now=site.now(), user_agent=request.user_agent
+    )
+    return (found if _is_ours(site, found) else None), asked
 
 
 def _is_ours(site: Site, token_request: TokenRequest) -> bool:
     presented = token_request.presented
     if (
-        presented.form is AuthScheme.PATH
+        presented.scheme is AuthScheme.PATH
         or _is_announced(site, presented)
         or secrets.looks_generated(presented.secret)
     ):
         return True
     known = site.gate.repositories(
-        presented, token_request.address, token_request.now, only_tokens=False
+        presented, token_request.request.address, token_request.now, only_tokens=False
     )
     if isinstance(known, Deny):
         return False
@@ -194,7 +210,7 @@ def _is_announced(site: Site, presented: Presented) -> bool:
     What stands alone may as well be devpi's root, who has no password at first, or a token of
     devpi-tokens; unless it is spelled like one of ours, or like a variable for one.
     """
-    if presented.form is not AuthScheme.BASIC or presented.username not in TOKEN_USERS:
+    if presented.scheme is not AuthScheme.BASIC or presented.username not in TOKEN_USERS:
         return False
     secret, named = presented.secret, bool(presented.username)
     foreign = site.core.plugins.implements("entitlements_find_credential")
@@ -208,7 +224,7 @@ def opened_by(site: Site, token_request: TokenRequest) -> tuple[str, ...] | Deny
     """
     if token_request.opened is None:
         token_request.opened = site.gate.repositories(
-            token_request.presented, token_request.address, token_request.now
+            token_request.presented, token_request.request.address, token_request.now
         )
     return token_request.opened
 
@@ -219,7 +235,7 @@ def may_be_stranger(site: Site, token_request: TokenRequest, repository: str) ->
     A netrc names a host, so clients send its token to all indexes there, also to open ones that it
     was not made for. A secret in the path was put there on purpose, and so was a grant.
     """
-    if token_request.presented.form is AuthScheme.PATH:
+    if token_request.presented.scheme is AuthScheme.PATH:
         return False
     opened = opened_by(site, token_request)
     return isinstance(opened, Deny) or repository not in opened

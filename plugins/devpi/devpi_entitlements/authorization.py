@@ -24,7 +24,7 @@ from devpi_entitlements.site import Site
 from devpi_entitlements.vendor_names import keep_to_own
 from entitlements_core.engine.distributions import Unservable, identify
 from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, Question
+from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.resource import (
     CoreMetadata,
@@ -34,6 +34,7 @@ from entitlements_core.policy.resource import (
     Resource,
     Unidentified,
 )
+from entitlements_core.services.gate import Caller
 
 __all__ = ["admit_file", "admit_page", "file_key", "see"]
 
@@ -57,7 +58,7 @@ def admit_page(
     if isinstance(visible, Deny):
         return visible
     page: Resource = ProjectList() if project is None else ProjectPage(NormalizedName(project))
-    decision = site.gate.decide(_question(token_request, visible.credential, repository, page))
+    decision = site.gate.decide(visible.caller.question(page))
     return decision if isinstance(decision, Deny) else visible
 
 
@@ -132,7 +133,7 @@ def _admit_in(
         return resource
     if is_metadata and isinstance(resource, DistributionFile):
         resource = CoreMetadata(resource.facts)
-    question = _question(token_request, visible.credential, repository, resource)
+    question = visible.caller.question(resource)
     decision = site.gate.decide(question)
     entry = site.xom.filestore.get_file_entry(path)
     if isinstance(decision, Deny) or entry is None or not entry.meta:
@@ -168,10 +169,11 @@ def see(site: Site, token_request: TokenRequest, repository: str) -> VisibleRepo
     if isinstance(credential, Deny):
         return credential
     token_request.identifier = credential.identifier
-    visibility = site.gate.visibility(credential, repository, token_request.now)
+    caller = Caller(credential, token_request.context(repository), token_request.now)
+    visibility = site.gate.visibility(caller)
     if isinstance(visibility, Deny):
         return visibility
-    token_request.known[repository] = VisibleRepository(repository, credential, visibility)
+    token_request.known[repository] = VisibleRepository(caller, visibility)
     return token_request.known[repository]
 
 
@@ -227,7 +229,7 @@ def _file(
     known = None if link is None else window.known(project, link, window.latest(project))
     if link is None or known is None or not host_lists(granted, project, link):
         return hidden
-    facts = site.gate.facts(visible.credential, visible.repository, known.facts)
+    facts = site.gate.facts(visible.caller, known.facts)
     return facts if isinstance(facts, Deny) else DistributionFile(facts)
 
 
@@ -237,14 +239,3 @@ def _resolves(granted: Stage, stage: Stage, project: NormalizedName) -> bool:
         return True
     found = granted.op_sro_check_mirror_whitelist("has_project_perstage", project=project)
     return stage.name in {holder.name for holder, _ in found}
-
-
-def _question(
-    token_request: TokenRequest, credential: Credential, repository: str, resource: Resource
-) -> Question:
-    return Question(
-        credential=credential,
-        request=token_request.context(repository),
-        resource=resource,
-        now=token_request.now,
-    )

@@ -64,8 +64,8 @@ def sees_base(site: Site, token_request: TokenRequest, stage: Stage, base: Stage
     known = token_request.bases.get(key)
     if known is None:
         visible = token_request.known.get(stage.name)
-        user = "" if visible is None else visible.credential.user
-        grant = None if visible is None else visible.credential.grant_in(stage.name)
+        user = "" if visible is None else visible.caller.credential.user
+        grant = None if visible is None else visible.caller.credential.grant_in(stage.name)
         one = _base_of(stage, base, user, site.marks, lockdown=site.is_locked_down)
         record = frozenset[tuple[str, str]]() if grant is None else grant.bases
         known = token_request.bases[key] = why_unseen(one, None if user else record) is None

@@ -22,10 +22,9 @@ from devpi_entitlements.authentication import (
 )
 from devpi_entitlements.authorization import admit_page, file_key, see
 from devpi_entitlements.downloads import send_local
-from devpi_entitlements.responses import refusal
+from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
-from devpi_entitlements.view_responses import page_response
-from entitlements_core.policy.decide import Question, decide
+from entitlements_core.policy.decide import decide
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
 
@@ -66,7 +65,7 @@ def _page(
         return _rendered(site, request, token_request, visible, project)
     if may_be_stranger(site, token_request, index):
         return None
-    return refusal(visible, token_request, transfers=False, head=request.method == "HEAD")
+    return refusal(visible, token_request, transfers=False)
 
 
 def _rendered(
@@ -86,7 +85,7 @@ def _rendered(
     if page is None:
         return None
     log.info("%s %s (remembered)", request.method, request.path)
-    return page_response(page, request)
+    return response_of(page.response(token_request.request))
 
 
 def _is_json(request: Request) -> bool:
@@ -114,20 +113,14 @@ def _file(
         if found is None:
             continue
         facts, file = found
-        question = Question(
-            credential=visible.credential,
-            request=token_request.context(visible.repository),
-            resource=DistributionFile(facts),
-            now=token_request.now,
-        )
+        question = visible.caller.question(DistributionFile(facts))
         if isinstance(decide(question), Deny):
             return None  # another grant may allow it, and the long way knows which refusal counts
-        vetoed = site.gate.decide(question)
+        vetoed = site.gate.confirm(question)
         if isinstance(vetoed, Deny):
-            head = request.method == "HEAD"
-            return refusal(vetoed, token_request, transfers=True, head=head)
+            return refusal(vetoed, token_request, transfers=True)
         log.info("%s %s (remembered)", request.method, request.path)
-        return send_local(site, token_request, question, file, request.environ)
+        return send_local(site, token_request, question, file)
     return None
 
 

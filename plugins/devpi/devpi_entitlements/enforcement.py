@@ -20,7 +20,7 @@ from devpi_entitlements.authentication import (
 )
 from devpi_entitlements.authorization import admit_file, admit_page
 from devpi_entitlements.customizers import is_settled
-from devpi_entitlements.downloads import send_file
+from devpi_entitlements.downloads import send_admitted
 from devpi_entitlements.entitled_customizer import EntitledCustomizer, Window
 from devpi_entitlements.responses import ImmediateResponse, moved, refusal, response_of
 from devpi_entitlements.routes import RouteKind, route_kind
@@ -28,9 +28,10 @@ from devpi_entitlements.site import Site, site_of
 from devpi_entitlements.uploads import admit_upload
 from devpi_entitlements.users import Verdict, judge, show_configuration_alone
 from devpi_entitlements.vendor_names import keep_to_own
-from entitlements_core.http import AuthScheme, problem, read_authorization
+from entitlements_core.http import AuthScheme, read_authorization
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.refusals import problem
 
 __all__ = ["DEVPI_CHALLENGE", "become_stranger", "enforce", "is_unconcerned"]
 
@@ -54,7 +55,7 @@ def enforce(event: Any) -> None:  # noqa: ANN401 - of pyramid
     """Subscriber of ``ContextFound``: returns, or raises the answer.
 
     Raises:
-        Answered: carries the refusal, or the whole answer where no view of devpi is needed.
+        ImmediateResponse: the refusal, or the whole answer where no view of devpi is needed.
     """
     request = event.request
     site = site_of(request)
@@ -83,11 +84,10 @@ def _let_token_holder(
     if _is_stranger(site, request, token_request, kind, denied):
         become_stranger(request.environ)
         return False
-    head = request.method == "HEAD"
     if is_manager(request) and kind not in {RouteKind.PAGE, RouteKind.FILE}:
         raise ImmediateResponse(response_of(_FOR_INSTALLERS))
     transfers = kind is RouteKind.FILE
-    raise ImmediateResponse(refusal(denied, token_request, transfers=transfers, head=head))
+    raise ImmediateResponse(refusal(denied, token_request, transfers=transfers))
 
 
 def _is_stranger(
@@ -95,7 +95,7 @@ def _is_stranger(
 ) -> bool:
     """Whether a token in a header has nothing to say about this address, which is open to all."""
     if kind is RouteKind.LOGIN:
-        return token_request.presented.form is not AuthScheme.PATH
+        return token_request.presented.scheme is not AuthScheme.PATH
     if kind not in {RouteKind.PAGE, RouteKind.FILE}:
         return False
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
@@ -168,7 +168,7 @@ def _open_file(site: Site, request: Request, token_request: TokenRequest) -> Den
     found = NOT_FOUND if "#" in path else admit_file(site, token_request, stage, path)
     if isinstance(found, Deny):
         return found
-    response = send_file(site, token_request, found, request.environ)
+    response = send_admitted(site, token_request, found)
     if response is not None:
         raise ImmediateResponse(response)
     token_request.awaited = found

@@ -48,8 +48,8 @@ class Window:
     ) -> None:
         self._stage = stage
         self._visibility = visible.visibility
-        self._knowledge = file_facts
-        self._needs = needs_of(visible.credential, visible.repository)
+        self._file_facts = file_facts
+        self._needs = needs_of(visible.caller.credential, visible.repository)
 
     def shows(self, project: NormalizedName, link: Link, latest: Latest) -> bool:
         """Whether a file is visible."""
@@ -63,11 +63,11 @@ class Window:
         """Whether the core metadata of a wheel that is shown may be announced."""
         if not self._stage.xom.config.args.enable_core_metadata:
             return True  # devpi announces none at all
-        return self._knowledge.announces(self._stage, link.path)
+        return self._file_facts.announces(self._stage, link.path)
 
     def known(self, project: NormalizedName, link: Link, latest: Latest) -> Known | None:
         """The facts of a file; None where one that is asked for is not known, which hides it."""
-        known = self._knowledge.of_link(self._stage, project, link, self._needs, latest)
+        known = self._file_facts.of_link(self._stage, project, link, self._needs, latest)
         return None if known is None or known.missing else known
 
     def may_show(self, project: NormalizedName) -> bool:
@@ -91,7 +91,7 @@ class Window:
         return any(
             self.shows(project, link, latest)
             for stage in own
-            for link in self._knowledge.links_of(stage, project).values()
+            for link in self._file_facts.links_of(stage, project).values()
         ) or (len(own) < len(stages) and not self._has_now(project))
 
     def _has_now(self, project: NormalizedName) -> bool:

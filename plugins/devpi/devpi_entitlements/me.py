@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE
-from devpi_entitlements.responses import plain, response_of
+from devpi_entitlements.responses import response_of
 from devpi_entitlements.site import site_of
 from entitlements_core.errors import EntitlementsError
-from entitlements_core.http import problem
+from entitlements_core.refusals import problem
+from entitlements_core.wsgi import Response
 
 __all__ = ["show_own_token"]
 
@@ -49,4 +50,4 @@ def show_own_token(request: Any) -> Any:  # noqa: ANN401 - of pyramid
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
     )
-    return plain("200 OK", headers, [body])
+    return response_of(Response(200, "OK", headers, [body]))

@@ -15,13 +15,14 @@ from typing import Any, Final
 from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
 from devpi_entitlements.authentication import REQUEST_KEY, TokenRequest, identify, opened_by
 from devpi_entitlements.cached_responses import cached_response
-from devpi_entitlements.responses import plain, private, refusal, response_of
+from devpi_entitlements.responses import private, refusal, response_of
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.users import SHIELDED
 from devpi_entitlements.view_responses import deliver
 from entitlements_core.engine.health import HEALTH_PATHS, health
-from entitlements_core.http import AuthScheme, problem
+from entitlements_core.http import AuthScheme
 from entitlements_core.policy.decision import Deny
+from entitlements_core.refusals import problem
 
 __all__ = ["tween_entitlements"]
 
@@ -54,7 +55,7 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
         if asked == AUTHCHECK:
             return answer_authcheck(site, request, handler)
         if asked in HEALTH_PATHS:
-            return _health(site, request, asked)
+            return _health(site, asked)
         if not asked.isascii() and not _is_text(asked):
             return response_of(_NO_TEXT)  # pyramid would end in a traceback
         with site.marks.serials.once():
@@ -70,11 +71,9 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
     return entitlements
 
 
-def _health(site: Site, request: Request, path: str) -> Response:
+def _health(site: Site, path: str) -> Response:
     """What monitoring asks; devpi's own database is not among it, see ``/+status``."""
-    found = health(path, is_built=True, ailment=site.core.readiness.ailment)
-    body = [] if request.method == "HEAD" else found.body
-    return plain(found.status, found.headers, body)
+    return response_of(health(path, is_built=True, ailment=site.core.readiness.ailment))
 
 
 def _is_text(path: str) -> bool:
@@ -109,7 +108,7 @@ def _answer(
 
 def _enter(environ: dict[str, Any], token_request: TokenRequest, path: str) -> None:
     environ[REQUEST_KEY] = token_request
-    if token_request.presented.form is AuthScheme.PATH:
+    if token_request.presented.scheme is AuthScheme.PATH:
         environ["SCRIPT_NAME"] = (
             f"{environ.get('SCRIPT_NAME', '')}/+t/{token_request.presented.secret}"
         )
@@ -125,19 +124,17 @@ def _resolve_alias(
 ) -> Response | None:
     """Point the alias at the one index that a token opens; a refusal where that is none or more."""
     matched = ALIAS.fullmatch(path)
-    if matched is None or token_request.presented.form is not AuthScheme.PATH:
+    if matched is None or token_request.presented.scheme is not AuthScheme.PATH:
         return None
-    head = environ["REQUEST_METHOD"] == "HEAD"
     opened = opened_by(site, token_request)
     if isinstance(opened, Deny):
-        return refusal(opened, token_request, transfers=False, head=head)
+        return refusal(opened, token_request, transfers=False)
     if len(opened) > 1:
         answer = problem(
             404,
             "This token opens several indexes",
             "Name one in the address: /+t/TOKEN/USER/INDEX/+simple/",
             code="ambiguous_index",
-            head=head,
         )
         return response_of(answer)
     token_request.page_path = path

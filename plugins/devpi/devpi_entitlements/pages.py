@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Final
 
 from cachetools import LRUCache
 
-from entitlements_core.http import PAGE_HEADERS, Headers
+from entitlements_core.engine.pages import Page
 
-__all__ = ["CACHE_BYTES", "Page", "PageCache"]
+__all__ = ["CACHE_BYTES", "PageCache"]
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 """How much memory remembered pages may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A rendered page.
-
-    Attributes:
-        body: complete.
-        etag: strong and quoted, of this body.
-        headers: all of them; Content-Length included.
-    """
-
-    body: bytes
-    etag: str
-    headers: Headers
-
-    @classmethod
-    def of(cls, body: bytes, content_type: str) -> Page:
-        """The page of a body that devpi rendered."""
-        etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-        headers = (
-            ("Content-Type", content_type),
-            ("Content-Length", str(len(body))),
-            ("ETag", etag),
-            *PAGE_HEADERS,
-        )
-        return cls(body, etag, headers)
 
 
 class PageCache:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
-from pyramid.response import Response
+import pyramid.response
 
 from devpi_entitlements.authentication import TokenRequest
-from entitlements_core.http import Answer, Headers, line, refuse
 from entitlements_core.policy.decision import Deny
+from entitlements_core.refusals import refuse
+from entitlements_core.wsgi import Response
 
 __all__ = [
     "NOT_STORED",
     "ImmediateResponse",
     "OwnResponse",
     "moved",
-    "plain",
     "private",
     "refusal",
     "response_of",
@@ -35,7 +34,7 @@ class ImmediateResponse(Exception):
         self.response = response
 
 
-class OwnResponse(Response):  # type: ignore[misc] # pyramid has no types
+class OwnResponse(pyramid.response.Response):  # type: ignore[misc] # pyramid has no types
     """A response of ours, and not of one of devpi's views."""
 
     def _abs_headerlist(self, environ: dict[str, Any]) -> list[tuple[str, str]]:  # noqa: ARG002 - of webob
@@ -43,14 +42,11 @@ class OwnResponse(Response):  # type: ignore[misc] # pyramid has no types
         return list(self.headerlist)
 
 
-def response_of(answer: Answer) -> Any:  # noqa: ANN401 - of pyramid
-    """An answer of the core as a response."""
-    return plain(line(answer), answer.headers, [answer.body])
-
-
-def plain(status: str, headers: Headers, body: Iterable[bytes]) -> Any:  # noqa: ANN401 - of pyramid
-    """A response of exactly this status line, these headers and this body."""
-    return OwnResponse(status=status, headerlist=list(headers), app_iter=body)
+def response_of(response: Response) -> Any:  # noqa: ANN401 - of pyramid
+    """A response of the core as one of pyramid: exactly its status line, headers and body."""
+    return OwnResponse(
+        status=response.status_line, headerlist=list(response.headers), app_iter=response.body
+    )
 
 
 def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
@@ -61,13 +57,14 @@ def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
     """
     climbing = "../" * (path.count("/") - 1) or "./"
     location = climbing + quote(target.lstrip("/"), safe="/+@")
-    return plain("307 Temporary Redirect", (("Location", location), *NOT_STORED), [])
+    headers = (("Location", location), *NOT_STORED)
+    return response_of(Response(307, "Temporary Redirect", headers))
 
 
-def refusal(deny: Deny, token_request: TokenRequest, *, transfers: bool, head: bool) -> Any:  # noqa: ANN401 - of pyramid
+def refusal(deny: Deny, token_request: TokenRequest, *, transfers: bool) -> Any:  # noqa: ANN401 - of pyramid
     """What a token holder is told; `transfers` when the request is for a file or an upload."""
-    form, agent = token_request.presented.form, token_request.user_agent
-    return response_of(refuse(deny, form=form, transfers=transfers, head=head, agent=agent))
+    scheme, agent = token_request.presented.scheme, token_request.user_agent
+    return response_of(refuse(deny, scheme=scheme, transfers=transfers, agent=agent))
 
 
 def private(response: Any) -> Any:  # noqa: ANN401 - of pyramid

@@ -14,7 +14,7 @@ from devpi_entitlements.marks import Marks
 from devpi_entitlements.pages import PageCache
 from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.tally import Tally
-from entitlements_core.engine.files import DirectSender, Offload, Sender
+from entitlements_core.engine.downloads import DirectSender, Offload, Sender
 from entitlements_core.services.core import Core
 from entitlements_core.services.gate import Gate
 

@@ -13,12 +13,12 @@ from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
 from entitlements_core.engine.distributions import Unservable, identify, same_release
 from entitlements_core.engine.uploads import inspect_upload
-from entitlements_core.http import problem
-from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import UNKNOWN, Question, decide
+from entitlements_core.policy.decide import UNKNOWN, decide
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
+from entitlements_core.policy.resource import DistributionFile, ProjectList
+from entitlements_core.refusals import problem
+from entitlements_core.services.gate import Caller
 
 __all__ = ["admit_upload"]
 
@@ -41,18 +41,17 @@ def admit_upload(site: Site, request: Request, token_request: TokenRequest) -> R
     """
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     repository = f"{request.context.username}/{request.context.index}"
-    credential = _uploader(site, token_request, repository)
-    if stage is None or isinstance(credential, Deny):
-        denied = credential if isinstance(credential, Deny) else UNKNOWN
-        return refusal(denied, token_request, transfers=True, head=False)
-    token_request.identifier = credential.identifier
+    caller = _uploader(site, token_request, repository)
+    if stage is None or isinstance(caller, Deny):
+        denied = caller if isinstance(caller, Deny) else UNKNOWN
+        return refusal(denied, token_request, transfers=True)
+    token_request.identifier = caller.credential.identifier
     if site.xom.is_replica():
         return None
     facts = _inspected(site, request.POST, stage.name, token_request)
     if not isinstance(facts, FileFacts):
         return facts
-    resource = DistributionFile(facts)
-    decision = site.gate.decide(_question(token_request, credential, stage.name, resource))
+    decision = site.gate.decide(caller.question(DistributionFile(facts)))
     if isinstance(decision, Deny):
         return _denied(decision, token_request)
     if _is_of_others(stage, facts, token_request):
@@ -95,19 +94,18 @@ def _sources(link: Any) -> set[str]:  # noqa: ANN401 - of devpi-server
     return {log["who"] for log in link.get_logs() if log.get("what") != "overwrite"}
 
 
-def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Credential | Deny:
+def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Caller | Deny:
     """Who uploads, if they may upload anything; asked before a body of any size is read."""
-    context = token_request.context(repository, writes=True)
-    credential = site.gate.authenticate(token_request.presented, context, token_request.now)
-    if isinstance(credential, Deny):
-        return credential
-    decision = decide(_question(token_request, credential, repository, ProjectList()))
-    return decision if isinstance(decision, Deny) else credential
+    caller = site.gate.enter(token_request.request, repository, token_request.now, writes=True)
+    if isinstance(caller, Deny):
+        return caller
+    decision = decide(caller.question(ProjectList()))
+    return decision if isinstance(decision, Deny) else caller
 
 
 def _denied(denied: Deny, token_request: TokenRequest) -> Response:
     if denied.reason is not Reason.NOT_FOUND:
-        return refusal(denied, token_request, transfers=True, head=False)
+        return refusal(denied, token_request, transfers=True)
     # There is nothing to hide from somebody who names the file: 404 would send them looking.
     return response_of(
         problem(
@@ -164,14 +162,3 @@ def _state(form: Any, facts: FileFacts) -> None:  # noqa: ANN401 - of webob
 
 def _bad(title: str, remedy: str) -> Response:
     return response_of(problem(400, title, remedy, code="bad_upload"))
-
-
-def _question(
-    token_request: TokenRequest, credential: Credential, repository: str, resource: Resource
-) -> Question:
-    return Question(
-        credential=credential,
-        request=token_request.context(repository, writes=True),
-        resource=resource,
-        now=token_request.now,
-    )

@@ -12,25 +12,25 @@ from packaging.utils import canonicalize_name
 from pyramid.response import FileIter
 
 from devpi_entitlements.authentication import AdmittedFile, TokenRequest
-from devpi_entitlements.downloads import reserve
-from devpi_entitlements.pages import Page
 from devpi_entitlements.responses import (
     NOT_STORED,
     OwnResponse,
     moved,
-    plain,
     refusal,
     response_of,
 )
 from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site
 from entitlements_core.engine.core_metadata import is_announceable
-from entitlements_core.http import FILE_HEADERS, Headers, etag_matches, phrase, problem
+from entitlements_core.engine.pages import Page
+from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
+from entitlements_core.refusals import phrase, problem
+from entitlements_core.wsgi import Response as CoreResponse
 
-__all__ = ["deliver", "page_response"]
+__all__ = ["deliver"]
 
 Request = Any
 Response = Any
@@ -60,34 +60,23 @@ def _read(
 ) -> Response:
     if response.status_code == OK and token_request.awaited is not None:
         if token_request.awaited.arrives_whole:
-            return _metadata_of(request, token_request, token_request.awaited, response)
+            return _metadata_of(token_request, token_request.awaited, response)
         return _file(site, request, token_request, token_request.awaited, response)
     if response.status_code == OK and token_request.visible is not None:
-        return _page(site, request, token_request, response)
-    return _failed(request, token_request, response)
+        return _page(site, token_request, response)
+    return _failed(token_request, response)
 
 
-def page_response(page: Page, request: Request) -> Response:
-    """A page, or that it has not changed."""
-    if etag_matches(request.environ.get("HTTP_IF_NONE_MATCH"), page.etag):
-        kept = tuple(pair for pair in page.headers if not pair[0].startswith("Content-"))
-        return plain("304 Not Modified", kept, [])
-    return plain("200 OK", page.headers, [] if request.method == "HEAD" else [page.body])
-
-
-def _page(
-    site: Site, request: Request, token_request: TokenRequest, response: Response
-) -> Response:
+def _page(site: Site, token_request: TokenRequest, response: Response) -> Response:
     # Read after devpi's transaction, as the server would; the links are in memory by then.
     body = b"".join(response.app_iter)
     _close(response)
     if token_request.is_empty():
-        head = request.method == "HEAD"
-        return refusal(NOT_FOUND, token_request, transfers=False, head=head)
+        return refusal(NOT_FOUND, token_request, transfers=False)
     page = Page.of(body, response.headers["Content-Type"])
     if token_request.page_key is not None and token_request.is_settled:
         site.pages.keep(token_request.page_key, int(response.headers[SERIAL]), page)
-    return page_response(page, request)
+    return response_of(page.response(token_request.request))
 
 
 def _file(
@@ -108,13 +97,13 @@ def _file(
     )
     if request.method == "HEAD":
         _close(response)
-        return plain("200 OK", headers, [])
+        return response_of(CoreResponse(200, "OK", headers))
     if not admitted.is_metadata:
         denied = _reserve(site, token_request, admitted, length or 0)
         if denied is not None:
             _close(response)
-            return refusal(denied, token_request, transfers=True, head=False)
-    return plain("200 OK", headers, response.app_iter)
+            return refusal(denied, token_request, transfers=True)
+    return response_of(CoreResponse(200, "OK", headers, response.app_iter))
 
 
 def _receive(response: Response) -> int:
@@ -134,23 +123,23 @@ def _receive(response: Response) -> int:
 
 
 def _metadata_of(
-    request: Request, token_request: TokenRequest, admitted: AdmittedFile, response: Response
+    token_request: TokenRequest, admitted: AdmittedFile, response: Response
 ) -> Response:
     """The core metadata of a file that devpi fetches now; nobody was counted for the file."""
-    entry, head = admitted.entry, request.method == "HEAD"
+    entry = admitted.entry
     with SpooledTemporaryFile(max_size=IN_MEMORY) as arrived:
         for chunk in response.app_iter:
             arrived.write(chunk)
         _close(response)
         found = get_core_metadata(arrived, entry.project, entry.version, basename=entry.basename)
     if found is None or not is_announceable(found):
-        return refusal(NOT_FOUND, token_request, transfers=True, head=head)
+        return refusal(NOT_FOUND, token_request, transfers=True)
     headers = (
         ("Content-Type", "application/octet-stream"),
         ("Content-Length", str(len(found))),
         *FILE_HEADERS,
     )
-    return plain("200 OK", headers, [] if head else [found])
+    return response_of(CoreResponse(200, "OK", headers, [found]))
 
 
 def _reserve(
@@ -160,7 +149,7 @@ def _reserve(
     if isinstance(question.resource, DistributionFile):
         sized = DistributionFile(replace(question.resource.facts, size=length))
         question = replace(question, resource=sized)
-    reserved = reserve(site, token_request, question, 0, length)
+    reserved = site.gate.reserve(question, ByteRange(0, length), token_request.user_agent)
     return reserved if isinstance(reserved, Deny) else None
 
 
@@ -172,7 +161,7 @@ def _redirect(request: Request, token_request: TokenRequest, response: Response)
     if target is not None and location == f"{request.script_name}{target}":
         return moved(token_request.page_path or request.path_info, target)
     if token_request.awaited is None:
-        return refusal(NOT_FOUND, token_request, transfers=False, head=False)
+        return refusal(NOT_FOUND, token_request, transfers=False)
     answer = problem(
         403,
         "This index has its files elsewhere",
@@ -200,24 +189,22 @@ def _stored(response: Response) -> Response:
         # A replica that passed the upload on waits until it has the commit of this number.
         serial = ((SERIAL, response.headers[SERIAL]),) if SERIAL in response.headers else ()
         headers = (*NOT_STORED, ("Content-Length", "0"), *serial)
-        return plain(f"200 {phrase(words)}", headers, [])
+        return response_of(CoreResponse(200, phrase(words), headers))
     answer = problem(int(status), words, "See the reason.", code="upload_refused")
     return response_of(answer)
 
 
-def _failed(request: Request, token_request: TokenRequest, response: Response) -> Response:
+def _failed(token_request: TokenRequest, response: Response) -> Response:
     """Of devpi's error pages only the status remains; they show addresses and versions."""
     _close(response)
-    head = request.method == "HEAD"
     if response.status_code < 500:  # noqa: PLR2004 - HTTP
         transfers = token_request.awaited is not None
-        return refusal(NOT_FOUND, token_request, transfers=transfers, head=head)
+        return refusal(NOT_FOUND, token_request, transfers=transfers)
     answer = problem(
         response.status_code,
         "The index cannot answer this now",
         "Try again in a few minutes; if this goes on, tell the vendor.",
         code="index_unavailable",
-        head=head,
     )
     return response_of(answer)
 

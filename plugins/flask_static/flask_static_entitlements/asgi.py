@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
 from entitlements_core.services.core import Core
-from flask_static_entitlements.asgi_bodies import PathSender, send_answer
-from flask_static_entitlements.authorization import nowhere, refusal
+from flask_static_entitlements.asgi_bodies import PathSender, send_response
 from flask_static_entitlements.configuration import Options, configure
 from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
-from flask_static_entitlements.site import CREDENTIAL, Environ, Site
+from flask_static_entitlements.site import CREDENTIAL, Site
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = ["EntitlementsASGI"]
 
@@ -70,7 +73,7 @@ class EntitlementsASGI:
                 await _Relay(answer, send).run(self._app, _moved(scope, tokened, answer), receive)
             else:
                 head = scope["method"] == "HEAD"
-                await send_answer(send, nowhere(environ) if answer is None else answer, head=head)
+                await send_response(send, NOWHERE if answer is None else answer, head=head)
 
     @property
     def core(self) -> Core:
@@ -90,7 +93,7 @@ class _Relay:
     """Passes a file request on, and holds back the head of the answer until it may be sent."""
 
     def __init__(self, reserved: ReservedResponse, send: Send) -> None:
-        self._reserve = reserved
+        self._reserved = reserved
         self._send = send
         self._started = False
         self._refused = False
@@ -100,12 +103,12 @@ class _Relay:
             await app(scope, receive, self._relay)
         finally:
             if not self._started:
-                await asyncio.to_thread(self._reserve.abandon)
+                await asyncio.to_thread(self._reserved.abandon)
 
     async def _relay(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             message = await self._begin(message)
-        elif self._reserve.request.method == "HEAD":
+        elif self._reserved.request.is_head:
             # Nothing was counted, whatever the app took the request for.
             more = message["type"] == "http.response.body" and message.get("more_body", False)
             message = {"type": "http.response.body", "body": b"", "more_body": more}
@@ -117,12 +120,14 @@ class _Relay:
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in message.get("headers", ())
         ]
-        denied = await asyncio.to_thread(self._reserve.finish, message["status"], headers)
+        denied = await asyncio.to_thread(self._reserved.finish, message["status"], headers)
         self._started = True
         if denied is not None:
             self._refused = True
-            head = self._reserve.request.method == "HEAD"
-            await send_answer(self._send, refusal(denied, self._reserve.request), head=head)
+            head = self._reserved.request.is_head
+            await send_response(
+                self._send, refused(denied, self._reserved.request, transfers=True), head=head
+            )
         encoded = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in private_headers(headers)
@@ -152,7 +157,7 @@ def _moved(scope: Scope, tokened: TokenPath | None, reserved: ReservedResponse) 
     return moved
 
 
-def _environ(scope: Scope, path: str, *, believes: bool) -> Environ:
+def _environ(scope: Scope, path: str, *, believes: bool) -> WSGIEnvironment:
     """What the engine reads of a request, under the names of WSGI.
 
     Args:
@@ -164,7 +169,7 @@ def _environ(scope: Scope, path: str, *, believes: bool) -> Environ:
     # which alone could say whether that header is to be believed, is not known any more.
     client = scope.get("client")
     known = client is not None and (client[1] != 0 or believes)
-    environ: Environ = {
+    environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],
         "PATH_INFO": path,
         "RAW_URI": _raw(scope),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from entitlements_core.engine.files import CHUNK, Body, DirectSender, OpenFile
-from entitlements_core.engine.responses import Outgoing
-from entitlements_core.http import Headers
+from entitlements_core.engine.downloads import DirectSender
+from entitlements_core.engine.files import CHUNK, OpenFile
+from entitlements_core.http import ByteRange
+from entitlements_core.wsgi import Response
 
-__all__ = ["PathSender", "send_answer"]
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+__all__ = ["PathSender", "send_response"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -23,14 +28,14 @@ class PathSender(DirectSender):
     """The key in the environment that says so."""
 
     def send(
-        self, opened: OpenFile, body: Body, environ: dict[str, Any]
-    ) -> tuple[Headers, Iterable[bytes]]:
+        self, opened: OpenFile, part: ByteRange, head: Response, environ: WSGIEnvironment
+    ) -> Response:
         """See `Sender.send`."""
-        whole = body.length == opened.file.size > CHUNK
+        whole = part.stop - part.start == opened.file.size > CHUNK
         if not whole or not environ.get(self.OFFER):
-            return super().send(opened, body, environ)
+            return super().send(opened, part, head, environ)
         opened.close()
-        return body.headers, PathBody(opened.file.path)
+        return replace(head, body=PathBody(opened.file.path))
 
 
 class PathBody:
@@ -43,15 +48,14 @@ class PathBody:
         yield Path(self.path).read_bytes()
 
 
-async def send_answer(send: Send, answer: Outgoing, *, head: bool) -> None:
-    """Send a whole answer; a reason phrase has no place in ASGI."""
+async def send_response(send: Send, response: Response, *, head: bool) -> None:
+    """Send a whole response; a reason phrase has no place in ASGI."""
     headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
     ]
-    await send(
-        {"type": "http.response.start", "status": int(answer.status[:3]), "headers": headers}
-    )
-    body = answer.body
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = response.body
     if head or isinstance(body, list):
         await send(_piece(b"" if head else b"".join(body), more=False))
     elif isinstance(body, PathBody):

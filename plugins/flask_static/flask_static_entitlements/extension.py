@@ -30,7 +30,7 @@ from flask_static_entitlements.views import (
     View,
     caller_of,
     run_file,
-    run_living,
+    run_open,
     stop_unguarded,
 )
 
@@ -132,7 +132,7 @@ class Entitlements:
                     return current_app.make_response(current_app.ensure_sync(view)(*args, **kwargs))
 
                 if filename is None:
-                    return run_living(site, repository, run)
+                    return run_open(site, repository, run)
                 return run_file(site, repository, str(kwargs[filename]), run)
 
             setattr(guarded, MARK, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from entitlements_core.engine.responses import Incoming, Outgoing
+from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authorization import METADATA, RepositoryGate
 from flask_static_entitlements.links import addresses
 from flask_static_entitlements.reserved_response import ReservedResponse
@@ -30,7 +30,7 @@ class Guard:
         self._root = mount.page_root
         self._gate = gate
 
-    def answer(self, request: Incoming, *, plain: bool = True) -> Outgoing | ReservedResponse:
+    def respond(self, request: Request, *, plain: bool = True) -> Response | ReservedResponse:
         """The whole answer, or leave to pass a request for a file on to the app.
 
         Args:
@@ -55,10 +55,9 @@ class Guard:
             return f"/simple{below}"
         return f"/packages/{filename}" if filename else NOTHING
 
-    def _page(self, request: Incoming, path: str) -> Outgoing:
-        # No words in the links: they lead to views of the app, which would not overlook them.
-        silent = {**request.headers, "SERVER_SOFTWARE": "", "SERVER_PROTOCOL": ""}
-        answer = self._gate.index.answer(replace(request, path=path, headers=silent))
+    def _page(self, request: Request, path: str) -> Response:
+        # No reasons in links: they lead to views of the app, which would not overlook them.
+        answer = self._gate.index.respond(request.at(path), reason_links=False)
         if path != "/simple":
             return answer
         own = f"{self._root.rpartition('/')[2]}/"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
 from packaging.utils import NormalizedName
@@ -28,7 +28,7 @@ def linked_pages(mount: Mount) -> Callable[[Catalog], Pages]:
     """Makes the pages of a guarded repository from its catalog."""
     link = _link(mount)
     warn = partial(_warn_of_flat_directories, mount)
-    return lambda catalog: Pages(cast("Catalog", _LinkedCatalog(catalog, link, warn)))
+    return lambda catalog: Pages(_LinkedSnapshots(catalog, link, warn))
 
 
 def _link(mount: Mount) -> Link:
@@ -69,8 +69,8 @@ def addresses(mount: Mount, file: CatalogFile) -> frozenset[str]:
     )
 
 
-class _LinkedCatalog:
-    """Stands in for a catalog before the pages, which read nothing but its snapshot."""
+class _LinkedSnapshots:
+    """The snapshots of a catalog, with other links in their files."""
 
     def __init__(self, catalog: Catalog, link: Link, begin: Callable[[Snapshot], None]) -> None:
         self._catalog = catalog
@@ -78,9 +78,8 @@ class _LinkedCatalog:
         self._begin = begin
         self._last = (catalog.snapshot, self._linked(catalog.snapshot))
 
-    @property
-    def snapshot(self) -> Snapshot:
-        """The same object for as long as nothing changed: pages are remembered by it."""
+    def __call__(self) -> Snapshot:
+        """What there is now; the same object for as long as nothing changes, see `Pages`."""
         source, linked = self._last
         if source is not self._catalog.snapshot:
             source = self._catalog.snapshot

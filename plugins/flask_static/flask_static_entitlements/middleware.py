@@ -5,36 +5,36 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from entitlements_core.engine.responses import Outgoing
+from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.http import AuthScheme, Presented, TokenPath, is_plain_path, split_token_path
-from flask_static_entitlements.authorization import nowhere, refusal
+from entitlements_core.wsgi import Response
 from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
 from flask_static_entitlements.site import (
     CREDENTIAL,
     PRESENTED,
     RESERVED,
-    Environ,
     Site,
     raw_path,
 )
 
-__all__ = ["StartResponse", "TokenPathMiddleware", "WSGIApp"]
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-StartResponse = Callable[..., Any]
-WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
-ErrorInfo = tuple[type[BaseException], BaseException, TracebackType]
+__all__ = ["TokenPathMiddleware"]
+
+ErrorInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
 class Views(Protocol):
     """What can be asked of an app that says how it routes."""
 
-    def rule(self, environ: Environ) -> str | None:
+    def rule(self, environ: WSGIEnvironment) -> str | None:
         """The URL rule that a request is routed by; None when it is none's."""
         ...
 
-    def asks(self, environ: Environ) -> bool:
+    def asks(self, environ: WSGIEnvironment) -> bool:
         """Whether a request leads to a view that asks for a credential by itself."""
         ...
 
@@ -49,29 +49,29 @@ class TokenPathMiddleware:
             several ways is none where anything is guarded.
     """
 
-    def __init__(self, app: WSGIApp, site: Site, *, views: Views | None = None) -> None:
+    def __init__(self, app: WSGIApplication, site: Site, *, views: Views | None = None) -> None:
         self._app = app
         self._site = site
         self._views = views
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path: str = environ.get("PATH_INFO") or "/"
         tokened = split_token_path(path)
         rest = path if tokened is None else tokened.rest
         answer = self._site.answer(environ, rest, tokened, self._rule(environ, rest))
-        if isinstance(answer, Outgoing):
-            return _send(answer, environ, start_response)
+        if isinstance(answer, Response):
+            return answer(environ, start_response)
         if tokened is not None:
             move_token(environ, tokened)
         if isinstance(answer, ReservedResponse):
             return self._pass_on(environ, start_response, answer)
         views = self._views
         if tokened is not None and not (views is not None and views.asks(environ)):
-            return _send(nowhere(environ), environ, start_response)
+            return NOWHERE(environ, start_response)
         return self._app(environ, start_response)
 
-    def _rule(self, environ: Environ, path: str) -> str | None:
+    def _rule(self, environ: WSGIEnvironment, path: str) -> str | None:
         """How the app routes a path that can be read in several ways; it is not asked otherwise."""
         if self._views is None or not self._site.configuration.routes.guards:
             return None
@@ -80,7 +80,7 @@ class TokenPathMiddleware:
         return self._views.rule({**environ, "PATH_INFO": path})
 
     def _pass_on(
-        self, environ: Environ, start_response: StartResponse, reserved: ReservedResponse
+        self, environ: WSGIEnvironment, start_response: StartResponse, reserved: ReservedResponse
     ) -> Iterable[bytes]:
         environ[RESERVED] = reserved
         environ[CREDENTIAL] = reserved.credential
@@ -93,10 +93,10 @@ class TokenPathMiddleware:
         denied = reserved.finish(held.status, held.headers)
         if denied is not None:
             _close(body)
-            return _send(refusal(denied, reserved.request), environ, start_response)
+            return refused(denied, reserved.request, transfers=True)(environ, start_response)
         held.is_sent = True
         start_response(held.line, list(private_headers(held.headers)))
-        if reserved.request.method == "HEAD":
+        if reserved.request.is_head:
             # Nothing was counted, whatever the app took the request for.
             _close(body)
             return []
@@ -116,7 +116,7 @@ class _HeldResponse:
     def status(self) -> int:
         return int(self.line[:3])
 
-    def run(self, app: WSGIApp, environ: Environ) -> Iterable[bytes]:
+    def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
         """The body of the app's answer; its head is here."""
         body = app(environ, self._start)
         if self.line and not self._written:
@@ -135,7 +135,7 @@ class _HeldResponse:
     def _start(
         self, line: str, headers: list[tuple[str, str]], error: ErrorInfo | None = None
     ) -> Callable[[bytes], None]:
-        if self.is_sent and error is not None:
+        if self.is_sent and error is not None and error[1] is not None:
             raise error[1].with_traceback(error[2])  # PEP 3333: it is too late for another head
         self.line, self.headers = line, headers
         return self._written.append
@@ -158,16 +158,11 @@ class _Joined:
         _close(self._body)
 
 
-def move_token(environ: Environ, tokened: TokenPath) -> None:
+def move_token(environ: WSGIEnvironment, tokened: TokenPath) -> None:
     """Move the token from the path to what stands before it, so that links are made below it."""
     environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + tokened.prefix
     environ["PATH_INFO"] = tokened.rest
     environ[PRESENTED] = Presented(tokened.secret, AuthScheme.PATH)
-
-
-def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(answer.status, list(answer.headers))
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body
 
 
 def _close(body: Iterable[bytes]) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from entitlements_core.engine.responses import Incoming
-from entitlements_core.http import FILE_HEADERS, Headers, encodes, read_range
+from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
-from entitlements_core.services.gate import Delivery, Gate, Reservation
+from entitlements_core.services.gate import Gate, Reservation
+from entitlements_core.wsgi import Request
 
 __all__ = ["ReservedResponse", "private_headers"]
-
-Extent = tuple[int, int]
-"""The first byte and how many follow."""
 
 _OK: Final = 200
 _PARTIAL: Final = 206
@@ -42,15 +39,15 @@ class ReservedResponse:
         request: whose Range says how much the answer will carry.
     """
 
-    def __init__(self, gate: Gate, question: Question, request: Incoming, size: int) -> None:
+    def __init__(self, gate: Gate, question: Question, request: Request, size: int) -> None:
         self._gate = gate
         self._question = question
         self._request = request
         self._size = size
-        self._reserved: tuple[Extent, Reservation] | None = None
+        self._reserved: tuple[ByteRange, Reservation] | None = None
 
     @property
-    def request(self) -> Incoming:
+    def request(self) -> Request:
         """What was asked."""
         return self._request
 
@@ -71,7 +68,7 @@ class ReservedResponse:
         Nothing, where that depends on a condition that only the view can judge; `finish` sees to
         it, which is still before the first byte.
         """
-        environ = self._request.headers
+        environ = self._request.environ
         conditional = any(environ.get(name) for name in _CONDITIONS)
         return None if conditional else self._reserve(self._asked())
 
@@ -89,51 +86,48 @@ class ReservedResponse:
     def abandon(self) -> None:
         """Give back what is reserved: nothing was sent."""
         if self._reserved is not None:
-            self._gate.settle(self._reserved[1], delivered=False)
+            self._gate.release(self._reserved[1])
             self._reserved = None
 
-    def _reserve(self, extent: Extent | None) -> Deny | None:
-        if extent is None:
+    def _reserve(self, part: ByteRange | None) -> Deny | None:
+        if part is None:
             return None
-        start, length = extent
-        agent = self._request.headers.get("HTTP_USER_AGENT") or ""
-        delivery = Delivery(start=start, length=length, user_agent=agent)
-        reserved = self._gate.reserve(self._question, delivery)
+        reserved = self._gate.reserve(self._question, part, self._request.user_agent)
         if isinstance(reserved, Deny):
             return reserved
-        self._reserved = (extent, reserved)
+        self._reserved = (part, reserved)
         return None
 
-    def _asked(self) -> Extent | None:
+    def _asked(self, *, elsewhere: bool = False) -> ByteRange | None:
         """What the request asks for; None for nothing of the file."""
-        if self._request.method == "HEAD":
+        if self._request.is_head:
             return None
         try:
-            wanted = read_range(self._request.headers.get("HTTP_RANGE"), self._size)
+            wanted = self._request.byte_range(self._size, etag="", elsewhere=elsewhere)
         except ValueError:
             return None
-        return (0, self._size) if wanted is None else (wanted.start, wanted.stop - wanted.start)
+        return wanted or self._whole
 
-    def _carried(self, status: int, headers: dict[str, str]) -> Extent | None:
+    def _carried(self, status: int, headers: dict[str, str]) -> ByteRange | None:
         """What the answer sends, or has sent by whom it leads to; in doubt all of the file."""
-        if self._request.method == "HEAD" or status == _NOT_MODIFIED or status >= _ERRORS:
+        if self._request.is_head or status == _NOT_MODIFIED or status >= _ERRORS:
             return None
         if status == _PARTIAL:
             return self._partial(headers.get("content-range", ""))
         if status == _OK and not _OFFLOADED.isdisjoint(headers):
-            # The server in front applies the range. It judges If-Range by an ETag of its own.
-            environ = self._request.headers
-            conditional = environ.get("HTTP_IF_RANGE") is not None
-            compressed = encodes(environ.get("HTTP_ACCEPT_ENCODING"))
-            return (0, self._size) if conditional or compressed else self._asked()
-        return 0, self._size
+            return self._asked(elsewhere=True)  # the server in front applies the range
+        return self._whole
 
-    def _partial(self, content_range: str) -> Extent:
+    @property
+    def _whole(self) -> ByteRange:
+        return ByteRange(0, self._size)
+
+    def _partial(self, content_range: str) -> ByteRange:
         stretch = content_range.removeprefix("bytes ").partition("/")[0]
         first, _, last = stretch.partition("-")
         if not (first.isdecimal() and last.isdecimal()):
-            return 0, self._size
-        return int(first), int(last) + 1 - int(first)
+            return self._whole
+        return ByteRange(int(first), int(last) + 1)
 
 
 def private_headers(headers: Iterable[tuple[str, str]]) -> Headers:

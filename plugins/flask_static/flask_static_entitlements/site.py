@@ -5,31 +5,33 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from entitlements_core.engine.files import Sender
+from entitlements_core.engine.downloads import Sender
 from entitlements_core.engine.health import LIVE, health
-from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
+from entitlements_core.engine.responses import INTERNAL_ERROR, NOWHERE
 from entitlements_core.errors import ConfigurationError, EntitlementsError
 from entitlements_core.http import (
     AuthScheme,
     Presented,
     TokenPath,
-    problem,
     read_authorization,
 )
+from entitlements_core.refusals import problem
 from entitlements_core.services.core import Core
-from flask_static_entitlements.authorization import RepositoryGate, nowhere
+from entitlements_core.wsgi import Request, Response
+from flask_static_entitlements.authorization import RepositoryGate
 from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.reserved_response import ReservedResponse
 from flask_static_entitlements.routes import Guarded
 from flask_static_entitlements.startup import OpenSite
 
-__all__ = ["CREDENTIAL", "PRESENTED", "RESERVED", "Environ", "Site", "presented", "raw_path"]
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+__all__ = ["CREDENTIAL", "PRESENTED", "RESERVED", "Site", "presented", "raw_path"]
 
 log: Final = logging.getLogger("entitlements.flask")
-
-Environ = dict[str, Any]
 
 PRESENTED: Final = "entitlements.presented"
 """Where a token path's secret is kept in a WSGI environment; its ``repr`` does not show it."""
@@ -102,8 +104,12 @@ class Site:
         return self._opened().gates[name]
 
     def answer(
-        self, environ: Environ, path: str, tokened: TokenPath | None, rule: str | None = None
-    ) -> Outgoing | ReservedResponse | None:
+        self,
+        environ: WSGIEnvironment,
+        path: str,
+        tokened: TokenPath | None,
+        rule: str | None = None,
+    ) -> Response | ReservedResponse | None:
         """The answer to a request, leave to pass it on, or None when it is not ours.
 
         Args:
@@ -123,19 +129,19 @@ class Site:
             return self._guard(environ, path, tokened, guarded)
         except EntitlementsError as error:
             log.error("the index is not set up: %s", error)
-            return outgoing(problem(503, "The index is not set up", code=error.code))
+            return problem(503, "The index is not set up", code=error.code)
         except Exception:
             log.exception("a request failed")
-            return outgoing(problem(500, "Internal error", code="internal"))
+            return INTERNAL_ERROR
 
-    def incoming(self, environ: Environ, path: str, secret: Presented | None) -> Incoming:
-        """A request as the engine reads it."""
-        return Incoming(
+    def request(self, environ: WSGIEnvironment, path: str, secret: Presented | None) -> Request:
+        """A request as an index reads it."""
+        return Request(
             method=environ["REQUEST_METHOD"],
             path=path,
             presented=secret,
             address=self.core.addresses.of(environ),
-            headers=environ,
+            environ=environ,
         )
 
     def close(self) -> None:
@@ -145,20 +151,20 @@ class Site:
         if opened is not None:
             opened.close()
 
-    def _serve(self, environ: Environ, path: str) -> Outgoing:
+    def _serve(self, environ: WSGIEnvironment, path: str) -> Response:
         if path == LIVE:  # whatever the store is like
             return health(path, is_built=False, ailment=lambda: None)
         return self._opened().app.respond(environ)
 
     def _guard(
-        self, environ: Environ, path: str, tokened: TokenPath | None, guarded: Guarded
-    ) -> Outgoing | ReservedResponse:
+        self, environ: WSGIEnvironment, path: str, tokened: TokenPath | None, guarded: Guarded
+    ) -> Response | ReservedResponse:
         opened = self._opened()
         if guarded.mount is None:
-            return nowhere(environ)
-        request = self.incoming(environ, path, presented(environ, tokened))
+            return NOWHERE
+        request = self.request(environ, path, presented(environ, tokened))
         guard = opened.guards[guarded.mount.repository]
-        return guard.answer(request, plain=guarded.plain)
+        return guard.respond(request, plain=guarded.plain)
 
     def _opened(self) -> OpenSite:
         opened = self._open
@@ -170,13 +176,13 @@ class Site:
             return self._open
 
 
-def raw_path(environ: Environ) -> str:
+def raw_path(environ: WSGIEnvironment) -> str:
     """The path as it was sent, where the server tells it: gunicorn, Werkzeug, uWSGI, mod_wsgi."""
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     return raw
 
 
-def presented(environ: Environ, tokened: TokenPath | None) -> Presented | None:
+def presented(environ: WSGIEnvironment, tokened: TokenPath | None) -> Presented | None:
     """The secret of a request; one in the path wins over any header."""
     if tokened is not None:
         return Presented(tokened.secret, AuthScheme.PATH)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from entitlements_core.engine.app import IndexApp
-from entitlements_core.engine.files import Offload, Sender
+from entitlements_core.engine.downloads import Offload, Sender
 from entitlements_core.engine.index import Index
-from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.serving import open_index
 from entitlements_core.errors import ConfigurationError, Conflict, NotFound
 from entitlements_core.plugins import Plugins
@@ -70,21 +68,19 @@ class OpenSite:
             named = f"accel_redirect of {mount.repository}"
             require_locations(mount.accel_redirect, mount.directories, named)
             sender = Offload("X-Accel-Redirect", mount.accel_redirect)
-        pages: Callable[..., Pages] = linked_pages(mount) if mount.protect else Pages
         return open_index(
             self.core,
             mount.repository,
             mount.directories,
             sender=sender,
-            pages=pages,
+            pages=linked_pages(mount) if mount.protect else None,
             upstream="" if mount.protect else mount.upstream,
         )
 
     def _wire(self, mounts: tuple[Mount, ...]) -> None:
         core = self.core
         self.gates = {
-            name: RepositoryGate(index, core.gate, core.clock)
-            for name, index in self.indexes.items()
+            name: RepositoryGate(index, core.gate) for name, index in self.indexes.items()
         }
         self.guards = {
             mount.repository: Guard(mount, self.gates[mount.repository])
@@ -96,7 +92,7 @@ class OpenSite:
             for mount in mounts
             for prefix in mount.protect or (mount.prefix,)
         }
-        self.app = IndexApp(prefixes, address=core.addresses.of, ailment=core.readiness.ailment)
+        self.app = IndexApp(prefixes, locate=core.addresses.of, ailment=core.readiness.ailment)
 
 
 def _require(core: Core, repository: str, *, create: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, current_app, has_request_context, request
 from flask.typing import ResponseReturnValue
@@ -13,13 +13,18 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect, Rule
 
-from entitlements_core.engine.responses import Incoming, Outgoing
+from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decision import Deny
-from flask_static_entitlements.authorization import Caller, nowhere, refusal
+from entitlements_core.services.gate import Caller
+from entitlements_core.wsgi import Request as EngineRequest
+from entitlements_core.wsgi import Response as EngineResponse
 from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
 from flask_static_entitlements.routes import flatten
-from flask_static_entitlements.site import CREDENTIAL, RESERVED, Environ, Site, presented
+from flask_static_entitlements.site import CREDENTIAL, RESERVED, Site, presented
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = [
     "MARK",
@@ -28,7 +33,7 @@ __all__ = [
     "caller_of",
     "current_entitlement",
     "run_file",
-    "run_living",
+    "run_open",
     "stop_unguarded",
 ]
 
@@ -50,16 +55,16 @@ current_entitlement: Credential | None = LocalProxy(_credential)  # type: ignore
 Outside, it stands for None: it is false, and equal to None."""
 
 
-def incoming(site: Site) -> Incoming:
-    """The current request as the engine reads it."""
+def request_of(site: Site) -> EngineRequest:
+    """The current request as an index reads it."""
     environ = request.environ
-    return site.incoming(environ, request.path, presented(environ, None))
+    return site.request(environ, request.path, presented(environ, None))
 
 
-def respond(answer: Outgoing) -> Response:
-    """An answer of the engine as Flask's."""
+def respond(answer: EngineResponse) -> Response:
+    """A response of an index as Flask's."""
     response: Response = current_app.response_class(
-        answer.body, status=answer.status, headers=list(answer.headers)
+        answer.body, status=answer.status_line, headers=list(answer.headers)
     )
     return response
 
@@ -68,26 +73,26 @@ def caller_of(site: Site, repository: str) -> Caller | Deny:
     """Whose the current request is, asked once."""
     gate = site.gate_of(repository)
     known: Caller | None = request.environ.get(CALLER)
-    if known is not None and known.context.repository == gate.index.repository:
+    if known is not None and known.repository == gate.index.repository:
         return known
-    caller = gate.enter(incoming(site))
+    caller = gate.enter(request_of(site))
     if isinstance(caller, Caller):
         request.environ[CALLER] = caller
     return caller
 
 
-def run_living(site: Site, repository: str, view: Callable[[], Response]) -> Response:
+def run_open(site: Site, repository: str, view: Callable[[], Response]) -> Response:
     """Run a view for whoever has a credential that opens something now."""
     caller = caller_of(site, repository)
     denied: Deny | None
     if isinstance(caller, Caller):
-        denied = site.gate_of(repository).living(caller)
+        denied = site.gate_of(repository).opens(caller)
         if denied is None:
             request.environ[CREDENTIAL] = caller.credential
             return _private(view())
     else:
         denied = caller
-    return respond(refusal(denied, incoming(site)))
+    return respond(refused(denied, request_of(site), transfers=True))
 
 
 def run_file(site: Site, repository: str, filename: str, view: Callable[[], Response]) -> Response:
@@ -96,9 +101,9 @@ def run_file(site: Site, repository: str, filename: str, view: Callable[[], Resp
     reserved: ReservedResponse | None = request.environ.get(RESERVED)
     if reserved is not None and reserved.filename == name:
         return view()  # the middleware let it pass and counts it
-    asked = incoming(site)
+    asked = request_of(site)
     answer = site.gate_of(repository).file(asked, name)
-    if isinstance(answer, Outgoing):
+    if isinstance(answer, EngineResponse):
         return respond(answer)
     request.environ[CREDENTIAL] = answer.credential
     try:
@@ -110,7 +115,7 @@ def run_file(site: Site, repository: str, filename: str, view: Callable[[], Resp
     if denied is None:
         return _private(response)
     response.close()
-    return respond(refusal(denied, asked))
+    return respond(refused(denied, asked, transfers=True))
 
 
 def stop_unguarded(site: Site) -> Response | None:
@@ -125,7 +130,7 @@ def stop_unguarded(site: Site) -> Response | None:
     if reserved is not None and reserved.filename == request.path.rpartition("/")[2]:
         return None
     log.error("a request for the guarded view %s was not let through", rule.rule)
-    return respond(nowhere(request.environ))
+    return respond(NOWHERE)
 
 
 class FlaskViews:
@@ -143,7 +148,7 @@ class FlaskViews:
             inner = inner.app
         self._is_bare = getattr(inner, "__self__", None) is app
 
-    def rule(self, environ: Environ) -> str | None:
+    def rule(self, environ: WSGIEnvironment) -> str | None:
         """See `Views`; a redirect to another spelling is no view, and leads to what that says."""
         if not self._is_bare:
             return None
@@ -154,7 +159,7 @@ class FlaskViews:
         except HTTPException:
             return None
 
-    def asks(self, environ: Environ) -> bool:
+    def asks(self, environ: WSGIEnvironment) -> bool:
         """See `Views`."""
         try:
             endpoint = self._match(environ).endpoint
@@ -162,7 +167,7 @@ class FlaskViews:
             return False
         return getattr(self._app.view_functions.get(endpoint), MARK, False) is True
 
-    def _match(self, environ: Environ) -> Rule:
+    def _match(self, environ: WSGIEnvironment) -> Rule:
         adapter = self._app.create_url_adapter(self._app.request_class(environ))
         rule, _ = adapter.match(return_rule=True)  # type: ignore[union-attr] # not None with a request
         return rule

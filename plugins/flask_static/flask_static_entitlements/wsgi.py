@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.services.core import Core
 from flask_static_entitlements.configuration import Options, configure
-from flask_static_entitlements.middleware import StartResponse, TokenPathMiddleware, WSGIApp
-from flask_static_entitlements.site import Environ, Site
+from flask_static_entitlements.middleware import TokenPathMiddleware
+from flask_static_entitlements.site import Site
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["EntitlementsMiddleware"]
 
@@ -27,13 +30,13 @@ class EntitlementsMiddleware:
         EntitlementsError: when something is configured wrongly, or the store cannot be opened.
     """
 
-    def __init__(self, app: WSGIApp, **options: Unpack[Options]) -> None:
+    def __init__(self, app: WSGIApplication, **options: Unpack[Options]) -> None:
         with told_in_words():
             self._site = Site(configure(options, {}), host="WSGI")
             self._site.start()
         self._middleware = TokenPathMiddleware(app, self._site)
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         return self._middleware(environ, start_response)
 

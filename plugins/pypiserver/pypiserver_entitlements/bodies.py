@@ -14,11 +14,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = ["SECONDS", "Discarding", "length_of", "read_within"]
 
-Environ = dict[str, Any]
 
 DISCARDED: Final = 16 * 1024 * 1024
 """Bytes of a refused request that are still read, inclusive."""
@@ -39,7 +41,7 @@ class Discarding:
     def __init__(self) -> None:
         self._turns = threading.BoundedSemaphore(AT_ONCE)
 
-    def discard(self, environ: Environ, *, most: int) -> None:
+    def discard(self, environ: WSGIEnvironment, *, most: int) -> None:
         """Read the body of a request that is refused, if it is not too large.
 
         Args:
@@ -59,13 +61,13 @@ class Discarding:
             self._turns.release()
 
 
-def length_of(environ: Environ) -> int:
+def length_of(environ: WSGIEnvironment) -> int:
     """Bytes of a request's body as its header says; 0 where it says nothing that can be read."""
     length = environ.get("CONTENT_LENGTH") or ""
     return int(length) if length.isdecimal() and len(length) < len(str(2**63)) else 0
 
 
-def _ends_in_time(environ: Environ) -> bool:
+def _ends_in_time(environ: WSGIEnvironment) -> bool:
     """Whether reading the body can be ended: it is there already, or the connection is known."""
     if _is_there(environ):
         return True
@@ -77,7 +79,7 @@ def _ends_in_time(environ: Environ) -> bool:
 
 
 @contextmanager
-def read_within(environ: Environ, seconds: float) -> Iterator[None]:
+def read_within(environ: WSGIEnvironment, seconds: float) -> Iterator[None]:
     """What is read of the body in this block ends after so many seconds, where that can be done."""
     connection = None if _is_there(environ) else _connection(environ)
     if connection is None:
@@ -100,13 +102,13 @@ def _shut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RD)
 
 
-def _is_there(environ: Environ) -> bool:
+def _is_there(environ: WSGIEnvironment) -> bool:
     """Whether the server has read the body before it called us, as waitress does."""
     seekable = getattr(environ["wsgi.input"], "seekable", None)
     return seekable is not None and seekable()
 
 
-def _connection(environ: Environ) -> socket.socket | None:
+def _connection(environ: WSGIEnvironment) -> socket.socket | None:
     """A descriptor of our own for the client's connection; None where it cannot be found."""
     body, uwsgi = environ["wsgi.input"], sys.modules.get("uwsgi")
     # gunicorn's, or gevent's; wsgiref and Werkzeug give the connection's file itself.

@@ -7,7 +7,8 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import Any, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
 
 from entitlements_core.engine.threads import are_greenlets
 from entitlements_core.forwarded import Proxies
@@ -15,11 +16,13 @@ from pypiserver_entitlements.bodies import SECONDS, read_within
 from pypiserver_entitlements.pypiserver_api import read_body
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader
 
-__all__ = ["Environ", "Forwarder", "StartResponse", "WSGIApp"]
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+__all__ = ["Forwarder"]
+
+
+ErrorInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 _RAW: Final = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
 """Where servers keep the address as it was sent, with the token in it."""
@@ -45,13 +48,13 @@ class Forwarder:
         proxies: whose headers are believed.
     """
 
-    def __init__(self, app: WSGIApp, proxies: Proxies) -> None:
+    def __init__(self, app: WSGIApplication, proxies: Proxies) -> None:
         self._app = app
         self._proxies = proxies
         self._turn: threading.Lock | None = None
 
     def pass_on(
-        self, user: AdmittedUser, environ: Environ, start_response: StartResponse
+        self, user: AdmittedUser, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """What pypiserver answers; no cache may give it to somebody else."""
         environ.pop(_HOST, None)
@@ -63,8 +66,10 @@ class Forwarder:
         with read_within(environ, SECONDS) if shared else nullcontext():
             read_body(environ)
 
-        def start(status: str, headers: list[tuple[str, str]], *error: object) -> object:
-            return start_response(status, _guarded(headers, shared=shared), *error)
+        def start(
+            status: str, headers: list[tuple[str, str]], error: ErrorInfo | None = None, /
+        ) -> Callable[[bytes], object]:
+            return start_response(status, _guarded(headers, shared=shared), error)
 
         if not are_greenlets():
             return self._app(environ, start)
@@ -76,7 +81,7 @@ class Forwarder:
             return self._app(environ, start)
 
 
-def _disguise(environ: Environ, user: Uploader) -> None:
+def _disguise(environ: WSGIEnvironment, user: Uploader) -> None:
     """The token becomes a name that pypiserver may write into its log."""
     name = f"entitlement-{user.identifier}"
     environ["HTTP_AUTHORIZATION"] = f"Basic {b64encode(f'{name}:-'.encode()).decode()}"

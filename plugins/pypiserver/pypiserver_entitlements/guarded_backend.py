@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Final
 
-from entitlements_core.http import problem
+from entitlements_core.refusals import problem
 from pypiserver_entitlements import pypiserver_api
 from pypiserver_entitlements.users import AnonymousReader, Publisher, Uploader, current_user
 
@@ -115,5 +115,5 @@ def _taken(filename: str) -> pypiserver_api.HTTPResponse:
     """The refusal of an upload of what there is already, with words that clients show."""
     remedy = _OVERWRITE if isinstance(current_user(), Publisher) else _INSTEAD
     answer = problem(409, f"File already exists: {filename}", remedy, code="file_exists")
-    status = f"{answer.status} {answer.reason}"
-    return pypiserver_api.HTTPResponse(answer.body, status, headers=dict(answer.headers))
+    headers = dict(answer.headers)
+    return pypiserver_api.HTTPResponse(b"".join(answer.body), answer.status_line, headers=headers)

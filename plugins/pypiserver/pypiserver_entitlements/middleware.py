@@ -6,19 +6,24 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from entitlements_core.engine.app import IndexApp, credentials
+from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.health import HEALTH_PATHS
-from entitlements_core.engine.responses import Incoming, Outgoing, outgoing
-from entitlements_core.http import AuthScheme, problem
+from entitlements_core.engine.responses import INTERNAL_ERROR, NOWHERE
+from entitlements_core.http import AuthScheme
+from entitlements_core.refusals import problem
 from entitlements_core.services.client_addresses import ClientAddresses
+from entitlements_core.wsgi import Request, Response
 from pypiserver_entitlements import pypiserver_api
 from pypiserver_entitlements.bodies import Discarding, length_of
-from pypiserver_entitlements.forwarding import Environ, Forwarder, StartResponse, WSGIApp
+from pypiserver_entitlements.forwarding import Forwarder
 from pypiserver_entitlements.publishers import PasswordsUnknown, Publishers
 from pypiserver_entitlements.uploads import Uploads
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader, admitted
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["PypiserverMiddleware"]
 
@@ -31,12 +36,10 @@ _PAGES: Final = "/simple/"
 _LONGEST_NAME: Final = 255
 """Bytes of a file's name that file systems take, inclusive."""
 
-_FAILED: Final = outgoing(problem(500, "Internal error", code="internal"))
-_NOWHERE: Final = outgoing(problem(404, "Not found", code="not_found"))
-_NO_PASSWORDS: Final = outgoing(
-    problem(503, "Passwords cannot be checked now", "Tokens can.", code="unavailable")
+_NO_PASSWORDS: Final = problem(
+    503, "Passwords cannot be checked now", "Tokens can.", code="unavailable"
 )
-_LONG: Final = outgoing(problem(413, "The search is too long", code="too_large"))
+_LONG: Final = problem(413, "The search is too long", code="too_large")
 
 
 class PypiserverMiddleware:
@@ -61,7 +64,7 @@ class PypiserverMiddleware:
 
     def __init__(  # noqa: PLR0913 - it is put together from its parts
         self,
-        app: WSGIApp,
+        app: WSGIApplication,
         *,
         engine: IndexApp,
         publishers: Publishers,
@@ -86,10 +89,10 @@ class PypiserverMiddleware:
         self._passing = Forwarder(app, addresses.proxies)
         self._discarding = Discarding()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         if not self._enter(environ):
-            return _send(_NOWHERE, environ, start_response)
+            return NOWHERE(environ, start_response)
         if environ["PATH_INFO"] in HEALTH_PATHS and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
             return self._engine(environ, start_response)
         if environ["PATH_INFO"] == self._health:
@@ -101,17 +104,17 @@ class PypiserverMiddleware:
             user = _NO_PASSWORDS
         except Exception:
             log.exception("a request failed")
-            user = _FAILED
-        if user is None or isinstance(user, Outgoing):
+            user = INTERNAL_ERROR
+        if user is None or isinstance(user, Response):
             self._discarding.discard(environ, most=self._uploads.limit)
         if user is None:
             return self._engine(environ, start_response)
-        if isinstance(user, Outgoing):
-            return _send(user, environ, start_response)
+        if isinstance(user, Response):
+            return user(environ, start_response)
         with admitted(user):
             return self._passing.pass_on(user, environ, start_response)
 
-    def _enter(self, environ: Environ) -> bool:
+    def _enter(self, environ: WSGIEnvironment) -> bool:
         """Move the base path to where servers keep what stands before an application."""
         path = environ.get("PATH_INFO") or "/"
         if self._base:
@@ -122,13 +125,12 @@ class PypiserverMiddleware:
         environ["PATH_INFO"] = path
         return True
 
-    def _user_of(self, environ: Environ) -> AdmittedUser | Outgoing | None:
+    def _user_of(self, environ: WSGIEnvironment) -> AdmittedUser | Response | None:
         """Who is let into pypiserver; the answer to who is not; None where the engine answers."""
-        presented, path = credentials(environ, environ["PATH_INFO"])
-        address = self._addresses.of(environ)
-        method = environ["REQUEST_METHOD"]
-        if presented is None or presented.form is not AuthScheme.PATH:
-            publisher = self._publishers.recognise(presented, address)
+        request = Request.of(environ, self._addresses.of, knows_logins=self._publishers.are_known)
+        method, path, presented = request.method, request.path, request.presented
+        if presented is None or presented.scheme is not AuthScheme.PATH:
+            publisher = self._publishers.recognise(presented, request.address)
             if publisher is not None:
                 unfit = self._offered(environ) if (method, path) == ("POST", "/") else None
                 return replace(publisher, stays=self._stays(path)) if unfit is None else unfit
@@ -137,31 +139,22 @@ class PypiserverMiddleware:
             return AnonymousReader(stays=self._stays(path)) if bounded else _LONG
         if method != "POST" or path != "/":
             return None
-        decided = self._uploads.admit(
-            Incoming(
-                method=method,
-                path=path,
-                presented=presented,
-                address=address,
-                headers=environ,
-                logins=self._publishers.are_known,
-            )
-        )
+        decided = self._uploads.admit(request)
         if isinstance(decided, Uploader):
             for filename in decided.filenames:
                 self._note(filename)
         return decided
 
-    def _offered(self, environ: Environ) -> Outgoing | None:
+    def _offered(self, environ: WSGIEnvironment) -> Response | None:
         """Take note of a publisher's upload; the answer where pypiserver would end in an error."""
         try:
             form = pypiserver_api.read_form(environ)
         except ValueError as error:
-            return outgoing(problem(400, "The form cannot be read", f"{error}.", code="invalid"))
+            return problem(400, "The form cannot be read", f"{error}.", code="invalid")
         for upload in filter(None, (form.content, form.signature)):
             if len(os.fsencode(upload.filename)) > _LONGEST_NAME:
                 words = f"The file name has more than {_LONGEST_NAME} characters"
-                return outgoing(problem(400, words, code="invalid"))
+                return problem(400, words, code="invalid")
         if form.action == "file_upload" and form.content is not None:
             self._note(form.content.filename)
         return None
@@ -175,8 +168,3 @@ class PypiserverMiddleware:
 def _reads(method: str, path: str) -> bool:
     """Whether a request only reads; ``pip search`` asks by POST, and so do no others."""
     return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
-
-
-def _send(answer: Outgoing, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(answer.status, list(answer.headers))
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else answer.body

@@ -68,7 +68,7 @@ class Publishers:
         Raises:
             PasswordsUnknown: when the check cannot be made, since its file is gone or damaged.
         """
-        if self._auther is None or presented is None or presented.form is not WITH_PASSWORD:
+        if self._auther is None or presented is None or presented.scheme is not WITH_PASSWORD:
             return None
         if not _may_exist(presented.username, presented.secret):
             return None

@@ -61,9 +61,9 @@ class Site:
         hooks.index = self.index
         self.engine = IndexApp(
             {"": self.index},
-            address=self.core.addresses.of,
+            locate=self.core.addresses.of,
             ailment=self.core.readiness.ailment,
-            logins=logins,
+            knows_logins=logins,
         )
 
     def close(self) -> None:

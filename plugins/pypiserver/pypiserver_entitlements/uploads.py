@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from entitlements_core.engine.distributions import Unservable
 from entitlements_core.engine.index import Index
-from entitlements_core.engine.responses import Incoming, Outgoing, in_terms_of_logins, outgoing
+from entitlements_core.engine.responses import refused
 from entitlements_core.engine.uploads import inspect_upload
-from entitlements_core.http import problem, refuse
-from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.decide import Question, RequestContext
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
-from entitlements_core.services.gate import Gate
+from entitlements_core.refusals import problem
+from entitlements_core.services.gate import Caller, Gate
+from entitlements_core.wsgi import Request, Response
 from pypiserver_entitlements.pypiserver_api import UploadedFile, UploadForm, read_form
 from pypiserver_entitlements.users import Uploader
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = ["Uploads"]
 
@@ -57,41 +59,39 @@ class Uploads:
         self.limit = limit
         self._metadata_limit = metadata_limit
 
-    def admit(self, request: Incoming) -> Uploader | Outgoing:
+    def admit(self, request: Request) -> Uploader | Response:
         """Leave to pass an upload on to pypiserver, or the whole answer instead.
 
         Nothing of the body is read before it is known that the token may write at all, and that
         the body is not too large.
         """
-        now = self._clock()
-        context = RequestContext(
-            repository=self._index.repository, address=request.address, writes=True
-        )
-        credential = self._gate.authenticate(request.presented, context, now)
-        if isinstance(credential, Deny):
-            return _refused(credential, request)
-        asks = _Asker(self._gate, credential, context, now)
+        caller = self._gate.enter(request, self._index.repository, self._clock(), writes=True)
+        if isinstance(caller, Deny):
+            return _refused(caller, request)
+        asks = _Asker(self._gate, caller)
         denied = asks.about(ProjectList())
         if denied is not None:
             return _refused(denied, request)
-        return self._too_large(request.headers) or self._read(asks, request)
+        return self._too_large(request.environ) or self._read(asks, request)
 
-    def _too_large(self, environ: dict[str, Any]) -> Outgoing | None:
+    def _too_large(self, environ: WSGIEnvironment) -> Response | None:
         length = environ.get("CONTENT_LENGTH") or ""
         if not length.isdecimal():
-            return _problem(411, "An upload needs a Content-Length", _NO_FORM, "length_required")
+            return problem(
+                411, "An upload needs a Content-Length", _NO_FORM, code="length_required"
+            )
         if int(length) > self.limit:
             remedy = f"At most {self.limit} bytes are taken; ask the vendor."
-            return _problem(413, "The upload is too large", remedy, "too_large")
+            return problem(413, "The upload is too large", remedy, code="too_large")
         return None
 
-    def _read(self, asks: _Asker, request: Incoming) -> Uploader | Outgoing:
+    def _read(self, asks: _Asker, request: Request) -> Uploader | Response:
         try:
-            form = read_form(request.headers)
+            form = read_form(request.environ)
         except ValueError:
-            return _problem(400, "The upload is not a form", _NO_FORM, "bad_form")
+            return problem(400, "The upload is not a form", _NO_FORM, code="bad_form")
         upload = _offered(form)
-        if isinstance(upload, Outgoing):
+        if isinstance(upload, Response):
             return upload
         try:
             facts = inspect_upload(
@@ -102,7 +102,7 @@ class Uploads:
                 metadata_limit=self._metadata_limit,
             )
         except Unservable as error:
-            return _problem(400, error.problem, error.remedy, error.code)
+            return problem(400, error.problem, error.remedy, code=error.code)
         denied = self._denied(asks, facts)
         if denied is not None:
             return _refused(denied, request)
@@ -119,43 +119,37 @@ class Uploads:
 
 
 class _Asker:
-    """Asks the gate on behalf of one request that writes."""
+    """Asks the gate on behalf of one request that writes.
 
-    def __init__(
-        self, gate: Gate, credential: Credential, context: RequestContext, now: datetime
-    ) -> None:
+    Attributes:
+        now: the moment of the request.
+        identifier: the credential's public name.
+    """
+
+    def __init__(self, gate: Gate, caller: Caller) -> None:
         self._gate = gate
-        self._credential = credential
-        self._context = context
-        self.now = now
-
-    @property
-    def identifier(self) -> str:
-        """The credential's public name."""
-        return self._credential.identifier
+        self._caller = caller
+        self.now = caller.now
+        self.identifier = caller.credential.identifier
 
     def about(self, resource: Resource) -> Deny | None:
         """Why it may not write this, or None."""
-        decision = self._gate.decide(
-            Question(
-                credential=self._credential, request=self._context, resource=resource, now=self.now
-            )
-        )
+        decision = self._gate.decide(self._caller.question(resource))
         return decision if isinstance(decision, Deny) else None
 
     def about_file(self, facts: FileFacts) -> Deny | None:
         """The same of a file, with the facts that only the store and plugins know."""
-        complete = self._gate.facts(self._credential, self._context.repository, facts)
+        complete = self._gate.facts(self._caller, facts)
         return complete if isinstance(complete, Deny) else self.about(DistributionFile(complete))
 
 
-def _offered(form: UploadForm) -> UploadedFile | Outgoing:
+def _offered(form: UploadForm) -> UploadedFile | Response:
     """The file of a form that is an upload; the whole answer where it is something else."""
     if form.action != "file_upload":
         remedy = "A token uploads files; to remove one, ask the vendor."
-        return _problem(403, "Only uploads are open to a token", remedy, "read_only")
+        return problem(403, "Only uploads are open to a token", remedy, code="read_only")
     if form.content is None:
-        return _problem(400, "The upload has no file 'content'", _NO_FORM, "bad_form")
+        return problem(400, "The upload has no file 'content'", _NO_FORM, code="bad_form")
     signature = form.signature
     if signature is not None and (
         signature.filename != f"{form.content.filename}.asc"
@@ -163,19 +157,13 @@ def _offered(form: UploadForm) -> UploadedFile | Outgoing:
         or signature.file.seek(0)
     ):
         remedy = "Name it after the file, with .asc at the end, and upload it with the file."
-        return _problem(400, "The signature does not belong to the file", remedy, "bad_form")
+        return problem(400, "The signature does not belong to the file", remedy, code="bad_form")
     return form.content
 
 
-def _refused(deny: Deny, request: Incoming) -> Outgoing:
+def _refused(deny: Deny, request: Request) -> Response:
     if deny.reason is Reason.NOT_FOUND:
         # What is uploaded is not "not found". It is the same for what exists and what does not.
         title = "This upload is not covered by the entitlement"
-        return _problem(403, title, deny.remedy, deny.reason.value)
-    form = request.presented.form if request.presented else None
-    deny = in_terms_of_logins(deny, request)
-    return outgoing(refuse(deny, form=form, transfers=True))
-
-
-def _problem(status: int, title: str, remedy: str, code: str) -> Outgoing:
-    return outgoing(problem(status, title, remedy, code=code))
+        return problem(403, title, deny.remedy, code=deny.reason.value)
+    return refused(deny, request, transfers=True)

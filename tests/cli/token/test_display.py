@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entitlements_core.http import AuthScheme, Presented
+from entitlements_core.http import AuthScheme, ByteRange, Presented
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import RequestContext
 from entitlements_core.policy.instants import instant
 from entitlements_core.policy.network import parse_address
-from entitlements_core.services.gate import Delivery, Reservation
+from entitlements_core.services.gate import Reservation
 from tests.cli.conftest import CommandLine
 from tests.factories import question
 
@@ -54,13 +54,13 @@ def test_whether_an_old_secret_is_still_used_is_told(cli: CommandLine) -> None:
     assert f"opens the same until {before['valid_until']}, not used since the refresh" in shown
 
     with closing(cli.core()) as core:
-        presented = Presented(secret=secret, form=AuthScheme.BASIC)
+        presented = Presented(secret=secret, scheme=AuthScheme.BASIC)
         context = RequestContext(repository="acme/prod", address=parse_address("192.0.2.1"))
         used = core.clock()
         found = core.gate.authenticate(presented, context, used)
         assert isinstance(found, Credential)
         asked = question(found, repository="acme/prod", address="192.0.2.1")
-        reserved = core.gate.reserve(replace(asked, now=used), Delivery(start=0, length=1))
+        reserved = core.gate.reserve(replace(asked, now=used), ByteRange(0, 1))
         assert isinstance(reserved, Reservation)
 
     [after] = cli.done("token", "show", perm)["previous_secrets"]

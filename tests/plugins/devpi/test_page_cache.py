@@ -9,8 +9,9 @@ from typing import Any, Final
 import pytest
 from devpi_server.config import hookimpl
 
-from devpi_entitlements.pages import CACHE_BYTES, Page, PageCache
+from devpi_entitlements.pages import CACHE_BYTES, PageCache
 from devpi_entitlements.site import SITE, Site
+from entitlements_core.engine.pages import Page
 from tests.actors import person
 from tests.plugins.devpi.apps import JSON_PAGE, DevpiApp, basic, bearer, wheel_name
 from tests.plugins.devpi.conftest import MakeDevpiApp

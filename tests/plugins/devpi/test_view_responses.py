@@ -14,6 +14,7 @@ from webob import Request
 from devpi_entitlements.authentication import AdmittedFile, TokenRequest
 from devpi_entitlements.view_responses import deliver
 from entitlements_core.http import AuthScheme, Presented
+from entitlements_core.wsgi import Request as CoreRequest
 from tests.plugins.devpi.apps import wheel_name
 from tests.wheelhouse import wheel_bytes
 
@@ -32,10 +33,12 @@ def token_request(*, arrives_whole: bool = False, awaits: bool = True) -> TokenR
     )
     question: Any = None  # nobody decides any more
     admitted = AdmittedFile(question, "path", True, arrives_whole, None, entry)  # noqa: FBT003 - it is the metadata
+    presented = Presented("secret", AuthScheme.PATH)
+    asked = CoreRequest(method="GET", path="/", presented=presented, address=None, environ={})
     return TokenRequest(
-        presented=Presented("secret", AuthScheme.PATH),
+        request=asked,
+        presented=presented,
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        address=None,
         user_agent="",
         awaited=admitted if awaits else None,
     )
@@ -69,7 +72,8 @@ def test_a_replica_that_fetches_the_file_answers_with_its_metadata() -> None:
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "private, no-cache"
         assert int(answer.headers["Content-Length"]) > 20
-        text = b"".join(answer.app_iter)
+        _, _, sent = Request.blank("/", method=method).call_application(answer)
+        text = b"".join(sent)
         assert text.startswith(b"Metadata-Version") is (method == "GET")
         answer = delivered(token_request(arrives_whole=True), Response(app_iter=Body(b"x")), method)
         assert answer.status_code == 404

@@ -343,7 +343,7 @@ def test_an_unforeseen_error_is_500(
     guarded: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(
-        "flask_static_entitlements.guard.Guard.answer", lambda *_, **__: 1 / 0, raising=True
+        "flask_static_entitlements.guard.Guard.respond", lambda *_, **__: 1 / 0, raising=True
     )
     with caplog.at_level(logging.ERROR):
         assert guarded.client("").get(guarded.path("/simple/")).status == "500 Internal error"

@@ -202,6 +202,11 @@ def test_a_head_carries_no_body_whatever_the_application_sends(
     environ = EnvironBuilder(FILE, method="HEAD").get_environ()
     environ["HTTP_AUTHORIZATION"] = f"Bearer {wrapped.secret}"
     heads: list[str] = []
-    body = wrapped.middleware(environ, lambda status, *_: heads.append(status))
+
+    def start(status: str, headers: object, error: object = None, /) -> Callable[[bytes], object]:
+        heads.append(status)
+        return lambda _: None
+
+    body = wrapped.middleware(environ, start)
     assert (heads, b"".join(body)) == (["200 OK"], b"")
     assert counted(wrapped.core) == 0

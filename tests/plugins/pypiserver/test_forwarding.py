@@ -35,7 +35,12 @@ def passed(
 
     told = {"REMOTE_ADDR": "192.0.2.1", "PATH_INFO": "/+t/SECRET/", "wsgi.input": BytesIO()}
     told |= environ or {}
-    Forwarder(app, Proxies()).pass_on(user, told, lambda _, headers: sent.append(headers))
+
+    def start(_: str, given: Headers, error: object = None, /) -> Callable[[bytes], object]:
+        sent.append(given)
+        return lambda _: None
+
+    Forwarder(app, Proxies()).pass_on(user, told, start)
     return sent[0], seen
 
 

@@ -1,0 +1,52 @@
+"""The decision alone, for a server in front that sends the files itself: nginx's ``auth_request``.
+
+It passes 401 and 403 only, and whatever else refuses is an error to it. What the response to the
+request itself would have been stands in ``X-Entitlements-*`` headers.
+"""
+
+from typing import Final
+
+from entitlements_core.engine.responses import NOT_STORED
+from entitlements_core.http import AuthScheme, Headers
+from entitlements_core.policy.decision import Deny
+from entitlements_core.refusals import refuse, status_of, words
+from entitlements_core.wsgi import Response
+
+__all__ = ["FORBIDDEN", "NOT_READY", "allowed", "refused"]
+
+FORBIDDEN: Final = Response(403, "Refused", NOT_STORED)
+"""Without a reason: an address that servers read in different ways."""
+_UNAUTHORIZED: Final = 401
+
+
+def allowed(status: int, headers: Headers = ()) -> Response:
+    """Yes; with headers that tell the server in front what it needs to know."""
+    return Response(status, "Allowed", (*NOT_STORED, *headers))
+
+
+def refused(denied: Deny, scheme: AuthScheme | None) -> Response:
+    """No, and why; a 401 has the challenge at which clients send what they have.
+
+    Args:
+        denied: the refusal of a file.
+        scheme: how the secret travelled, None when there was none.
+    """
+    status = status_of(denied, scheme, transfers=True)
+    full = refuse(denied, scheme=scheme, transfers=True).headers
+    challenge = tuple(pair for pair in full if pair[0] == "WWW-Authenticate")
+    told = _told(status, denied.reason.value, words(denied))
+    allowed_status = _UNAUTHORIZED if status == _UNAUTHORIZED else FORBIDDEN.status
+    return Response(allowed_status, "Refused", (*challenge, *NOT_STORED, *told))
+
+
+def _told(status: int, code: str, reason: str) -> Headers:
+    return (
+        ("X-Entitlements-Status", str(status)),
+        ("X-Entitlements-Code", code),
+        ("X-Entitlements-Reason", reason),
+    )
+
+
+NOT_READY: Final = Response(
+    403, "Refused", (*NOT_STORED, *_told(503, "index_building", "The index is being built"))
+)
