@@ -13,8 +13,7 @@ from entitlements_core.policy.instants import instant
 from entitlements_core.services.download_export import Export, absolute, opened
 from entitlements_core.services.operations import Operations
 from entitlements_core.services.rollups import Rollups, no_progress
-from entitlements_core.store.rollup_periods import day_of
-from entitlements_core.store.rollup_rows import start_of
+from entitlements_core.store.rollup_periods import day_of, start_of
 
 __all__ = ["SAFE_AGE", "Pruned", "Retention"]
 
@@ -156,7 +155,7 @@ class Retention:
         """
         now = self._operations.clock()
         with self._operations.database.read() as unit:
-            day, changed = unit.rollups.last_day(now), unit.audit.newest(now)
+            day, changed = unit.download_sums.last_day(now), unit.audit.newest(now)
         changed = changed or start_of(0)
         if day and now - max(start_of(day + 1), changed) > SAFE_AGE:
             raise Refused(

@@ -10,8 +10,7 @@ from entitlements_core.policy.actor import Actor
 from entitlements_core.services.operations import Operations
 from entitlements_core.store.records import RollupReport
 from entitlements_core.store.rollup_builder import due, make
-from entitlements_core.store.rollup_periods import DAILY, KINDS, DaySpan, day_of
-from entitlements_core.store.rollup_rows import start_of
+from entitlements_core.store.rollup_periods import DAILY, KINDS, DaySpan, day_of, start_of
 
 if TYPE_CHECKING:
     from entitlements_core.store.unit_of_work import UnitOfWork
@@ -111,7 +110,7 @@ class Rollups:
         with self._operations.database.read() as unit:
             rows, state = unit.rollups, unit.rollups.state()
             stale = rows.stale()
-            raw = rows.raw_sums((state.frozen, state.closed))
+            raw = unit.download_sums.by_day((state.frozen, state.closed))
             known = {first: sums for (first, _), sums in rows.sums(DAILY).items()}
         days = {*raw, *(day for day in known if state.frozen <= day < state.closed)} - stale
         return tuple(_differs(day) for day in sorted(days) if raw.get(day) != known.get(day))
@@ -162,7 +161,7 @@ class Rollups:
         with self._operations.database.read() as unit:
             state = unit.rollups.state()
             # Where a clock is ahead of all who count, nothing more is over.
-            day = min(day, unit.rollups.last_day(now) + 1)
+            day = min(day, unit.download_sums.last_day(now) + 1)
         if day <= state.closed:
             return
         with self._operations.database.begin() as unit:
@@ -173,7 +172,7 @@ class Rollups:
     def _sum_up(self, day: int) -> None:
         with self._operations.database.read() as unit:
             state, marks = unit.rollups.state(), unit.rollups.marks(day)
-            table = unit.rollups.daily(day)
+            table = unit.download_sums.daily(day)
         with self._operations.database.begin() as unit:
             rows = unit.rollups
             if rows.next_generation(state.generation) and rows.state().frozen <= day:
@@ -197,7 +196,7 @@ class Rollups:
 
     def _days_to_check(self, unit: "UnitOfWork") -> list[int]:
         rows, state = unit.rollups, unit.rollups.state()
-        days = {*rows.days_with_downloads((state.frozen, state.closed)), *rows.days()}
+        days = {*unit.download_sums.days((state.frozen, state.closed)), *rows.days()}
         stale = rows.stale()
         return sorted(day for day in days - stale if state.frozen <= day < state.closed)
 
@@ -207,7 +206,7 @@ def _wrong_day(unit: "UnitOfWork", day: int) -> Iterator[str]:
     if day in rows.stale() or not state.frozen <= day < state.closed:
         return
     known = next(rows.tables(DAILY, [(day, day + 1)]), None)
-    found = rows.daily(day)
+    found = unit.download_sums.daily(day)
     if known != found if known is not None else len(found):
         yield _differs(day)
 

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from entitlements_core.store.moments import from_micros
+
 __all__ = [
     "DAILY",
     "DAY",
@@ -19,6 +21,7 @@ __all__ = [
     "kind_for",
     "name_of",
     "periods_of",
+    "start_of",
     "year_of",
 ]
 
@@ -85,6 +88,11 @@ def name_of(kind: tuple[str, ...]) -> str:
 def day_of(moment: datetime) -> int:
     """The day of UTC in which an aware moment is."""
     return (moment.astimezone(UTC).date() - _EPOCH).days
+
+
+def start_of(day: int) -> datetime:
+    """The moment at which a day begins, aware, UTC; day 0 is 1970-01-01."""
+    return from_micros(day * DAY)
 
 
 def periods_of(year: DaySpan) -> Iterator[DaySpan]:

@@ -1,10 +1,8 @@
 """The roll-ups as one transaction sees them: what they hold, how far they go, what is stale."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -21,31 +19,18 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col
 
+from entitlements_core.store.download_sums import COLUMNS, DownloadSums, Sum
 from entitlements_core.store.models import (
-    DownloadRow,
     LateDownloadRow,
-    RepositoryRow,
     RollupRow,
     RollupStateRow,
     StaleDayRow,
 )
-from entitlements_core.store.moments import from_micros, to_micros
-from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, name_of
-from entitlements_core.store.rollup_tables import CLIENT, Line, Table
+from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, name_of, start_of
+from entitlements_core.store.rollup_tables import Table
 
-__all__ = ["RollupRows", "RollupState", "start_of"]
+__all__ = ["RollupRows", "RollupState"]
 
-_AT: Final = type_coerce(DownloadRow.at, BigInteger)
-_COLUMNS: Final[dict[str, Any]] = {
-    "token": col(DownloadRow.token_id),
-    "repository": col(DownloadRow.repository_id),
-    "package": col(DownloadRow.project),
-    "version": col(DownloadRow.version),
-    "filename": col(DownloadRow.filename),
-    "client": col(DownloadRow.client),
-    "user_agent": col(DownloadRow.user_agent),
-    "day": _AT // DAY,
-}
 _ONE: Final = (
     col(RollupRow.kind) == bindparam("of_kind"),
     col(RollupRow.first_day) == bindparam("first"),
@@ -54,11 +39,8 @@ _ONE: Final = (
 # There are many pieces to a period, and putting a statement together takes longer than asking it.
 _BODY: Final = select(col(RollupRow.body)).where(*_ONE)
 _DROP: Final = delete(RollupRow).where(*_ONE)
-_CHUNK: Final = 5_000
 _MARKS: Final = 500
 _WAIT: Final = "SET LOCAL lock_timeout = '500ms'"
-Sum = tuple[int, int, int]
-"""Downloads, requests, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +102,7 @@ class RollupRows:
         Those of them that have downloads are stale then.
         """
         known = self.state()
-        for found in self.days_with_downloads((known.closed, day)):
+        for found in DownloadSums(self.session).days((known.closed, day)):
             self.session.execute(insert(StaleDayRow).values(day=found, mark=0))
         self._set(closed_until=start_of(day))
 
@@ -146,7 +128,8 @@ class RollupRows:
     def make_stale(self, span: DaySpan) -> None:
         """Have the days of `span` summed up again, where they have downloads or a roll-up."""
         stale = self.stale()
-        days = {*self.days_with_downloads(span), *(d for d in self.days() if d in range(*span))}
+        days = {*DownloadSums(self.session).days(span)}
+        days |= {day for day in self.days() if day in range(*span)}
         for day in sorted(days - stale):
             self.session.execute(insert(StaleDayRow).values(day=day, mark=0))
 
@@ -179,20 +162,8 @@ class RollupRows:
 
     def first_day(self, state: RollupState) -> int:
         """The first day that can have a download."""
-        downloads = next(self.days_with_downloads((0, state.closed)), state.closed)
+        downloads = next(DownloadSums(self.session).days((0, state.closed)), state.closed)
         return min([downloads, *self.days()[:1], *sorted(self.late_days())[:1]])
-
-    def last_day(self, now: datetime) -> int:
-        """The day of the last download until `now`; 0 without one."""
-        moments = [
-            self.session.scalars(
-                select(func.max(_AT)).where(
-                    col(DownloadRow.repository_id) == repository, col(DownloadRow.at) <= now
-                )
-            ).one()
-            for repository in self.session.scalars(select(col(RepositoryRow.id))).all()
-        ]
-        return max((int(at) // DAY for at in moments if at), default=0)
 
     def late_days(self) -> frozenset[int]:
         """The days that have a difference."""
@@ -253,68 +224,10 @@ class RollupRows:
         )
         return bool(found.rowcount)
 
-    def daily(self, day: int) -> Table:
-        """What the downloads of a day sum up to."""
-        lines = self._lines(DAILY, start_of(day), start_of(day + 1))
-        return Table.of(DAILY, sorted(lines, key=itemgetter(0)))
-
-    def raw(  # noqa: PLR0913 - the choices of one question, all named
-        self,
-        dimensions: tuple[str, ...],
-        since: datetime,
-        until: datetime,
-        *,
-        tokens: Collection[int] = (),
-        repositories: Collection[int] = (),
-        by_token: bool = False,
-    ) -> Iterator[Table]:
-        """Sums of the downloads themselves, a part at a time; a key may be in several parts.
-
-        Args:
-            dimensions: what they are told apart by.
-            since: inclusive.
-            until: exclusive.
-            tokens: numbers of rows; none is all.
-            repositories: likewise.
-            by_token: look for the downloads of `tokens`, which are fewer than those of the time.
-        """
-        lines = self._lines(
-            dimensions,
-            since,
-            until,
-            tokens=tokens,
-            repositories=repositories,
-            by_token=by_token,
-        )
-        while part := list(islice(lines, _CHUNK)):
-            yield Table.of(dimensions, part)
-
-    def raw_sums(self, span: DaySpan) -> dict[int, Sum]:
-        """What the downloads of each day of a range add up to."""
-        day = _COLUMNS["day"].label("day")
-        query: Select[Any] = select(
-            day, func.count(), func.sum(DownloadRow.requests), func.sum(DownloadRow.bandwidth)
-        )
-        query = self._within(query, start_of(span[0]), start_of(span[1])).group_by(day)
-        return {one[0]: (one[1], int(one[2]), int(one[3])) for one in self.session.execute(query)}
-
-    def days_with_downloads(self, span: DaySpan) -> Iterator[int]:
-        """The days of a range that have any; the index is looked into once for each."""
-        first, past = span
-        limit = to_micros(start_of(past))
-        repositories = list(self.session.scalars(select(col(RepositoryRow.id))))
-        while first < past:
-            moments = [self._first_at(one, to_micros(start_of(first))) for one in repositories]
-            found = min((at for at in moments if at is not None), default=limit)
-            if found >= limit:
-                return
-            yield found // DAY
-            first = found // DAY + 1
-
     def differences(self, since: datetime, until: datetime) -> Iterator[RollupDifference]:
         """What came late to frozen days and was not taken back."""
         names = [name for name in DAILY if name != "day"]
-        columns = [getattr(LateDownloadRow, _COLUMNS[name].key) for name in names]
+        columns = [getattr(LateDownloadRow, COLUMNS[name].key) for name in names]
         day = (type_coerce(LateDownloadRow.at, BigInteger) // DAY).label("day")
         sums = [
             func.sum(LateDownloadRow.downloads),
@@ -331,68 +244,7 @@ class RollupRows:
             if any(found):
                 yield RollupDifference(dict(zip(DAILY, values, strict=True)), found, last_at)
 
-    def _first_at(self, repository: int | None, since: int) -> int | None:
-        query = (
-            select(_AT)
-            .where(
-                col(DownloadRow.repository_id) == repository,
-                col(DownloadRow.at) >= from_micros(since),
-            )
-            .order_by(col(DownloadRow.at))
-            .limit(1)
-        )
-        return self.session.scalars(query).one_or_none()
-
-    def _lines(  # noqa: PLR0913 - see `raw`
-        self,
-        dimensions: tuple[str, ...],
-        since: datetime,
-        until: datetime,
-        *,
-        tokens: Collection[int] = (),
-        repositories: Collection[int] = (),
-        by_token: bool = False,
-    ) -> Iterator[Line]:
-        keys = [_COLUMNS[name].label(f"key_{name}") for name in dimensions]
-        keys.append(_COLUMNS[CLIENT].label("of_client"))
-        query: Select[Any] = select(
-            *keys,
-            func.count(),
-            func.sum(DownloadRow.requests),
-            func.sum(DownloadRow.bandwidth),
-            func.max(_AT),
-        )
-        query = self._within(query, since, until, repositories, by_token=by_token)
-        if tokens:
-            query = query.where(col(DownloadRow.token_id).in_(tokens))
-        query = query.group_by(*keys).execution_options(yield_per=_CHUNK)
-        for *key, client, downloads, requests, bandwidth, last_at in self.session.execute(query):
-            yield (tuple(key), downloads, int(requests), int(bandwidth), last_at, (client,))
-
-    def _within(
-        self,
-        query: Select[Any],
-        since: datetime,
-        until: datetime,
-        repositories: Collection[int] = (),
-        *,
-        by_token: bool = False,
-    ) -> Select[Any]:
-        # By its repository, since that is what the index on moments begins with.
-        known = repositories or list(self.session.scalars(select(col(RepositoryRow.id))))
-        repository: Any = col(DownloadRow.repository_id)
-        if by_token:
-            repository += 0  # for an expression, the database uses no index
-        return query.where(
-            repository.in_(known), col(DownloadRow.at) >= since, col(DownloadRow.at) < until
-        )
-
     def _set(self, **values: object) -> None:
         self.session.execute(
             update(RollupStateRow).values(**values).execution_options(synchronize_session=False)
         )
-
-
-def start_of(day: int) -> datetime:
-    """The moment at which a day begins, aware, UTC; day 0 is 1970-01-01."""
-    return from_micros(day * DAY)

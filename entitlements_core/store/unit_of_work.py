@@ -8,6 +8,7 @@ from typing import Final
 from sqlmodel import Session
 
 from entitlements_core.store.audit import AuditLog
+from entitlements_core.store.download_sums import DownloadSums
 from entitlements_core.store.eulas import Eulas
 from entitlements_core.store.future_moments import FutureMoments
 from entitlements_core.store.models import StoreInfoRow
@@ -77,6 +78,11 @@ class UnitOfWork:
     def usage(self) -> UsageReports:
         """What tokens used."""
         return UsageReports(self.session)
+
+    @cached_property
+    def download_sums(self) -> DownloadSums:
+        """What tokens used, summed up when it is asked for."""
+        return DownloadSums(self.session)
 
     @cached_property
     def rollups(self) -> RollupRows:

@@ -16,11 +16,20 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import InvalidValue, Refused
+from entitlements_core.store.download_sums import DownloadSums
 from entitlements_core.store.models import DownloadRow, RepositoryRow, TokenRow
 from entitlements_core.store.moments import from_micros, to_micros
 from entitlements_core.store.records import UsageLine
-from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, Piece, cover, kind_for
-from entitlements_core.store.rollup_rows import RollupRows, RollupState, start_of
+from entitlements_core.store.rollup_periods import (
+    DAILY,
+    DAY,
+    DaySpan,
+    Piece,
+    cover,
+    kind_for,
+    start_of,
+)
+from entitlements_core.store.rollup_rows import RollupRows, RollupState
 from entitlements_core.store.rollup_sums import Sums
 
 __all__ = ["DIMENSIONS", "UsageReports"]
@@ -147,7 +156,7 @@ class UsageReports:
     ) -> None:
         if since >= until:
             return
-        for table in RollupRows(self.session).raw(
+        for table in DownloadSums(self.session).tables(
             wanted.by,
             since,
             until,
