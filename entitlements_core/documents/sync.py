@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from entitlements_core.policy.token import Token
-    from entitlements_core.services.sync import SyncDifference
+    from entitlements_core.services.sync_plan import SyncDifference
 
 __all__ = ["cleanup_document", "sync_document"]
 

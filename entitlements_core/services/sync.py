@@ -13,65 +13,21 @@ A token that opens source and destination both is the same token on both sides; 
 of the destination that opens further repositories loses only this one.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import State
-from entitlements_core.policy.terms import Terms
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import GONE, HostBinding
 from entitlements_core.services.operations import Operation, Operations
+from entitlements_core.services.sync_plan import Mode, SyncDifference, SyncPlan, plan_sync, terms_in
 from entitlements_core.services.token_issuer import new_identifier
 from entitlements_core.services.token_quota import check_quota
 from entitlements_core.services.token_revocation import revoke_grant
 
-if TYPE_CHECKING:
-    from entitlements_core.store.unit_of_work import UnitOfWork
-
-__all__ = ["Mode", "Sync", "SyncDifference"]
-
-Mode = Literal["replace", "merge"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncDifference:
-    """What a sync does, or would do.
-
-    Attributes:
-        added: tokens of the source whose secret does not open the destination yet.
-        changed: pairs of source and destination with one secret, but other terms.
-        kept: tokens of the destination whose secret goes on with the same terms.
-        removed: tokens of the destination whose secret ends.
-        tokens: the living tokens of the destination afterwards; empty for a dry run.
-    """
-
-    added: tuple[Token, ...] = ()
-    changed: tuple[tuple[Token, Token], ...] = ()
-    kept: tuple[Token, ...] = ()
-    removed: tuple[Token, ...] = ()
-    tokens: tuple[Token, ...] = ()
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What to do, token by token."""
-
-    added: list[Token] = field(default_factory=list)
-    changed: list[tuple[Token, Token]] = field(default_factory=list)
-    kept: list[tuple[Token, Token]] = field(default_factory=list)
-    removed: list[Token] = field(default_factory=list)
-
-    def difference(self, tokens: Sequence[Token] = ()) -> SyncDifference:
-        return SyncDifference(
-            added=tuple(self.added),
-            changed=tuple(self.changed),
-            kept=tuple(there for _, there in self.kept),
-            removed=tuple(self.removed),
-            tokens=tuple(tokens),
-        )
+__all__ = ["Sync"]
 
 
 class Sync:
@@ -118,14 +74,14 @@ class Sync:
         _check(source, destination, mode)
         if dry_run:
             with self._operations.database.read() as unit:
-                return _plan(unit, source, destination, mode).difference()
+                return plan_sync(unit, source, destination, mode).difference()
         bound = self._bound(source, destination)
         with self._operations.begin(actor) as operation:
             unit = operation.unit
-            plan = _plan(unit, source, destination, mode)
+            plan = plan_sync(unit, source, destination, mode)
             owner = destination.partition("/")[0]
             active = unit.tokens.count_active(owner)
-            _Copying(operation, source, destination, bound).run(plan, mode)
+            _SyncChanges(operation, source, destination, bound).run(plan, mode)
             if unit.tokens.count_active(owner) > active:
                 check_quota(operation, owner, self._quota)
             difference = plan.difference(unit.tokens.living_in(destination))
@@ -156,7 +112,7 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
-class _Copying:
+class _SyncChanges:
     """The changes of one sync.
 
     Attributes:
@@ -168,7 +124,7 @@ class _Copying:
     destination: str
     bound: Mapping[str, TokenGrant]
 
-    def run(self, plan: _Plan, mode: Mode) -> None:
+    def run(self, plan: SyncPlan, mode: Mode) -> None:
         if mode == "merge":
             for here, there in plan.changed:
                 self._take_over(here, there)
@@ -177,7 +133,7 @@ class _Copying:
         for token in plan.added:
             self._copy(token)
 
-    def _clear(self, plan: _Plan) -> None:
+    def _clear(self, plan: SyncPlan) -> None:
         """Replace: what was there goes, and its secrets are free for the copies."""
         for token in plan.removed:
             self._remove(token)
@@ -210,7 +166,7 @@ class _Copying:
         """A new token with the terms, the state and the secrets of `token`."""
         unit, identifier = self.operation.unit, new_identifier()
         unit.tokens.insert(
-            _terms_in(self.destination, self.source, token),
+            terms_in(self.destination, self.source, token),
             identifier=identifier,
             kind=token.kind,
             state=token.state,
@@ -228,7 +184,7 @@ class _Copying:
         """`there` becomes like `here`, under its own identifier."""
         unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor.name
         identifier = there.identifier
-        terms = _terms_in(self.destination, self.source, here)
+        terms = terms_in(self.destination, self.source, here)
         unit.tokens.save(identifier, terms, at=now, by=actor)
         unit.tokens.set_state(identifier, here.state, at=now, by=actor)
         self._grant_like(here, identifier, is_default=there.is_default)
@@ -261,88 +217,6 @@ class _Copying:
             at=self.operation.now,
             origin=self.source,
         )
-
-
-def _plan(unit: "UnitOfWork", source: str, destination: str, mode: Mode) -> _Plan:
-    here, there = _Side.read(unit, source), _Side.read(unit, destination)
-    plan = _Plan()
-    if mode == "replace":
-        _plan_default(here.default, there.default, plan)
-    for digest, token in here.tokens.items():
-        match = there.tokens.get(digest)
-        if token.is_default or (match is not None and match.is_default):
-            # Default tokens were planned for, or are left alone.
-            _plan_beside_default(token, match, mode, plan)
-        elif match is not None:
-            same = token.identifier == match.identifier or here.likeness(
-                token, destination
-            ) == there.likeness(match, destination)
-            (plan.kept if same else plan.changed).append((token, match))
-        elif mode == "replace" or token.user not in there.users:
-            plan.added.append(token)
-    if mode == "replace":
-        gone = [token for digest, token in there.tokens.items() if digest not in here.tokens]
-        plan.removed += [token for token in gone if not token.is_default]
-    return plan
-
-
-def _plan_default(here: Token | None, there: Token | None, plan: _Plan) -> None:
-    if here is None and there is not None:
-        plan.removed.append(there)
-    elif here is not None and there is not None:
-        plan.changed.append((here, there))
-    elif here is not None:
-        plan.added.append(here)
-
-
-def _plan_beside_default(here: Token, there: Token | None, mode: Mode, plan: _Plan) -> None:
-    """One secret is a default token's on one side and another token's on the other."""
-    if mode == "merge":
-        return
-    if not here.is_default:
-        plan.added.append(here)
-    elif there is not None and not there.is_default:
-        plan.removed.append(there)
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """The living tokens of one repository.
-
-    Attributes:
-        tokens: by their current secret.
-        default: the default token, whether or not it has a secret.
-        users: who has a user token.
-    """
-
-    repository: str
-    tokens: dict[bytes, Token]
-    default: Token | None
-    users: frozenset[str]
-
-    @classmethod
-    def read(cls, unit: "UnitOfWork", repository: str) -> "_Side":
-        living = {token.identifier: token for token in unit.tokens.living_in(repository)}
-        secrets = unit.secrets.current_in(repository)
-        return cls(
-            repository,
-            {digest: living[identifier] for digest, identifier in secrets.items()},
-            next((token for token in living.values() if token.is_default), None),
-            frozenset(token.user for token in living.values() if token.user),
-        )
-
-    def likeness(self, token: Token, destination: str) -> tuple[object, ...]:
-        """What has to be equal for two tokens to be kept as they are."""
-        grant = token.grant_in(self.repository) or TokenGrant(repository=self.repository)
-        terms = _terms_in(destination, self.repository, token)
-        return terms, token.state, grant.access, grant.limit_package_query
-
-
-def _terms_in(destination: str, source: str, token: Token) -> Terms:
-    """The terms of a copy; it counts on the quota of its own repository's owner."""
-    if token.owner != source.partition("/")[0]:
-        return token.terms
-    return replace(token.terms, owner=destination.partition("/")[0])
 
 
 def _check(source: str, destination: str, mode: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.sync import Mode, SyncDifference
+from entitlements_core.services.sync_plan import Mode, SyncDifference
 from entitlements_core.services.token_issuer import Issued
 from tests.actors import person
 from tests.services.conftest import Product
