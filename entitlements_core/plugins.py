@@ -3,7 +3,6 @@
 import inspect
 import logging
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,6 +52,7 @@ class Plugins:
     def __init__(self, extra: Iterable[object] = (), *, discover: bool = True) -> None:
         self._manager = pluggy.PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
+        self._hooks_in_use: frozenset[str] = frozenset()
         if discover:
             self._discover()
         for plugin in extra:
@@ -77,7 +77,12 @@ class Plugins:
             raise PluginError(
                 _mismatch(plugin, error), "Correct or uninstall the plugin."
             ) from None
-        self.__dict__.pop("_hooks_in_use", None)
+        callers = vars(self._manager.hook).items()
+        self._hooks_in_use = frozenset(
+            hook
+            for hook, caller in callers
+            if isinstance(caller, pluggy.HookCaller) and caller.get_hookimpls()
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,15 +106,6 @@ class Plugins:
     def implements(self, hook: str) -> bool:
         """Whether any plugin implements `hook`; lets the request path skip empty calls."""
         return hook in self._hooks_in_use
-
-    @cached_property
-    def _hooks_in_use(self) -> frozenset[str]:
-        callers = vars(self._manager.hook).items()
-        return frozenset(
-            name
-            for name, caller in callers
-            if isinstance(caller, pluggy.HookCaller) and caller.get_hookimpls()
-        )
 
     # Credentials and decisions: whatever fails here refuses.
 
