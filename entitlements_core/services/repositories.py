@@ -1,7 +1,6 @@
 """Use cases of repositories: add, list, show, edit, remove."""
 
 import logging
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, TypedDict, Unpack
@@ -9,7 +8,7 @@ from typing import Final, TypedDict, Unpack
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.secret import RESERVED, shows_secret
+from entitlements_core.policy.repository_name import check_repository_name
 from entitlements_core.policy.terms import Terms, check_text
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import HostBinding
@@ -23,18 +22,13 @@ __all__ = [
     "Repository",
     "RepositoryChanges",
     "RepositoryService",
-    "check_repository_name",
 ]
 
 log: Final = logging.getLogger("entitlements.repositories")
 
 DEFAULT_TOKEN: Final = "Default"  # noqa: S105 - the name of a token, as at Cloudsmith
-_LONGEST_PART: Final = 100
 _LONGEST_DESCRIPTION: Final = 2_000
 _LONGEST_CONTACT: Final = 255
-_PART: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]*")
-_RESERVED: Final = RESERVED | {"simple", "static", "api", "admin", "health", "metrics"}
-"""Words that a host or our own pages answer themselves."""
 
 
 class RepositoryChanges(TypedDict, total=False):
@@ -52,43 +46,6 @@ class AddedRepository:
 
     repository: Repository
     default_token: Issued | None = None
-
-
-def check_repository_name(name: str, *, hosted: bool = False) -> str:
-    """`name`, if it is ``owner/slug`` with parts of 1 to 100 of ``A-Z a-z 0-9 . _ - @``.
-
-    They are the ASCII characters that devpi-server allows in a user and an index (its
-    ``is_valid_name``). A part does not begin with a dash or dot, which tools take for an option or
-    a hidden file.
-
-    Args:
-        name: of a repository.
-        hosted: a host serves it already, so a reserved word in it shadows nothing.
-
-    Raises:
-        InvalidValue: naming ``repository``.
-    """
-    if shows_secret(name):
-        raise InvalidValue(
-            "repository",
-            "What was given holds the secret of a token.",
-            "Name a repository, as owner/slug; its name is shown to everybody.",
-        )
-    parts = name.split("/")
-    if len(parts) != 2 or not all(map(_PART.fullmatch, parts)):  # noqa: PLR2004 - owner and slug
-        problem = f"{name!r} is no repository name."
-    elif max(map(len, parts)) > _LONGEST_PART:
-        problem = f"A part of {name!r} is longer than {_LONGEST_PART} characters."
-    elif not hosted and any(part.lower() in _RESERVED for part in parts):
-        problem = f"A part of {name!r} is a reserved word."
-    else:
-        return name
-    raise InvalidValue(
-        "repository",
-        problem,
-        "Write owner/slug with letters, digits, dots, dashes, underscores and at signs,"
-        " neither part beginning with a dot or dash.",
-    )
 
 
 class RepositoryService:

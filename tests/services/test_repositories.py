@@ -4,7 +4,6 @@ import pytest
 
 from entitlements_core.errors import Conflict, InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.services.repositories import check_repository_name
 from entitlements_core.store.records import ListFilter
 from tests.actors import person
 from tests.services.conftest import START, Product
@@ -72,20 +71,6 @@ def test_names_that_cannot_be(product: Product, name: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         product.repositories.add(name, actor=person("admin"))
     assert caught.value.field == "repository"
-
-
-@pytest.mark.parametrize(
-    "name", ["root/pypi", "A1._-/z.Z-_", "a/" + "x" * 100, "ann@acme.example/_dev", "@a/b@"]
-)
-def test_names_that_can_be(name: str) -> None:
-    assert check_repository_name(name) == name
-
-
-@pytest.mark.parametrize("name", ["admin/prod", "acme/Simple", "packages/static"])
-def test_reserved_words_are_no_harm_where_a_host_has_them(name: str) -> None:
-    with pytest.raises(InvalidValue, match="reserved word"):
-        check_repository_name(name)
-    assert check_repository_name(name, hosted=True) == name
 
 
 def test_missing_repositories_of_a_host_are_added(product: Product) -> None:
