@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Base", "Record", "Unseen", "unseen", "why_unseen"]
+__all__ = ["Base", "RecordedBases", "Unseen", "unseen", "why_unseen"]
 
-Record = frozenset[tuple[str, str]]
+RecordedBases = frozenset[tuple[str, str]]
 """The bases that a grant was made with: name and mark of each."""
 
 
@@ -44,7 +44,7 @@ class Unseen(StrEnum):
     BEHIND = "it is inherited only through others that are not seen"
 
 
-def why_unseen(base: Base, record: Record | None) -> Unseen | None:
+def why_unseen(base: Base, record: RecordedBases | None) -> Unseen | None:
     """Why a base is not seen by itself; None when it is.
 
     Args:
@@ -61,7 +61,9 @@ def why_unseen(base: Base, record: Record | None) -> Unseen | None:
     return Unseen.REPLACED if known else Unseen.NOT_RECORDED
 
 
-def unseen(repository: str, bases: Iterable[Base], record: Record | None) -> dict[str, Unseen]:
+def unseen(
+    repository: str, bases: Iterable[Base], record: RecordedBases | None
+) -> dict[str, Unseen]:
     """The bases of a repository that are not seen, and why.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from entitlements_core.policy.bases import Record
+from entitlements_core.policy.bases import RecordedBases
 from entitlements_core.policy.limits import Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.query import PackageQuery
@@ -64,7 +64,7 @@ class Grant:
     access: Access = Access.READ
     restriction: PackageQuery | None = None
     mark: str | None = None
-    bases: Record = frozenset()
+    bases: RecordedBases = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
-from entitlements_core.policy.bases import Record
+from entitlements_core.policy.bases import RecordedBases
 from entitlements_core.policy.credential import (
     Access,
     CredentialKind,
@@ -69,7 +69,7 @@ class TokenGrant:
     limit_package_query: str | None = None
     is_default: bool = False
     mark: str | None = None
-    bases: Record = frozenset()
+    bases: RecordedBases = frozenset()
     eula: EulaStatus = field(default_factory=EulaStatus)
     contact: str = ""
 

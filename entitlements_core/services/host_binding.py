@@ -10,7 +10,7 @@ from typing import Final
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.plugins import Plugins
-from entitlements_core.policy.bases import Record, Unseen, unseen
+from entitlements_core.policy.bases import RecordedBases, Unseen, unseen
 from entitlements_core.policy.token import Token, TokenGrant
 
 __all__ = ["GONE", "HostBinding"]
@@ -44,7 +44,7 @@ class HostBinding:
         mark = self.plugins.mark(grant.repository, user)
         return replace(grant, mark=mark or "", bases=named | present)
 
-    def record(self, names: Iterable[str]) -> Record:
+    def record(self, names: Iterable[str]) -> RecordedBases:
         """The bases of these names, as they are now.
 
         Raises:
@@ -91,7 +91,7 @@ class HostBinding:
         hidden = unseen(grant.repository, bases, None if user else grant.bases)
         return frozenset(base.name for base in bases) - set(hidden) if hidden else None
 
-    def _present(self, repository: str) -> Record:
+    def _present(self, repository: str) -> RecordedBases:
         """The bases that whoever answers for a new grant may read now."""
         bases = self.plugins.bases(repository, "")
         hidden = unseen(repository, bases, None)

@@ -10,7 +10,7 @@ from typing import Final, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.policy.actor import Actor
-from entitlements_core.policy.bases import Record
+from entitlements_core.policy.bases import RecordedBases
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.query.syntax import Node, terms
 from entitlements_core.policy.terms import Terms, checked
@@ -341,7 +341,7 @@ class Lifecycle:
         token: Token,
         repository: str,
         changes: TokenChanges,
-        bases: Record,
+        bases: RecordedBases,
     ) -> tuple[str, ...]:
         if not {"limit_package_query", "access", "bases"} & changes.keys():
             return ()

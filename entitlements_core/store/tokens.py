@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, and_, case, delete, func, literal, or_, type_
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import NotFound
-from entitlements_core.policy.bases import Record
+from entitlements_core.policy.bases import RecordedBases
 from entitlements_core.policy.credential import Access, CredentialKind, State
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.policy.secret import (
@@ -210,7 +210,7 @@ class Tokens:
         limit_package_query: str | None = None,
         is_default: bool = False,
         mark: str | None = None,
-        bases: Record = frozenset(),
+        bases: RecordedBases = frozenset(),
     ) -> None:
         """Make or replace what the token opens in `repository`.
 

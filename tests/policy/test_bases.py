@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entitlements_core.policy.bases import Base, Record, Unseen, unseen, why_unseen
+from entitlements_core.policy.bases import Base, RecordedBases, Unseen, unseen, why_unseen
 
 ROOT = "acme/cust"
 NAMES = [f"u/{letter}" for letter in "abcde"]
@@ -28,7 +28,7 @@ RECORDS = st.none() | st.frozensets(st.tuples(st.sampled_from(NAMES), st.sampled
 
 def test_each_base_by_itself() -> None:
     """The whole table: open, readable, and what the grant was made with."""
-    records: dict[Record | None, Unseen | None] = {
+    records: dict[RecordedBases | None, Unseen | None] = {
         None: None,
         frozenset(): Unseen.NOT_RECORDED,
         frozenset({("u/b", "1")}): Unseen.NOT_RECORDED,
@@ -45,7 +45,7 @@ def test_each_base_by_itself() -> None:
 
 
 @given(bases=BASES, record=RECORDS)
-def test_what_is_reached(bases: dict[str, Base], record: Record | None) -> None:
+def test_what_is_reached(bases: dict[str, Base], record: RecordedBases | None) -> None:
     """Seen is what a walk from the repository finds that never steps on what is not seen."""
     todo, walked = [ROOT], {ROOT}
     while todo:
@@ -63,7 +63,7 @@ def test_what_is_reached(bases: dict[str, Base], record: Record | None) -> None:
 
 @given(bases=BASES, record=st.frozensets(st.sampled_from([(name, "1") for name in NAMES])))
 def test_other_bases_never_widen_what_a_record_opens(
-    bases: dict[str, Base], record: Record
+    bases: dict[str, Base], record: RecordedBases
 ) -> None:
     seen = bases.keys() - unseen(ROOT, bases.values(), record).keys()
     for name in seen:
