@@ -8,6 +8,7 @@ from entitlements_core.store.rollup_periods import (
     DAILY,
     KINDS,
     DaySpan,
+    RollupKind,
     cover,
     days_in,
     periods_of,
@@ -19,7 +20,6 @@ from entitlements_core.store.rollup_tables import Table
 
 __all__ = ["due", "make"]
 
-Kind = tuple[str, ...]
 _ROOTS: Final = tuple(kind for kind in KINDS if not any(set(kind) < set(other) for other in KINDS))
 """What is summed up from the days; everything else follows from one of these."""
 
@@ -35,22 +35,22 @@ def due(rows: RollupRows, state: RollupState) -> tuple[DaySpan, ...]:
     return tuple(span for span in found if barred.isdisjoint(days_in(span)))
 
 
-def make(rows: RollupRows, span: DaySpan) -> dict[Kind, Table]:
+def make(rows: RollupRows, span: DaySpan) -> dict[RollupKind, Table]:
     """The roll-ups of a period, of all kinds."""
     longer = rows.spans(KINDS[0]) - {span}
     pieces = [piece.span for piece in cover(span, longer, ())]
     daily = list(rows.tables(DAILY, [one for one in pieces if one not in longer]))
     longest = [one for one in pieces if one in longer]
 
-    def source(kind: Kind) -> Iterator[Table]:
+    def source(kind: RollupKind) -> Iterator[Table]:
         yield from daily
         yield from rows.tables(kind, longest)
 
     return dict(_made(source))
 
 
-def _made(source: Callable[[Kind], Iterable[Table]]) -> Iterator[tuple[Kind, Table]]:
-    made: dict[Kind, Table] = {}
+def _made(source: Callable[[RollupKind], Iterable[Table]]) -> Iterator[tuple[RollupKind, Table]]:
+    made: dict[RollupKind, Table] = {}
     for kind in reversed(KINDS):
         sums = Sums(kind)
         for table in source(kind) if kind in _ROOTS else [_parent(kind, made)]:
@@ -59,7 +59,7 @@ def _made(source: Callable[[Kind], Iterable[Table]]) -> Iterator[tuple[Kind, Tab
         yield kind, made[kind]
 
 
-def _parent(kind: Kind, made: Mapping[Kind, Table]) -> Table:
+def _parent(kind: RollupKind, made: Mapping[RollupKind, Table]) -> Table:
     """The smallest table that `kind` follows from."""
     return min((table for one, table in made.items() if set(kind) < set(one)), key=len)
 

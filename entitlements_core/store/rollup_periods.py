@@ -15,6 +15,7 @@ __all__ = [
     "KINDS",
     "DaySpan",
     "Piece",
+    "RollupKind",
     "cover",
     "day_of",
     "days_in",
@@ -30,6 +31,9 @@ DAY: Final = 86_400_000_000
 DaySpan = tuple[int, int]
 """Days since 1970: the first, and the one after the last."""
 
+RollupKind = tuple[str, ...]
+"""The dimensions that a roll-up is broken down by."""
+
 DAILY: Final = (
     "token",
     "repository",
@@ -41,7 +45,7 @@ DAILY: Final = (
     "day",
 )
 """What is kept of each day: everything that a report can be broken down by."""
-KINDS: Final[tuple[tuple[str, ...], ...]] = (
+KINDS: Final[tuple[RollupKind, ...]] = (
     ("repository",),
     ("repository", "day"),
     ("repository", "package"),
@@ -75,12 +79,12 @@ class Piece:
     is_rolled: bool
 
 
-def kind_for(dimensions: Collection[str]) -> tuple[str, ...]:
+def kind_for(dimensions: Collection[str]) -> RollupKind:
     """The kind with the fewest lines that has `dimensions`; `DAILY` where only days have."""
     return next((kind for kind in KINDS if set(dimensions) <= set(kind)), DAILY)
 
 
-def name_of(kind: tuple[str, ...]) -> str:
+def name_of(kind: RollupKind) -> str:
     """What the store calls a kind."""
     return "daily" if kind == DAILY else ",".join(kind)
 

@@ -26,7 +26,14 @@ from entitlements_core.store.models import (
     RollupStateRow,
     StaleDayRow,
 )
-from entitlements_core.store.rollup_periods import DAILY, DAY, DaySpan, name_of, start_of
+from entitlements_core.store.rollup_periods import (
+    DAILY,
+    DAY,
+    DaySpan,
+    RollupKind,
+    name_of,
+    start_of,
+)
 from entitlements_core.store.rollup_tables import Table
 
 __all__ = ["RollupRows", "RollupState"]
@@ -149,7 +156,7 @@ class RollupRows:
                 )
             )
 
-    def spans(self, kind: tuple[str, ...]) -> frozenset[DaySpan]:
+    def spans(self, kind: RollupKind) -> frozenset[DaySpan]:
         """Of which periods there is a roll-up of a kind."""
         query = select(col(RollupRow.first_day), col(RollupRow.past_day)).where(
             col(RollupRow.kind) == name_of(kind)
@@ -170,14 +177,14 @@ class RollupRows:
         days = type_coerce(LateDownloadRow.at, BigInteger) // DAY
         return frozenset(self.session.scalars(select(days).distinct()))
 
-    def sums(self, kind: tuple[str, ...]) -> dict[DaySpan, Sum]:
+    def sums(self, kind: RollupKind) -> dict[DaySpan, Sum]:
         """What is in each roll-up of a kind, as it says."""
         names = ("first_day", "past_day", "downloads", "requests", "bandwidth")
         columns = [col(getattr(RollupRow, name)) for name in names]
         query: Select[Any] = select(*columns).where(col(RollupRow.kind) == name_of(kind))
         return {(one[0], one[1]): (one[2], one[3], one[4]) for one in self.session.execute(query)}
 
-    def tables(self, kind: tuple[str, ...], spans: Iterable[DaySpan]) -> Iterator[Table]:
+    def tables(self, kind: RollupKind, spans: Iterable[DaySpan]) -> Iterator[Table]:
         """The roll-ups of a kind for `spans`, as far as there are any."""
         connection, name = self.session.connection(), name_of(kind)
         for first, past in spans:
@@ -186,7 +193,7 @@ class RollupRows:
             if body is not None:
                 yield Table.decode(body)
 
-    def put(self, kind: tuple[str, ...], span: DaySpan, table: Table) -> None:
+    def put(self, kind: RollupKind, span: DaySpan, table: Table) -> None:
         """Write a roll-up; an empty one of a day is none."""
         (first, past), connection = span, self.session.connection()
         connection.execute(_DROP, {"of_kind": name_of(kind), "first": first, "past": past})

@@ -25,6 +25,7 @@ from entitlements_core.store.rollup_periods import (
     DAY,
     DaySpan,
     Piece,
+    RollupKind,
     cover,
     kind_for,
     start_of,
@@ -137,7 +138,7 @@ class UsageReports:
         self._add_late(sums, wanted, span, state)
 
     def _add_rolled(
-        self, sums: Sums, wanted: _Wanted, kind: tuple[str, ...], spans: list[DaySpan]
+        self, sums: Sums, wanted: _Wanted, kind: RollupKind, spans: list[DaySpan]
     ) -> None:
         for table in RollupRows(self.session).tables(kind, spans):
             found = table.only("token", wanted.tokens) if wanted.tokens else table

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.limits import Usage
-from entitlements_core.policy.query.logic import Test, compose
+from entitlements_core.policy.query.logic import Predicate, compose
 from entitlements_core.policy.query.patterns import text_test
 from entitlements_core.policy.query.syntax import (
     Choice,
@@ -93,7 +93,7 @@ def _expected(tokens: tuple[Token, ...], query: str) -> list[str]:
     return sorted(token.name for token in tokens if test(token))
 
 
-def _leaf(term: Term, positive: bool) -> Test[Token]:  # noqa: FBT001 - called by `compose`
+def _leaf(term: Term, positive: bool) -> Predicate[Token]:  # noqa: FBT001 - called by `compose`
     def ask(token: Token) -> bool:
         if term.field == "tag":
             return any(_holds(term, tag) for tag in token.tags) is positive

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from entitlements_core.policy.facts import Fact, FileFacts
 from entitlements_core.policy.query.field_table import Field, FieldTable, ValueKind
-from entitlements_core.policy.query.logic import Test, always
+from entitlements_core.policy.query.logic import Predicate, always
 
 __all__ = ["ANY_FORMAT", "BARE", "FIELDS", "FileField", "file_field", "package_fields"]
 
@@ -35,7 +35,7 @@ class FileField(Field):
     """
 
     read: Callable[[FileFacts], Any]
-    known: Test[FileFacts] = always
+    known: Predicate[FileFacts] = always
     needs: Fact | None = None
     several: bool = False
     label: str = ""

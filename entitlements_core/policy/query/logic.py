@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from entitlements_core.policy.query.syntax import And, Node, Not, Term
 
-__all__ = ["Test", "all_of", "always", "any_of", "compose", "negated", "never"]
+__all__ = ["Predicate", "all_of", "always", "any_of", "compose", "negated", "never"]
 
 _T = TypeVar("_T")
-Test = Callable[[_T], bool]
+Predicate = Callable[[_T], bool]
 
 
 def always(_: Any) -> bool:  # noqa: ANN401 - fits every test
@@ -26,7 +26,7 @@ def never(_: Any) -> bool:  # noqa: ANN401 - fits every test
     return False
 
 
-def negated(test: Test[_T]) -> Test[_T]:
+def negated(test: Predicate[_T]) -> Predicate[_T]:
     """Whether the test is false."""
     if test is always:
         return never
@@ -35,7 +35,7 @@ def negated(test: Test[_T]) -> Test[_T]:
     return lambda subject: not test(subject)
 
 
-def all_of(tests: Sequence[Test[_T]]) -> Test[_T]:
+def all_of(tests: Sequence[Predicate[_T]]) -> Predicate[_T]:
     """Whether every test is true; `always` and `never` are folded away."""
     if never in tests:
         return never
@@ -50,7 +50,7 @@ def all_of(tests: Sequence[Test[_T]]) -> Test[_T]:
             return lambda subject: _all(several, subject)
 
 
-def any_of(tests: Sequence[Test[_T]]) -> Test[_T]:
+def any_of(tests: Sequence[Predicate[_T]]) -> Predicate[_T]:
     """Whether at least one test is true; `always` and `never` are folded away."""
     if always in tests:
         return always
@@ -66,14 +66,14 @@ def any_of(tests: Sequence[Test[_T]]) -> Test[_T]:
 
 
 # Plain loops: `all` over a generator costs twice as much.
-def _all(tests: list[Test[_T]], subject: _T) -> bool:
+def _all(tests: list[Predicate[_T]], subject: _T) -> bool:
     for test in tests:  # noqa: SIM110 - see above
         if not test(subject):
             return False
     return True
 
 
-def _any(tests: list[Test[_T]], subject: _T) -> bool:
+def _any(tests: list[Predicate[_T]], subject: _T) -> bool:
     for test in tests:  # noqa: SIM110 - see above
         if test(subject):
             return True
@@ -81,8 +81,8 @@ def _any(tests: list[Test[_T]], subject: _T) -> bool:
 
 
 def compose(
-    node: Node, leaf: Callable[[Term, bool], Test[_T]], *, positive: bool = True
-) -> Test[_T]:
+    node: Node, leaf: Callable[[Term, bool], Predicate[_T]], *, positive: bool = True
+) -> Predicate[_T]:
     """The tree as one function.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Final
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.query.field_table import ValueKind
 from entitlements_core.policy.query.fields import ANY_FORMAT, FIELDS, FileField, file_field
-from entitlements_core.policy.query.logic import Test, all_of, always, any_of, compose, negated
+from entitlements_core.policy.query.logic import Predicate, all_of, always, any_of, compose, negated
 from entitlements_core.policy.query.patterns import normalised, text_test
 from entitlements_core.policy.query.syntax import (
     Choice,
@@ -36,7 +36,7 @@ _COMPARE: Final[dict[Comparison, Callable[[int, int], bool]]] = {
 }
 
 
-def compile_tree(tree: Node, *, positive: bool = True) -> Test[FileFacts]:
+def compile_tree(tree: Node, *, positive: bool = True) -> Predicate[FileFacts]:
     """Whether the tree is true of a file; with ``positive=False``, whether it is false.
 
     A tree that builds on an unknown fact may be neither. Relative dates must be bound before.
@@ -44,7 +44,7 @@ def compile_tree(tree: Node, *, positive: bool = True) -> Test[FileFacts]:
     return compose(tree, term_test, positive=positive)
 
 
-def term_test(term: Term, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - a callback of `compose`
+def term_test(term: Term, wanted: bool) -> Predicate[FileFacts]:  # noqa: FBT001 - a callback of `compose`
     """Whether the comparison of a term, without its ``~``, is known to be as wanted."""
     field = file_field(term.field)
     if isinstance(term.value, Dependency):
@@ -55,7 +55,7 @@ def term_test(term: Term, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - a 
     return all_of([field.known, outcome])
 
 
-def _comparison_test(field: FileField, term: Term) -> Test[FileFacts]:
+def _comparison_test(field: FileField, term: Term) -> Predicate[FileFacts]:
     read = field.read
     match term.value:
         case TextPattern() as pattern:
@@ -76,7 +76,7 @@ def _comparison_test(field: FileField, term: Term) -> Test[FileFacts]:
             raise TypeError("A relative date has no meaning before it is bound to now.")
 
 
-def _bare_test(pattern: TextPattern) -> Test[FileFacts]:
+def _bare_test(pattern: TextPattern) -> Predicate[FileFacts]:
     searched = (
         _text_test(FIELDS["name"], normalised(pattern)),
         _text_test(FIELDS["filename"], pattern),
@@ -85,7 +85,7 @@ def _bare_test(pattern: TextPattern) -> Test[FileFacts]:
     return any_of(searched)
 
 
-def _text_test(field: FileField, pattern: TextPattern) -> Test[FileFacts]:
+def _text_test(field: FileField, pattern: TextPattern) -> Predicate[FileFacts]:
     test, read, label = text_test(pattern), field.read, field.label
     if field.several:
         return _any_text_test(read, test)
@@ -102,7 +102,7 @@ def _text_test(field: FileField, pattern: TextPattern) -> Test[FileFacts]:
 
 def _any_text_test(
     read: Callable[[FileFacts], frozenset[str]], test: Callable[[str], bool]
-) -> Test[FileFacts]:
+) -> Predicate[FileFacts]:
     def matches(facts: FileFacts) -> bool:
         for text in read(facts):  # noqa: SIM110 - `any` over a generator costs twice as much
             if test(text.lower()):
@@ -112,9 +112,11 @@ def _any_text_test(
     return matches
 
 
-def _date_test(field: FileField, low: datetime | None, high: datetime | None) -> Test[FileFacts]:
+def _date_test(
+    field: FileField, low: datetime | None, high: datetime | None
+) -> Predicate[FileFacts]:
     read = field.read
-    tests: list[Test[FileFacts]] = []
+    tests: list[Predicate[FileFacts]] = []
     if low is not None:
         tests.append(lambda facts: low <= read(facts))
     if high is not None:
@@ -122,7 +124,7 @@ def _date_test(field: FileField, low: datetime | None, high: datetime | None) ->
     return all_of(tests)
 
 
-def _dependency_test(field: FileField, value: Dependency, wanted: bool) -> Test[FileFacts]:  # noqa: FBT001 - see above
+def _dependency_test(field: FileField, value: Dependency, wanted: bool) -> Predicate[FileFacts]:  # noqa: FBT001 - see above
     admits, read = dependency_test(value), field.read
     if wanted:
         return lambda facts: any(admits(required) for required in read(facts))

@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.query.fields import ANY_FORMAT
-from entitlements_core.policy.query.logic import Test, always, compose, negated, never
+from entitlements_core.policy.query.logic import Predicate, always, compose, negated, never
 from entitlements_core.policy.query.patterns import normalised, text_test
 from entitlements_core.policy.query.syntax import (
     And,
@@ -63,7 +63,7 @@ def _decide_by_name(tree: Node) -> Callable[[NormalizedName], Admits]:
     return admits
 
 
-def gate_by_name(test: Test[FileFacts], tree: Node) -> Test[FileFacts]:
+def gate_by_name(test: Predicate[FileFacts], tree: Node) -> Predicate[FileFacts]:
     """The test of a tree, preceded by one look-up of the name where the tree bounds the names."""
     names = bounded_names(tree)
     if names is None:
@@ -74,7 +74,7 @@ def gate_by_name(test: Test[FileFacts], tree: Node) -> Test[FileFacts]:
     return lambda facts: facts.name in names and test(facts)
 
 
-def _surely(term: Term, wanted: bool) -> Test[NormalizedName]:  # noqa: FBT001 - a callback
+def _surely(term: Term, wanted: bool) -> Predicate[NormalizedName]:  # noqa: FBT001 - a callback
     """Whether the name alone makes the comparison come out as wanted, for every file."""
     match term.field, term.value:
         case "name", TextPattern() as pattern:

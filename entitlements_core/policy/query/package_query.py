@@ -12,7 +12,7 @@ from entitlements_core.policy.query.advice import warnings
 from entitlements_core.policy.query.dates import bind, moves_with_time
 from entitlements_core.policy.query.explain import Explanation, explain
 from entitlements_core.policy.query.fields import FIELDS, package_fields
-from entitlements_core.policy.query.logic import Test, never
+from entitlements_core.policy.query.logic import Predicate, never
 from entitlements_core.policy.query.match import compile_tree
 from entitlements_core.policy.query.names import (
     Admits,
@@ -74,7 +74,7 @@ class PackageQuery:
     names: frozenset[NormalizedName] | None = field(compare=False)
     warnings: tuple[str, ...] = field(compare=False, repr=False)
     admits: Callable[[NormalizedName], Admits] = field(compare=False, repr=False)
-    _test: Test[FileFacts] = field(compare=False, repr=False)
+    _test: Predicate[FileFacts] = field(compare=False, repr=False)
 
     @classmethod
     def parse(cls, text: str, *, extra_fields: Collection[str] = ()) -> Self:
