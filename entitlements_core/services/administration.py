@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from entitlements_core.plugins import Plugins
     from entitlements_core.services.clock_repair import ClockRepair
     from entitlements_core.services.eulas import EulaService
-    from entitlements_core.services.grant_bindings import GrantBindings
     from entitlements_core.services.operations import Operations
     from entitlements_core.services.package_tags import PackageTags
     from entitlements_core.services.reports import Reports
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from entitlements_core.services.rotation import Rotation
     from entitlements_core.services.settings import Settings
     from entitlements_core.services.sync import Sync
+    from entitlements_core.services.token_grants import TokenGrants
     from entitlements_core.services.token_issuer import Issuer
     from entitlements_core.services.token_lifecycle import Lifecycle
     from entitlements_core.services.upload_times import UploadService
@@ -152,11 +152,11 @@ class Administration:
         return UserTokens(self.operations, self.issuer, self.binding, self.plugins.user_permission)
 
     @cached_property
-    def grant_bindings(self) -> GrantBindings:
+    def grants(self) -> TokenGrants:
         """Grants made anew, for repositories that were."""
-        from entitlements_core.services.grant_bindings import GrantBindings
+        from entitlements_core.services.token_grants import TokenGrants
 
-        return GrantBindings(self.operations, self.binding)
+        return TokenGrants(self.operations, self.binding)
 
     @cached_property
     def eulas(self) -> EulaService:

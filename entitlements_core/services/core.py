@@ -166,7 +166,7 @@ class Core(Administration):
             raise KeyFileError("The store was made with another key.", "Restore the key file.")
 
     def _bind(self, identifier: str, repository: str, mark: str) -> str | None:
-        return self.grant_bindings.bind(identifier, repository, mark, actor=_HOST)
+        return self.grants.bind(identifier, repository, mark, actor=_HOST)
 
     def _ledger_driver(self) -> LedgerDriver:
         if not self.database_url.is_sqlite:

@@ -11,10 +11,10 @@ from entitlements_core.plugins import Plugins
 from entitlements_core.policy.bases import Base, Unseen
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.token import Token, TokenGrant
-from entitlements_core.services.grant_bindings import GrantBindings
 from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.repositories import RepositoryService
 from entitlements_core.services.sync import Sync
+from entitlements_core.services.token_grants import TokenGrants
 from entitlements_core.services.token_issuer import Issued
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
@@ -68,8 +68,8 @@ class Bound:
         return Lifecycle(self.product.operations, self.product.issuer, self.binding)
 
     @property
-    def grant_bindings(self) -> GrantBindings:
-        return GrantBindings(self.product.operations, self.binding)
+    def grants(self) -> TokenGrants:
+        return TokenGrants(self.product.operations, self.binding)
 
     @property
     def users(self) -> UserTokens:
@@ -135,11 +135,11 @@ def test_without_a_host_nothing_is_bound_and_nothing_orphaned(product: Product) 
     assert alone.binding.orphaned(
         replace(issued.token, grants=(TokenGrant(repository=MAIN, mark="x"),))
     ) == (frozenset())
-    assert alone.grant_bindings.adopt(actor=person("start")) == 0
+    assert alone.grants.adopt(actor=person("start")) == 0
     with pytest.raises(InvalidValue, match="no host with bases can be asked here"):
         alone.make(BETA)
     with pytest.raises(Refused, match="No host can be asked here"):
-        alone.grant_bindings.renew_token(issued.token.identifier, actor=person())
+        alone.grants.renew_token(issued.token.identifier, actor=person())
 
 
 def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
@@ -150,7 +150,7 @@ def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
     assert bound.binding.orphaned(bound.read(issued)) == {MAIN}
     bound.tokens.edit(identifier, actor=person(), limit_package_query="version:2")
     assert bound.binding.orphaned(bound.read(issued)) == {MAIN}
-    token = bound.grant_bindings.renew_token(identifier, actor=person())
+    token = bound.grants.renew_token(identifier, actor=person())
     [grant] = token.grants
     assert (grant.mark, grant.bases) == ("m2", frozenset())  # what the old one showed is over
     assert (grant.limit_package_query, grant.access) == ("version:2", Access.WRITE)
@@ -158,13 +158,13 @@ def test_a_repository_that_was_made_again(bound: Bound, host: Host) -> None:
     del host.marks[MAIN]
     assert bound.binding.orphaned(token) == {MAIN}
     with pytest.raises(Refused, match="does not have acme/main now"):
-        bound.grant_bindings.renew_token(identifier, actor=person())
+        bound.grants.renew_token(identifier, actor=person())
 
 
 def test_of_the_same_repository_named_bases_are_kept(bound: Bound, host: Host) -> None:
     issued = bound.make(BETA)
     host.bases[MAIN] = [BASE]
-    bound.grant_bindings.renew_token(issued.token.identifier, actor=person(), repository=MAIN)
+    bound.grants.renew_token(issued.token.identifier, actor=person(), repository=MAIN)
     assert bound.grant(issued).bases == {("o/base", "o1"), (BETA, "b1")}
     edited = bound.tokens.edit(issued.token.identifier, actor=person(), bases=["o/base"])
     assert edited.token.grants[0].bases == {("o/base", "o1")}
@@ -189,25 +189,25 @@ def test_what_is_deleted_or_unknown_is_not_granted_anew(bound: Bound) -> None:
     issued = bound.make()
     bound.tokens.delete(issued.token.identifier, actor=person())
     with pytest.raises(Refused, match="deleted"):
-        bound.grant_bindings.renew_token(issued.token.identifier, actor=person())
+        bound.grants.renew_token(issued.token.identifier, actor=person())
     with pytest.raises(NotFound):
-        bound.grant_bindings.renew_repository("acme/none", actor=person())
-    assert bound.grant_bindings.renew_repository(MAIN, actor=person()) == ()
+        bound.grants.renew_repository("acme/none", actor=person())
+    assert bound.grants.renew_repository(MAIN, actor=person()) == ()
 
 
 def test_the_first_use_binds(product: Product, bound: Bound, host: Host) -> None:
     issued = product.create()
-    identifier, grant_bindings = issued.token.identifier, bound.grant_bindings
-    assert grant_bindings.bind(identifier, BETA, "b1", actor=person("host")) is None
-    assert grant_bindings.bind(identifier, MAIN, "m1", actor=person("host")) == "m1"
-    assert grant_bindings.bind(identifier, MAIN, "m2", actor=person("host")) == "m1"
+    identifier, grants = issued.token.identifier, bound.grants
+    assert grants.bind(identifier, BETA, "b1", actor=person("host")) is None
+    assert grants.bind(identifier, MAIN, "m1", actor=person("host")) == "m1"
+    assert grants.bind(identifier, MAIN, "m2", actor=person("host")) == "m1"
     other = product.create("other", MAIN, BETA)
     del host.marks[BETA]
-    assert grant_bindings.adopt(actor=person("start")) == 1
+    assert grants.adopt(actor=person("start")) == 1
     assert marks(bound, other) == ["", "m1"]  # it was made before what it opens
     # From before there were marks, it was made for what is gone.
     product.execute("UPDATE grants SET mark = NULL")
-    assert grant_bindings.adopt(actor=person("start")) == 3
+    assert grants.adopt(actor=person("start")) == 3
     assert marks(bound, other) == ["-", "m1"]
     entries = product.reports.audit(repository=BETA).items
     [entry] = [one for one in entries if one.after.get("mark") == "-"]
@@ -215,7 +215,7 @@ def test_the_first_use_binds(product: Product, bound: Bound, host: Host) -> None
     assert entry.after["grants"] == 1
     host.marks[BETA] = "b2"
     assert bound.binding.orphaned(bound.read(other)) == {BETA}
-    assert grant_bindings.adopt(actor=person("start")) == 0
+    assert grants.adopt(actor=person("start")) == 0
 
 
 def marks(bound: Bound, issued: Issued) -> list[str | None]:
@@ -233,7 +233,7 @@ def test_users_and_their_accounts(product: Product, bound: Bound, host: Host) ->
     assert second.secret != first.secret
     assert bound.users.get("ann", MAIN).secret == second.secret
     # Of a whole repository, users' tokens are left out.
-    bound.grant_bindings.renew_repository(MAIN, actor=person())
+    bound.grants.renew_repository(MAIN, actor=person())
     assert bound.grant(first).mark == "m1-a1"
     [lost] = bound.users.cleanup(actor=person(), dry_run=False)
     assert lost.identifier == first.token.identifier

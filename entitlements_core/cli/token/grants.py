@@ -84,7 +84,7 @@ def regrant(
     if not slug_perm and not repo:
         raise InvalidValue("slug_perm", "No token is named.", "Name one, or a whole --repo.")
     with run.open() as core:
-        service = core.grant_bindings
+        service = core.grants
         tokens = (
             [service.renew_token(slug_perm, actor=run.actor, repository=repo)]
             if slug_perm

@@ -22,7 +22,7 @@ def look_around(site: Site) -> None:
     if added:
         log.info("repositories added for the indexes %s", ", ".join(added))
     if not site.xom.is_replica():  # one may not have heard yet of what its primary has
-        bound = site.core.grant_bindings.adopt(actor=_SERVER)
+        bound = site.core.grants.adopt(actor=_SERVER)
         if bound:
             log.info("%d grants were bound to the indexes that have their names now", bound)
     if not getattr(site.xom.config.args, "enable_core_metadata", False):

@@ -93,10 +93,10 @@ def test_present_bases_are_recorded_by_command(devpi: DevpiApp) -> None:
     path = stocked(devpi, acl=["vault", "acme"])
     tokens = [devpi.issue([CUST], name=f"customer {number}") for number in range(3)]
     devpi.configure(CUST, bases=[SECRET])
-    grant_bindings = devpi.core.grant_bindings
-    grant_bindings.renew_token(tokens[0].token.identifier, actor=person("test"))
+    grants = devpi.core.grants
+    grants.renew_token(tokens[0].token.identifier, actor=person("test"))
     assert [sees(devpi, path, str(one.secret)) for one in tokens] == [True, False, False]
-    regranted = grant_bindings.renew_repository(CUST, actor=person("test"))
+    regranted = grants.renew_repository(CUST, actor=person("test"))
     assert len(regranted) == 4  # the repository's default token, too
     assert all(sees(devpi, path, str(one.secret)) for one in tokens)
     [entry] = devpi.core.reports.audit(token=tokens[2].token.identifier, page_size=1).items
@@ -155,7 +155,7 @@ def test_a_base_that_was_made_again_is_another_one(devpi: DevpiApp) -> None:
     assert not sees(devpi, path, str(issued.secret))
     token = devpi.core.lifecycle.read(issued.token.identifier)
     assert devpi.core.binding.unseen(token.grants[0]) == {SECRET: Unseen.REPLACED}
-    devpi.core.grant_bindings.renew_token(token.identifier, actor=person("test"))
+    devpi.core.grants.renew_token(token.identifier, actor=person("test"))
     assert sees(devpi, path, str(issued.secret))
 
 
@@ -211,7 +211,7 @@ def test_a_base_that_is_not_seen_is_named(devpi: DevpiApp) -> None:
     assert [facts.name for facts in seen] == ["own"]
     everything = core.plugins.files(CUST) or ()
     assert sorted(facts.name for facts in everything) == ["own", NAME]
-    core.grant_bindings.renew_token(issued.token.identifier, actor=person("test"))
+    core.grants.renew_token(issued.token.identifier, actor=person("test"))
     assert explain_file(core, issued.token.identifier, FILE, None).warnings == ()
 
 

@@ -98,7 +98,7 @@ def test_what_is_orphaned_is_said_to_be_and_granted_anew_by_command(acme: DevpiA
     core.rotation.refresh(identifier, actor=person("test"))
     secret = str(core.rotation.reveal(identifier, actor=person("test")))
     assert acme.get(path, secret).status_code == 410
-    core.grant_bindings.renew_token(identifier, actor=person())
+    core.grants.renew_token(identifier, actor=person())
     assert acme.get(path, secret).status_code == 200
     [entry] = core.reports.audit(token=identifier, page_size=1).items
     assert (entry.action, entry.actor) == ("token.regranted", "vendor")
@@ -111,7 +111,7 @@ def test_a_deleted_index_cannot_be_granted_anew(acme: DevpiApp) -> None:
     acme.mapp.delete_index(INDEX)
     acme.logout()
     with pytest.raises(Refused, match="does not have acme/priv now"):
-        acme.core.grant_bindings.renew_token(old.token.identifier, actor=person("test"))
+        acme.core.grants.renew_token(old.token.identifier, actor=person("test"))
     assert acme.core.binding.orphaned(old.token) == {INDEX}
 
 
@@ -144,11 +144,11 @@ def test_a_user_token_is_bound_to_the_account(acme: DevpiApp) -> None:
     assert acme.get(f"/{INDEX}/+simple/", own).status_code == 200
     assert core.user_tokens.get("ann", INDEX).secret == own
     # Of a whole repository, users' tokens are not granted anew; by themselves they can be.
-    core.grant_bindings.renew_repository(INDEX, actor=person("test"))
+    core.grants.renew_repository(INDEX, actor=person("test"))
     assert acme.get(f"/{INDEX}/+simple/", old.secret).status_code == 410
     [lost] = core.user_tokens.cleanup(actor=person("test"))
     assert lost.identifier == old.token.identifier
-    core.grant_bindings.renew_token(old.token.identifier, actor=person("test"))
+    core.grants.renew_token(old.token.identifier, actor=person("test"))
     assert acme.get(f"/{INDEX}/+simple/", old.secret).status_code == 200
 
 
@@ -176,9 +176,7 @@ def test_a_token_that_is_bound_to_nothing_is_bound_when_it_is_used(acme: DevpiAp
     again(acme)
     assert acme.get(f"/{INDEX}/+simple/", issued.secret).status_code == 410
     # What is bound stays so.
-    assert (
-        core.grant_bindings.bind(issued.token.identifier, INDEX, "x", actor=person("test")) == mark
-    )
+    assert core.grants.bind(issued.token.identifier, INDEX, "x", actor=person("test")) == mark
     core.close()
 
 
@@ -188,17 +186,17 @@ def test_at_the_start_tokens_of_old_are_bound(acme: DevpiApp, make_devpi_app: Ma
     gone = core.lifecycle.create("gone", [TokenGrant(repository="acme/gone")], actor=person("test"))
     with core.database.begin() as unit:
         unit.session.execute(text("UPDATE grants SET mark = NULL"))  # as an earlier version left it
-    assert acme.core.grant_bindings.adopt(actor=person("start")) == 4  # with two default tokens
-    assert acme.core.grant_bindings.adopt(actor=person("start")) == 0
+    assert acme.core.grants.adopt(actor=person("start")) == 4  # with two default tokens
+    assert acme.core.grants.adopt(actor=person("start")) == 0
     assert core.lifecycle.read(issued.token.identifier).grants[0].mark
     # An index that is made later is not the one of a token that was there before it.
     acme.login("acme")
     acme.mapp.create_index("acme/gone", {"bases": [], "acl_pkg_read": ["acme"]}, use=False)
     acme.logout()
     assert acme.get("/acme/gone/+simple/", gone.secret).status_code == 410
-    core.grant_bindings  # noqa: B018 - it knows no host
+    core.grants  # noqa: B018 - it knows no host
     with pytest.raises(Refused, match="No host can be asked here"):
-        core.grant_bindings.renew_token(gone.token.identifier, actor=person("test"))
+        core.grants.renew_token(gone.token.identifier, actor=person("test"))
     core.close()
 
 

@@ -169,7 +169,7 @@ def test_every_change_of_an_index_shows_on_the_next_request(acme: DevpiApp) -> N
     assert customer.versions() == ["1.0", "2.0"]
     acme.configure("acme/priv", bases=["acme/base"])
     assert customer.versions() == ["1.0", "2.0"]
-    acme.core.grant_bindings.renew_repository("acme/priv", actor=person("test"))
+    acme.core.grants.renew_repository("acme/priv", actor=person("test"))
     assert customer.versions() == ["0.5", "1.0", "2.0"]
     acme.upload("acme/base", "acme-core", "0.6")
     assert customer.versions() == ["0.5", "0.6", "1.0", "2.0"]

@@ -11,10 +11,10 @@ from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import GONE, HostBinding
 from entitlements_core.services.operations import Operation, Operations, require_living
 
-__all__ = ["GrantBindings"]
+__all__ = ["TokenGrants"]
 
 
-class GrantBindings:
+class TokenGrants:
     """Binds grants to the repositories that the host has now.
 
     Args:
