@@ -116,7 +116,7 @@ class Administration:
 
     @cached_property
     def lifecycle(self) -> Lifecycle:
-        """Tokens: create, show, list, edit, enable, disable, reset, delete, grant."""
+        """Tokens: create, show, list, edit, enable, disable, reset, delete."""
         from entitlements_core.services.token_lifecycle import Lifecycle
 
         return Lifecycle(
@@ -153,10 +153,10 @@ class Administration:
 
     @cached_property
     def grants(self) -> TokenGrants:
-        """Grants made anew, for repositories that were."""
+        """What tokens open: grant, revoke, grant anew."""
         from entitlements_core.services.token_grants import TokenGrants
 
-        return TokenGrants(self.operations, self.binding)
+        return TokenGrants(self.operations, self.issuer, self.binding)
 
     @cached_property
     def eulas(self) -> EulaService:

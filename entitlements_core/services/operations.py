@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from entitlements_core.errors import Refused
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.actor import Actor
-from entitlements_core.policy.credential import State
+from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.events import TokenChange
 from entitlements_core.policy.instants import instant
 from entitlements_core.policy.terms import Terms, check_text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # who only reads a value of a service does without SQLAlchemy
     from entitlements_core.store.database import Database
     from entitlements_core.store.unit_of_work import UnitOfWork
 
-__all__ = ["Operation", "Operations", "require_living"]
+__all__ = ["Operation", "Operations", "require_editable", "require_living"]
 
 ChangeObserver = Callable[[TokenChange], None]
 """Told of every change of a token after it was stored."""
@@ -157,6 +157,20 @@ def require_living(token: Token) -> None:
         raise Refused(
             f"The token {token.identifier} is deleted, which is final.",
             "Create a new token.",
+        )
+
+
+def require_editable(token: Token) -> None:
+    """Refuse an edit of a deleted token, or of a user's.
+
+    Raises:
+        Refused: when it is one.
+    """
+    require_living(token)
+    if token.kind is CredentialKind.USER:
+        raise Refused(
+            f"The token {token.identifier} belongs to the user {token.user} and cannot be edited.",
+            "Change the user's permissions, or disable or delete the token.",
         )
 
 

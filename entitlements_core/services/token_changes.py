@@ -1,15 +1,35 @@
 """What can be changed of a token, and what a change makes of its terms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final, TypedDict, cast
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.credential import Access
 from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import Token
 
-__all__ = ["TermChanges", "TokenChanges", "changed_terms", "check_fields", "checked_access"]
+__all__ = [
+    "Edited",
+    "TermChanges",
+    "TokenChanges",
+    "changed_terms",
+    "check_fields",
+    "checked_access",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """A token after a change.
+
+    Attributes:
+        warnings: what whoever asked should know, one sentence each.
+    """
+
+    token: Token
+    warnings: tuple[str, ...] = ()
 
 
 class TermChanges(TypedDict, total=False):

@@ -1,6 +1,7 @@
-"""Use cases of grants that have lost their repository, or its bases: to grant them anew.
+"""Use cases of what a token opens: grant it a repository, revoke that, grant it anew.
 
-Only a command does that; a repository that was made again may be somebody else's.
+A grant that has lost its repository, or bases of it, is granted anew only by command: a repository
+that was made again may be somebody else's.
 """
 
 from dataclasses import replace
@@ -9,22 +10,84 @@ from entitlements_core.errors import Refused
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import GONE, HostBinding
-from entitlements_core.services.operations import Operation, Operations, require_living
+from entitlements_core.services.operations import (
+    Operation,
+    Operations,
+    require_editable,
+    require_living,
+)
+from entitlements_core.services.token_changes import Edited, checked_access
+from entitlements_core.services.token_issuer import Issuer
+from entitlements_core.services.token_revocation import revoke_grant
 
 __all__ = ["TokenGrants"]
 
 
 class TokenGrants:
-    """Binds grants to the repositories that the host has now.
+    """The grants of tokens, bound to the repositories that the host has now.
 
     Args:
         operations: begins the transactions.
+        issuer: reads restrictions.
         binding: asks the host, outside of any transaction.
     """
 
-    def __init__(self, operations: Operations, binding: HostBinding) -> None:
+    def __init__(self, operations: Operations, issuer: Issuer, binding: HostBinding) -> None:
         self._operations = operations
+        self._issuer = issuer
         self._binding = binding
+
+    def grant(self, identifier: str, grant: TokenGrant, *, actor: Actor) -> Edited:
+        """Let a token open one repository more, or replace what it opens there.
+
+        Its secrets open the new repository, too.
+
+        Raises:
+            NotFound: when there is no such token or repository.
+            InvalidValue: when the restriction does not fit.
+            Conflict: when another token uses one of its secrets in that repository.
+            Refused: when it is deleted, a user's, or the default token of another repository.
+        """
+        bound = self._binding.bound(grant)
+        missing = self._binding.missing(grant.repository)
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier)
+            require_editable(before)
+            there = before.grant_in(grant.repository)
+            if before.is_default and there is None:
+                raise Refused(
+                    f"The default token of {before.grants[0].repository} opens only that.",
+                    "Create a token of its own for several repositories.",
+                )
+            kept = replace(
+                bound,
+                access=checked_access(grant.access),
+                is_default=there is not None and there.is_default,
+            )
+            warnings = self._issuer.put_grant(operation, identifier, kept)
+            operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
+            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
+            token = operation.record_token(
+                "token.granted", before, identifier, repository=grant.repository
+            )
+        return Edited(token=token, warnings=(*warnings, *missing))
+
+    def revoke(self, identifier: str, repository: str, *, actor: Actor) -> Token:
+        """Close one of several repositories to a token.
+
+        Raises:
+            NotFound: when there is no such token, or it does not open `repository`.
+            Refused: when it opens nothing else, is deleted or is a user's.
+        """
+        with self._operations.begin(actor) as operation:
+            before = operation.unit.tokens.get(identifier, repository)
+            require_editable(before)
+            if len(before.grants) == 1:
+                raise Refused(
+                    f"The token {identifier} opens only {repository}.",
+                    "Disable or delete the token instead.",
+                )
+            return revoke_grant(operation, before, repository)
 
     def renew_token(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Grant anew what a token opens, in all its repositories or in one.

@@ -1,24 +1,31 @@
 """Use cases of a vendor's tokens: create, show, list, edit, enable, disable, reset, delete.
 
-Behaviour follows Cloudsmith's "Entitlements via the UI"; secrets have their own module, `rotation`.
+Behaviour follows Cloudsmith's "Entitlements via the UI"; secrets have their own
+module, `rotation`, and so has what a token opens, `token_grants`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.bases import RecordedBases
-from entitlements_core.policy.credential import CredentialKind, State
+from entitlements_core.policy.credential import State
 from entitlements_core.policy.query.syntax import Node, terms
 from entitlements_core.policy.terms import Terms, checked
 from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.policy.token_search import parse_token_search
 from entitlements_core.services.host_binding import HostBinding
-from entitlements_core.services.operations import Operation, Operations, require_living
+from entitlements_core.services.operations import (
+    Operation,
+    Operations,
+    require_editable,
+    require_living,
+)
 from entitlements_core.services.token_changes import (
+    Edited,
     TermChanges,
     TokenChanges,
     changed_terms,
@@ -27,22 +34,9 @@ from entitlements_core.services.token_changes import (
 )
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.services.token_quota import check_quota, check_quota_of_change
-from entitlements_core.services.token_revocation import revoke_grant
 from entitlements_core.store.records import ListFilter, ListPage
 
 __all__ = ["Lifecycle", "ListFilter"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edited:
-    """A token after a change.
-
-    Attributes:
-        warnings: what whoever asked should know, one sentence each.
-    """
-
-    token: Token
-    warnings: tuple[str, ...] = ()
 
 
 class Lifecycle:
@@ -195,7 +189,7 @@ class Lifecycle:
         bases = self._binding.record(changes.get("bases") or ())
         with self._operations.begin(actor) as operation:
             before = operation.unit.tokens.get(identifier, repository)
-            _require_editable(before)
+            require_editable(before)
             owner = before.grants[0].repository.partition("/")[0]
             after = checked(changed_terms(before.terms, owner, changes))
             operation.unit.tokens.save(identifier, after, at=operation.now, by=operation.actor.name)
@@ -271,58 +265,6 @@ class Lifecycle:
                 },
             )
 
-    def grant(self, identifier: str, grant: TokenGrant, *, actor: Actor) -> Edited:
-        """Let a token open one repository more, or replace what it opens there.
-
-        Its secrets open the new repository, too.
-
-        Raises:
-            NotFound: when there is no such token or repository.
-            InvalidValue: when the restriction does not fit.
-            Conflict: when another token uses one of its secrets in that repository.
-            Refused: when it is deleted, a user's, or the default token of another repository.
-        """
-        bound = self._binding.bound(grant)
-        missing = self._binding.missing(grant.repository)
-        with self._operations.begin(actor) as operation:
-            before = operation.unit.tokens.get(identifier)
-            _require_editable(before)
-            there = before.grant_in(grant.repository)
-            if before.is_default and there is None:
-                raise Refused(
-                    f"The default token of {before.grants[0].repository} opens only that.",
-                    "Create a token of its own for several repositories.",
-                )
-            kept = replace(
-                bound,
-                access=checked_access(grant.access),
-                is_default=there is not None and there.is_default,
-            )
-            warnings = self._issuer.put_grant(operation, identifier, kept)
-            operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
-            token = operation.record_token(
-                "token.granted", before, identifier, repository=grant.repository
-            )
-        return Edited(token=token, warnings=(*warnings, *missing))
-
-    def revoke(self, identifier: str, repository: str, *, actor: Actor) -> Token:
-        """Close one of several repositories to a token.
-
-        Raises:
-            NotFound: when there is no such token, or it does not open `repository`.
-            Refused: when it opens nothing else, is deleted or is a user's.
-        """
-        with self._operations.begin(actor) as operation:
-            before = operation.unit.tokens.get(identifier, repository)
-            _require_editable(before)
-            if len(before.grants) == 1:
-                raise Refused(
-                    f"The token {identifier} opens only {repository}.",
-                    "Disable or delete the token instead.",
-                )
-            return revoke_grant(operation, before, repository)
-
     def _set_state(
         self, identifier: str, repository: str, actor: Actor, state: State, action: str
     ) -> Token:
@@ -386,15 +328,6 @@ def _past(token: Token, changes: Mapping[str, object], now: datetime) -> tuple[s
         return ()
     ended = f"{end:%Y-%m-%d %H:%M} UTC"
     return (f"The token ended on {ended}, which is over: its files are refused from now on.",)
-
-
-def _require_editable(token: Token) -> None:
-    require_living(token)
-    if token.kind is CredentialKind.USER:
-        raise Refused(
-            f"The token {token.identifier} belongs to the user {token.user} and cannot be edited.",
-            "Change the user's permissions, or disable or delete the token.",
-        )
 
 
 def _switch(operation: Operation, token: Token, state: State) -> None:

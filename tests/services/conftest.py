@@ -18,6 +18,7 @@ from entitlements_core.services.repositories import RepositoryService
 from entitlements_core.services.reserved_names import ReservedNames
 from entitlements_core.services.rotation import Rotation
 from entitlements_core.services.sync import Sync
+from entitlements_core.services.token_grants import TokenGrants
 from entitlements_core.services.token_issuer import Issued, Issuer
 from entitlements_core.services.token_lifecycle import Lifecycle
 from entitlements_core.services.user_tokens import UserTokens
@@ -65,6 +66,10 @@ class Product:
     @property
     def tokens(self) -> Lifecycle:
         return Lifecycle(self.operations, self.issuer, self.binding, quota=self.quota)
+
+    @property
+    def grants(self) -> TokenGrants:
+        return TokenGrants(self.operations, self.issuer, self.binding)
 
     @property
     def rotation(self) -> Rotation:

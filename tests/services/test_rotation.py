@@ -79,7 +79,7 @@ def test_a_granted_repository_opens_to_overlapping_secrets_too(product: Product)
     first = product.create()
     identifier = first.token.identifier
     product.rotation.refresh(identifier, actor=person(), overlap=timedelta(hours=2))
-    product.tokens.grant(identifier, TokenGrant(repository=EXTRA), actor=person())
+    product.grants.grant(identifier, TokenGrant(repository=EXTRA), actor=person())
     assert product.opens(first.secret, EXTRA) == identifier
     product.clock.advance(hours=2)
     assert product.opens(first.secret, EXTRA) is None

@@ -303,7 +303,7 @@ def test_delete_is_soft_and_final(product: Product) -> None:
         lambda: tokens.delete(identifier, actor=person()),
         lambda: tokens.reset(identifier, actor=person()),
         lambda: tokens.edit(identifier, actor=person(), name="Back"),
-        lambda: tokens.grant(identifier, grant, actor=person()),
+        lambda: product.grants.grant(identifier, grant, actor=person()),
         lambda: product.rotation.refresh(identifier, actor=person()),
         lambda: product.rotation.reveal(identifier, actor=person()),
     ):
@@ -319,8 +319,8 @@ def test_the_default_token_is_not_deleted_but_all_else(product: Product) -> None
     with pytest.raises(Refused, match="default token of acme/new"):
         product.tokens.delete(identifier, actor=person())
     with pytest.raises(Refused, match="opens only that"):
-        product.tokens.grant(identifier, TokenGrant(repository="acme/main"), actor=person())
-    product.tokens.grant(
+        product.grants.grant(identifier, TokenGrant(repository="acme/main"), actor=person())
+    product.grants.grant(
         identifier,
         TokenGrant(repository="acme/new", limit_package_query="name:^demo$"),
         actor=person(),
@@ -354,7 +354,7 @@ def test_reset_zeroes_all_counters_even_at_the_same_instant(product: Product) ->
 def test_grant_and_revoke_a_further_repository(product: Product) -> None:
     issued = product.create()
     identifier = issued.token.identifier
-    granted = product.tokens.grant(
+    granted = product.grants.grant(
         identifier,
         TokenGrant(repository="acme/extra", limit_package_query="name:demo"),
         actor=person(),
@@ -362,22 +362,22 @@ def test_grant_and_revoke_a_further_repository(product: Product) -> None:
     assert [grant.repository for grant in granted.token.grants] == ["acme/extra", "acme/main"]
     assert len(granted.warnings) == 1
     assert product.opens(issued.secret, "acme/extra") == identifier
-    revoked = product.tokens.revoke(identifier, "acme/extra", actor=person())
+    revoked = product.grants.revoke(identifier, "acme/extra", actor=person())
     assert [grant.repository for grant in revoked.grants] == ["acme/main"]
     assert product.opens(issued.secret, "acme/extra") is None
     assert product.opens(issued.secret, "acme/main") == identifier
     assert revoked.revealable
     with pytest.raises(Refused, match="only acme/main"):
-        product.tokens.revoke(identifier, "acme/main", actor=person())
+        product.grants.revoke(identifier, "acme/main", actor=person())
     with pytest.raises(NotFound):
-        product.tokens.grant(identifier, TokenGrant(repository="acme/none"), actor=person())
+        product.grants.grant(identifier, TokenGrant(repository="acme/none"), actor=person())
 
 
 def test_a_grant_cannot_collide_with_a_secret_in_use(product: Product) -> None:
     product.create("Other", "acme/extra", secret=SECRET)
     token = product.create(secret=SECRET).token
     with pytest.raises(Conflict):
-        product.tokens.grant(token.identifier, TokenGrant(repository="acme/extra"), actor=person())
+        product.grants.grant(token.identifier, TokenGrant(repository="acme/extra"), actor=person())
     assert len(product.tokens.read(token.identifier).grants) == 1
 
 

@@ -69,10 +69,10 @@ def test_a_user_token_cannot_be_edited_but_all_else(users: Product) -> None:
     identifier = issued.token.identifier
     for refused in (
         lambda: users.tokens.edit(identifier, actor=person("admin"), name="x"),
-        lambda: users.tokens.grant(
+        lambda: users.grants.grant(
             identifier, TokenGrant(repository="acme/extra"), actor=person("admin")
         ),
-        lambda: users.tokens.revoke(identifier, MAIN, actor=person("admin")),
+        lambda: users.grants.revoke(identifier, MAIN, actor=person("admin")),
         lambda: users.rotation.set_secret(
             identifier, "a-secret-of-their-own", actor=person("admin")
         ),

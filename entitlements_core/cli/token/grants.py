@@ -55,7 +55,7 @@ def grant(  # noqa: PLR0913 - one option for each field
             limit_package_query=query,
             bases=frozenset((name, "") for name in base or ()),
         )
-        edited = core.lifecycle.grant(slug_perm, opened, actor=run.actor)
+        edited = core.grants.grant(slug_perm, opened, actor=run.actor)
         emit_token(
             edited.token,
             core.clock(),
@@ -116,7 +116,7 @@ def revoke(
     """Close one of several repositories."""
     run = session(context)
     with run.open() as core:
-        token = core.lifecycle.revoke(slug_perm, repository, actor=run.actor)
+        token = core.grants.revoke(slug_perm, repository, actor=run.actor)
         emit_token(token, core.clock(), as_json=as_json)
 
 
