@@ -42,7 +42,7 @@ _EVENTS: Final = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select
 _GONE: Final = frozenset({"57P01", "57P02", "57P03", "25006"})
 """The server ends, starts, or is no longer the one that is written to; nothing was committed."""
 
-Value = TypeVar("Value")
+Result = TypeVar("Result")
 
 
 class GaveUp(psycopg.OperationalError):
@@ -110,7 +110,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
             self.is_scout = True
             circuit.suspect()
 
-    def wait(self, gen: Generator[Any, Any, Value], *_: Any, **__: Any) -> Value:  # noqa: ANN401 - as psycopg's, of any version
+    def wait(self, gen: Generator[Any, Any, Result], *_: Any, **__: Any) -> Result:  # noqa: ANN401 - as psycopg's, of any version
         """As psycopg's own, until the deadline; its own in C asks nobody on the way."""
         self.asked = time.monotonic()
         if self.deadline is None:
@@ -129,7 +129,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
             self.circuit.mend()
         return found
 
-    def _wait(self, gen: Generator[Any, Any, Value]) -> Value:
+    def _wait(self, gen: Generator[Any, Any, Result]) -> Result:
         try:
             wanted = next(gen)
             poll = self._poller(wanted)
@@ -146,7 +146,7 @@ class BoundConnection(psycopg.Connection[tuple[Any, ...]]):
                     wanted = now_wanted
                     poll = self._poller(wanted)
         except StopIteration as end:
-            value: Value = end.value
+            value: Result = end.value
             return value
 
     def _poller(self, wanted: int) -> Any:  # noqa: ANN401 - of `select`, or of gevent

@@ -27,7 +27,7 @@ __all__ = ["PostgresStack"]
 PROBE: Final = 1.0
 """Seconds for the one question that finds out whether a silent server answers again."""
 
-Value = TypeVar("Value")
+Result = TypeVar("Result")
 
 
 class PostgresStack(ConnectionStack):
@@ -45,7 +45,7 @@ class PostgresStack(ConnectionStack):
         self._held: dict[str, CircuitBreaker] = {}
         """By the statement that had to wait in vain."""
 
-    def ask(self, work: Callable[[BoundConnection], Value]) -> Value:
+    def ask(self, work: Callable[[BoundConnection], Result]) -> Result:
         """What `work` gives, which only reads; done again where an idle connection had died.
 
         Raises:
@@ -81,8 +81,8 @@ class PostgresStack(ConnectionStack):
 
     @contextmanager
     def begun(
-        self, first: Callable[[BoundConnection], Value]
-    ) -> Iterator[tuple[BoundConnection, Value]]:
+        self, first: Callable[[BoundConnection], Result]
+    ) -> Iterator[tuple[BoundConnection, Result]]:
         """A connection for a transaction, and what `first` gives, which begins it.
 
         `first` commits nothing, and is done again where an idle connection had died. Whatever fails
@@ -118,7 +118,7 @@ class PostgresStack(ConnectionStack):
         except psycopg.Error as error:
             raise postgres.failure(error, self._url) from error
 
-    def _first(self, work: Callable[[BoundConnection], Value]) -> tuple[BoundConnection, Value]:
+    def _first(self, work: Callable[[BoundConnection], Result]) -> tuple[BoundConnection, Result]:
         """A connection, and what `work` gives; a second time where an idle connection had died."""
         try:
             connection, is_new = self._take()
@@ -137,8 +137,8 @@ class PostgresStack(ConnectionStack):
             raise postgres.failure(error, self._url) from error
 
     def _again(
-        self, connection: BoundConnection, work: Callable[[BoundConnection], Value]
-    ) -> Value:
+        self, connection: BoundConnection, work: Callable[[BoundConnection], Result]
+    ) -> Result:
         try:
             return work(connection)
         except BaseException as error:
