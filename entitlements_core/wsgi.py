@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from entitlements_core.http import (
@@ -24,7 +25,10 @@ from entitlements_core.policy.network import IPAddress
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["Locate", "Request", "Response"]
+__all__ = ["ExcInfo", "Locate", "Request", "Response"]
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+"""As `sys.exc_info` gives it; what PEP 3333 lets an application hand to ``start_response``."""
 
 Locate = Callable[["WSGIEnvironment"], IPAddress | None]
 """Reads where a request comes from; see `forwarded.Proxies` and `services.client_addresses`."""

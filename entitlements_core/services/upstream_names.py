@@ -33,7 +33,7 @@ import entitlements_core
 from entitlements_core.interfaces import Progress
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.certificates import client_context
-from entitlements_core.simple.reading import ACCEPTED, read_page
+from entitlements_core.simple.parser import ACCEPTED, read_page
 
 __all__ = ["IN_FLIGHT", "Bounds", "Registered", "registered_names"]
 

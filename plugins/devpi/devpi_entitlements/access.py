@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from devpi_server.model import ACLList
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
+
+from devpi_entitlements.devpi_types import RootModel, Stage
 
 __all__ = ["ACL_KEY", "ANONYMOUS", "closed_indexes", "default_acl", "is_open", "user_reads"]
 
 ACL_KEY: Final = "acl_pkg_read"
 """The index option that names who may read."""
 ANONYMOUS: Final = ":ANONYMOUS:"
-
-Stage = Any
 
 
 def default_acl() -> ACLList:
@@ -28,7 +28,7 @@ def is_open(stage: Stage) -> bool:
     return ANONYMOUS in principals
 
 
-def closed_indexes(model: Any) -> list[str]:  # noqa: ANN401 - of devpi-server
+def closed_indexes(model: RootModel) -> list[str]:
     """The names of the indexes whose ``acl_pkg_read`` shuts somebody out, sorted."""
     return sorted(
         f"{user.name}/{name}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 from devpi_entitlements.authentication import REQUEST_KEY, AdmittedFile, TokenRequest, identify
 from devpi_entitlements.authorization import admit_file
+from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_stranger, is_unconcerned
 from devpi_entitlements.responses import response_of
 from devpi_entitlements.site import Site
@@ -28,13 +29,10 @@ FULL: Final = re.compile(r"(?i:https?)://(?:[\w.-]+|\[::1\])(?::[0-9]{1,5})?(?P<
 UNAUTHORIZED: Final = 401
 OK: Final = 200
 
-Request = Any
-Response = Any
-
 
 def answer_authcheck(
-    site: Site, request: Request, handler: Callable[[Request], Response]
-) -> Response:
+    site: Site, request: PyramidRequest, handler: Callable[[PyramidRequest], PyramidResponse]
+) -> PyramidResponse:
     """Allow or refuse the request that the headers of this one describe; a download is counted.
 
     nginx passes 401 and 403 only; what the answer would have been stands in ``X-Entitlements-*``.
@@ -92,7 +90,7 @@ def _count(site: Site, token_request: TokenRequest, admitted: AdmittedFile) -> D
     return reserved if isinstance(reserved, Deny) else None
 
 
-def _challenging(response: Response) -> Response:
+def _challenging(response: PyramidResponse) -> PyramidResponse:
     """With the challenge that makes a client offer a login; devpi leaves it out here."""
     if response.status_code == UNAUTHORIZED:
         response.headers.setdefault("WWW-Authenticate", DEVPI_CHALLENGE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from devpi_entitlements.devpi_types import PyramidRequest
 from devpi_entitlements.site import Site
 from entitlements_core.http import (
     TOKEN_USERS,
@@ -140,7 +141,7 @@ class TokenRequest:
         return RequestContext(repository=repository, address=self.request.address, writes=writes)
 
 
-def token_request_of(request: Any) -> TokenRequest | None:  # noqa: ANN401 - of pyramid
+def token_request_of(request: PyramidRequest) -> TokenRequest | None:
     """The token holder of a request, None for users of devpi and for nobody."""
     found: TokenRequest | None = request.environ.get(REQUEST_KEY)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from packaging.utils import NormalizedName
 
@@ -19,6 +19,7 @@ from devpi_entitlements.authentication import (
     opened_by,
 )
 from devpi_entitlements.customizers import is_settled
+from devpi_entitlements.devpi_types import Stage
 from devpi_entitlements.entitled_customizer import Window, host_lists
 from devpi_entitlements.site import Site
 from devpi_entitlements.vendor_names import keep_to_own
@@ -39,8 +40,6 @@ from entitlements_core.services.gate import Caller
 __all__ = ["admit_file", "admit_page", "file_key", "see"]
 
 METADATA_SUFFIX: Final = ".metadata"
-
-Stage = Any
 
 
 def admit_page(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from devpi_entitlements.access import is_open, user_reads
 from devpi_entitlements.authentication import TokenRequest
+from devpi_entitlements.devpi_types import Stage
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.site import Site
 from entitlements_core.policy.bases import Base, why_unseen
 
 __all__ = ["all_bases", "sees_base"]
-
-Stage = Any
 
 
 def _base_of(stage: Stage, base: Stage, user: str, marks: Marks, *, lockdown: bool) -> Base:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from devpi_server.views import is_simple_json
 from packaging.utils import canonicalize_name
@@ -21,6 +21,7 @@ from devpi_entitlements.authentication import (
     opened_by,
 )
 from devpi_entitlements.authorization import admit_page, file_key, see
+from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
 from devpi_entitlements.downloads import send_local
 from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
@@ -32,15 +33,15 @@ __all__ = ["cached_response"]
 
 log: Final = logging.getLogger("entitlements.devpi")
 
-Request = Any
-Response = Any
 
 PAGE: Final = re.compile(r"/(?P<index>[^+/]+/[^+/]+)/\+simple/(?:(?P<project>[^+/]+)/)?")
 FILE: Final = re.compile(r"/(?P<path>(?P<index>[^+/]+/[^+/]+)/\+f/[^#]+)")
 """The forms of address that are remembered; every other goes the long way."""
 
 
-def cached_response(site: Site, request: Request, token_request: TokenRequest) -> Response | None:
+def cached_response(
+    site: Site, request: PyramidRequest, token_request: TokenRequest
+) -> PyramidResponse | None:
     """The answer to a request whose page or file was found before; None: it has to be found."""
     if request.method not in {"GET", "HEAD"}:
         return None
@@ -55,8 +56,12 @@ def cached_response(site: Site, request: Request, token_request: TokenRequest) -
 
 
 def _page(
-    site: Site, request: Request, token_request: TokenRequest, index: str, project: str | None
-) -> Response | None:
+    site: Site,
+    request: PyramidRequest,
+    token_request: TokenRequest,
+    index: str,
+    project: str | None,
+) -> PyramidResponse | None:
     if project is not None and project != canonicalize_name(project):
         return None
     visible = admit_page(site, token_request, index, project)
@@ -70,11 +75,11 @@ def _page(
 
 def _rendered(
     site: Site,
-    request: Request,
+    request: PyramidRequest,
     token_request: TokenRequest,
     visible: VisibleRepository,
     project: str | None,
-) -> Response | None:
+) -> PyramidResponse | None:
     if visible.key is None:
         return None
     # Equal links in both: those of the alias begin elsewhere.
@@ -88,7 +93,7 @@ def _rendered(
     return response_of(page.response(token_request.request))
 
 
-def _is_json(request: Request) -> bool:
+def _is_json(request: PyramidRequest) -> bool:
     """Which of its two forms devpi would give; clients send few different headers."""
     accept = request.environ.get("HTTP_ACCEPT")
     known = _FORMS.get(accept)
@@ -105,8 +110,8 @@ MOST_FORMS: Final = 256
 
 
 def _file(
-    site: Site, request: Request, token_request: TokenRequest, index: str, path: str
-) -> Response | None:
+    site: Site, request: PyramidRequest, token_request: TokenRequest, index: str, path: str
+) -> PyramidResponse | None:
     for visible in _seen(site, token_request, index):
         key = file_key(visible, path)
         found = None if key is None else site.files.recall(key, site.serial)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from devpi_entitlements.devpi_types import Config, OptionParser
 
 if TYPE_CHECKING:  # every devpi-server loads this module; only a configured one needs the core
     from entitlements_core.services.settings import Settings
@@ -52,7 +55,7 @@ class Configuration:
         return Settings.load(home=self.home)
 
 
-def add_options(parser: Any) -> None:  # noqa: ANN401 - of devpi-server
+def add_options(parser: OptionParser) -> None:
     """Add our options to the parser of devpi-server; they work in its YAML file, too."""
     group = parser.addgroup("entitlement options (index-entitlements)")
     group.addoption(
@@ -77,19 +80,19 @@ def add_options(parser: Any) -> None:  # noqa: ANN401 - of devpi-server
     )
 
 
-def is_locked_down(config: Any) -> bool:  # noqa: ANN401 - of devpi-server
+def is_locked_down(config: Config) -> bool:
     """Whether nothing is open to strangers: by our option, or by devpi-lockdown in front."""
     ours = bool(getattr(config.args, "entitlements_lockdown", False))
     return ours or bool(config.pluginmanager.has_plugin(LOCKDOWN))
 
 
-def storage_of(args: Any) -> str:  # noqa: ANN401 - an argparse namespace
+def storage_of(args: Namespace) -> str:
     """The storage of a devpi-server, as ``--storage`` takes it."""
     storage = getattr(args, "storage", None)
     return storage if isinstance(storage, str) else "sqlite"
 
 
-def read_configuration(args: Any) -> Configuration | None:  # noqa: ANN401 - an argparse namespace
+def read_configuration(args: Namespace) -> Configuration | None:
     """The configuration of a devpi-server, or None where entitlements are off.
 
     The other commands of devpi do not know our options, so each may be missing from `args`.

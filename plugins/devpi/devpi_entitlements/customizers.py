@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from packaging.utils import NormalizedName
 
+from devpi_entitlements.devpi_types import Customizer, Stage
+
 __all__ = ["Delegating", "OneByOne", "is_settled", "passes", "shown_by"]
 
 SETTLED_TYPES: Final = frozenset({"stage", "constrained"})
 """Of devpi-server and devpi-constrained: what these list, their configuration and files decide."""
 
-Stage = Any
-Customizer = Any
 Listed = Any
 """devpi's SimplelinkMeta."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Final
 
 from devpi_entitlements.authentication import AdmittedFile, TokenRequest
+from devpi_entitlements.devpi_types import FileStoreEntry, PyramidResponse
 from devpi_entitlements.files import LocalFile
 from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
@@ -21,7 +22,9 @@ NOT_ON_DISK: Final = None
 """Nothing is answered: the file is on a mirror or a primary, or in devpi's database."""
 
 
-def send_admitted(site: Site, token_request: TokenRequest, admitted: AdmittedFile) -> Any:  # noqa: ANN401 - of pyramid
+def send_admitted(
+    site: Site, token_request: TokenRequest, admitted: AdmittedFile
+) -> PyramidResponse:
     """The response with a file, counted; None where it is not on this disk.
 
     Conditions and ranges work, which bare devpi-server does not offer.
@@ -36,7 +39,9 @@ def send_admitted(site: Site, token_request: TokenRequest, admitted: AdmittedFil
     return send_local(site, token_request, admitted.question, file)
 
 
-def send_local(site: Site, token_request: TokenRequest, question: Question, file: LocalFile) -> Any:  # noqa: ANN401 - of pyramid
+def send_local(
+    site: Site, token_request: TokenRequest, question: Question, file: LocalFile
+) -> PyramidResponse:
     """The response with a file of this disk, counted; None where it is gone or another one."""
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -56,7 +61,7 @@ def send_local(site: Site, token_request: TokenRequest, question: Question, file
     return response_of(sent)
 
 
-def _locate(site: Site, entry: Any) -> LocalFile | None:  # noqa: ANN401 - of devpi-server
+def _locate(site: Site, entry: FileStoreEntry) -> LocalFile | None:
     """Where an entry's file lies, if devpi's storage keeps it as a file, and has it."""
     if not entry.file_exists():
         return None

@@ -20,6 +20,7 @@ from devpi_entitlements.authentication import (
 )
 from devpi_entitlements.authorization import admit_file, admit_page
 from devpi_entitlements.customizers import is_settled
+from devpi_entitlements.devpi_types import PyramidEvent, PyramidRequest, Stage
 from devpi_entitlements.downloads import send_admitted
 from devpi_entitlements.entitled_customizer import EntitledCustomizer, Window
 from devpi_entitlements.responses import ImmediateResponse, moved, refusal, response_of
@@ -48,10 +49,8 @@ READING: Final = frozenset({"GET", "HEAD"})
 UNCONCERNED: Final = frozenset({Reason.UNKNOWN_TOKEN, Reason.NOT_FOUND})
 """Refusals that say of a token only that it does not open this."""
 
-Request = Any
 
-
-def enforce(event: Any) -> None:  # noqa: ANN401 - of pyramid
+def enforce(event: PyramidEvent) -> None:
     """Subscriber of ``ContextFound``: returns, or raises the answer.
 
     Raises:
@@ -67,7 +66,7 @@ def enforce(event: Any) -> None:  # noqa: ANN401 - of pyramid
 
 
 def _let_token_holder(
-    site: Site, request: Request, token_request: TokenRequest, kind: RouteKind | None
+    site: Site, request: PyramidRequest, token_request: TokenRequest, kind: RouteKind | None
 ) -> bool:
     """Whether the token holder may go on as one; False: as anybody else, to what is open to all."""
     reads = request.method in READING
@@ -91,7 +90,11 @@ def _let_token_holder(
 
 
 def _is_stranger(
-    site: Site, request: Request, token_request: TokenRequest, kind: RouteKind | None, denied: Deny
+    site: Site,
+    request: PyramidRequest,
+    token_request: TokenRequest,
+    kind: RouteKind | None,
+    denied: Deny,
 ) -> bool:
     """Whether a token in a header has nothing to say about this address, which is open to all."""
     if kind is RouteKind.LOGIN:
@@ -102,7 +105,7 @@ def _is_stranger(
     return is_unconcerned(site, token_request, stage, denied)
 
 
-def is_manager(request: Request) -> bool:
+def is_manager(request: PyramidRequest) -> bool:
     """Whether devpi-client asks, which manages indexes; it says so, or asks for its login.
 
     Its ``install`` runs pip, which is known by another name.
@@ -110,7 +113,7 @@ def is_manager(request: Request) -> bool:
     return "devpi-client" in (request.user_agent or "")
 
 
-def is_unconcerned(site: Site, token_request: TokenRequest, stage: Any, denied: Deny) -> bool:  # noqa: ANN401 - of devpi-server
+def is_unconcerned(site: Site, token_request: TokenRequest, stage: Stage, denied: Deny) -> bool:
     """Whether a refused token has nothing to say about an index, which is open to all."""
     if stage is None or denied.reason not in UNCONCERNED:
         return False
@@ -126,7 +129,7 @@ def become_stranger(environ: dict[str, Any]) -> None:
     environ.pop("HTTP_AUTHORIZATION", None)
 
 
-def _open_page(site: Site, request: Request, token_request: TokenRequest) -> Deny | None:
+def _open_page(site: Site, request: PyramidRequest, token_request: TokenRequest) -> Deny | None:
     """Let devpi render the page, of what the token holder sees."""
     context = request.context
     repository = f"{context.username}/{context.index}"
@@ -161,7 +164,7 @@ def _open_page(site: Site, request: Request, token_request: TokenRequest) -> Den
     return None
 
 
-def _open_file(site: Site, request: Request, token_request: TokenRequest) -> Deny | None:
+def _open_file(site: Site, request: PyramidRequest, token_request: TokenRequest) -> Deny | None:
     """Answer with the file; or let devpi do it, where the file is not on this disk."""
     stage = request.context._stage  # noqa: SLF001 - `stage` raises devpi's own 404
     path = request.path_info.strip("/")
@@ -189,13 +192,13 @@ def _forget_headers(environ: dict[str, Any]) -> None:
     environ["HTTP_ACCEPT"] = "*/*"
 
 
-def _open_upload(site: Site, request: Request, token_request: TokenRequest) -> None:
+def _open_upload(site: Site, request: PyramidRequest, token_request: TokenRequest) -> None:
     refused = admit_upload(site, request, token_request)
     if refused is not None:
         raise ImmediateResponse(refused)
 
 
-def _let_user(site: Site, request: Request, kind: RouteKind | None) -> None:
+def _let_user(site: Site, request: PyramidRequest, kind: RouteKind | None) -> None:
     verdict = judge(site, request)
     if verdict is Verdict.UNAUTHORIZED:
         response = response_of(_WRONG if _tried(request.environ) else _LOGIN)
@@ -215,7 +218,7 @@ def _tried(environ: dict[str, Any]) -> bool:
     return presented is not None and presented.names_account and "HTTP_X_DEVPI_AUTH" not in environ
 
 
-def _fetch_with_credentials(site: Site, stage: Any) -> None:  # noqa: ANN401 - of devpi-server
+def _fetch_with_credentials(site: Site, stage: Stage) -> None:
     """Let a replica fetch a private file from its primary as a replica, and not as a stranger."""
     if stage is None or not site.xom.is_replica() or stage.ixconfig["type"] == "mirror":
         return

@@ -16,6 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from devpi_entitlements.authentication import VisibleRepository
 from devpi_entitlements.customizers import Delegating, passes, shown_by
+from devpi_entitlements.devpi_types import Customizer, Stage
 from devpi_entitlements.file_facts import (
     FileFactsReader,
     Known,
@@ -29,9 +30,6 @@ from devpi_entitlements.vendor_names import own_stages
 from entitlements_core.policy.query import Admits
 
 __all__ = ["EntitledCustomizer", "SubmittingCustomizer", "Window", "host_lists"]
-
-Stage = Any
-Customizer = Any
 
 
 class Window:

@@ -19,6 +19,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from devpi_entitlements.customizers import Delegating, OneByOne
+from devpi_entitlements.devpi_types import FileLink, FileStoreEntry, Stage
 from devpi_entitlements.first_uploads import FirstUploads
 from devpi_entitlements.metadata_announcements import MetadataAnnouncements
 from entitlements_core.engine.distributions import Unservable, identify, requirements
@@ -55,7 +56,6 @@ ODD_DATA: Final = (
 )
 """What reading odd data of one file raises. A database that is out of reach concerns all files."""
 
-Stage = Any
 Latest = Callable[[], Version | None]
 Yanked = Literal[True] | str | None
 """As devpi keeps it: True is without a reason."""
@@ -248,7 +248,7 @@ def stated(
     )
 
 
-def _link(found: Any) -> Link:  # noqa: ANN401 - SimplelinkMeta of devpi-server
+def _link(found: FileLink) -> Link:
     return Link(found.href, found.require_python, found.yanked or None)
 
 
@@ -267,7 +267,7 @@ def _version_data(
     stage: Stage,
     facts: FileFacts,
     link: Link,
-    entry: Any,  # noqa: ANN401 - of devpi-server
+    entry: FileStoreEntry,
 ) -> Mapping[str, Any]:
     """What was registered with the version of a file; a mirror has nothing."""
     holder = _holder(stage, link, entry)
@@ -277,7 +277,7 @@ def _version_data(
     return found
 
 
-def _holder(stage: Stage, link: Link, entry: Any) -> Stage | None:  # noqa: ANN401 - of devpi-server
+def _holder(stage: Stage, link: Link, entry: FileStoreEntry) -> Stage | None:
     """The index that holds a file, unless it is a mirror, which knows nothing of its files."""
     holder = stage if link.holder == stage.name else stage.model.getstage(link.holder)
     if holder is None or entry is None or holder.ixconfig["type"] == "mirror":

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from cachetools import LRUCache
 
+from devpi_entitlements.devpi_types import Stage
+
 __all__ = ["FirstUploads"]
 
 REMEMBERED: Final = 16384
@@ -28,7 +30,7 @@ class FirstUploads:
 
     def of(
         self,
-        stage: Any,  # noqa: ANN401 - of devpi-server
+        stage: Stage,
         project: str,
         version: str,
         path: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from devpi_server.config import hookimpl
 from pyramid.authorization import Everyone
@@ -11,6 +11,7 @@ from pyramid.threadlocal import get_current_request
 from devpi_entitlements.access import ACL_KEY, ANONYMOUS, is_open
 from devpi_entitlements.authentication import token_request_of
 from devpi_entitlements.bases import sees_base
+from devpi_entitlements.devpi_types import HookValue
 from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
@@ -22,9 +23,6 @@ __all__ = ["DevpiHooks"]
 READING: Final = frozenset({"pkg_read"})
 UPLOADING: Final = frozenset({"pkg_read", "upload", "pypi_submit"})
 
-Given = Any
-"""Whatever devpi-server and pyramid pass; they have no types."""
-
 
 class DevpiHooks:
     """Registered with the plugin manager of one server; see devpi_server.hookspecs."""
@@ -33,7 +31,7 @@ class DevpiHooks:
         self._site = site
 
     @hookimpl(tryfirst=True)
-    def devpiserver_get_identity(self, request: Given, credentials: Given) -> Given:  # noqa: ARG002 - of the hook
+    def devpiserver_get_identity(self, request: HookValue, credentials: HookValue) -> HookValue:  # noqa: ARG002 - of the hook
         """A token holder is nobody else, and no password is checked for it."""
         token_request = token_request_of(request)
         return None if token_request is None else TokenIdentity(token_request)
@@ -41,11 +39,11 @@ class DevpiHooks:
     @hookimpl
     def devpiserver_auth_denials(
         self,
-        request: Given,
-        acl: Given,
-        user: Given,  # noqa: ARG002 - of the hook
-        stage: Given,  # noqa: ARG002 - of the hook
-    ) -> Given:
+        request: HookValue,
+        acl: HookValue,
+        user: HookValue,  # noqa: ARG002 - of the hook
+        stage: HookValue,  # noqa: ARG002 - of the hook
+    ) -> HookValue:
         """A token holder has no permission but what was admitted, whatever everybody may do."""
         token_request = token_request_of(request)
         if token_request is None:
@@ -54,7 +52,7 @@ class DevpiHooks:
         return {(Everyone, permission) for _, _, permission in acl if permission not in kept}
 
     @hookimpl(tryfirst=True)
-    def devpiserver_stage_get_principals_for_pkg_read(self, ixconfig: Given) -> Given:
+    def devpiserver_stage_get_principals_for_pkg_read(self, ixconfig: HookValue) -> HookValue:
         """A token holder may read the index: what of it, the enforcement has decided by then."""
         request = get_current_request()
         token_request = None if request is None else token_request_of(request)
@@ -64,7 +62,7 @@ class DevpiHooks:
         return {*ixconfig.get(ACL_KEY, (ANONYMOUS,)), username_of(token_request)}
 
     @hookimpl
-    def devpiserver_sro_skip(self, stage: Given, base_stage: Given) -> Given:
+    def devpiserver_sro_skip(self, stage: HookValue, base_stage: HookValue) -> HookValue:
         """Nobody reads a closed index by inheriting from it, unless somebody answers for that.
 
         And no token holder is given anything of a mirror for a project that is the vendor's.
@@ -81,19 +79,19 @@ class DevpiHooks:
         return None if request.has_permission("pkg_read", base_stage) else True
 
     @hookimpl
-    def devpiserver_stage_created(self, stage: Given) -> None:
+    def devpiserver_stage_created(self, stage: HookValue) -> None:
         """An index is a repository from its beginning."""
         self._site.core.repositories.ensure(
             [stage.name], actor=Actor("devpi-server", ActorKind.SERVICE)
         )
 
     @hookimpl(tryfirst=True)
-    def devpiserver_authcheck_unauthorized(self, request: Given) -> Given:
+    def devpiserver_authcheck_unauthorized(self, request: HookValue) -> HookValue:
         """Whether a server in front has to ask for a login."""
         return True if judge(self._site, request) is Verdict.UNAUTHORIZED else None
 
     @hookimpl(tryfirst=True)
-    def devpiserver_authcheck_forbidden(self, request: Given) -> Given:
+    def devpiserver_authcheck_forbidden(self, request: HookValue) -> HookValue:
         """Whether a server in front has to refuse whoever is logged in.
 
         False ends the asking: devpi would forbid to a stranger what a login may open.
@@ -108,6 +106,6 @@ class DevpiHooks:
         return {"entitlements"}
 
     @hookimpl
-    def devpiserver_metrics(self, request: Given) -> Given:  # noqa: ARG002 - of the hook
+    def devpiserver_metrics(self, request: HookValue) -> HookValue:  # noqa: ARG002 - of the hook
         """Shown by ``/+status``."""
         return metrics(self._site)

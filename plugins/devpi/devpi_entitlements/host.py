@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from devpi_entitlements.access import closed_indexes, user_reads
 from devpi_entitlements.acl import inheriting_only
 from devpi_entitlements.bases import all_bases
+from devpi_entitlements.devpi_types import RootModel, Stage, Xom
 from devpi_entitlements.file_facts import FileFactsReader, latest_version, resolved_links
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.past_indexes import PastIndexes
@@ -36,7 +36,7 @@ class HostHooks:
         marks: of its indexes and users.
     """
 
-    def __init__(self, xom: Any, *, lockdown: bool = False) -> None:  # noqa: ANN401 - of devpi-server
+    def __init__(self, xom: Xom, *, lockdown: bool = False) -> None:
         self._xom = xom
         self._lockdown = lockdown
         self.marks = Marks(xom)
@@ -135,7 +135,7 @@ class HostHooks:
                         return path
         return None
 
-    def _files(self, stage: Any, project: NormalizedName) -> Iterable[FileFacts]:  # noqa: ANN401 - of devpi-server
+    def _files(self, stage: Stage, project: NormalizedName) -> Iterable[FileFacts]:
         latest = latest_version(stage, project)
         for link in resolved_links(stage, project):
             known = self._knowledge.of_link(stage, project, link, ALL_FACTS, lambda: latest)
@@ -143,14 +143,14 @@ class HostHooks:
                 yield known.facts
 
 
-def _stage(model: Any, repository: str) -> Any:  # noqa: ANN401 - of devpi-server
+def _stage(model: RootModel, repository: str) -> Stage | None:
     try:
         return model.getstage(repository)
     except ValueError:  # no owner/slug
         return None
 
 
-def _projects(stage: Any) -> list[NormalizedName]:  # noqa: ANN401 - of devpi-server
+def _projects(stage: Stage) -> list[NormalizedName]:
     """Those of the vendor's own indexes; a mirror names every project of the world."""
     own = [one for one in stage.sro() if one.ixconfig["type"] != "mirror"]
     return sorted({canonicalize_name(name) for one in own for name in one.list_projects_perstage()})

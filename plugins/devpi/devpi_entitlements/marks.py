@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from devpi_entitlements.devpi_types import Key, Transaction, Xom
 from devpi_entitlements.serials import Serials
 
 __all__ = ["Marks"]
@@ -58,7 +59,7 @@ class Marks:
         serials: tells devpi's last commit.
     """
 
-    def __init__(self, xom: Any) -> None:  # noqa: ANN401 - of devpi-server
+    def __init__(self, xom: Xom) -> None:
         self._keyfs = xom.keyfs
         self.serials = Serials(xom.keyfs)
         self._users: dict[str, _User] = {}
@@ -83,7 +84,7 @@ class Marks:
             self._answers.clear()
         self._answers[key] = answer
 
-    def _find(self, tx: Any, repository: str, user: str) -> str:  # noqa: ANN401 - of devpi-server
+    def _find(self, tx: Transaction, repository: str, user: str) -> str:
         owner, _, index = repository.partition("/")
         mark = self._user(tx, owner).indexes.get(index, MISSING)
         if not user or not mark:
@@ -91,7 +92,7 @@ class Marks:
         account = self._user(tx, user).account
         return f"{mark}-{account}" if account else MISSING
 
-    def _user(self, tx: Any, name: str) -> _User:  # noqa: ANN401 - of devpi-server
+    def _user(self, tx: Transaction, name: str) -> _User:
         key = self._keyfs.USER(user=name)
         last = tx.get_last_serial_and_value_at(key, tx.at_serial, raise_on_error=False)
         if last is None:
@@ -111,7 +112,7 @@ class Marks:
 Versions = list[tuple[int, Mapping[str, Any] | None]]
 
 
-def _versions(tx: Any, key: Any, last: int, known: int) -> Versions:  # noqa: ANN401 - of devpi-server
+def _versions(tx: Transaction, key: Key, last: int, known: int) -> Versions:
     """What was written under a key, oldest first, after the serial `known`."""
     found: Versions = []
     for serial, value in tx.iter_serial_and_value_backwards(key.relpath, last):

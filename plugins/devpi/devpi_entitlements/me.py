@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE
 from devpi_entitlements.responses import response_of
 from devpi_entitlements.site import site_of
@@ -15,7 +15,7 @@ from entitlements_core.wsgi import Response
 __all__ = ["show_own_token"]
 
 
-def show_own_token(request: Any) -> Any:  # noqa: ANN401 - of pyramid
+def show_own_token(request: PyramidRequest) -> PyramidResponse:
     """The token of the user who is logged in, for ``?index=USER/INDEX``; made when there is none.
 
     JSON of the repository, the token's identifier and secret, and the index URL to use.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, Final
+from typing import Final
 
 from cachetools import LRUCache
 
+from devpi_entitlements.devpi_types import FileStore
 from entitlements_core.engine.core_metadata import is_announceable
 from entitlements_core.engine.distributions import Unservable, faults_of_one_file, identify
 from entitlements_core.engine.wheels import wheel_metadata
@@ -31,7 +32,7 @@ class MetadataAnnouncements:
         self._known: LRUCache[str, bool] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
 
-    def of(self, filestore: Any, path: str) -> bool:  # noqa: ANN401 - of devpi-server
+    def of(self, filestore: FileStore, path: str) -> bool:
         """Whether the core metadata of a wheel may be announced.
 
         Of a file that is not here, or that cannot be read, devpi is believed.
@@ -51,7 +52,7 @@ class MetadataAnnouncements:
         return known
 
 
-def _look(filestore: Any, path: str) -> bool | None:  # noqa: ANN401 - of devpi-server
+def _look(filestore: FileStore, path: str) -> bool | None:
     entry = filestore.get_file_entry(path)
     if entry is None or not entry.file_exists():
         return None

@@ -12,11 +12,11 @@ Metric = tuple[str, str, float]
 
 def metrics(site: Site) -> list[Metric]:
     """What happened since this process started."""
-    tally = site.tally
+    decision_counts = site.decision_counts
     return [
-        ("entitlements_downloads_total", "counter", tally.downloads),
-        ("entitlements_sent_bytes_total", "counter", tally.sent_bytes),
-        ("entitlements_allowed_total", "counter", tally.allowed),
-        ("entitlements_refused_total", "counter", tally.refused),
+        ("entitlements_downloads_total", "counter", decision_counts.downloads),
+        ("entitlements_sent_bytes_total", "counter", decision_counts.sent_bytes),
+        ("entitlements_allowed_total", "counter", decision_counts.allowed),
+        ("entitlements_refused_total", "counter", decision_counts.refused),
         ("entitlements_remembered_pages_total", "counter", site.pages.hits),
     ]

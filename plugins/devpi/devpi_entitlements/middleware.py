@@ -15,6 +15,7 @@ from typing import Any, Final
 from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
 from devpi_entitlements.authentication import REQUEST_KEY, TokenRequest, identify, opened_by
 from devpi_entitlements.cached_responses import cached_response
+from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse, Registry
 from devpi_entitlements.responses import private, refusal, response_of
 from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.users import SHIELDED
@@ -35,9 +36,7 @@ _NO_TEXT: Final = problem(
     code="bad_address",
 )
 
-Request = Any
-Response = Any
-Handler = Callable[[Request], Response]
+Handler = Callable[[PyramidRequest], PyramidResponse]
 
 ALIAS: Final = re.compile(r"/simple(?P<rest>/.*)?")
 """Below a token that opens one index: that index."""
@@ -45,11 +44,11 @@ ABSOLUTE_LINKS: Final = "HTTP_X_DEVPI_ABSOLUTE_URLS"
 """The header that asks devpi for absolute links; see `Site.absolute_links`."""
 
 
-def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN401 - of pyramid
+def tween_entitlements(handler: Handler, registry: Registry) -> Handler:
     """Tween factory; see pyramid's documentation of tweens."""
     site: Site = registry[SITE]
 
-    def entitlements(request: Request) -> Response:
+    def entitlements(request: PyramidRequest) -> PyramidResponse:
         environ = request.environ
         asked = environ.get("PATH_INFO") or "/"
         if asked == AUTHCHECK:
@@ -71,7 +70,7 @@ def tween_entitlements(handler: Handler, registry: Any) -> Handler:  # noqa: ANN
     return entitlements
 
 
-def _health(site: Site, path: str) -> Response:
+def _health(site: Site, path: str) -> PyramidResponse:
     """What monitoring asks; devpi's own database is not among it, see ``/+status``."""
     return response_of(health(path, is_built=True, ailment=site.core.readiness.ailment))
 
@@ -86,8 +85,8 @@ def _is_text(path: str) -> bool:
 
 
 def _recall(
-    site: Site, request: Request, token_request: TokenRequest, path: str
-) -> Response | None:
+    site: Site, request: PyramidRequest, token_request: TokenRequest, path: str
+) -> PyramidResponse | None:
     """What can be answered without devpi."""
     environ = request.environ
     _enter(environ, token_request, path)
@@ -96,8 +95,8 @@ def _recall(
 
 
 def _answer(
-    site: Site, request: Request, handler: Handler, token_request: TokenRequest
-) -> Response:
+    site: Site, request: PyramidRequest, handler: Handler, token_request: TokenRequest
+) -> PyramidResponse:
     environ = request.environ
     response = handler(request)
     if REQUEST_KEY not in environ:
@@ -121,7 +120,7 @@ def _enter(environ: dict[str, Any], token_request: TokenRequest, path: str) -> N
 
 def _resolve_alias(
     site: Site, environ: dict[str, Any], token_request: TokenRequest, path: str
-) -> Response | None:
+) -> PyramidResponse | None:
     """Point the alias at the one index that a token opens; a refusal where that is none or more."""
     matched = ALIAS.fullmatch(path)
     if matched is None or token_request.presented.scheme is not AuthScheme.PATH:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Final
 
 from devpi_common.url import URL
 
 from devpi_entitlements.configuration import LOCKDOWN, read_configuration
+from devpi_entitlements.devpi_types import Config
 
 __all__ = ["unguarded_configurations", "write_configurations"]
 
@@ -44,7 +45,7 @@ _DIRECTIVES: Final = re.compile(
 Writer = Callable[[str, str], None]
 
 
-def write_configurations(config: Any, writer: Writer) -> None:  # noqa: ANN401 - of devpi-server
+def write_configurations(config: Config, writer: Writer) -> None:
     """Write what ``devpi-gen-config`` puts beside devpi's own files.
 
     Args:

@@ -7,17 +7,17 @@ out of the bases of another one, would let a mirror have its names. devpi forget
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Final
 
 from cachetools import LRUCache
+
+from devpi_entitlements.devpi_types import Stage
 
 __all__ = ["PastIndexes"]
 
 MIRROR: Final = "mirror"
 REMEMBERED: Final = 1024
 """Of how many users it is remembered."""
-
-Stage = Any
 
 
 class PastIndexes:

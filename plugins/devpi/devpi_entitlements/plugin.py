@@ -8,23 +8,23 @@ is configured, `devpi_entitlements.startup` registers everything else with that 
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from devpi_server.config import hookimpl
 
 from devpi_entitlements.configuration import add_options, read_configuration, storage_of
+from devpi_entitlements.devpi_types import Config, Configurator, OptionParser, TerminalWriter, Xom
 
 __all__: list[str] = []
 
 
 @hookimpl
-def devpiserver_add_parser_options(parser: Any) -> None:  # noqa: ANN401 - of devpi-server
+def devpiserver_add_parser_options(parser: OptionParser) -> None:
     """Add the options of the adapter."""
     add_options(parser)
 
 
 @hookimpl
-def devpiserver_cmdline_run(xom: Any) -> None:  # noqa: ANN401 - of devpi-server
+def devpiserver_cmdline_run(xom: Xom) -> None:
     """Refuse to open to everybody what an administrator has closed."""
     if read_configuration(xom.config.args) is not None:
         return
@@ -42,7 +42,12 @@ def devpiserver_cmdline_run(xom: Any) -> None:  # noqa: ANN401 - of devpi-server
 
 
 @hookimpl
-def devpiserver_genconfig(tw: Any, config: Any, argv: list[str], writer: Any) -> None:  # noqa: ANN401, ARG001 - of devpi-server
+def devpiserver_genconfig(
+    tw: TerminalWriter,  # noqa: ARG001 - of the hook
+    config: Config,
+    argv: list[str],  # noqa: ARG001 - of the hook
+    writer: TerminalWriter,
+) -> None:
     """Write the nginx configurations that keep authorization and counting."""
     if read_configuration(config.args) is None:
         return
@@ -52,7 +57,7 @@ def devpiserver_genconfig(tw: Any, config: Any, argv: list[str], writer: Any) ->
 
 
 @hookimpl(trylast=True)
-def devpiserver_pyramid_configure(config: Any, pyramid_config: Any) -> None:  # noqa: ANN401 - of devpi-server and pyramid
+def devpiserver_pyramid_configure(config: Config, pyramid_config: Configurator) -> None:
     """Wire the adapter into this server, if it is configured."""
     configuration = read_configuration(config.args)
     if configuration is None:

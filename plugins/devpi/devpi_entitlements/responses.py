@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pyramid.response
 
 from devpi_entitlements.authentication import TokenRequest
+from devpi_entitlements.devpi_types import PyramidResponse
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import refuse
 from entitlements_core.wsgi import Response
@@ -29,7 +30,7 @@ NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-refe
 class ImmediateResponse(Exception):
     """Ends a request before a view of devpi runs; carries the whole response."""
 
-    def __init__(self, response: Any) -> None:  # noqa: ANN401 - of pyramid
+    def __init__(self, response: PyramidResponse) -> None:
         super().__init__(response.status)
         self.response = response
 
@@ -42,14 +43,14 @@ class OwnResponse(pyramid.response.Response):  # type: ignore[misc] # pyramid ha
         return list(self.headerlist)
 
 
-def response_of(response: Response) -> Any:  # noqa: ANN401 - of pyramid
+def response_of(response: Response) -> PyramidResponse:
     """A response of the core as one of pyramid: exactly its status line, headers and body."""
     return OwnResponse(
         status=response.status_line, headerlist=list(response.headers), app_iter=response.body
     )
 
 
-def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
+def moved(path: str, target: str) -> PyramidResponse:
     """A redirect between two paths of the server, which has no secret in it.
 
     The Location climbs from `path` (both begin with a slash, below the token's prefix) to the
@@ -61,13 +62,13 @@ def moved(path: str, target: str) -> Any:  # noqa: ANN401 - of pyramid
     return response_of(Response(307, "Temporary Redirect", headers))
 
 
-def refusal(deny: Deny, token_request: TokenRequest, *, transfers: bool) -> Any:  # noqa: ANN401 - of pyramid
+def refusal(deny: Deny, token_request: TokenRequest, *, transfers: bool) -> PyramidResponse:
     """What a token holder is told; `transfers` when the request is for a file or an upload."""
     scheme, agent = token_request.presented.scheme, token_request.user_agent
     return response_of(refuse(deny, scheme=scheme, transfers=transfers, agent=agent))
 
 
-def private(response: Any) -> Any:  # noqa: ANN401 - of pyramid
+def private(response: PyramidResponse) -> PyramidResponse:
     """A response of devpi that no shared cache may keep.
 
     devpi marks files ``public``, and its own nginx configuration caches without regard to who asks.

@@ -8,6 +8,7 @@ from pyramid.threadlocal import get_current_request
 
 from devpi_entitlements.access import is_open
 from devpi_entitlements.authentication import token_request_of
+from devpi_entitlements.devpi_types import PyramidRequest, Registry
 from devpi_entitlements.users import SHIELDED
 
 __all__ = ["protect_search"]
@@ -15,7 +16,7 @@ __all__ = ["protect_search"]
 Hit = dict[str, Any]
 
 
-def protect_search(registry: Any) -> None:  # noqa: ANN401 - of pyramid
+def protect_search(registry: Registry) -> None:
     """Let the search of this server find only what the asking user may read.
 
     Nothing happens where devpi-web is not installed.
@@ -35,7 +36,7 @@ def protect_search(registry: Any) -> None:  # noqa: ANN401 - of pyramid
     index.query_projects = query_projects
 
 
-def _may_see(request: Any, hit: Hit) -> bool:  # noqa: ANN401 - of pyramid
+def _may_see(request: PyramidRequest, hit: Hit) -> bool:
     if token_request_of(request) is not None:
         return False
     user, index = hit["data"]["path"].strip("/").split("/")[:2]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+from devpi_entitlements.devpi_types import KeyFS
 
 __all__ = ["Serials"]
 
@@ -20,7 +21,7 @@ class Serials:
         keyfs: of devpi-server.
     """
 
-    def __init__(self, keyfs: Any) -> None:  # noqa: ANN401 - of devpi-server
+    def __init__(self, keyfs: KeyFS) -> None:
         self._keyfs = keyfs
         self._here = _Here()
 

@@ -6,9 +6,10 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from devpi_entitlements.configuration import is_locked_down, storage_of
+from devpi_entitlements.devpi_types import Config
 from entitlements_core.services.home import make_home, write_private
 
 __all__ = ["ServerInfo", "leave_note", "read_note"]
@@ -37,7 +38,7 @@ class ServerInfo:
     lockdown: bool = False
 
 
-def leave_note(home: Path, config: Any) -> None:  # noqa: ANN401 - of devpi-server
+def leave_note(home: Path, config: Config) -> None:
     """Write the note of the server that starts; a home that cannot be written to goes without."""
     args = config.args
     note = ServerInfo(

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from devpi_entitlements.configuration import Configuration, is_locked_down
+from devpi_entitlements.decision_counts import DecisionCounts
+from devpi_entitlements.devpi_types import PyramidRequest, Xom
 from devpi_entitlements.file_facts import FileFactsReader
 from devpi_entitlements.files import FileCache
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.pages import PageCache
 from devpi_entitlements.past_indexes import PastIndexes
-from devpi_entitlements.tally import Tally
 from entitlements_core.engine.downloads import DirectSender, Offload, Sender
 from entitlements_core.services.core import Core
 from entitlements_core.services.gate import Gate
@@ -49,7 +50,7 @@ class Site:
     def __init__(
         self,
         core: Core,
-        xom: Any,  # noqa: ANN401 - of devpi-server
+        xom: Xom,
         configuration: Configuration,
         marks: Marks,
     ) -> None:
@@ -62,8 +63,8 @@ class Site:
         self.files = FileCache()
         self.file_facts = FileFactsReader()
         self.past_indexes = PastIndexes()
-        self.tally = Tally()
-        core.plugins.register(self.tally)
+        self.decision_counts = DecisionCounts()
+        core.plugins.register(self.decision_counts)
         self.lockdown = configuration.lockdown
         self.is_locked_down = is_locked_down(xom.config)
         # Links to users remain as they were; those to a token holder would repeat the secret in the
@@ -93,7 +94,7 @@ class Site:
             yield self.xom.model
 
 
-def site_of(request: Any) -> Site:  # noqa: ANN401 - of pyramid
+def site_of(request: PyramidRequest) -> Site:
     """The site of the server that answers `request`."""
     site: Site = request.registry[SITE]
     return site

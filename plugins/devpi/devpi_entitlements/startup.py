@@ -6,7 +6,7 @@ import atexit
 import logging
 import os
 import weakref
-from typing import Any, Final
+from typing import Final
 
 from devpi_server.main import Fatal
 from pyramid.events import ContextFound
@@ -14,6 +14,13 @@ from pyramid.tweens import INGRESS
 
 from devpi_entitlements.acl import AclHooks
 from devpi_entitlements.configuration import Configuration, is_locked_down
+from devpi_entitlements.devpi_types import (
+    Config,
+    Configurator,
+    PyramidRequest,
+    PyramidResponse,
+    Xom,
+)
 from devpi_entitlements.enforcement import enforce
 from devpi_entitlements.hooks import DevpiHooks
 from devpi_entitlements.host import HostHooks
@@ -45,7 +52,7 @@ OUTERMOST: Final = (
 """The tweens that must not see a request before the token is off its path."""
 
 
-def include(configuration: Configuration, config: Any, pyramid_config: Any) -> None:  # noqa: ANN401 - of devpi-server and pyramid
+def include(configuration: Configuration, config: Config, pyramid_config: Configurator) -> None:
     """Open the store and take our places among hooks, tweens and subscribers.
 
     Raises:
@@ -97,7 +104,7 @@ def include(configuration: Configuration, config: Any, pyramid_config: Any) -> N
     leave_note(site.core.settings.home, config)
 
 
-def _open(configuration: Configuration, xom: Any) -> Site:  # noqa: ANN401 - of devpi-server
+def _open(configuration: Configuration, xom: Xom) -> Site:
     HOST.mute()
     hooks = HostHooks(xom, lockdown=is_locked_down(xom.config))
     core = Core.open(
@@ -107,6 +114,6 @@ def _open(configuration: Configuration, xom: Any) -> Site:  # noqa: ANN401 - of 
     return Site(core, xom, configuration, hooks.marks)
 
 
-def _answer(answered: ImmediateResponse, request: Any) -> Any:  # noqa: ANN401, ARG001 - of pyramid
+def _answer(answered: ImmediateResponse, request: PyramidRequest) -> PyramidResponse:  # noqa: ARG001 - of pyramid
     """The exception view that sends what was decided before any view of devpi ran."""
     return answered.response

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from devpi_entitlements.access import ACL_KEY, ANONYMOUS
+from devpi_entitlements.devpi_types import Xom
 from entitlements_core.errors import Refused
 
 __all__ = ["Kept", "keys_kept", "opened", "remove_keys"]
@@ -68,7 +69,7 @@ def opened(serverdir: Path, storage: str) -> Iterator[Any]:
         xom._close_sessions()  # noqa: SLF001 - devpi closes them at the end of a server only
 
 
-def keys_kept(xom: Any) -> list[Kept]:  # noqa: ANN401 - of devpi-server
+def keys_kept(xom: Xom) -> list[Kept]:
     """The indexes with a key of ours, sorted."""
     with xom.keyfs.read_transaction():
         return sorted(
@@ -86,7 +87,7 @@ def keys_kept(xom: Any) -> list[Kept]:  # noqa: ANN401 - of devpi-server
         )
 
 
-def remove_keys(xom: Any) -> None:  # noqa: ANN401 - of devpi-server
+def remove_keys(xom: Xom) -> None:
     """Take our keys out of every index, in one commit: all of them, or none."""
     with xom.keyfs.write_transaction():
         for user in xom.model.get_userlist():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
 from devpi_entitlements.authentication import TokenRequest
+from devpi_entitlements.devpi_types import (
+    FileLink,
+    MultiDict,
+    PyramidRequest,
+    PyramidResponse,
+    Stage,
+)
 from devpi_entitlements.entitled_customizer import SubmittingCustomizer
 from devpi_entitlements.identity import username_of
 from devpi_entitlements.responses import refusal, response_of
@@ -29,11 +36,10 @@ _TAKEN: Final = problem(
     code="file_exists",
 )
 
-Request = Any
-Response = Any
 
-
-def admit_upload(site: Site, request: Request, token_request: TokenRequest) -> Response | None:
+def admit_upload(
+    site: Site, request: PyramidRequest, token_request: TokenRequest
+) -> PyramidResponse | None:
     """The refusal of an upload, or None: then devpi may store it.
 
     What stands in the form about the project is replaced by what stands in the file, since other
@@ -62,7 +68,7 @@ def admit_upload(site: Site, request: Request, token_request: TokenRequest) -> R
     return None
 
 
-def _is_of_others(stage: Any, facts: FileFacts, token_request: TokenRequest) -> bool:  # noqa: ANN401 - of devpi-server
+def _is_of_others(stage: Stage, facts: FileFacts, token_request: TokenRequest) -> bool:
     """Whether the release has files that are not from this very token.
 
     devpi keeps metadata by version, and a file that comes later replaces that of all: other
@@ -89,7 +95,7 @@ def _is_version(text: str, facts: FileFacts) -> bool:
         return False
 
 
-def _sources(link: Any) -> set[str]:  # noqa: ANN401 - of devpi-server
+def _sources(link: FileLink) -> set[str]:
     """The names under which a file came to the index; devpi notes a replacement without one."""
     return {log["who"] for log in link.get_logs() if log.get("what") != "overwrite"}
 
@@ -103,7 +109,7 @@ def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Calle
     return decision if isinstance(decision, Deny) else caller
 
 
-def _denied(denied: Deny, token_request: TokenRequest) -> Response:
+def _denied(denied: Deny, token_request: TokenRequest) -> PyramidResponse:
     if denied.reason is not Reason.NOT_FOUND:
         return refusal(denied, token_request, transfers=True)
     # There is nothing to hide from somebody who names the file: 404 would send them looking.
@@ -119,10 +125,10 @@ def _denied(denied: Deny, token_request: TokenRequest) -> Response:
 
 def _inspected(
     site: Site,
-    form: Any,  # noqa: ANN401 - of webob
+    form: MultiDict,
     repository: str,
     token_request: TokenRequest,
-) -> FileFacts | Response:
+) -> FileFacts | PyramidResponse:
     if form.get(":action") != "file_upload":
         return _bad("Only files can be uploaded with a token", "Use twine upload.")
     content = form.get("content")
@@ -146,7 +152,7 @@ def _inspected(
         return _bad(error.problem, error.remedy)
 
 
-def _state(form: Any, facts: FileFacts) -> None:  # noqa: ANN401 - of webob
+def _state(form: MultiDict, facts: FileFacts) -> None:
     """Let the form say of the project what the file says."""
     is_expression = form.get("license_expression") == facts.license
     form["license_expression"] = facts.license if is_expression else ""
@@ -160,5 +166,5 @@ def _state(form: Any, facts: FileFacts) -> None:  # noqa: ANN401 - of webob
         form.add("requires_dist", str(requirement))
 
 
-def _bad(title: str, remedy: str) -> Response:
+def _bad(title: str, remedy: str) -> PyramidResponse:
     return response_of(problem(400, title, remedy, code="bad_upload"))

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any, Final
 
 from devpi_entitlements.access import ANONYMOUS, is_open
+from devpi_entitlements.devpi_types import PyramidRequest, Stage
 from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site
 
@@ -22,8 +23,6 @@ CONFIGURATION: Final = frozenset({"/{user}/{index}", "/{user}/{index}/"})
 RELEASES: Final = frozenset({"/{user}/{index}/{project}", "/{user}/{index}/{project}/{version}"})
 CHANGING: Final = frozenset({"PUT", "PATCH", "DELETE"})
 
-Request = Any
-
 
 class Verdict(Enum):
     """What devpi's permissions say of a request."""
@@ -36,7 +35,7 @@ class Verdict(Enum):
     """Passes, to the configuration of an index that is closed to this user."""
 
 
-def judge(site: Site, request: Request) -> Verdict:
+def judge(site: Site, request: PyramidRequest) -> Verdict:
     """Whether a request may go on to devpi's view, which may still ask for more.
 
     An open index costs nothing: nobody's password is checked to see it. The routes that log
@@ -57,19 +56,19 @@ def judge(site: Site, request: Request) -> Verdict:
     return Verdict.PASSES
 
 
-def _verdict(request: Request, *, passes: bool) -> Verdict:
+def _verdict(request: PyramidRequest, *, passes: bool) -> Verdict:
     if passes:
         return Verdict.PASSES
     return Verdict.UNAUTHORIZED if request.identity is None else Verdict.FORBIDDEN
 
 
-def show_configuration_alone(environ: dict[str, Any], stage: Any) -> None:  # noqa: ANN401 - of devpi-server
+def show_configuration_alone(environ: dict[str, Any], stage: Stage) -> None:
     """Let devpi show an index without its projects, and in the one form that shows nothing else."""
     environ["HTTP_ACCEPT"] = "application/json"
     stage.list_projects_perstage = dict
 
 
-def _of_closed(request: Request, stage: Any) -> Verdict:  # noqa: ANN401 - of devpi-server
+def _of_closed(request: PyramidRequest, stage: Stage) -> Verdict:
     """Whoever reads an index passes; who uploads to it or changes it does so, unseeing."""
     if request.has_permission("pkg_read", stage):
         return Verdict.PASSES
@@ -83,7 +82,7 @@ def _of_closed(request: Request, stage: Any) -> Verdict:  # noqa: ANN401 - of de
     return _verdict(request, passes=False)
 
 
-def _writes(request: Request) -> bool:
+def _writes(request: PyramidRequest) -> bool:
     """Whether a request only changes an index, and tells nothing of what is in it.
 
     Each by its route and method, since devpi's views of pages and files answer other methods as
@@ -97,7 +96,7 @@ def _writes(request: Request) -> bool:
     return method == "DELETE" and route in RELEASES
 
 
-def _may_attach_results(request: Request, stage: Any) -> bool:  # noqa: ANN401 - of devpi-server
+def _may_attach_results(request: PyramidRequest, stage: Stage) -> bool:
     """Whether test results may be attached by somebody who reads nothing.
 
     devpi lets everybody attach some unless it is told otherwise; that is no answer to who may reach

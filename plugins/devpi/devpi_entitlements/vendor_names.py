@@ -10,11 +10,12 @@ come from, has it or ever had it, whatever the token sees and whether that index
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from devpi_entitlements.authentication import TokenRequest
+from devpi_entitlements.devpi_types import Stage
 from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.site import Site
 from entitlements_core.policy.decide import NOT_FOUND
@@ -23,8 +24,6 @@ __all__ = ["is_own", "keep_to_own", "mirrors_of", "mirrors_opened", "own_stages"
 
 MIRROR: Final = "mirror"
 EVERYTHING: Final = "*"
-
-Stage = Any
 
 
 def own_stages(stage: Stage) -> list[Stage]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from devpi_server.filestore import get_core_metadata
@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from pyramid.response import FileIter
 
 from devpi_entitlements.authentication import AdmittedFile, TokenRequest
+from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
 from devpi_entitlements.responses import (
     NOT_STORED,
     OwnResponse,
@@ -28,12 +29,10 @@ from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.refusals import phrase, problem
-from entitlements_core.wsgi import Response as CoreResponse
+from entitlements_core.wsgi import Response
 
 __all__ = ["deliver"]
 
-Request = Any
-Response = Any
 
 SERIAL: Final = "X-DEVPI-SERIAL"
 REDIRECTS: Final = range(300, 400)
@@ -43,8 +42,8 @@ IN_MEMORY: Final = 8 * 1024 * 1024
 
 
 def deliver(
-    site: Site, request: Request, token_request: TokenRequest, response: Response
-) -> Response:
+    site: Site, request: PyramidRequest, token_request: TokenRequest, response: PyramidResponse
+) -> PyramidResponse:
     """The response to send instead of devpi's; nothing of devpi's goes out unlooked at."""
     if isinstance(response, OwnResponse):
         return _without_host_headers(response)
@@ -56,8 +55,8 @@ def deliver(
 
 
 def _read(
-    site: Site, request: Request, token_request: TokenRequest, response: Response
-) -> Response:
+    site: Site, request: PyramidRequest, token_request: TokenRequest, response: PyramidResponse
+) -> PyramidResponse:
     if response.status_code == OK and token_request.awaited is not None:
         if token_request.awaited.arrives_whole:
             return _metadata_of(token_request, token_request.awaited, response)
@@ -67,7 +66,7 @@ def _read(
     return _failed(token_request, response)
 
 
-def _page(site: Site, token_request: TokenRequest, response: Response) -> Response:
+def _page(site: Site, token_request: TokenRequest, response: PyramidResponse) -> PyramidResponse:
     # Read after devpi's transaction, as the server would; the links are in memory by then.
     body = b"".join(response.app_iter)
     _close(response)
@@ -81,11 +80,11 @@ def _page(site: Site, token_request: TokenRequest, response: Response) -> Respon
 
 def _file(
     site: Site,
-    request: Request,
+    request: PyramidRequest,
     token_request: TokenRequest,
     admitted: AdmittedFile,
-    response: Response,
-) -> Response:
+    response: PyramidResponse,
+) -> PyramidResponse:
     """A file that devpi fetches while it sends it, or the core metadata of one."""
     length = response.content_length
     if length is None and request.method == "GET":
@@ -97,16 +96,16 @@ def _file(
     )
     if request.method == "HEAD":
         _close(response)
-        return response_of(CoreResponse(200, "OK", headers))
+        return response_of(Response(200, "OK", headers))
     if not admitted.is_metadata:
         denied = _reserve(site, token_request, admitted, length or 0)
         if denied is not None:
             _close(response)
             return refusal(denied, token_request, transfers=True)
-    return response_of(CoreResponse(200, "OK", headers, response.app_iter))
+    return response_of(Response(200, "OK", headers, response.app_iter))
 
 
-def _receive(response: Response) -> int:
+def _receive(response: PyramidResponse) -> int:
     """All of a file whose size upstream does not tell: only what is known can be counted."""
     arrived = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by whoever sends it
     try:
@@ -123,8 +122,8 @@ def _receive(response: Response) -> int:
 
 
 def _metadata_of(
-    token_request: TokenRequest, admitted: AdmittedFile, response: Response
-) -> Response:
+    token_request: TokenRequest, admitted: AdmittedFile, response: PyramidResponse
+) -> PyramidResponse:
     """The core metadata of a file that devpi fetches now; nobody was counted for the file."""
     entry = admitted.entry
     with SpooledTemporaryFile(max_size=IN_MEMORY) as arrived:
@@ -139,7 +138,7 @@ def _metadata_of(
         ("Content-Length", str(len(found))),
         *FILE_HEADERS,
     )
-    return response_of(CoreResponse(200, "OK", headers, [found]))
+    return response_of(Response(200, "OK", headers, [found]))
 
 
 def _reserve(
@@ -153,7 +152,9 @@ def _reserve(
     return reserved if isinstance(reserved, Deny) else None
 
 
-def _redirect(request: Request, token_request: TokenRequest, response: Response) -> Response:
+def _redirect(
+    request: PyramidRequest, token_request: TokenRequest, response: PyramidResponse
+) -> PyramidResponse:
     """To the normalised name of a project; any other would tell of the secret, or of elsewhere."""
     location = unquote(urlsplit(str(response.location or "")).path)
     _close(response)
@@ -171,7 +172,7 @@ def _redirect(request: Request, token_request: TokenRequest, response: Response)
     return response_of(answer)
 
 
-def _normalized_page(request: Request) -> str | None:
+def _normalized_page(request: PyramidRequest) -> str | None:
     """Where the page of a project is that was asked for by another spelling of its name."""
     route = getattr(request, "matched_route", None)  # a tween may answer before there is one
     found = getattr(request, "matchdict", None) or {}
@@ -181,7 +182,7 @@ def _normalized_page(request: Request) -> str | None:
     return None if target == request.path_info else target
 
 
-def _stored(response: Response) -> Response:
+def _stored(response: PyramidResponse) -> PyramidResponse:
     """The end of an upload: stored, or in devpi's words why not."""
     status, _, words = response.status.partition(" ")
     _close(response)
@@ -189,12 +190,12 @@ def _stored(response: Response) -> Response:
         # A replica that passed the upload on waits until it has the commit of this number.
         serial = ((SERIAL, response.headers[SERIAL]),) if SERIAL in response.headers else ()
         headers = (*NOT_STORED, ("Content-Length", "0"), *serial)
-        return response_of(CoreResponse(200, phrase(words), headers))
+        return response_of(Response(200, phrase(words), headers))
     answer = problem(int(status), words, "See the reason.", code="upload_refused")
     return response_of(answer)
 
 
-def _failed(token_request: TokenRequest, response: Response) -> Response:
+def _failed(token_request: TokenRequest, response: PyramidResponse) -> PyramidResponse:
     """Of devpi's error pages only the status remains; they show addresses and versions."""
     _close(response)
     if response.status_code < 500:  # noqa: PLR2004 - HTTP
@@ -209,14 +210,14 @@ def _failed(token_request: TokenRequest, response: Response) -> Response:
     return response_of(answer)
 
 
-def _without_host_headers(response: Response) -> Response:
+def _without_host_headers(response: PyramidResponse) -> PyramidResponse:
     """Without devpi's own, which tell its version and the number of its last commit."""
     for name in [name for name in response.headers if name.lower().startswith("x-devpi-")]:
         del response.headers[name]
     return response
 
 
-def _close(response: Response) -> None:
+def _close(response: PyramidResponse) -> None:
     close = getattr(response.app_iter, "close", None)
     if close is not None:
         close()

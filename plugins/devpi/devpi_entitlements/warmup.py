@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from devpi_entitlements.devpi_types import RootModel
 from devpi_entitlements.file_facts import REMEMBERED, Link, stated
 from devpi_entitlements.site import Site
 
@@ -62,7 +63,7 @@ class Warmup:
             return [link for stage in own for link in file_facts.links_of(stage, project).values()]
 
 
-def _own(model: Any, repository: str) -> list[Any]:  # noqa: ANN401 - of devpi-server
+def _own(model: RootModel, repository: str) -> list[Any]:
     """The vendor's indexes that a repository shows; a mirror has too many projects to read all."""
     stage = model.getstage(repository)
     found = [] if stage is None else stage.sro()

@@ -10,9 +10,9 @@ from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
 from entitlements_core.services.core import Core
-from flask_static_entitlements.asgi_bodies import PathSender, send_response
+from flask_static_entitlements.asgi_bodies import Message, PathSender, Send, send_response
 from flask_static_entitlements.configuration import Options, configure
-from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
+from flask_static_entitlements.responses import ReservedResponse, private_headers
 from flask_static_entitlements.site import CREDENTIAL, Site
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["EntitlementsASGI"]
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 POLICY_VIOLATION: Final = 1008

@@ -16,9 +16,10 @@ from entitlements_core.wsgi import Response
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["PathSender", "send_response"]
+__all__ = ["Message", "PathSender", "Send", "send_response"]
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class PathSender(DirectSender):
@@ -76,5 +77,5 @@ async def _send_pieces(send: Send, body: Iterable[bytes]) -> None:
             close()
 
 
-def _piece(data: bytes, *, more: bool) -> MutableMapping[str, Any]:
+def _piece(data: bytes, *, more: bool) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}

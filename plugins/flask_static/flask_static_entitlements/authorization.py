@@ -14,7 +14,7 @@ from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import DistributionFile, ProjectList
 from entitlements_core.services.gate import Caller, Gate
 from entitlements_core.wsgi import Request, Response
-from flask_static_entitlements.reserved_response import ReservedResponse
+from flask_static_entitlements.responses import ReservedResponse
 
 __all__ = ["METADATA", "RepositoryGate"]
 

@@ -14,13 +14,13 @@ from flask_static_entitlements.routes import Mount, Routes
 
 __all__ = ["Configuration", "Options", "RepositoryOptions", "configure"]
 
-Directories = Sequence[str | Path] | str | Path
+OneOrMorePaths = Sequence[str | Path] | str | Path
 
 
 class RepositoryOptions(TypedDict, total=False):
     """One of several repositories."""
 
-    directories: Directories
+    directories: OneOrMorePaths
     url_prefix: str
     protect: Sequence[str] | str
     file_url: str
@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
     """
 
     repository: str
-    directories: Directories
+    directories: OneOrMorePaths
     upstream: str
     repositories: Mapping[str, RepositoryOptions]
     url_prefix: str

@@ -8,7 +8,7 @@ from typing import Final
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authorization import METADATA, RepositoryGate
 from flask_static_entitlements.links import addresses
-from flask_static_entitlements.reserved_response import ReservedResponse
+from flask_static_entitlements.responses import ReservedResponse
 from flask_static_entitlements.routes import Mount
 
 __all__ = ["Guard"]

@@ -21,7 +21,7 @@ __all__ = ["addresses", "linked_pages"]
 
 log: Final = logging.getLogger("entitlements.flask")
 
-Link = Callable[[CatalogFile], str]
+LinkTo = Callable[[CatalogFile], str]
 
 
 def linked_pages(mount: Mount) -> Callable[[Catalog], Pages]:
@@ -31,7 +31,7 @@ def linked_pages(mount: Mount) -> Callable[[Catalog], Pages]:
     return lambda catalog: Pages(_LinkedSnapshots(catalog, link, warn))
 
 
-def _link(mount: Mount) -> Link:
+def _link(mount: Mount) -> LinkTo:
     # Relative to <page root>/<project>/, so that a token or a mount point before it is kept.
     climb = "../" * (mount.page_root.count("/") + 1)
     template = mount.link.removeprefix("/")
@@ -72,7 +72,7 @@ def addresses(mount: Mount, file: CatalogFile) -> frozenset[str]:
 class _LinkedSnapshots:
     """The snapshots of a catalog, with other links in their files."""
 
-    def __init__(self, catalog: Catalog, link: Link, begin: Callable[[Snapshot], None]) -> None:
+    def __init__(self, catalog: Catalog, link: LinkTo, begin: Callable[[Snapshot], None]) -> None:
         self._catalog = catalog
         self._link = link
         self._begin = begin
@@ -97,7 +97,7 @@ class _LinkedSnapshots:
 class _LinkedProjects(Mapping[NormalizedName, Project]):
     """Links the files of a project when it is first asked for."""
 
-    def __init__(self, source: Mapping[NormalizedName, Project], link: Link) -> None:
+    def __init__(self, source: Mapping[NormalizedName, Project], link: LinkTo) -> None:
         self._source = source
         self._link = link
         self._made: dict[NormalizedName, Project] = {}

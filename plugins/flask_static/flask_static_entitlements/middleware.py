@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.http import AuthScheme, Presented, TokenPath, is_plain_path, split_token_path
-from entitlements_core.wsgi import Response
-from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
+from entitlements_core.wsgi import ExcInfo, Response
+from flask_static_entitlements.responses import ReservedResponse, private_headers
 from flask_static_entitlements.site import (
     CREDENTIAL,
     PRESENTED,
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["TokenPathMiddleware"]
-
-ErrorInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
 class Views(Protocol):
@@ -133,7 +130,7 @@ class _HeldResponse:
         return _Joined([*self._written, *first], pieces, body)
 
     def _start(
-        self, line: str, headers: list[tuple[str, str]], error: ErrorInfo | None = None
+        self, line: str, headers: list[tuple[str, str]], error: ExcInfo | None = None
     ) -> Callable[[bytes], None]:
         if self.is_sent and error is not None and error[1] is not None:
             raise error[1].with_traceback(error[2])  # PEP 3333: it is too late for another head

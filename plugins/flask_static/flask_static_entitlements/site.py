@@ -22,7 +22,7 @@ from entitlements_core.services.core import Core
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authorization import RepositoryGate
 from flask_static_entitlements.configuration import Configuration
-from flask_static_entitlements.reserved_response import ReservedResponse
+from flask_static_entitlements.responses import ReservedResponse
 from flask_static_entitlements.routes import Guarded
 from flask_static_entitlements.startup import OpenSite
 

@@ -19,7 +19,7 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.services.gate import Caller
 from entitlements_core.wsgi import Request as EngineRequest
 from entitlements_core.wsgi import Response as EngineResponse
-from flask_static_entitlements.reserved_response import ReservedResponse, private_headers
+from flask_static_entitlements.responses import ReservedResponse, private_headers
 from flask_static_entitlements.routes import flatten
 from flask_static_entitlements.site import CREDENTIAL, RESERVED, Site, presented
 

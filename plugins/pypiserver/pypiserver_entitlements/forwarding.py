@@ -7,11 +7,11 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.engine.threads import are_greenlets
 from entitlements_core.forwarded import Proxies
+from entitlements_core.wsgi import ExcInfo
 from pypiserver_entitlements.bodies import SECONDS, read_within
 from pypiserver_entitlements.pypiserver_api import read_body
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Forwarder"]
 
-
-ErrorInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 _RAW: Final = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
 """Where servers keep the address as it was sent, with the token in it."""
@@ -67,7 +65,7 @@ class Forwarder:
             read_body(environ)
 
         def start(
-            status: str, headers: list[tuple[str, str]], error: ErrorInfo | None = None, /
+            status: str, headers: list[tuple[str, str]], error: ExcInfo | None = None, /
         ) -> Callable[[bytes], object]:
             return start_response(status, _guarded(headers, shared=shared), error)
 

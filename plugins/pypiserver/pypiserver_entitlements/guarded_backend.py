@@ -12,7 +12,7 @@ from pypiserver_entitlements.users import AnonymousReader, Publisher, Uploader, 
 
 __all__ = ["GuardedBackend"]
 
-Package = Any
+PkgFile = Any
 """pypiserver's PkgFile, which has no types."""
 
 _INSTEAD: Final = "Upload another version, or ask the vendor to remove this one first."
@@ -41,11 +41,11 @@ class GuardedBackend(pypiserver_api.IBackend):  # type: ignore[misc] # pypiserve
         """The one behind, as pypiserver's own proxy names it."""
         return pypiserver_api.unwrapped(self._wrapped)
 
-    def get_all_packages(self) -> Iterable[Package]:
+    def get_all_packages(self) -> Iterable[PkgFile]:
         """All packages."""
         return self._readable().get_all_packages()  # type: ignore[no-any-return] # no types
 
-    def find_project_packages(self, project: str) -> Iterable[Package]:
+    def find_project_packages(self, project: str) -> Iterable[PkgFile]:
         """Those of a project. Where there are none, pypiserver would go on to its fallback."""
         found = list(self._readable().find_project_packages(project))
         user = current_user()
@@ -53,7 +53,7 @@ class GuardedBackend(pypiserver_api.IBackend):  # type: ignore[misc] # pypiserve
             raise pypiserver_api.HTTPError(404, f"Not Found ({project} has no files)")
         return found
 
-    def find_version(self, name: str, version: str) -> Iterable[Package]:
+    def find_version(self, name: str, version: str) -> Iterable[PkgFile]:
         """Those of a version."""
         return self._readable().find_version(name, version)  # type: ignore[no-any-return] # no types
 
@@ -65,7 +65,7 @@ class GuardedBackend(pypiserver_api.IBackend):  # type: ignore[misc] # pypiserve
         """How many there are."""
         return int(self._readable().package_count())
 
-    def digest(self, pkg: Package) -> str | None:
+    def digest(self, pkg: PkgFile) -> str | None:
         """The hash of a package, as ``algorithm=hex``."""
         found: str | None = self._readable().digest(pkg)
         return found
@@ -89,7 +89,7 @@ class GuardedBackend(pypiserver_api.IBackend):  # type: ignore[misc] # pypiserve
             backend.add_package(filename, stream)
             self._changed("")
 
-    def remove_package(self, pkg: Package) -> None:
+    def remove_package(self, pkg: PkgFile) -> None:
         """Remove a file."""
         if not isinstance(current_user(), Publisher):
             raise pypiserver_api.HTTPError(403, "Only publishers remove packages.")

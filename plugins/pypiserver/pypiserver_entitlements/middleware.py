@@ -16,9 +16,9 @@ from entitlements_core.refusals import problem
 from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.wsgi import Request, Response
 from pypiserver_entitlements import pypiserver_api
+from pypiserver_entitlements.authentication import PasswordsUnknown, Publishers
 from pypiserver_entitlements.bodies import Discarding, length_of
 from pypiserver_entitlements.forwarding import Forwarder
-from pypiserver_entitlements.publishers import PasswordsUnknown, Publishers
 from pypiserver_entitlements.uploads import Uploads
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader, admitted
 

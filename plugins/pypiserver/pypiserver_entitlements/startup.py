@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from entitlements_core.errors import ConfigurationError
 from pypiserver_entitlements import pypiserver_api
+from pypiserver_entitlements.authentication import Publishers, was_admitted
 from pypiserver_entitlements.configuration import Options
 from pypiserver_entitlements.guarded_backend import GuardedBackend
 from pypiserver_entitlements.middleware import PypiserverMiddleware
-from pypiserver_entitlements.publishers import Publishers, was_admitted
 from pypiserver_entitlements.servers import hand_over_forwarded, protect_server
 from pypiserver_entitlements.site import Site
 from pypiserver_entitlements.uploads import Uploads

@@ -6,9 +6,9 @@ import logging
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -143,7 +143,7 @@ def options(*arguments: str) -> Config:
 
 def test_where_the_options_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_configuration(options().args) is None
-    assert read_configuration(SimpleNamespace()) is None, "of devpi-init, say"
+    assert read_configuration(Namespace()) is None, "of devpi-init, say"
     assert read_configuration(options("--entitlements-lockdown").args) is None
 
     given = read_configuration(
@@ -167,7 +167,7 @@ def test_where_the_options_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, value in zip(SWITCHES, (str(tmp_path), f"sqlite:///{tmp_path}/x.db"), strict=True):
         with monkeypatch.context() as patched:
             patched.setenv(name, value)
-            given = read_configuration(SimpleNamespace())
+            given = read_configuration(Namespace())
             assert given is not None
             assert (given.home, given.accel_redirect, given.lockdown) == (None, "", False)
     monkeypatch.setenv("DEVPISERVER_ENTITLEMENTS_HOME", str(tmp_path))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName
 
-from entitlements_core.simple.reading import PageRead, read_page
+from entitlements_core.simple.parser import PageRead, read_page
 
 NAME = NormalizedName("acme-util")
 JSON = "application/vnd.pypi.simple.v1+json"

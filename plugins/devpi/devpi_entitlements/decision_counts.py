@@ -9,10 +9,10 @@ from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Allow, Decision
 from entitlements_core.policy.events import Download
 
-__all__ = ["Tally"]
+__all__ = ["DecisionCounts"]
 
 
-class Tally:
+class DecisionCounts:
     """An observer of decisions and downloads.
 
     Attributes:
