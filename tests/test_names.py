@@ -23,6 +23,7 @@ MODULES: Final = {
 OF_EACH_ADAPTER: Final = {
     "Configuration": "what a vendor sets",
     "HostHooks": "the host's answers to the core's questions",
+    "Routes": "which address is for what",
     "Options": "what is given beside the host's own settings",
     "Site": "what is open while a server runs",
 }

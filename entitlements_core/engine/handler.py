@@ -205,13 +205,9 @@ class RequestHandler:
         known = file or parent
         if known is None:
             return self._denied(Unidentified(filename)) or NOT_FOUND
-        facts = self._gate.facts(self._caller, known.facts)
-        if isinstance(facts, Deny):
-            return facts
-        resource = DistributionFile(facts) if file is not None else CoreMetadata(facts)
-        question = self._caller.question(resource)
-        decision = self._gate.decide(question)
-        return decision if isinstance(decision, Deny) else (known, question)
+        resource = DistributionFile if file is not None else CoreMetadata
+        question = self._gate.decide_file(self._caller, known.facts, resource)
+        return question if isinstance(question, Deny) else (known, question)
 
     def _denied(self, resource: Resource) -> Deny | None:
         decision = self._gate.decide(self._caller.question(resource))

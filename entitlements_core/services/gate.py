@@ -282,6 +282,26 @@ class Gate:
             return complete or facts
         return complete(facts)
 
+    def decide_file(
+        self,
+        caller: Caller,
+        facts: FileFacts,
+        resource: Callable[[FileFacts], Resource] = DistributionFile,
+    ) -> Question | Deny:
+        """The question about a file, answered with yes; or why it was not.
+
+        Args:
+            caller: who asks.
+            facts: of the file, as far as an index knows them.
+            resource: what of the file is asked for.
+        """
+        complete = self.facts(caller, facts)
+        if isinstance(complete, Deny):
+            return complete
+        question = caller.question(resource(complete))
+        decision = self.decide(question)
+        return decision if isinstance(decision, Deny) else question
+
     def own_name(self, name: NormalizedName, repository: str) -> Deny | None:
         """Why a project is looked for in `repository` alone; None: the name never was the vendor's.
 

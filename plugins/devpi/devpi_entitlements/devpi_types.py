@@ -6,9 +6,9 @@ __all__ = [
     "Config",
     "Configurator",
     "Customizer",
-    "FileEntry",
     "FileLink",
     "FileStore",
+    "FileStoreEntry",
     "HookValue",
     "Key",
     "KeyFS",
@@ -31,7 +31,7 @@ Configurator = Any
 """Of pyramid."""
 Customizer = Any
 """Of an index of devpi-server: what it asks a plugin about."""
-FileEntry = Any
+FileStoreEntry = Any
 """Of devpi-server's file store: a file, or what is known of one that is elsewhere."""
 FileLink = Any
 """Of devpi-server: a file of a release."""

@@ -11,9 +11,10 @@ from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
 from entitlements_core.services.core import Core
 from flask_static_entitlements.asgi_bodies import Message, PathSender, Send, send_response
+from flask_static_entitlements.authentication import CREDENTIAL
 from flask_static_entitlements.configuration import Options, configure
 from flask_static_entitlements.responses import ReservedResponse, private_headers
-from flask_static_entitlements.site import CREDENTIAL, Site
+from flask_static_entitlements.site import Site
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -11,7 +11,7 @@ from entitlements_core.engine.snapshot import CatalogFile
 from entitlements_core.policy.decide import open_now
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.resource import DistributionFile, ProjectList
+from entitlements_core.policy.resource import ProjectList
 from entitlements_core.services.gate import Caller, Gate
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.responses import ReservedResponse
@@ -73,13 +73,9 @@ class RepositoryGate:
         caller = self.enter(request)
         if isinstance(caller, Deny):
             return refused(caller, request, transfers=True)
-        facts = self._gate.facts(caller, file.facts)
-        if isinstance(facts, Deny):
-            return refused(facts, request, transfers=True)
-        question = caller.question(DistributionFile(facts))
-        decision = self._gate.decide(question)
-        if isinstance(decision, Deny):
-            return refused(decision, request, transfers=True)
+        question = self._gate.decide_file(caller, file.facts)
+        if isinstance(question, Deny):
+            return refused(question, request, transfers=True)
         reserved = ReservedResponse(self._gate, question, request, file.size)
         denied = reserved.begin()
         return reserved if denied is None else refused(denied, request, transfers=True)

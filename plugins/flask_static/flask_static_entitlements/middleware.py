@@ -7,16 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from entitlements_core.engine.responses import NOWHERE, refused
-from entitlements_core.http import AuthScheme, Presented, TokenPath, is_plain_path, split_token_path
+from entitlements_core.http import is_plain_path, split_token_path
 from entitlements_core.wsgi import ExcInfo, Response
-from flask_static_entitlements.responses import ReservedResponse, private_headers
-from flask_static_entitlements.site import (
-    CREDENTIAL,
-    PRESENTED,
-    RESERVED,
-    Site,
-    raw_path,
-)
+from flask_static_entitlements.authentication import CREDENTIAL, move_token
+from flask_static_entitlements.responses import RESERVED, ReservedResponse, private_headers
+from flask_static_entitlements.routes import raw_path
+from flask_static_entitlements.site import Site
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -153,13 +149,6 @@ class _Joined:
     def close(self) -> None:
         """Called by the server at the end (PEP 3333)."""
         _close(self._body)
-
-
-def move_token(environ: WSGIEnvironment, tokened: TokenPath) -> None:
-    """Move the token from the path to what stands before it, so that links are made below it."""
-    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + tokened.prefix
-    environ["PATH_INFO"] = tokened.rest
-    environ[PRESENTED] = Presented(tokened.secret, AuthScheme.PATH)
 
 
 def _close(body: Iterable[bytes]) -> None:

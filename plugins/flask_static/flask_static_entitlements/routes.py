@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from entitlements_core.engine.health import HEALTH_PATHS
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.http import is_plain_path
 
-__all__ = ["Guarded", "Mount", "Routes", "flatten"]
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+__all__ = ["Guarded", "Mount", "Routes", "flatten", "raw_path"]
 
 SERVICES: Final = HEALTH_PATHS | {"/+auth"}
 """What the engine answers beside the repositories."""
@@ -236,3 +239,9 @@ def _check_overlaps(mounts: tuple[Mount, ...]) -> None:
 
 def _contains(outer: str, inner: str) -> bool:
     return f"{inner}/".casefold().startswith(f"{outer}/".casefold())
+
+
+def raw_path(environ: WSGIEnvironment) -> str:
+    """The path as it was sent, where the server tells it: gunicorn, Werkzeug, uWSGI, mod_wsgi."""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return raw

@@ -11,34 +11,23 @@ from entitlements_core.engine.downloads import Sender
 from entitlements_core.engine.health import LIVE, health
 from entitlements_core.engine.responses import INTERNAL_ERROR, NOWHERE
 from entitlements_core.errors import ConfigurationError, EntitlementsError
-from entitlements_core.http import (
-    AuthScheme,
-    Presented,
-    TokenPath,
-    read_authorization,
-)
+from entitlements_core.http import TokenPath
 from entitlements_core.refusals import problem
 from entitlements_core.services.core import Core
 from entitlements_core.wsgi import Request, Response
+from flask_static_entitlements.authentication import presented
 from flask_static_entitlements.authorization import RepositoryGate
 from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.responses import ReservedResponse
-from flask_static_entitlements.routes import Guarded
+from flask_static_entitlements.routes import Guarded, raw_path
 from flask_static_entitlements.startup import OpenSite
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["CREDENTIAL", "PRESENTED", "RESERVED", "Site", "presented", "raw_path"]
+__all__ = ["Site"]
 
 log: Final = logging.getLogger("entitlements.flask")
-
-PRESENTED: Final = "entitlements.presented"
-"""Where a token path's secret is kept in a WSGI environment; its ``repr`` does not show it."""
-RESERVED: Final = "entitlements.reserved_response"
-"""Where a view finds that its file was already let through."""
-CREDENTIAL: Final = "entitlements.credential"
-"""Where a view finds who asks."""
 
 
 class Site:
@@ -134,12 +123,20 @@ class Site:
             log.exception("a request failed")
             return INTERNAL_ERROR
 
-    def request(self, environ: WSGIEnvironment, path: str, secret: Presented | None) -> Request:
-        """A request as an index reads it."""
+    def request(
+        self, environ: WSGIEnvironment, path: str, tokened: TokenPath | None = None
+    ) -> Request:
+        """A request as an index reads it.
+
+        Args:
+            environ: of WSGI.
+            path: of the app, without a token.
+            tokened: the token path, if there is one.
+        """
         return Request(
             method=environ["REQUEST_METHOD"],
             path=path,
-            presented=secret,
+            presented=presented(environ, tokened),
             address=self.core.addresses.of(environ),
             environ=environ,
         )
@@ -162,7 +159,7 @@ class Site:
         opened = self._opened()
         if guarded.mount is None:
             return NOWHERE
-        request = self.request(environ, path, presented(environ, tokened))
+        request = self.request(environ, path, tokened)
         guard = opened.guards[guarded.mount.repository]
         return guard.respond(request, plain=guarded.plain)
 
@@ -174,17 +171,3 @@ class Site:
             if self._open is None:
                 self._open = OpenSite(self.configuration, self._host, self._sender)
             return self._open
-
-
-def raw_path(environ: WSGIEnvironment) -> str:
-    """The path as it was sent, where the server tells it: gunicorn, Werkzeug, uWSGI, mod_wsgi."""
-    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    return raw
-
-
-def presented(environ: WSGIEnvironment, tokened: TokenPath | None) -> Presented | None:
-    """The secret of a request; one in the path wins over any header."""
-    if tokened is not None:
-        return Presented(tokened.secret, AuthScheme.PATH)
-    moved: Presented | None = environ.get(PRESENTED)
-    return moved or read_authorization(environ.get("HTTP_AUTHORIZATION"))

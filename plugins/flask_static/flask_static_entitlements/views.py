@@ -19,9 +19,10 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.services.gate import Caller
 from entitlements_core.wsgi import Request as EngineRequest
 from entitlements_core.wsgi import Response as EngineResponse
-from flask_static_entitlements.responses import ReservedResponse, private_headers
+from flask_static_entitlements.authentication import CREDENTIAL
+from flask_static_entitlements.responses import RESERVED, ReservedResponse, private_headers
 from flask_static_entitlements.routes import flatten
-from flask_static_entitlements.site import CREDENTIAL, RESERVED, Site, presented
+from flask_static_entitlements.site import Site
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -58,7 +59,7 @@ Outside, it stands for None: it is false, and equal to None."""
 def request_of(site: Site) -> EngineRequest:
     """The current request as an index reads it."""
     environ = request.environ
-    return site.request(environ, request.path, presented(environ, None))
+    return site.request(environ, request.path)
 
 
 def respond(answer: EngineResponse) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from entitlements_core.forwarded import Proxies
 from entitlements_core.wsgi import ExcInfo
 from pypiserver_entitlements.bodies import SECONDS, read_within
 from pypiserver_entitlements.pypiserver_api import read_body
+from pypiserver_entitlements.responses import private_headers
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ others; so it is never believed, and the proxy has to keep ``Host``.
 """
 
 _SCHEMES: Final = frozenset({"http", "https"})
-
-_MAX_AGE: Final = re.compile(r"max-age=\d+")
 
 
 class Forwarder:
@@ -67,7 +65,7 @@ class Forwarder:
         def start(
             status: str, headers: list[tuple[str, str]], error: ExcInfo | None = None, /
         ) -> Callable[[bytes], object]:
-            return start_response(status, _guarded(headers, shared=shared), error)
+            return start_response(status, private_headers(headers, shared=shared), error)
 
         if not are_greenlets():
             return self._app(environ, start)
@@ -86,26 +84,3 @@ def _disguise(environ: WSGIEnvironment, user: Uploader) -> None:
     environ["PATH_INFO"] = "/"
     for raw in _RAW:
         environ.pop(raw, None)
-
-
-def _guarded(headers: Iterable[tuple[str, str]], *, shared: bool) -> list[tuple[str, str]]:
-    """The headers of an answer; one that is not for everybody becomes private.
-
-    ``--cache-control`` lets a browser or pip keep a file for as long as it says, but no cache
-    between.
-    """
-    kept, vary, caching = [], ["Authorization"], ""
-    for name, value in headers:
-        match name.lower():
-            case "vary":
-                vary.append(value)
-            case "cache-control":
-                caching = value
-            case _:
-                kept.append((name, value))
-    if not shared:
-        age = _MAX_AGE.search(caching)
-        caching = f"private, {age[0] if age else 'no-cache'}"
-    if caching:
-        kept.append(("Cache-Control", caching))
-    return [*kept, ("Vary", ", ".join(vary))]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from entitlements_core.engine.app import IndexApp
-from entitlements_core.engine.health import HEALTH_PATHS
 from entitlements_core.engine.responses import INTERNAL_ERROR, NOWHERE
 from entitlements_core.http import AuthScheme
 from entitlements_core.refusals import problem
@@ -19,6 +18,8 @@ from pypiserver_entitlements import pypiserver_api
 from pypiserver_entitlements.authentication import PasswordsUnknown, Publishers
 from pypiserver_entitlements.bodies import Discarding, length_of
 from pypiserver_entitlements.forwarding import Forwarder
+from pypiserver_entitlements.responses import PASSWORDS_UNAVAILABLE, SEARCH_TOO_LONG
+from pypiserver_entitlements.routes import Routes, is_reading, is_upload, project_of
 from pypiserver_entitlements.uploads import Uploads
 from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader, admitted
 
@@ -32,14 +33,8 @@ log: Final = logging.getLogger("entitlements.pypiserver")
 SEARCHED: Final = 64 * 1024
 """Bytes of what a stranger may send to search a public index, inclusive; pip sends one thousand."""
 
-_PAGES: Final = "/simple/"
 _LONGEST_NAME: Final = 255
 """Bytes of a file's name that file systems take, inclusive."""
-
-_NO_PASSWORDS: Final = problem(
-    503, "Passwords cannot be checked now", "Tokens can.", code="unavailable"
-)
-_LONG: Final = problem(413, "The search is too long", code="too_large")
 
 
 class PypiserverMiddleware:
@@ -52,9 +47,7 @@ class PypiserverMiddleware:
         engine: answers whoever has a token, and whoever has nothing.
         publishers: knows who goes through.
         uploads: decides on uploads with a token.
-        base: the path below which everything is served; empty, or beginning with a slash and not
-            ending with one.
-        health: the path of pypiserver's own health check, open to everybody.
+        routes: which addresses are for what.
         public: whoever has no credentials reads what pypiserver shows.
         addresses: reads where requests come from.
         keeps: whether a project is the vendor's, so that nobody is sent to pypiserver's fallback
@@ -69,8 +62,7 @@ class PypiserverMiddleware:
         engine: IndexApp,
         publishers: Publishers,
         uploads: Uploads,
-        base: str,
-        health: str,
+        routes: Routes,
         public: bool,
         addresses: ClientAddresses,
         keeps: Callable[[str], bool] | None = None,
@@ -80,28 +72,27 @@ class PypiserverMiddleware:
         self._engine = engine
         self._publishers = publishers
         self._uploads = uploads
-        self._base = base
-        self._health = health
+        self._routes = routes
         self._public = public
         self._addresses = addresses
         self._keeps = keeps
         self._note = note
-        self._passing = Forwarder(app, addresses.proxies)
+        self._forwarder = Forwarder(app, addresses.proxies)
         self._discarding = Discarding()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        if not self._enter(environ):
+        if not self._routes.enter(environ):
             return NOWHERE(environ, start_response)
-        if environ["PATH_INFO"] in HEALTH_PATHS and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+        if self._routes.is_our_health(environ):
             return self._engine(environ, start_response)
-        if environ["PATH_INFO"] == self._health:
+        if self._routes.is_health(environ):
             return self._app(environ, start_response)
         try:
             user = self._user_of(environ)
         except PasswordsUnknown as error:
             log.error("no publisher is let in: %s", error)
-            user = _NO_PASSWORDS
+            user = PASSWORDS_UNAVAILABLE
         except Exception:
             log.exception("a request failed")
             user = INTERNAL_ERROR
@@ -112,18 +103,7 @@ class PypiserverMiddleware:
         if isinstance(user, Response):
             return user(environ, start_response)
         with admitted(user):
-            return self._passing.pass_on(user, environ, start_response)
-
-    def _enter(self, environ: WSGIEnvironment) -> bool:
-        """Move the base path to where servers keep what stands before an application."""
-        path = environ.get("PATH_INFO") or "/"
-        if self._base:
-            if not f"{path}/".startswith(f"{self._base}/"):
-                return False
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._base
-            path = path[len(self._base) :] or "/"
-        environ["PATH_INFO"] = path
-        return True
+            return self._forwarder.pass_on(user, environ, start_response)
 
     def _user_of(self, environ: WSGIEnvironment) -> AdmittedUser | Response | None:
         """Who is let into pypiserver; the answer to who is not; None where the engine answers."""
@@ -132,12 +112,12 @@ class PypiserverMiddleware:
         if presented is None or presented.scheme is not AuthScheme.PATH:
             publisher = self._publishers.recognise(presented, request.address)
             if publisher is not None:
-                unfit = self._offered(environ) if (method, path) == ("POST", "/") else None
+                unfit = self._offered(environ) if is_upload(method, path) else None
                 return replace(publisher, stays=self._stays(path)) if unfit is None else unfit
-        if self._public and presented is None and _reads(method, path):
+        if self._public and presented is None and is_reading(method, path):
             bounded = "HTTP_TRANSFER_ENCODING" not in environ and length_of(environ) <= SEARCHED
-            return AnonymousReader(stays=self._stays(path)) if bounded else _LONG
-        if method != "POST" or path != "/":
+            return AnonymousReader(stays=self._stays(path)) if bounded else SEARCH_TOO_LONG
+        if not is_upload(method, path):
             return None
         decided = self._uploads.admit(request)
         if isinstance(decided, Uploader):
@@ -161,10 +141,5 @@ class PypiserverMiddleware:
 
     def _stays(self, path: str) -> bool:
         """Whether pypiserver may not go on to its fallback; found out before bottle is entered."""
-        name = path.removeprefix(_PAGES).strip("/")
-        return self._keeps is not None and path.startswith(_PAGES) and self._keeps(name)
-
-
-def _reads(method: str, path: str) -> bool:
-    """Whether a request only reads; ``pip search`` asks by POST, and so do no others."""
-    return method in {"GET", "HEAD"} or (method == "POST" and path == "/RPC2")
+        project = project_of(path)
+        return self._keeps is not None and project is not None and self._keeps(project)

@@ -12,6 +12,7 @@ from pypiserver_entitlements.authentication import Publishers, was_admitted
 from pypiserver_entitlements.configuration import Options
 from pypiserver_entitlements.guarded_backend import GuardedBackend
 from pypiserver_entitlements.middleware import PypiserverMiddleware
+from pypiserver_entitlements.routes import Routes
 from pypiserver_entitlements.servers import hand_over_forwarded, protect_server
 from pypiserver_entitlements.site import Site
 from pypiserver_entitlements.uploads import Uploads
@@ -69,8 +70,7 @@ def protect(
             limit=options.upload_limit,
             metadata_limit=core.settings.metadata_limit,
         ),
-        base=_take_base(config),
-        health=config.health_endpoint,
+        routes=Routes(base=_take_base(config), health=config.health_endpoint),
         public=options.public,
         addresses=core.addresses,
         keeps=None if pypiserver_api.fallback(config) is None else site.keeps,

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from entitlements_core.engine.distributions import Unservable
 from entitlements_core.engine.index import Index
-from entitlements_core.engine.responses import refused
 from entitlements_core.engine.uploads import inspect_upload
-from entitlements_core.policy.decision import Deny, Reason
-from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.resource import DistributionFile, ProjectList, Resource
+from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import problem
-from entitlements_core.services.gate import Caller, Gate
+from entitlements_core.services.gate import Gate
 from entitlements_core.wsgi import Request, Response
+from pypiserver_entitlements.authorization import UploadAuthorization
 from pypiserver_entitlements.pypiserver_api import UploadedFile, UploadForm, read_form
+from pypiserver_entitlements.responses import upload_refused
 from pypiserver_entitlements.users import Uploader
 
 if TYPE_CHECKING:
@@ -67,11 +66,11 @@ class Uploads:
         """
         caller = self._gate.enter(request, self._index.repository, self._clock(), writes=True)
         if isinstance(caller, Deny):
-            return _refused(caller, request)
-        asks = _Asker(self._gate, caller)
-        denied = asks.about(ProjectList())
+            return upload_refused(caller, request)
+        asks = UploadAuthorization(self._gate, caller)
+        denied = asks.of_anything()
         if denied is not None:
-            return _refused(denied, request)
+            return upload_refused(denied, request)
         return self._too_large(request.environ) or self._read(asks, request)
 
     def _too_large(self, environ: WSGIEnvironment) -> Response | None:
@@ -85,7 +84,7 @@ class Uploads:
             return problem(413, "The upload is too large", remedy, code="too_large")
         return None
 
-    def _read(self, asks: _Asker, request: Request) -> Uploader | Response:
+    def _read(self, asks: UploadAuthorization, request: Request) -> Uploader | Response:
         try:
             form = read_form(request.environ)
         except ValueError:
@@ -98,49 +97,19 @@ class Uploads:
                 upload.filename,
                 upload.file,
                 repository=self._index.repository,
-                now=asks.now,
+                now=asks.caller.now,
                 metadata_limit=self._metadata_limit,
             )
         except Unservable as error:
             return problem(400, error.problem, error.remedy, code=error.code)
-        denied = self._denied(asks, facts)
-        if denied is not None:
-            return _refused(denied, request)
-        files = (upload, form.signature)
-        return Uploader(asks.identifier, frozenset(file.filename for file in files if file))
-
-    def _denied(self, asks: _Asker, facts: FileFacts) -> Deny | None:
-        """Both what is uploaded and what it would replace must be covered."""
         replaced = self._index.catalog.snapshot.file(facts.filename)
-        denied = asks.about_file(facts)
-        if denied is None and replaced is not None:
-            return asks.about_file(replaced.facts)
-        return denied
-
-
-class _Asker:
-    """Asks the gate on behalf of one request that writes.
-
-    Attributes:
-        now: the moment of the request.
-        identifier: the credential's public name.
-    """
-
-    def __init__(self, gate: Gate, caller: Caller) -> None:
-        self._gate = gate
-        self._caller = caller
-        self.now = caller.now
-        self.identifier = caller.credential.identifier
-
-    def about(self, resource: Resource) -> Deny | None:
-        """Why it may not write this, or None."""
-        decision = self._gate.decide(self._caller.question(resource))
-        return decision if isinstance(decision, Deny) else None
-
-    def about_file(self, facts: FileFacts) -> Deny | None:
-        """The same of a file, with the facts that only the store and plugins know."""
-        complete = self._gate.facts(self._caller, facts)
-        return complete if isinstance(complete, Deny) else self.about(DistributionFile(complete))
+        denied = asks.of_file(facts, None if replaced is None else replaced.facts)
+        if denied is not None:
+            return upload_refused(denied, request)
+        files = (upload, form.signature)
+        return Uploader(
+            asks.caller.credential.identifier, frozenset(file.filename for file in files if file)
+        )
 
 
 def _offered(form: UploadForm) -> UploadedFile | Response:
@@ -159,11 +128,3 @@ def _offered(form: UploadForm) -> UploadedFile | Response:
         remedy = "Name it after the file, with .asc at the end, and upload it with the file."
         return problem(400, "The signature does not belong to the file", remedy, code="bad_form")
     return form.content
-
-
-def _refused(deny: Deny, request: Request) -> Response:
-    if deny.reason is Reason.NOT_FOUND:
-        # What is uploaded is not "not found". It is the same for what exists and what does not.
-        title = "This upload is not covered by the entitlement"
-        return problem(403, title, deny.remedy, code=deny.reason.value)
-    return refused(deny, request, transfers=True)
