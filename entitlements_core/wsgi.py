@@ -155,5 +155,5 @@ class Response:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        start_response(self.status_line, list(self.headers))
+        start_response(f"{self.status} {self.reason}", list(self.headers))
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else self.body

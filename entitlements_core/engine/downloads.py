@@ -171,38 +171,32 @@ def send_file(
         gate: counts.
         sender: sends.
     """
-    try:
-        return _send_file(opened, question, request, gate, sender)
-    except BaseException:
-        opened.close()
-        raise
-
-
-def _send_file(
-    opened: OpenFile, question: Question, request: Request, gate: Counter, sender: Sender
-) -> Response | Deny:
     size = opened.file.size
-    if etag_matches(request.if_none_match, opened.etag):
-        opened.close()
-        return not_modified((("ETag", opened.etag), *FILE_HEADERS))
     try:
-        wanted = request.byte_range(size, etag=opened.etag, elsewhere=sender.elsewhere)
-    except ValueError:
-        opened.close()
-        return unsatisfiable(size)
-    head = _head(opened, wanted)
-    if request.is_head:
-        opened.close()
-        return head
-    part = wanted or ByteRange(0, size)
-    reserved = gate.reserve(question, part, request.user_agent)
-    if isinstance(reserved, Deny):
-        opened.close()
-        return reserved
-    try:
-        return sender.send(opened, part, head, request.environ)
+        if etag_matches(request.if_none_match, opened.etag):
+            opened.close()
+            return not_modified((("ETag", opened.etag), *FILE_HEADERS))
+        try:
+            wanted = request.byte_range(size, etag=opened.etag, elsewhere=sender.elsewhere)
+        except ValueError:
+            opened.close()
+            return unsatisfiable(size)
+        head = _head(opened, wanted)
+        if request.is_head:
+            opened.close()
+            return head
+        part = wanted or ByteRange(0, size)
+        reserved = gate.reserve(question, part, request.user_agent)
+        if isinstance(reserved, Deny):
+            opened.close()
+            return reserved
+        try:
+            return sender.send(opened, part, head, request.environ)
+        except BaseException:
+            gate.release(reserved)
+            raise
     except BaseException:
-        gate.release(reserved)
+        opened.close()
         raise
 
 

@@ -14,7 +14,6 @@ does not allow, or as a user whom the host does not let read.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import wraps
 from typing import Final
 
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
@@ -106,7 +105,7 @@ WRONG_LOGIN: Final = Deny(
 
 def decide(question: Question) -> Decision:
     """`Allow`, or the first refusal in the order of `CHECKS`."""
-    for check in CHECKS:
+    for check in _checks(question):
         denied = check(question)
         if denied is not None:
             return denied
@@ -115,7 +114,7 @@ def decide(question: Question) -> Decision:
 
 def explain(question: Question) -> tuple[Deny, ...]:
     """All refusals in the order of `CHECKS`; empty when the answer is `Allow`."""
-    return tuple(denied for check in CHECKS if (denied := check(question)) is not None)
+    return tuple(denied for check in _checks(question) if (denied := check(question)) is not None)
 
 
 def open_now(question: Question) -> Deny | None:
@@ -265,16 +264,6 @@ def with_contact(deny: Deny, credential: Credential) -> Deny:
     return replace(deny, remedy=asking(contact), contact=contact) if contact else deny
 
 
-def _of_files(check: Check) -> Check:
-    """The check of a state, made only where a file itself moves, so that pages stay readable."""
-
-    @wraps(check)
-    def checked(question: Question) -> Deny | None:
-        return check(question) if _transfers(question) else None
-
-    return checked
-
-
 STATES: Final[tuple[Check, ...]] = (enabled, already_valid, still_valid, eula_accepted)
 """What closes a credential that is known. Pages overlook it, so that clients print the reason at
 the file."""
@@ -287,10 +276,17 @@ CHECKS: Final[tuple[Check, ...]] = (
     address_admitted,
     may_write,
     covered,
-    *(_of_files(state) for state in STATES),
+    *STATES,
     client_known,
     within_limits,
 )
+
+
+CHECKS_OF_PAGES: Final = tuple(check for check in CHECKS if check not in STATES)
+
+
+def _checks(question: Question) -> tuple[Check, ...]:
+    return CHECKS if _transfers(question) else CHECKS_OF_PAGES
 
 
 def _grant(question: Question) -> Grant | None:

@@ -263,10 +263,10 @@ class Gate:
     def visibility(self, caller: Caller) -> Visibility | Deny:
         """What a caller sees of the repository; the items of a page are filtered by it."""
         credential, now = caller.credential, caller.now
-        grant = credential.grant_in(caller.repository)
+        grant = credential.grant_in(caller.context.repository)
         if grant is None:
             return UNKNOWN
-        complete = self._completion(grant, caller.repository)
+        complete = self._completion(grant, caller.context.repository)
         if complete is None:
             return visibility(credential, grant, now)
         if isinstance(complete, Deny):
@@ -276,8 +276,8 @@ class Gate:
 
     def facts(self, caller: Caller, facts: FileFacts) -> FileFacts | Deny:
         """`facts` with those that only the store and plugins know, as far as they are asked for."""
-        grant = caller.credential.grant_in(caller.repository)
-        complete = None if grant is None else self._completion(grant, caller.repository)
+        grant = caller.credential.grant_in(caller.context.repository)
+        complete = None if grant is None else self._completion(grant, caller.context.repository)
         if complete is None or isinstance(complete, Deny):
             return complete or facts
         return complete(facts)
