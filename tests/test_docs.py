@@ -66,6 +66,11 @@ ENTRY_POINT: Final = take("docs/hooks.md", "toml", "entry-points")
 
 NOT_RUN: Final = {
     "entitlements_core/\n": "a picture of folders",
+    "flowchart TD": "a picture of layers",
+    "participant L as Ledger": "a picture of a request",
+    "participant M as TokenPathMiddleware": "a picture of a request",
+    "participant E as enforce": "a picture of a request",
+    "participant M as PypiserverMiddleware": "a picture of a request",
     "sudo certbot": "asks somebody else for a certificate, and changes the machine",
     "scp primary:": "needs another machine; tests/functional/test_devpi_replica.py runs one",
     "docker build": "needs a Docker daemon; test_pypiserver.py runs the steps of the image",
