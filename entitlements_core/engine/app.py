@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from entitlements_core.engine import auth_request
 from entitlements_core.engine.health import HEALTH_PATHS, health
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.responses import INTERNAL_ERROR, NOWHERE
@@ -98,7 +98,7 @@ class IndexApp:
             or request.method not in {"GET", "HEAD"}
             or not _is_plain(original, request.path)
         ):
-            return replace(NOWHERE, status=403, reason="Refused")
+            return auth_request.FORBIDDEN
         index, rest = found
         return index.authorize(request.at(rest))
 

@@ -12,7 +12,7 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import refuse, status_of, words
 from entitlements_core.wsgi import Response
 
-__all__ = ["FORBIDDEN", "NOT_READY", "allowed", "refused"]
+__all__ = ["FORBIDDEN", "NOT_READY", "allowed", "denied"]
 
 FORBIDDEN: Final = Response(403, "Refused", NOT_STORED)
 """Without a reason: an address that servers read in different ways."""
@@ -24,7 +24,7 @@ def allowed(status: int, headers: Headers = ()) -> Response:
     return Response(status, "Allowed", (*NOT_STORED, *headers))
 
 
-def refused(denied: Deny, scheme: AuthScheme | None) -> Response:
+def denied(denied: Deny, scheme: AuthScheme | None) -> Response:
     """No, and why; a 401 has the challenge at which clients send what they have.
 
     Args:

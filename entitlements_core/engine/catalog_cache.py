@@ -38,8 +38,8 @@ class CatalogRow(NamedTuple):
 
     Attributes:
         path: relative to its root.
-        size, mtime_ns, inode, ctime_ns: of the file that was read, see `scan.Look`; the row holds
-            for exactly these.
+        size, mtime_ns, inode, ctime_ns: of the file that was read, see `scan.FileStat`; the row
+            holds for exactly these.
         problem, remedy: why it is not served.
         bound: where that is the size of its core metadata, how many bytes were read at most: with
             another bound it may be another matter.

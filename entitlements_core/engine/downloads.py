@@ -1,7 +1,7 @@
 """A distribution file as a response, counted before its first byte.
 
-`send_file` is the one sequence that every host sends its own files by. What another server sends is
-counted by `part_sent_elsewhere`.
+`send_file` is the one sequence by which every host sends its own files. `part_sent_elsewhere` says
+how much to count of what another server sends.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Offload:
         head: Response,
         environ: WSGIEnvironment,  # noqa: ARG002 - the protocol
     ) -> Response:
-        """See `Sender.send`; the front server applies the range by itself."""
+        """See `Sender.send`; the server in front applies the range by itself."""
         opened.close()
         file = opened.file
         location = f"{self._locations[file.root_index].rstrip('/')}/{quote(file.relative)}"

@@ -26,7 +26,7 @@ from entitlements_core.engine.wheels import WheelMetadata, wheel_metadata
 from entitlements_core.policy.facts import FileKind
 from entitlements_core.simple import FileEntry, file_url, html_fragment, json_fragment
 
-__all__ = ["ReadResult", "annotate", "open_file", "read_all", "read_file", "refused"]
+__all__ = ["ReadResult", "annotate", "open_file", "read_all", "read_file", "unservable"]
 
 _SHOWN = 200
 """Characters of a name."""
@@ -81,16 +81,16 @@ def read_file(
                     reading = _read(archive, relative, look, notes, limit)
             except Unservable as error:
                 stated = stated_name(archive, relative, limit)
-                reading = refused(relative, look, error, stated=stated or "")
+                reading = unservable(relative, look, error, stated=stated or "")
             return reading if _still(archive, look) else None
     except FileNotFoundError:
         return None
     except OSError as error:
         problem = f"It cannot be read: {error.strerror}."
-        return refused(relative, look, Unservable(problem, "Check its mode and its owner."))
+        return unservable(relative, look, Unservable(problem, "Check its mode and its owner."))
 
 
-def refused(relative: str, look: FileStat, error: Unservable, *, stated: str = "") -> ReadResult:
+def unservable(relative: str, look: FileStat, error: Unservable, *, stated: str = "") -> ReadResult:
     """What is kept of a file that is not served."""
     row = CatalogRow(
         relative, *look, problem=shown(error.problem), remedy=error.remedy, name=stated

@@ -105,7 +105,7 @@ class Index:
             else RequestHandler(self._parts, request, caller).authorize()
         )
         if isinstance(found, Deny):
-            return auth_request.refused(found, request.scheme)
+            return auth_request.denied(found, request.scheme)
         return auth_request.allowed(204, _place(found))
 
     def enter(self, request: Request) -> Caller | Deny:

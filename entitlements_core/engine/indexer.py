@@ -16,7 +16,7 @@ from entitlements_core.engine.distributions import (
     Unservable,
     faults_of_one_file,
 )
-from entitlements_core.engine.file_reader import ReadResult, annotate, read_all, refused
+from entitlements_core.engine.file_reader import ReadResult, annotate, read_all, unservable
 from entitlements_core.engine.scan import NO_NOTES, FileStat, Listing, Notes, Problem, shown, told
 from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Source
@@ -208,7 +208,7 @@ class Indexer:
                 with faults_of_one_file():
                     row = annotate(row, said)
             except (Unservable, OSError) as error:
-                row = refused(row.path, look, Unservable.misbuilt(str(error))).row
+                row = unservable(row.path, look, Unservable.misbuilt(str(error))).row
             else:
                 self._cache.store(self._roots[root], [row], {})
         if self._builder.row(root, row.path) is not row:

@@ -7,8 +7,10 @@ Any WSGI server can load it: ``granian --interface wsgi --factory`` or ``gunicor
 from __future__ import annotations
 
 import atexit
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
@@ -18,14 +20,17 @@ from entitlements_core.engine.index import Index
 from entitlements_core.engine.loading_errors import told_in_words
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.source import Source
-from entitlements_core.errors import ConfigurationError, NotFound
+from entitlements_core.errors import ConfigurationError, Conflict, NotFound
+from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.core import Core
 from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.redaction import protect_logs
 from entitlements_core.services.settings import Settings
 
-__all__ = ["create_app", "open_catalog", "open_index", "require_sender"]
+__all__ = ["create_app", "open_catalog", "open_index", "require_repository", "require_sender"]
+
+log: Final = logging.getLogger("entitlements.engine")
 
 
 def create_app(settings: Settings | None = None) -> IndexApp:
@@ -149,6 +154,30 @@ def open_catalog(
 
 def _upstream(address: str) -> Upstream | None:
     return Upstream.parse(address) if address else None
+
+
+def require_repository(core: Core, repository: str, remedy: str, *, creator: Actor | None) -> None:
+    """Return when there is a repository, made now if need be.
+
+    Args:
+        core: the services.
+        repository: ``owner/slug``.
+        remedy: how a vendor adds it, in the terms of the host.
+        creator: makes what is not there yet; None: nobody does.
+
+    Raises:
+        ConfigurationError: when there is none, and nobody makes it.
+    """
+    if core.reader.has_repository(repository):
+        return
+    if creator is None:
+        raise ConfigurationError(
+            f"The store {core.database_url} has no repository {repository}.", remedy
+        )
+    try:
+        core.repositories.add(repository, actor=creator)
+    except Conflict:
+        log.info("another process added %s first", repository)
 
 
 def require_sender(settings: Settings, directories: Sequence[str | Path]) -> None:

@@ -65,7 +65,7 @@ class CatalogFile:
         root: absolute path of its root.
         root_index: of the root in the order given to the catalog, from 0.
         relative: its path below the root, with ``/``, as for ``X-Accel-Redirect`` (not encoded).
-        mtime_ns, inode, ctime_ns: of the file that was read, see `scan.Look`.
+        mtime_ns, inode, ctime_ns: of the file that was read, see `scan.FileStat`.
         metadata_sha256: of its core metadata, None where none are served (sdists).
         html, undated_json: its part of a project page, see `simple.fragments`; the latter without
             the upload time.

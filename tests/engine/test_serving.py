@@ -13,7 +13,7 @@ from entitlements_core.engine import watch
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.downloads import DirectSender, Offload
-from entitlements_core.engine.serving import create_app, open_index
+from entitlements_core.engine.serving import create_app, open_index, require_repository
 from entitlements_core.errors import ConfigurationError, KeyFileError, NotFound
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
@@ -134,3 +134,19 @@ def test_a_catalog_that_cannot_be_built_serves_nothing(
     wait_until(lambda: index.is_ready)
     assert index.is_ready
     index.catalog.close()
+
+
+def test_a_repository_that_another_process_makes_first_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    core = Core.open(settings(tmp_path), create=True)
+    core.repositories.add(REPOSITORY, actor=person())
+    monkeypatch.setattr(core.reader, "has_repository", lambda _: False)
+
+    with caplog.at_level("INFO", "entitlements.engine"):
+        require_repository(core, REPOSITORY, "Add it.", creator=person())
+    assert f"another process added {REPOSITORY} first" in caplog.text
+    with pytest.raises(ConfigurationError, match="has no repository") as raised:
+        require_repository(core, REPOSITORY, "Add it.", creator=None)
+    assert raised.value.remedy == "Add it."
+    core.close()

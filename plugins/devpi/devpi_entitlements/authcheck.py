@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from devpi_entitlements.authentication import REQUEST_KEY, AdmittedFile, TokenRequest, identify
 from devpi_entitlements.authorization import admit_file
 from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
-from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_stranger, is_unconcerned
+from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_anonymous, is_unconcerned
 from devpi_entitlements.responses import response_of
 from devpi_entitlements.site import Site
 from entitlements_core.engine import auth_request
@@ -52,7 +52,7 @@ def answer_authcheck(
     environ[REQUEST_KEY] = token_request
     matched = FILE.fullmatch(rest)
     if matched is None or method not in {"GET", "HEAD"} or not is_plain:
-        return response_of(auth_request.refused(NOT_FOUND, token_request.request.scheme))
+        return response_of(auth_request.denied(NOT_FOUND, token_request.request.scheme))
     with site.reading() as model:
         stage = model.getstage(matched["index"])
         admitted = admit_file(site, token_request, stage, matched["path"])
@@ -60,13 +60,13 @@ def answer_authcheck(
             site, token_request, stage, admitted
         )
     if passes_by:
-        become_stranger(environ)
+        become_anonymous(environ)
         return _challenging(handler(request))
     if isinstance(admitted, AdmittedFile) and method == "GET":
         denied = _count(site, token_request, admitted)
         admitted = admitted if denied is None else denied
     if isinstance(admitted, Deny):
-        return response_of(auth_request.refused(admitted, token_request.request.scheme))
+        return response_of(auth_request.denied(admitted, token_request.request.scheme))
     return response_of(auth_request.allowed(OK))
 
 

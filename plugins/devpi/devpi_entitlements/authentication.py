@@ -32,7 +32,7 @@ __all__ = [
     "TokenRequest",
     "VisibleRepository",
     "identify",
-    "may_be_stranger",
+    "may_be_anonymous",
     "opened_by",
     "token_request_of",
 ]
@@ -230,7 +230,7 @@ def opened_by(site: Site, token_request: TokenRequest) -> tuple[str, ...] | Deny
     return token_request.opened
 
 
-def may_be_stranger(site: Site, token_request: TokenRequest, repository: str) -> bool:
+def may_be_anonymous(site: Site, token_request: TokenRequest, repository: str) -> bool:
     """Whether a token holder who is refused here can go on like anybody else.
 
     A netrc names a host, so clients send its token to all indexes there, also to open ones that it

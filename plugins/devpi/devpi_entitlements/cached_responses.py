@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from devpi_entitlements.authentication import (
     TokenRequest,
     VisibleRepository,
-    may_be_stranger,
+    may_be_anonymous,
     opened_by,
 )
 from devpi_entitlements.authorization import admit_page, file_key, see
@@ -68,7 +68,7 @@ def _page(
     if not isinstance(visible, Deny):
         token_request.visible = visible
         return _rendered(site, request, token_request, visible, project)
-    if may_be_stranger(site, token_request, index):
+    if may_be_anonymous(site, token_request, index):
         return None
     return refusal(visible, token_request, transfers=False)
 

@@ -15,7 +15,7 @@ from devpi_entitlements.access import is_open
 from devpi_entitlements.authentication import (
     REQUEST_KEY,
     TokenRequest,
-    may_be_stranger,
+    may_be_anonymous,
     token_request_of,
 )
 from devpi_entitlements.authorization import admit_file, admit_page
@@ -34,7 +34,7 @@ from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.refusals import problem
 
-__all__ = ["DEVPI_CHALLENGE", "become_stranger", "enforce", "is_unconcerned"]
+__all__ = ["DEVPI_CHALLENGE", "become_anonymous", "enforce", "is_unconcerned"]
 
 DEVPI_CHALLENGE: Final = 'Basic realm="pypi"'
 """As devpi-server asks for a login."""
@@ -80,8 +80,8 @@ def _let_token_holder(
         return True
     if denied is None:
         return True
-    if _is_stranger(site, request, token_request, kind, denied):
-        become_stranger(request.environ)
+    if _is_anonymous(site, request, token_request, kind, denied):
+        become_anonymous(request.environ)
         return False
     if is_manager(request) and kind not in {RouteKind.PAGE, RouteKind.FILE}:
         raise ImmediateResponse(response_of(_FOR_INSTALLERS))
@@ -89,7 +89,7 @@ def _let_token_holder(
     raise ImmediateResponse(refusal(denied, token_request, transfers=transfers))
 
 
-def _is_stranger(
+def _is_anonymous(
     site: Site,
     request: PyramidRequest,
     token_request: TokenRequest,
@@ -117,10 +117,10 @@ def is_unconcerned(site: Site, token_request: TokenRequest, stage: Stage, denied
     """Whether a refused token has nothing to say about an index, which is open to all."""
     if stage is None or denied.reason not in UNCONCERNED:
         return False
-    return is_open(stage) and may_be_stranger(site, token_request, stage.name)
+    return is_open(stage) and may_be_anonymous(site, token_request, stage.name)
 
 
-def become_stranger(environ: dict[str, Any]) -> None:
+def become_anonymous(environ: dict[str, Any]) -> None:
     """Let a request go on as anybody's.
 
     The token says nothing to devpi, which would ask a directory service, or pass it on to a mirror.

@@ -74,7 +74,7 @@ ROUTES: Final = {
 
 
 def route_kind(route: str) -> RouteKind | None:
-    """The door of a route's name; None where nobody classified it.
+    """The kind of a route, by its name; None where nobody classified it.
 
     The static files of devpi-web and of its themes carry their version in the name.
     """

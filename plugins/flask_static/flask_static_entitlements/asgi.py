@@ -13,7 +13,7 @@ from entitlements_core.services.core import Core
 from flask_static_entitlements.asgi_bodies import Message, PathSender, Send, send_response
 from flask_static_entitlements.authentication import CREDENTIAL
 from flask_static_entitlements.configuration import Options, configure
-from flask_static_entitlements.responses import ReservedResponse, private_headers
+from flask_static_entitlements.responses import ReservedDownload, private_headers
 from flask_static_entitlements.site import Site
 
 if TYPE_CHECKING:
@@ -58,18 +58,20 @@ class EntitlementsASGI:
             await self._app(scope, receive, send)
             return
         path = _path(scope)
-        tokened = split_token_path(path)
-        rest = path if tokened is None else tokened.rest
-        if tokened is None and not self._is_ours(scope, rest):
+        token_path = split_token_path(path)
+        rest = path if token_path is None else token_path.rest
+        if token_path is None and not self._is_ours(scope, rest):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
             environ = _environ(scope, path, believes=self._believes)
-            answer = await asyncio.to_thread(self._site.answer, environ, rest, tokened)
-            if isinstance(answer, ReservedResponse):
-                await _Relay(answer, send).run(self._app, _moved(scope, tokened, answer), receive)
+            answer = await asyncio.to_thread(self._site.answer, environ, rest, token_path)
+            if isinstance(answer, ReservedDownload):
+                await _Relay(answer, send).run(
+                    self._app, _moved(scope, token_path, answer), receive
+                )
             else:
                 head = scope["method"] == "HEAD"
                 await send_response(send, NOWHERE if answer is None else answer, head=head)
@@ -91,7 +93,7 @@ class EntitlementsASGI:
 class _Relay:
     """Passes a file request on, and holds back the head of the answer until it may be sent."""
 
-    def __init__(self, reserved: ReservedResponse, send: Send) -> None:
+    def __init__(self, reserved: ReservedDownload, send: Send) -> None:
         self._reserved = reserved
         self._send = send
         self._started = False
@@ -147,11 +149,11 @@ def _raw(scope: Scope) -> str:
     return raw.decode("latin-1")
 
 
-def _moved(scope: Scope, tokened: TokenPath | None, reserved: ReservedResponse) -> Scope:
+def _moved(scope: Scope, token_path: TokenPath | None, reserved: ReservedDownload) -> Scope:
     """The scope behind the token: it joins the root path, and the path is left whole."""
     moved = {**scope, CREDENTIAL: reserved.credential}
-    if tokened is not None:
-        moved["root_path"] = scope.get("root_path", "").rstrip("/") + tokened.prefix
+    if token_path is not None:
+        moved["root_path"] = scope.get("root_path", "").rstrip("/") + token_path.prefix
         moved.pop("raw_path", None)
     return moved
 

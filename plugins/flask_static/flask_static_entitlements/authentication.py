@@ -17,16 +17,16 @@ CREDENTIAL: Final = "entitlements.credential"
 """Where a view finds who asks."""
 
 
-def presented(environ: WSGIEnvironment, tokened: TokenPath | None) -> Presented | None:
+def presented(environ: WSGIEnvironment, token_path: TokenPath | None) -> Presented | None:
     """The secret of a request; one in the path wins over any header."""
-    if tokened is not None:
-        return Presented(tokened.secret, AuthScheme.PATH)
+    if token_path is not None:
+        return Presented(token_path.secret, AuthScheme.PATH)
     moved: Presented | None = environ.get(PRESENTED)
     return moved or read_authorization(environ.get("HTTP_AUTHORIZATION"))
 
 
-def move_token(environ: WSGIEnvironment, tokened: TokenPath) -> None:
+def move_token(environ: WSGIEnvironment, token_path: TokenPath) -> None:
     """Move the token from the path to what stands before it, so that links are made below it."""
-    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + tokened.prefix
-    environ["PATH_INFO"] = tokened.rest
-    environ[PRESENTED] = Presented(tokened.secret, AuthScheme.PATH)
+    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + token_path.prefix
+    environ["PATH_INFO"] = token_path.rest
+    environ[PRESENTED] = Presented(token_path.secret, AuthScheme.PATH)

@@ -14,7 +14,7 @@ from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import ProjectList
 from entitlements_core.services.gate import Caller, Gate
 from entitlements_core.wsgi import Request, Response
-from flask_static_entitlements.responses import ReservedResponse
+from flask_static_entitlements.responses import ReservedDownload
 
 __all__ = ["METADATA", "RepositoryGate"]
 
@@ -43,7 +43,7 @@ class RepositoryGate:
         decision = self._gate.decide(question)
         return decision if isinstance(decision, Deny) else open_now(question)
 
-    def file(self, request: Request, filename: str) -> Response | ReservedResponse:
+    def file(self, request: Request, filename: str) -> Response | ReservedDownload:
         """Leave to send the distribution file of that name, or the whole answer instead.
 
         Core metadata is answered by the index, since the pages say that it is there.
@@ -69,13 +69,13 @@ class RepositoryGate:
 
         return sees
 
-    def _reserve(self, request: Request, file: CatalogFile) -> Response | ReservedResponse:
+    def _reserve(self, request: Request, file: CatalogFile) -> Response | ReservedDownload:
         caller = self.enter(request)
         if isinstance(caller, Deny):
             return refused(caller, request, transfers=True)
         question = self._gate.decide_file(caller, file.facts)
         if isinstance(question, Deny):
             return refused(question, request, transfers=True)
-        reserved = ReservedResponse(self._gate, question, request, file.size)
+        reserved = ReservedDownload(self._gate, question, request, file.size)
         denied = reserved.begin()
         return reserved if denied is None else refused(denied, request, transfers=True)

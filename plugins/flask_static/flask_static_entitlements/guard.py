@@ -8,7 +8,7 @@ from typing import Final
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authorization import METADATA, RepositoryGate
 from flask_static_entitlements.links import addresses
-from flask_static_entitlements.responses import ReservedResponse
+from flask_static_entitlements.responses import ReservedDownload
 from flask_static_entitlements.routes import Mount
 
 __all__ = ["Guard"]
@@ -30,7 +30,7 @@ class Guard:
         self._root = mount.page_root
         self._gate = gate
 
-    def respond(self, request: Request, *, plain: bool = True) -> Response | ReservedResponse:
+    def respond(self, request: Request, *, plain: bool = True) -> Response | ReservedDownload:
         """The whole answer, or leave to pass a request for a file on to the app.
 
         Args:

@@ -10,7 +10,7 @@ from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.http import is_plain_path, split_token_path
 from entitlements_core.wsgi import ExcInfo, Response
 from flask_static_entitlements.authentication import CREDENTIAL, move_token
-from flask_static_entitlements.responses import RESERVED, ReservedResponse, private_headers
+from flask_static_entitlements.responses import RESERVED, ReservedDownload, private_headers
 from flask_static_entitlements.routes import raw_path
 from flask_static_entitlements.site import Site
 
@@ -50,17 +50,17 @@ class TokenPathMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path: str = environ.get("PATH_INFO") or "/"
-        tokened = split_token_path(path)
-        rest = path if tokened is None else tokened.rest
-        answer = self._site.answer(environ, rest, tokened, self._rule(environ, rest))
+        token_path = split_token_path(path)
+        rest = path if token_path is None else token_path.rest
+        answer = self._site.answer(environ, rest, token_path, self._rule(environ, rest))
         if isinstance(answer, Response):
             return answer(environ, start_response)
-        if tokened is not None:
-            move_token(environ, tokened)
-        if isinstance(answer, ReservedResponse):
+        if token_path is not None:
+            move_token(environ, token_path)
+        if isinstance(answer, ReservedDownload):
             return self._pass_on(environ, start_response, answer)
         views = self._views
-        if tokened is not None and not (views is not None and views.asks(environ)):
+        if token_path is not None and not (views is not None and views.asks(environ)):
             return NOWHERE(environ, start_response)
         return self._app(environ, start_response)
 
@@ -73,7 +73,7 @@ class TokenPathMiddleware:
         return self._views.rule({**environ, "PATH_INFO": path})
 
     def _pass_on(
-        self, environ: WSGIEnvironment, start_response: StartResponse, reserved: ReservedResponse
+        self, environ: WSGIEnvironment, start_response: StartResponse, reserved: ReservedDownload
     ) -> Iterable[bytes]:
         environ[RESERVED] = reserved
         environ[CREDENTIAL] = reserved.credential

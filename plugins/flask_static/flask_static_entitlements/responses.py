@@ -13,14 +13,14 @@ from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.services.gate import Gate, Reservation
 from entitlements_core.wsgi import Request
 
-__all__ = ["RESERVED", "ReservedResponse", "private_headers"]
+__all__ = ["RESERVED", "ReservedDownload", "private_headers"]
 
 _OK: Final = 200
 _PARTIAL: Final = 206
 _NOT_MODIFIED: Final = 304
 _ERRORS: Final = 400
 
-RESERVED: Final = "entitlements.reserved_response"
+RESERVED: Final = "entitlements.reserved_download"
 """Where a view finds that its file was already let through."""
 
 _CONDITIONS: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
@@ -33,7 +33,7 @@ _REPLACED: Final = frozenset({"expires", "pragma"}) | (
 )
 
 
-class ReservedResponse:
+class ReservedDownload:
     """Leave to pass on a request for one file.
 
     Args:

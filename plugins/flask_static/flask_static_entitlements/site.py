@@ -18,7 +18,7 @@ from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authentication import presented
 from flask_static_entitlements.authorization import RepositoryGate
 from flask_static_entitlements.configuration import Configuration
-from flask_static_entitlements.responses import ReservedResponse
+from flask_static_entitlements.responses import ReservedDownload
 from flask_static_entitlements.routes import Guarded, raw_path
 from flask_static_entitlements.startup import OpenSite
 
@@ -96,15 +96,15 @@ class Site:
         self,
         environ: WSGIEnvironment,
         path: str,
-        tokened: TokenPath | None,
+        token_path: TokenPath | None,
         rule: str | None = None,
-    ) -> Response | ReservedResponse | None:
+    ) -> Response | ReservedDownload | None:
         """The answer to a request, leave to pass it on, or None when it is not ours.
 
         Args:
             environ: of WSGI; its PATH_INFO still holds the token.
             path: without it.
-            tokened: the token path, if there is one.
+            token_path: the token path, if there is one.
             rule: the URL rule that the app routes the path by, see `Routes.guard`.
         """
         routes = self.configuration.routes
@@ -115,7 +115,7 @@ class Site:
         try:
             if guarded is None:
                 return self._serve(environ, path)
-            return self._guard(environ, path, tokened, guarded)
+            return self._guard(environ, path, token_path, guarded)
         except EntitlementsError as error:
             log.error("the index is not set up: %s", error)
             return problem(503, "The index is not set up", code=error.code)
@@ -124,19 +124,19 @@ class Site:
             return INTERNAL_ERROR
 
     def request(
-        self, environ: WSGIEnvironment, path: str, tokened: TokenPath | None = None
+        self, environ: WSGIEnvironment, path: str, token_path: TokenPath | None = None
     ) -> Request:
         """A request as an index reads it.
 
         Args:
             environ: of WSGI.
             path: of the app, without a token.
-            tokened: the token path, if there is one.
+            token_path: the token path, if there is one.
         """
         return Request(
             method=environ["REQUEST_METHOD"],
             path=path,
-            presented=presented(environ, tokened),
+            presented=presented(environ, token_path),
             address=self.core.addresses.of(environ),
             environ=environ,
         )
@@ -154,12 +154,12 @@ class Site:
         return self._opened().app.respond(environ)
 
     def _guard(
-        self, environ: WSGIEnvironment, path: str, tokened: TokenPath | None, guarded: Guarded
-    ) -> Response | ReservedResponse:
+        self, environ: WSGIEnvironment, path: str, token_path: TokenPath | None, guarded: Guarded
+    ) -> Response | ReservedDownload:
         opened = self._opened()
         if guarded.mount is None:
             return NOWHERE
-        request = self.request(environ, path, tokened)
+        request = self.request(environ, path, token_path)
         guard = opened.guards[guarded.mount.repository]
         return guard.respond(request, plain=guarded.plain)
 

@@ -8,8 +8,7 @@ from typing import Final
 from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.downloads import Offload, Sender
 from entitlements_core.engine.index import Index
-from entitlements_core.engine.serving import open_index
-from entitlements_core.errors import ConfigurationError, Conflict, NotFound
+from entitlements_core.engine.serving import open_index, require_repository
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.services.core import Core
@@ -23,6 +22,8 @@ from flask_static_entitlements.links import linked_pages
 from flask_static_entitlements.routes import Mount
 
 __all__ = ["OpenSite"]
+
+FLASK: Final = Actor("flask", ActorKind.SERVICE)
 
 log: Final = logging.getLogger("entitlements.flask")
 
@@ -49,7 +50,13 @@ class OpenSite:
         self.indexes: dict[str, Index] = {}
         try:
             for mount in configuration.mounts:
-                _require(self.core, mount.repository, create=configuration.create_repositories)
+                require_repository(
+                    self.core,
+                    mount.repository,
+                    f"Add it with `flask entitlements repo add {mount.repository}`"
+                    f" or `entitlements repo add {mount.repository}`, or set create_repositories.",
+                    creator=FLASK if configuration.create_repositories else None,
+                )
                 self.indexes[mount.repository] = self._index(mount, sender)
         except BaseException:
             self.close()
@@ -93,19 +100,3 @@ class OpenSite:
             for prefix in mount.protect or (mount.prefix,)
         }
         self.app = IndexApp(prefixes, locate=core.addresses.of, ailment=core.readiness.ailment)
-
-
-def _require(core: Core, repository: str, *, create: bool) -> None:
-    try:
-        core.repositories.show(repository)
-    except NotFound:
-        if not create:
-            raise ConfigurationError(
-                f"The store {core.database_url} has no repository {repository}.",
-                f"Add it with `flask entitlements repo add {repository}`"
-                f" or `entitlements repo add {repository}`, or set create_repositories.",
-            ) from None
-        try:
-            core.repositories.add(repository, actor=Actor("flask", ActorKind.SERVICE))
-        except Conflict:
-            log.info("another process added %s first", repository)

@@ -20,7 +20,7 @@ from entitlements_core.services.gate import Caller
 from entitlements_core.wsgi import Request as EngineRequest
 from entitlements_core.wsgi import Response as EngineResponse
 from flask_static_entitlements.authentication import CREDENTIAL
-from flask_static_entitlements.responses import RESERVED, ReservedResponse, private_headers
+from flask_static_entitlements.responses import RESERVED, ReservedDownload, private_headers
 from flask_static_entitlements.routes import flatten
 from flask_static_entitlements.site import Site
 
@@ -99,7 +99,7 @@ def run_open(site: Site, repository: str, view: Callable[[], Response]) -> Respo
 def run_file(site: Site, repository: str, filename: str, view: Callable[[], Response]) -> Response:
     """Run a view that sends one distribution file, and count it."""
     name = filename.rpartition("/")[2]
-    reserved: ReservedResponse | None = request.environ.get(RESERVED)
+    reserved: ReservedDownload | None = request.environ.get(RESERVED)
     if reserved is not None and reserved.filename == name:
         return view()  # the middleware let it pass and counts it
     asked = request_of(site)
@@ -127,7 +127,7 @@ def stop_unguarded(site: Site) -> Response | None:
     rule = request.url_rule
     if rule is None or site.configuration.routes.guard(request.path, rule=rule.rule) is None:
         return None
-    reserved: ReservedResponse | None = request.environ.get(RESERVED)
+    reserved: ReservedDownload | None = request.environ.get(RESERVED)
     if reserved is not None and reserved.filename == request.path.rpartition("/")[2]:
         return None
     log.error("a request for the guarded view %s was not let through", rule.rule)

@@ -98,5 +98,5 @@ def _may_exist(username: str, password: str) -> bool:
 
 
 def was_admitted(_user: str, _password: str) -> bool:
-    """The password check of pypiserver, once the front has done it: whoever was let in."""
+    """The password check of pypiserver, once the middleware has done it: whoever was let in."""
     return isinstance(current_user(), Publisher | Uploader)

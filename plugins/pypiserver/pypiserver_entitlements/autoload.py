@@ -1,7 +1,7 @@
 """Protects every later import of pypiserver in an environment, or ends the process.
 
-A file in site-packages puts a finder before all others; see `installing`. The finder calls `spec`
-when somebody imports pypiserver. Nothing is imported before that.
+A file in site-packages puts a finder before all others; see `autoload_install`. The finder calls
+`spec` when somebody imports pypiserver. Nothing is imported before that.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _OVERWRITE: Final = "Raise the version, remove the file, or start the server wit
 
 
 class GuardedBackend(pypiserver_api.IBackend):  # type: ignore[misc] # pypiserver has no types
-    """Stands before a backend, so that a way into pypiserver past the front leads nowhere.
+    """Stands before a backend, so that a way into pypiserver past the middleware leads nowhere.
 
     Args:
         wrapped: pypiserver's own, or a vendor's.

@@ -82,7 +82,7 @@ class PypiserverMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        if not self._routes.enter(environ):
+        if not self._routes.strip_base(environ):
             return NOWHERE(environ, start_response)
         if self._routes.is_our_health(environ):
             return self._engine(environ, start_response)

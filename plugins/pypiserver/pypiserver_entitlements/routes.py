@@ -28,7 +28,7 @@ class Routes:
     base: str
     health: str
 
-    def enter(self, environ: WSGIEnvironment) -> bool:
+    def strip_base(self, environ: WSGIEnvironment) -> bool:
         """Move the base path to where servers keep what stands before an application.
 
         False where the request is for something that is not below it.

@@ -40,7 +40,7 @@ def hand_over_forwarded(proxies: Proxies) -> None:
     """Let waitress, pypiserver's default server, leave us what the vendor's proxies say.
 
     It takes such headers away unless it is told not to, and bottle has no way of telling it. Who
-    may write them is decided by us, also for pypiserver itself (`passing`).
+    may write them is decided by us, also for pypiserver itself (`forwarding`).
     """
     if not proxies or importlib.util.find_spec("waitress") is None:
         return

@@ -13,9 +13,9 @@ from entitlements_core.engine.app import IndexApp
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.progress import build, note_problems
-from entitlements_core.engine.serving import open_index
+from entitlements_core.engine.serving import open_index, require_repository
 from entitlements_core.engine.source import Source
-from entitlements_core.errors import ConfigurationError, Conflict, EntitlementsError, InvalidValue
+from entitlements_core.errors import ConfigurationError, EntitlementsError, InvalidValue
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.actor import Actor, ActorKind
 from entitlements_core.policy.project_names import is_name, names_in
@@ -28,6 +28,8 @@ from pypiserver_entitlements.host import HostHooks
 from pypiserver_entitlements.requirement import require
 
 __all__ = ["Site"]
+
+PYPISERVER: Final = Actor("pypiserver", ActorKind.SERVICE)
 
 log: Final = logging.getLogger("entitlements.pypiserver")
 
@@ -53,7 +55,13 @@ class Site:
         settings = options.settings
         self.core = Core.open(settings, create=True, plugins=Plugins([hooks, *options.plugins]))
         try:
-            _require_repository(self.core, settings.repository, create=options.create)
+            require_repository(
+                self.core,
+                settings.repository,
+                f"Add it with `entitlements repo add {settings.repository}`,"
+                " or give --entitlements-create.",
+                creator=PYPISERVER if options.create else None,
+            )
             self.index = self._open(config, options)
         except BaseException:
             self.core.close()
@@ -131,17 +139,3 @@ def _fallback(config: pypiserver_api.RunConfig) -> str:
 
 def _build(catalog: Catalog) -> None:
     note_problems(build(catalog))
-
-
-def _require_repository(core: Core, repository: str, *, create: bool) -> None:
-    if core.reader.has_repository(repository):
-        return
-    if not create:
-        raise ConfigurationError(
-            f"The store {core.database_url} has no repository {repository}.",
-            f"Add it with `entitlements repo add {repository}`, or give --entitlements-create.",
-        )
-    try:
-        core.repositories.add(repository, actor=Actor("pypiserver", ActorKind.SERVICE))
-    except Conflict:
-        log.info("another process added %s first", repository)

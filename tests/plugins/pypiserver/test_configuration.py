@@ -8,13 +8,9 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.errors import ConfigurationError
-from entitlements_core.plugins import Plugins
-from entitlements_core.services.core import Core
-from entitlements_core.services.settings import Settings
 from pypiserver_entitlements import requirement
 from pypiserver_entitlements.configuration import UPLOAD_LIMIT, Options
 from pypiserver_entitlements.factories import app
-from pypiserver_entitlements.site import _require_repository
 from tests.plugins.pypiserver.conftest import REPOSITORY, Start
 
 
@@ -80,16 +76,6 @@ def test_a_missing_repository_is_added_where_one_says_so(start: Start) -> None:
     shop = start(entitlements_repo="acme/missing", entitlements_create=True)
 
     assert shop.core.repositories.show("acme/missing").name == "acme/missing"
-
-
-def test_another_process_may_add_the_repository_first(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    core = Core.open(Settings.load(), plugins=Plugins(discover=False))
-    monkeypatch.setattr(core.reader, "has_repository", lambda _: False)
-
-    _require_repository(core, REPOSITORY, create=True)  # and does not raise
-    core.close()
 
 
 def test_a_missing_directory_is_named(home: Path, tmp_path: Path) -> None:
