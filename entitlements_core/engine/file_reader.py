@@ -32,7 +32,7 @@ _SHOWN = 200
 """Characters of a name."""
 
 _THREADS = min(4, (os.cpu_count() or 1) + 1)
-"""Hashing lets other threads run; beyond a few the disk is what waits."""
+"""Other threads run while one hashes; with more than a few of them, they wait for the disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ from urllib.parse import quote
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import words
 
-__all__ = ["only_words", "worded"]
+__all__ = ["WITHOUT_PHRASE", "only_words", "worded"]
 
 MARK: Final = "~"
 """Begins a part of an address that is only there to be read; no file name begins with it."""
+WITHOUT_PHRASE: Final = "entitlements.without_reason_phrase"
+"""The key in an environment that says that the server can send no reason phrase, as under ASGI."""
 INSTALLERS: Final = ("pip/", "poetry/", "pdm/", "uv/")
 """How the user agents begin that fail where they are led; pipenv is pip. To others, such as curl, a
 redirect is a success unless they were told to follow it."""
@@ -42,8 +44,10 @@ _BREAKS: Final = re.compile(r"[;\\]").search
 
 def drops_phrases(environ: Mapping[str, Any]) -> bool:
     """Whether the server is known to replace our reason phrase: granian does, HTTP/2 has none."""
-    return environ.get("SERVER_SOFTWARE") == "Granian" or (
-        environ.get("SERVER_PROTOCOL") in {"HTTP/2", "HTTP/2.0"}
+    return (
+        environ.get("SERVER_SOFTWARE") == "Granian"
+        or environ.get("SERVER_PROTOCOL") in {"HTTP/2", "HTTP/2.0"}
+        or WITHOUT_PHRASE in environ
     )
 
 

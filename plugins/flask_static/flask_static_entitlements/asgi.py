@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from entitlements_core.engine.reason_links import WITHOUT_PHRASE
 from entitlements_core.engine.responses import NOWHERE, refused
 from entitlements_core.forwarded import FORWARDED
 from entitlements_core.http import TokenPath, split_token_path
@@ -176,8 +177,8 @@ def _environ(scope: Scope, path: str, *, believes: bool) -> WSGIEnvironment:
         "RAW_URI": _raw(scope),
         "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
         "REMOTE_ADDR": client[0] if client and known else "",
-        # ASGI carries no reason phrase, as HTTP/2 does not: the engine then tells it in links.
-        "SERVER_PROTOCOL": "HTTP/2",
+        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+        WITHOUT_PHRASE: True,
         PathSender.OFFER: "http.response.pathsend" in (scope.get("extensions") or {}),
     }
     for name, value in scope["headers"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any, Final
 
 from entitlements_core.errors import ConfigurationError
@@ -78,9 +77,7 @@ def protect(
     )
     setattr(app, SITE, site)
     config.auther = was_admitted
-    config.backend = GuardedBackend(
-        config.backend, partial(index.catalog.touch), overwrite=config.overwrite
-    )
+    config.backend = GuardedBackend(config.backend, index.catalog.touch, overwrite=config.overwrite)
     # The backend refuses by itself, with words that clients show and where nothing comes between.
     config.overwrite = True
     return app
