@@ -6,7 +6,7 @@ A `Request` is read from a WSGI environment, a `Response` is a WSGI application.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -140,13 +140,14 @@ class Response:
         status: the HTTP status code.
         reason: the reason phrase, printable ASCII.
         headers: in order, Content-Length included.
-        body: in pieces; of a response to HEAD it is not sent.
+        body: in pieces; not sent in a response to HEAD. Servers send a list at once, anything else
+            in steps, so an empty body is a list.
     """
 
     status: int
     reason: str
     headers: Headers
-    body: Iterable[bytes] = ()
+    body: Iterable[bytes] = field(default_factory=list)
 
     @property
     def status_line(self) -> str:

@@ -11,6 +11,8 @@ from wsgiref.validate import validator
 
 import pytest
 
+from entitlements_core.engine.auth_request import FORBIDDEN
+from entitlements_core.engine.responses import not_modified, redirect
 from entitlements_core.http import AuthScheme, ByteRange, Presented
 from entitlements_core.policy.network import IPAddress, parse_address
 from entitlements_core.wsgi import Request, Response
@@ -131,3 +133,10 @@ def test_a_response_is_an_application(method: str) -> None:
     assert b"".join(body) == (b"" if method == "HEAD" else b"ab")
     body.close()  # type: ignore[attr-defined] # PEP 3333
     assert started == [("200 OK", list(headers))]
+
+
+def test_a_response_without_a_body_is_sent_at_once() -> None:
+    """Servers such as granian take a list apart, and send anything else in steps."""
+    responses = (Response(204, "No Content", ()), redirect("/x/"), not_modified(()), FORBIDDEN)
+    for response in responses:
+        assert response(environ_of(), lambda *_: lambda _: None) == []

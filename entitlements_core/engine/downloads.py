@@ -127,7 +127,7 @@ class Offload:
             if name not in {"Content-Length", "Content-Range"}
         )
         return replace(
-            head, headers=(*kept, ("Content-Length", "0"), (self._header, location)), body=()
+            head, headers=(*kept, ("Content-Length", "0"), (self._header, location)), body=[]
         )
 
 

@@ -69,7 +69,7 @@ def as_login(deny: Deny, request: Request) -> Deny:
 
 def redirect(location: str) -> Response:
     """To another address, for this time."""
-    return _to(location, NOT_STORED, ())
+    return _to(location, NOT_STORED, [])
 
 
 def not_modified(headers: Headers) -> Response:

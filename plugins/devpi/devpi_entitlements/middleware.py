@@ -100,7 +100,7 @@ def _answer(
     environ = request.environ
     response = handler(request)
     if REQUEST_KEY not in environ:
-        # Went on as a stranger, to what is open to all.
+        # Went on as anybody, to what is open to all.
         return private(response) if SHIELDED in environ else response
     return deliver(site, request, token_request, response)
 
