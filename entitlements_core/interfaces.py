@@ -51,7 +51,7 @@ class UploadTimes(Protocol):
     """Remembers when the files of one repository came into it (``services.recorded_uploads``)."""
 
     def revision(self) -> Hashable:
-        """Another value when a time that was given before may be another one now.
+        """Changes whenever an upload time that was given before may have changed.
 
         Raises:
             StoreError: when the store cannot be read.

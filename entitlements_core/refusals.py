@@ -31,7 +31,7 @@ _HIDDEN_PAGE: Final = (
 
 
 _HARD: Final = frozenset({402, 410})
-"""What a page is refused with where no login would help, and waiting neither."""
+"""Statuses of a page that neither a login nor waiting would change."""
 _UNREADABLE: Final = 300
 
 
@@ -121,7 +121,7 @@ def phrase(text: str) -> str:
 
 
 def problem(status: int, title: str, detail: str = "", *, code: str) -> Response:
-    """A refusal that is no decision: a method, form or range that cannot be served.
+    """A response to what the policy was not asked about, such as a method or a range; RFC 9457.
 
     Args:
         status: the HTTP status code.

@@ -5,7 +5,7 @@ import io
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from entitlements_core.forwarded import Proxies
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decide import Question, RequestContext
+from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import DistributionFile, Resource
@@ -49,6 +50,7 @@ __all__ = [
     "credential",
     "edit_token",
     "entry",
+    "left_at_default",
     "open_site",
     "question",
     "rows",
@@ -321,3 +323,13 @@ def open_site(
         reader.close()
         ledger.close()
         database.close()
+
+
+def left_at_default(facts: FileFacts) -> frozenset[str]:
+    """The facts of a file that nobody filled in."""
+    return frozenset(
+        one.name
+        for one in fields(FileFacts)
+        if getattr(facts, one.name)
+        == (one.default_factory() if one.default_factory is not MISSING else one.default)
+    )

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from entitlements_core import hookspecs
+from entitlements_core.policy.decision import Reason
 from entitlements_core.services.settings import Settings
 from tests.pages import PAGES, ROOT, TAKEN, Block, blocks, take
 
@@ -116,3 +117,8 @@ def test_what_is_not_run_is_still_there(word: str) -> None:
 def test_the_entry_point_of_the_example_is_that_of_the_page() -> None:
     example = (DOCS / "examples/entitlements-embargo/pyproject.toml").read_text()
     assert ENTRY_POINT in example
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_is_in_the_table_of_answers(reason: Reason) -> None:
+    assert f"`{reason.value}`" in (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

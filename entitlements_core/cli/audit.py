@@ -17,7 +17,7 @@ from entitlements_core.cli.options import (
 from entitlements_core.cli.session import session
 from entitlements_core.documents.audit import audit_document
 from entitlements_core.documents.values import read_time
-from entitlements_core.services.pages import paged
+from entitlements_core.services.pagination import paged
 
 if TYPE_CHECKING:
     from entitlements_core.services.reports import AuditEntry

@@ -29,7 +29,7 @@ from entitlements_core.cli import (
     usage,
     user_token,
 )
-from entitlements_core.cli.failures import end
+from entitlements_core.cli.exit_status import end
 from entitlements_core.cli.options import refuse_empty_options
 from entitlements_core.cli.session import Session
 from entitlements_core.errors import EntitlementsError
@@ -163,7 +163,7 @@ def globals_(
 
 def _take_owners_rights(run: Session) -> None:
     """As root, go on with the rights of the user who owns the home or the store; see `rights`."""
-    from entitlements_core.cli.rights import home_owner, take_rights  # noqa: PLC0415 - root's alone
+    from entitlements_core.cli.privileges import home_owner, take_rights  # noqa: PLC0415 - root's alone
 
     settings, _ = run.usable
     scheme, _, path = settings.url.partition(":///")

@@ -114,7 +114,7 @@ def snippets(  # noqa: PLR0913 - one option for each choice
     The secret is left to the variable VENDOR_TOKEN where the client expands variables, and to the
     placeholder YOUR_TOKEN elsewhere; --show-secret writes it out.
     """
-    from entitlements_core.engine.snippets import (  # noqa: PLC0415 - a fast start
+    from entitlements_core.engine.snippet_facts import (  # noqa: PLC0415 - a fast start
         SnippetFacts,
         snippet_access,
         snippet_facts,

@@ -15,7 +15,7 @@ from entitlements_core.wsgi import Response
 __all__ = ["FORBIDDEN", "NOT_READY", "allowed", "denied"]
 
 FORBIDDEN: Final = Response(403, "Refused", NOT_STORED)
-"""Without a reason: an address that servers read in different ways."""
+"""For an address that the server in front could read differently; it gets no reason."""
 _UNAUTHORIZED: Final = 401
 
 

@@ -18,7 +18,7 @@ from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     Unservable,
     faults_of_one_file,
-    identify,
+    parse_filename,
 )
 from entitlements_core.engine.file_reader import open_file
 from entitlements_core.engine.indexer import SETTLE_SECONDS, Indexer, ScanScope
@@ -32,12 +32,12 @@ from entitlements_core.engine.scan import (
 from entitlements_core.engine.snapshot import EMPTY, CatalogFile, Snapshot
 from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Directories, Source
-from entitlements_core.engine.upload_dates import UploadDates
+from entitlements_core.engine.upload_time_sync import UploadTimeSync
 from entitlements_core.engine.watch import Watcher
 from entitlements_core.engine.wheels import wheel_metadata
 from entitlements_core.interfaces import Progress, UploadTimes
 from entitlements_core.policy.project_names import names_in
-from entitlements_core.services.garbage_collection import uncollected
+from entitlements_core.services.gc_pause import gc_paused
 
 __all__ = ["Catalog", "ScanReport"]
 
@@ -110,7 +110,7 @@ class Catalog:
             self._source,
             metadata_limit=metadata_limit,
         )
-        self._upload_dates = UploadDates(self._builder, uploads)
+        self._upload_dates = UploadTimeSync(self._builder, uploads)
         self._snapshot = EMPTY
         self._is_built = False
         self._is_closed = False
@@ -185,14 +185,14 @@ class Catalog:
 
     @staticmethod
     def verify(file: CatalogFile, found: os.stat_result) -> bool:
-        """Whether the file on disk still is the one that was read; if not, `touch` its path."""
+        """Whether the file on disk still is the one that was read; if not, call `recheck`."""
         return FileStat.of(found) == file.look
 
-    def touch(self, path: str) -> None:
+    def recheck(self, path: str) -> None:
         """Have an absolute path looked at: soon where the catalog is watched, else at once."""
         watcher = self._watcher
         if watcher is not None and watcher.is_running:
-            watcher.touch(path)
+            watcher.recheck(path)
         else:
             self.examine([path])
 
@@ -206,11 +206,11 @@ class Catalog:
         """
         with self._owned():
             if self._watcher is None or not self._watcher.is_running:
-                polling = polling or not self._source.is_told
+                polling = polling or not self._source.notifies
                 self._watcher = Watcher(self._roots, self, polling=polling)
 
     @contextmanager
-    def at_rest(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Nothing is looked at for the length of the block."""
         with self._owned():
             yield
@@ -232,7 +232,7 @@ class Catalog:
     def _update(self, *, complete: bool = False) -> Iterator[None]:
         """Look, with `complete` at everything, and publish what was found.
 
-        Whatever was taken in before something failed is true.
+        What was taken in before a failure is published all the same.
         """
         with self._owned():
             looked = False
@@ -242,7 +242,7 @@ class Catalog:
             finally:
                 whole = complete and looked and self._indexer.is_available
                 self._names = self._names_left_out()
-                with uncollected():
+                with gc_paused():
                     self._upload_dates.settle(self._names, complete=whole)
                     self._snapshot = self._builder.publish()
                 self._problems = self._builder.problems()
@@ -289,7 +289,7 @@ def _metadata_on_disk(file: CatalogFile, limit: int) -> bytes | None:
     """For a cache that lost them; only those that were announced are of use."""
     try:
         with faults_of_one_file(), os.fdopen(open_file(file.path), "rb") as archive:
-            found = wheel_metadata(archive, identify(file.facts.filename), limit).body
+            found = wheel_metadata(archive, parse_filename(file.facts.filename), limit).body
     except (OSError, Unservable):
         return None
     return found if hashlib.sha256(found).hexdigest() == file.metadata_sha256 else None

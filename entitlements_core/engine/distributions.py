@@ -33,7 +33,7 @@ __all__ = [
     "Unservable",
     "describe",
     "faults_of_one_file",
-    "identify",
+    "parse_filename",
     "requirements",
     "same_release",
 ]
@@ -107,7 +107,7 @@ class TooLarge(Unservable):
 
 @contextmanager
 def faults_of_one_file() -> Iterator[None]:
-    """Make whatever is raised while one file is looked into a fault of that file.
+    """Make any error that is raised while one file is read an `Unservable` of that file.
 
     Files are read with libraries, and each has errors of its own that no file should bring out.
     What says nothing of the file goes on: that memory is short, or that somebody ends the program.
@@ -152,7 +152,7 @@ class Description:
     requires_dist: str = ""
 
 
-def identify(filename: str) -> ParsedFilename:
+def parse_filename(filename: str) -> ParsedFilename:
     """The name, version and tags in a file name.
 
     Raises:

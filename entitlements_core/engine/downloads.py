@@ -28,7 +28,7 @@ __all__ = ["DirectSender", "Offload", "Sender", "part_sent_elsewhere", "send_fil
 CONTENT_TYPE: Final = "application/octet-stream"
 
 
-class Counter(Protocol):
+class DownloadCounter(Protocol):
     """Counts what is sent; `services.gate.Gate`."""
 
     def reserve(
@@ -157,7 +157,7 @@ class _Chunks:
 
 
 def send_file(
-    opened: OpenFile, question: Question, request: Request, *, gate: Counter, sender: Sender
+    opened: OpenFile, question: Question, request: Request, *, gate: DownloadCounter, sender: Sender
 ) -> Response | Deny:
     """The response that carries a file, counted; or the refusal by a limit.
 

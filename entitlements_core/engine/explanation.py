@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from entitlements_core.engine.distributions import Unservable, identify
+from entitlements_core.engine.distributions import Unservable, parse_filename
 from entitlements_core.engine.repository_files import covered_files, known_files, mirrored_files
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.services import origins
+from entitlements_core.services import project_origins
 from entitlements_core.services.explanation import Explained, explain_file, repository_of
 from entitlements_core.services.previews import hidden_dependencies
 
@@ -58,9 +58,9 @@ def explain_download(  # noqa: PLR0913 - the circumstances of one download
     known = known_files(core, repository, directories, seen)
     facts, origin = known.get(filename), None
     if facts is None:
-        names = origins.names_of(filename)
+        names = project_origins.names_of(filename)
         present = {one.name for one in known.values()}
-        origin = origins.origin(core, repository, names, present, seen)
+        origin = project_origins.origin(core, repository, names, present, seen)
         if origin is not None and origin.mirrors:
             facts = mirrored_files(core, repository, names, seen).get(filename)
             facts = facts or _named(grant, filename, core)
@@ -97,7 +97,7 @@ def _named(grant: TokenGrant | None, filename: str, core: Core) -> FileFacts | N
     if query and core.parse_query(query).needs:
         return None
     try:
-        said = identify(filename)
+        said = parse_filename(filename)
     except Unservable:
         return None
     return FileFacts(

@@ -17,7 +17,7 @@ from entitlements_core.engine.distributions import (
     Unservable,
     describe,
     faults_of_one_file,
-    identify,
+    parse_filename,
 )
 from entitlements_core.engine.scan import FileStat, Notes, shown
 from entitlements_core.engine.sdists import sdist_pkg_info
@@ -136,7 +136,7 @@ def _read(
     archive: BufferedReader, relative: str, look: FileStat, notes: Notes, limit: int
 ) -> ReadResult:
     filename = relative.rpartition("/")[2]
-    row, metadata = _contents(archive, filename, identify(filename), limit)
+    row, metadata = _contents(archive, filename, parse_filename(filename), limit)
     row = row._replace(path=relative, **look._asdict())
     return ReadResult(annotate(row, notes), metadata)
 

@@ -99,10 +99,10 @@ def open_current(
     try:
         descriptor = open_file(file.path)
     except OSError:
-        catalog.touch(file.path)
+        catalog.recheck(file.path)
         return None
     if not catalog.verify(file, os.fstat(descriptor)):
-        catalog.touch(file.path)
+        catalog.recheck(file.path)
         if not _has_same_contents(file, descriptor):
             os.close(descriptor)
             return None

@@ -38,7 +38,7 @@ def keep_across_forks(catalog: Catalog, *, polling: bool) -> None:
     def hold() -> None:
         present = known()
         if present is not None:
-            held.enter_context(present.at_rest())
+            held.enter_context(present.paused())
 
     def resume() -> None:
         held.close()

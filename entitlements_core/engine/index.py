@@ -79,7 +79,7 @@ class Index:
             return method_refused(request)
         if not self.is_ready:
             return not_ready()
-        caller = self.enter(request)
+        caller = self.identify(request)
         if isinstance(caller, Deny):
             return refused(
                 caller, request, transfers=_is_file(request.path), reason_links=reason_links
@@ -98,7 +98,7 @@ class Index:
         """
         if not self.is_ready:
             return auth_request.NOT_READY
-        caller = self.enter(request)
+        caller = self.identify(request)
         found = (
             caller
             if isinstance(caller, Deny)
@@ -108,9 +108,9 @@ class Index:
             return auth_request.denied(found, request.scheme)
         return auth_request.allowed(204, _place(found))
 
-    def enter(self, request: Request) -> Caller | Deny:
+    def identify(self, request: Request) -> Caller | Deny:
         """Whose request this is."""
-        return self._parts.gate.enter(request, self.repository, self._clock())
+        return self._parts.gate.identify(request, self.repository, self._clock())
 
 
 def _place(file: StoredFile | None) -> Headers:

@@ -21,7 +21,7 @@ from entitlements_core.engine.scan import NO_NOTES, FileStat, Listing, Notes, Pr
 from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.engine.source import Source
 from entitlements_core.interfaces import Progress
-from entitlements_core.services.garbage_collection import uncollected
+from entitlements_core.services.gc_pause import gc_paused
 
 __all__ = ["SETTLE_SECONDS", "Indexer", "ScanScope"]
 
@@ -111,7 +111,7 @@ class Indexer:
     def look(self, scopes: Iterable[ScanScope], progress: Progress | None = None) -> IndexCounts:
         """Bring the builder up to date for some directories and files."""
         tally = IndexCounts()
-        with uncollected():
+        with gc_paused():
             work = [self._list(root, where, tally) for root, where in scopes]
         total = sum(len(part.wanted) for part in work)
         for part in work:

@@ -33,7 +33,7 @@ def end_process(problem: object) -> NoReturn:
 
 @contextmanager
 def told_in_words() -> Iterator[None]:
-    """Let an error of ours be one that the server, which loads an application, tells in words.
+    """Make errors of ours ones whose text gunicorn prints, where it loads an application.
 
     gunicorn prints the text alone of two kinds: of its own in a worker, which then ends the server
     instead of being started again for ever, and of ``RuntimeError`` where it loads the application

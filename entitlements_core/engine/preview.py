@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.engine.repository_files import known_files, mirrored_files
 from entitlements_core.policy.token import TokenGrant
-from entitlements_core.services import origins, outside_facts, previews
+from entitlements_core.services import outside_facts, previews, project_origins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +52,11 @@ def preview_query(
         one
         for name in sorted(named or ())
         if name not in present
-        and (one := origins.origin(core, repository, [name], present, seen)) is not None
+        and (one := project_origins.origin(core, repository, [name], present, seen)) is not None
     ]
     known |= mirrored_files(core, repository, [one.name for one in others if one.mirrors], seen)
     elsewhere = [str(one) for one in others]
-    if named is None and (mirrors := origins.mirrors_seen(core, repository, seen)):
+    if named is None and (mirrors := project_origins.mirrors_seen(core, repository, seen)):
         mirror = ", ".join(mirrors)
         elsewhere = [f"What comes from the mirror {mirror} is not shown; it is filtered, too."]
     elif named is None and core.settings.upstream:

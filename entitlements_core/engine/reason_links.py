@@ -23,12 +23,12 @@ MARK: Final = "~"
 WITHOUT_PHRASE: Final = "entitlements.without_reason_phrase"
 """The key in an environment that says that the server can send no reason phrase, as under ASGI."""
 INSTALLERS: Final = ("pip/", "poetry/", "pdm/", "uv/")
-"""How the user agents begin that fail where they are led; pipenv is pip. To others, such as curl, a
-redirect is a success unless they were told to follow it."""
+"""How user agents of installers begin, which follow a redirect and fail at its end; pipenv runs
+pip. To others, such as curl, a redirect is a success unless they were told to follow it."""
 READS_PAGES: Final = "poetry/"
 """Who prints the address of a page, too."""
 BLIND: Final = "pdm/"
-"""Who prints the standard phrase, whatever it was sent."""
+"""PDM prints the standard phrase of a status, and never ours."""
 
 
 _FILENAME: Final = re.compile(r"[0-9A-Za-z._+!-]+").fullmatch
@@ -38,7 +38,8 @@ _FILENAME: Final = re.compile(r"[0-9A-Za-z._+!-]+").fullmatch
 _PLAIN: Final = "/!$&'()*+,=:@"
 """What needs no escape in a path (RFC 3986 §3.3), beside letters, digits and ``-._~``."""
 _LOST: Final = re.compile(r"[\s;\\]+")
-"""What some server reads in two ways (see `is_plain_path`), and spaces, which would be escapes."""
+"""Characters that servers read differently (see `is_plain_path`), and blanks, which would be
+escapes; each run of them becomes a dash."""
 _BREAKS: Final = re.compile(r"[;\\]").search
 
 
@@ -101,8 +102,8 @@ def _dashed(text: str) -> str:
 def _contact(text: str) -> str:
     """Whom to ask, to be copied from an address that ends with the name of a file.
 
-    Two slashes are one to many servers, so the scheme of an address is left to the browser. One
-    that would be another without what is lost here is left out.
+    Two slashes are one to many servers, so the scheme of an address is left to the browser. A
+    contact that would mean another one without the characters that are lost here is left out.
     """
     if "%" in text or ("/" in text and _BREAKS(text)):
         return ""

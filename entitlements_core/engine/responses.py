@@ -36,7 +36,7 @@ NOWHERE: Final = problem(404, "Not found", code="not_found")
 INTERNAL_ERROR: Final = problem(500, "Internal error", code="internal")
 
 _FOR_GOOD: Final = frozenset({402, 403, 410})
-"""What is refused for good, and not for want of a login or of the thing itself."""
+"""Refusals that a login would not change, of what is there."""
 
 
 def refused(

@@ -37,6 +37,7 @@ class FilePlace:
     Attributes:
         index: of the root in the order given to the catalog, from 0.
         root: absolute path of the root.
+        row: what was read of the file.
         uploaded_at: see `FileFacts`.
     """
 

@@ -11,11 +11,11 @@ class Source(Protocol):
     """Lists the files of a catalog's roots. Their contents are then read at their paths.
 
     Attributes:
-        is_told: the file system tells of every change of what is listed. Otherwise the catalog
-            asks again and again.
+        notifies: the file system reports every change of what is listed. Otherwise the catalog
+            polls.
     """
 
-    is_told: bool
+    notifies: bool
 
     def list_tree(self, root: str, below: str = "") -> Listing:
         """What is in a root, or in the directory `below` in it (relative, no ``/`` at its end)."""
@@ -29,7 +29,7 @@ class Source(Protocol):
 class Directories:
     """The file system: everything that lies in the roots and looks like a distribution."""
 
-    is_told = True
+    notifies = True
 
     def list_tree(self, root: str, below: str = "") -> Listing:
         """See `Source.list_tree`."""

@@ -17,7 +17,7 @@ from entitlements_core.engine.distributions import (
     Unservable,
     describe,
     faults_of_one_file,
-    identify,
+    parse_filename,
     requirements,
 )
 from entitlements_core.engine.sdists import sdist_pkg_info
@@ -63,7 +63,7 @@ def inspect_upload(
 def _inspect(
     filename: str, archive: IO[bytes], repository: str, now: datetime, limit: int
 ) -> FileFacts:
-    identity = identify(filename)
+    identity = parse_filename(filename)
     archive.seek(0)
     said = _description(filename, archive, identity, limit)
     return FileFacts(

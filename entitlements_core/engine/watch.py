@@ -75,7 +75,7 @@ class Watcher:
         """Whether the thread runs in this process; a fork does not take it along."""
         return self._pid == os.getpid() and not self._has_ended
 
-    def touch(self, path: str) -> None:
+    def recheck(self, path: str) -> None:
         """Have a path looked at soon."""
         self._asked.append(path)
         self._woken.set()
@@ -117,7 +117,7 @@ class Watcher:
                 self._polling = True
 
     def _listen(self, present: Identities) -> None:
-        """Until a root comes or goes. The watch stands before the first full look."""
+        """Run until a root appears or vanishes. Watching begins before the first scan."""
         changes = watch(
             *(root for root, identity in present.items() if identity),
             watch_filter=None,

@@ -63,7 +63,7 @@ def wheel_metadata(
         folder, _, name = path.partition(b"/")
         if not folder.endswith(_SUFFIX):
             return False
-        if len(folders) < 2:  # noqa: PLR2004 - it is not counted by how many they are too many
+        if len(folders) < 2:  # noqa: PLR2004 - two are too many already
             folders.add(folder)
         return name == _METADATA
 

@@ -101,7 +101,7 @@ class Core(Administration):
 
     @cached_property
     def gate(self) -> Gate:
-        """What adapters hold."""
+        """Decides on requests and counts downloads."""
         settings = self.settings
         return self._to_close(
             Gate(

@@ -11,7 +11,6 @@ from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services.clock_repair import ClockRepair
-from entitlements_core.services.findings import HealthCheck, Patient, error, ok, store_of, warning
 from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.home_access import (
     require_access,
@@ -21,6 +20,7 @@ from entitlements_core.services.home_access import (
 from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.operations import Operations
+from entitlements_core.services.patient import HealthCheck, Patient, error, ok, store_of, warning
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.rollups import Rollups
 from entitlements_core.services.settings_checks import (

@@ -19,8 +19,8 @@ from entitlements_core.policy.resource import (
     Unidentified,
 )
 from entitlements_core.policy.token import Token
-from entitlements_core.services.origins import Origin
 from entitlements_core.services.outside_facts import with_outside_facts
+from entitlements_core.services.project_origins import Origin
 
 if TYPE_CHECKING:
     from entitlements_core.services.core import Core

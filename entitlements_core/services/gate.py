@@ -1,4 +1,4 @@
-"""The one object an adapter holds: authenticate, decide, reserve.
+"""Decides on requests and counts downloads: what every adapter asks.
 
 Whatever fails in here refuses: a store that cannot be read or counted in answers 503, a plugin that
 raises refuses. No state is kept across requests but what a changed row would not find again.
@@ -79,7 +79,7 @@ class CredentialSource(FactSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Leave to send one answer. `receipt` is None where the credential is counted elsewhere."""
+    """Permission to send one answer. `receipt` is None where nothing of it is counted here."""
 
     receipt: Receipt | None
 
@@ -152,7 +152,7 @@ class Gate:
         self._window = window
         self._ipv6_prefix = ipv6_prefix
 
-    def enter(
+    def identify(
         self, request: Request, repository: str, now: datetime, *, writes: bool = False
     ) -> Caller | Deny:
         """Who asks for something in a repository; see `authenticate`.
@@ -249,11 +249,11 @@ class Gate:
         """The policy's answer, then the vetoes'; observers are told."""
         decision = decide(question)
         if isinstance(decision, Allow):
-            return self.confirm(question)
+            return self.ask_vetoes(question)
         self._plugins.decided(question, decision)
         return decision
 
-    def confirm(self, question: Question) -> Decision:
+    def ask_vetoes(self, question: Question) -> Decision:
         """The vetoes' answer to what the policy has allowed already; observers are told."""
         vetoed = self._plugins.veto(question)
         decision = Allow() if vetoed is None else vetoed
@@ -274,7 +274,7 @@ class Gate:
         seen = visibility(credential, grant, now, tags_state=complete.tags_state)
         return replace(seen, shows=lambda facts: seen.shows(complete(facts)))
 
-    def facts(self, caller: Caller, facts: FileFacts) -> FileFacts | Deny:
+    def complete_facts(self, caller: Caller, facts: FileFacts) -> FileFacts | Deny:
         """`facts` with those that only the store and plugins know, as far as they are asked for."""
         grant = caller.credential.grant_in(caller.context.repository)
         complete = None if grant is None else self._completion(grant, caller.context.repository)
@@ -295,7 +295,7 @@ class Gate:
             facts: of the file, as far as an index knows them.
             resource: what of the file is asked for.
         """
-        complete = self.facts(caller, facts)
+        complete = self.complete_facts(caller, facts)
         if isinstance(complete, Deny):
             return complete
         question = caller.question(resource(complete))

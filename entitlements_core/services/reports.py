@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.terms import check_time
-from entitlements_core.services.garbage_collection import uncollected
+from entitlements_core.services.gc_pause import gc_paused
 from entitlements_core.store.records import AuditEntry, ClientRecord, ListPage, UsageLine
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Reports:
             for token in tokens:
                 unit.tokens.get(token)
             _require_known(unit, repository)
-            with uncollected():
+            with gc_paused():
                 return unit.usage.report(
                     by, tokens=tokens, repository=repository, since=since, until=until, limit=limit
                 )

@@ -10,9 +10,9 @@ from entitlements_core.forwarded import X_FORWARDED_FOR
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding
 from entitlements_core.services.client_addresses import silent_proxies
-from entitlements_core.services.findings import Patient, error, ok, store_of, warning
 from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.offload_permissions import closed_paths
+from entitlements_core.services.patient import Patient, error, ok, store_of, warning
 from entitlements_core.services.settings import FORMER_REPOSITORY
 
 __all__ = [

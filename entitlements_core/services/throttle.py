@@ -82,6 +82,6 @@ class Throttle:
             self._spent[client] = (self._spent_by(client) + 1, self._monotonic())
 
     def _spent_by(self, client: str) -> float:
-        """What is left of the guesses of an address, as they become past one by one."""
+        """How many guesses of an address still count; they expire one by one."""
         spent, at = self._spent.get(client, (0.0, 0.0))
         return max(spent - (self._monotonic() - at) * self._limit / _MINUTE, 0.0)

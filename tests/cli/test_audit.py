@@ -8,7 +8,7 @@ from tests.cli.conftest import CommandLine
 def test_the_audit_is_whole_unless_a_page_is_asked_for(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entitlements_core.services.pages._AT_ONCE", 1)
+    monkeypatch.setattr("entitlements_core.services.pagination._AT_ONCE", 1)
     everything = cli.done("audit")
     assert len(everything) > 2
     assert cli.done("audit", "--page-size", "2") == everything[:2]

@@ -22,7 +22,7 @@ from packaging.metadata import parse_email
 
 from entitlements_core.engine import tars
 from entitlements_core.engine.core_metadata import read_fields
-from entitlements_core.engine.distributions import Unservable, identify
+from entitlements_core.engine.distributions import Unservable, parse_filename
 from entitlements_core.engine.sdists import sdist_pkg_info
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.engine.wheels import wheel_metadata
@@ -238,18 +238,18 @@ def test_a_size_in_a_record_goes_before_the_one_in_the_header() -> None:
 
 def test_a_file_name_is_bounded() -> None:
     end = "-1.0-py3-none-any.whl"
-    identify(end.rjust(255, "a"))
+    parse_filename(end.rjust(255, "a"))
     tags = ".".join("abcdefgh" * 20)
     for odd in (end.rjust(256, "a"), f"lab_foo-1.0-{tags}-{tags}-{tags}.whl"):
         with pytest.raises(Unservable, match="more than 255"):
-            identify(odd)
+            parse_filename(odd)
 
 
 def test_messages_repeat_little_of_a_file() -> None:
     odd = "lab_bar-1.0" + "x" * 60_000
     data = wheel_bytes("lab-foo", "1.0", dist_info=[odd])
     with pytest.raises(Unservable) as refused:
-        wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+        wheel_metadata(io.BytesIO(data), parse_filename("lab_foo-1.0-py3-none-any.whl"))
     assert len(str(refused.value)) < 1000
 
 
@@ -321,14 +321,14 @@ def test_a_directory_that_contradicts_itself_is_damage(part: bytes, at: int, val
     at += data.rindex(part)
     data[at : at + len(value)] = value
     with pytest.raises(Unservable, match="not a complete zip"):
-        wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+        wheel_metadata(io.BytesIO(data), parse_filename("lab_foo-1.0-py3-none-any.whl"))
 
 
 def test_nothing_stands_before_or_behind_an_archive() -> None:
     whole = wheel_bytes("lab-foo", "1.0")
     for data in (b"before" + whole, whole + b"behind"):
         with pytest.raises(Unservable, match="not a complete zip"):
-            wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+            wheel_metadata(io.BytesIO(data), parse_filename("lab_foo-1.0-py3-none-any.whl"))
 
 
 def test_a_number_that_is_nowhere_is_damage() -> None:
@@ -336,7 +336,7 @@ def test_a_number_that_is_nowhere_is_damage() -> None:
     entry = data.rindex(b"PK\1\2", 0, data.rindex(b"dist-info/METADATA"))
     data[entry + 42 : entry + 46] = b"\xff" * 4
     with pytest.raises(Unservable, match="not a complete zip"):
-        wheel_metadata(io.BytesIO(data), identify("lab_foo-1.0-py3-none-any.whl"))
+        wheel_metadata(io.BytesIO(data), parse_filename("lab_foo-1.0-py3-none-any.whl"))
 
 
 def test_only_what_was_found_is_read() -> None:

@@ -22,6 +22,7 @@ from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.catalog_cache import CatalogCache
 from entitlements_core.engine.scan import NO_NOTES, FileStat, modified_at
 from entitlements_core.policy.facts import FileKind
+from tests.factories import NOW, REPOSITORY, left_at_default
 from tests.file_times import FileTimes
 from tests.wheelhouse import age, build_sdist, build_wheel, core_metadata, truncate, yank
 
@@ -374,7 +375,7 @@ def test_an_overwritten_file_has_another_hash(catalog: Catalog, root: Path) -> N
     before = catalog.snapshot.files[WHEEL]
     build_wheel(root, "lab-foo", "1.0", padding=10)
     assert not catalog.verify(before, path.stat())
-    catalog.touch(str(path))
+    catalog.recheck(str(path))
     after = catalog.snapshot.files[WHEEL]
     assert after.facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert after.facts.sha256 != before.facts.sha256
@@ -621,3 +622,29 @@ def test_a_forked_child_goes_on_with_connections_of_its_own(catalog: Catalog, ro
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     report = catalog.refresh()
     assert (report.read, report.reused) == (0, 2)
+
+
+def test_no_fact_that_a_file_states_is_left_at_its_default(tmp_path: Path) -> None:
+    """A fact that is not read would be empty and not unknown, and NOT would open files by it."""
+    path = build_wheel(
+        tmp_path / "files",
+        "lab-foo",
+        "1.0",
+        requires=["lab-bar"],
+        requires_python=">=3.8",
+        tag="cp311-cp311-manylinux_2_17_x86_64",
+    )
+    yank(path, "broken")
+    made = Catalog(
+        [tmp_path / "files"],
+        repository=REPOSITORY,
+        cache=tmp_path / "cache.db",
+        clock=lambda: NOW,
+        uploads=FileTimes(),
+    )
+    made.refresh()
+    file = made.snapshot.file(path.name)
+    made.close()
+    assert file is not None
+    # These come from the store and from plugins.
+    assert left_at_default(file.facts) == {"downloads", "extra"}

@@ -166,7 +166,7 @@ def test_a_file_that_the_server_found_changed_is_looked_at(catalog: Catalog, roo
     before = catalog.snapshot.files[path.name]
     build_sdist(root, "first", "1.0", padding=77)
     assert not catalog.verify(before, path.stat())
-    catalog.touch(str(path))
+    catalog.recheck(str(path))
     wait_until(lambda: catalog.verify(catalog.snapshot.files.get(path.name, before), path.stat()))
 
 
@@ -225,7 +225,7 @@ def test_a_watch_that_fails_becomes_polling_and_says_so(
     monkeypatch.setattr(watch, "watch", refuse)
     watcher = watch.Watcher([str(root)], record)
     wait_until(lambda: record.rescans > 2)
-    watcher.touch("asked")
+    watcher.recheck("asked")
     wait_until(lambda: "asked" in record.paths)
     watcher.stop()
     assert "too many watches" in caplog.text

@@ -10,13 +10,13 @@ from packaging.version import Version
 from entitlements_core.engine.distributions import (
     Unservable,
     describe,
-    identify,
+    parse_filename,
     requirements,
 )
 from entitlements_core.policy.facts import FileKind
 from tests.wheelhouse import core_metadata
 
-LAB = identify("lab_foo-1.0-py3-none-any.whl")
+LAB = parse_filename("lab_foo-1.0-py3-none-any.whl")
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ LAB = identify("lab_foo-1.0-py3-none-any.whl")
 def test_a_file_name_says_what_it_holds(
     filename: str, name: str, version: str, kind: FileKind
 ) -> None:
-    found = identify(filename)
+    found = parse_filename(filename)
     assert (found.name, found.version, found.kind) == (name, Version(version), kind)
 
 
 def test_the_tags_of_a_wheel_are_taken_apart() -> None:
-    found = identify("a-1-cp311.cp312-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl")
+    found = parse_filename("a-1-cp311.cp312-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl")
     assert found.python_tags == {"cp311", "cp312"}
     assert found.platform_tags == {"manylinux_2_17_x86_64", "manylinux2014_x86_64"}
-    assert identify("a-1.tar.gz").python_tags == frozenset()
+    assert parse_filename("a-1.tar.gz").python_tags == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_tags_of_a_wheel_are_taken_apart() -> None:
 )
 def test_a_bad_file_name_is_refused_with_a_reason_and_a_remedy(filename: str) -> None:
     with pytest.raises(Unservable) as refused:
-        identify(filename)
+        parse_filename(filename)
     assert refused.value.problem
     assert refused.value.remedy
 
@@ -82,7 +82,7 @@ def test_a_bad_file_name_is_refused_with_a_reason_and_a_remedy(filename: str) ->
 @given(st.text(max_size=40), st.sampled_from(["-1.0-py3-none-any.whl", "-1.0.tar.gz", ".zip", ""]))
 def test_any_file_name_is_accepted_as_plain_text_or_refused(stem: str, end: str) -> None:
     try:
-        found = identify(stem + end)
+        found = parse_filename(stem + end)
     except Unservable:
         return
     assert found.name.isascii()

@@ -18,7 +18,7 @@ def test_a_changed_file_is_not_opened_and_looked_at_again(
     two_files: Catalog, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touched: list[str] = []
-    monkeypatch.setattr(two_files, "touch", touched.append)
+    monkeypatch.setattr(two_files, "recheck", touched.append)
     closed: list[int] = []
     close = os.close
 

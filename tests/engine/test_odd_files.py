@@ -354,7 +354,7 @@ def test_a_directory_that_cannot_be_listed_keeps_back_no_other(
 class _Breaking:
     """A source that breaks for one of two roots."""
 
-    is_told = False
+    notifies = False
 
     def list_tree(self, root: str, below: str = "") -> Listing:
         if root.endswith("odd"):

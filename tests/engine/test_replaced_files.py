@@ -170,7 +170,7 @@ def test_the_same_contents_are_served_without_a_break(
     catalog.refresh()
     file = catalog.snapshot.files[NAME]
     touched: list[str] = []
-    monkeypatch.setattr(catalog, "touch", touched.append)
+    monkeypatch.setattr(catalog, "recheck", touched.append)
     change(path)
     found = open_current(catalog, file)
     assert found is not None

@@ -18,7 +18,7 @@ NOW = datetime(2100, 1, 1, tzinfo=UTC)
 class Shelf:
     """Names files one by one."""
 
-    is_told = False
+    notifies = False
 
     def __init__(self) -> None:
         self.paths: list[Path] = []

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entitlements_core.engine import upload_dates
+from entitlements_core.engine import upload_time_sync
 from entitlements_core.engine.catalog import Catalog
 from entitlements_core.engine.scan import Listing, Problem
 from entitlements_core.engine.source import Directories
@@ -240,7 +240,7 @@ def test_a_first_look_that_could_not_see_everything_is_none(place: Place) -> Non
 def test_without_the_store_a_time_is_unknown_which_is_no_and_is_asked_for_again(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(upload_dates, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(upload_time_sync, "_ASK_SECONDS", 0.0)
     place.put(FILE, 0, START - 9 * DAY)
     store, away = place.folder / "store.db", place.folder / "away.db"
     with place.catalog() as catalog:
@@ -262,7 +262,7 @@ def test_without_the_store_a_time_is_unknown_which_is_no_and_is_asked_for_again(
 def test_a_store_that_cannot_be_asked_for_changes_leaves_what_is_known(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_dates, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(upload_time_sync, "_ASK_SECONDS", 0.0)
     place.put(FILE, 0, START - 9 * DAY)
     with place.catalog() as catalog:
         shown = catalog.snapshot
@@ -278,7 +278,7 @@ def test_a_store_that_cannot_be_asked_for_changes_leaves_what_is_known(
 def test_a_time_that_is_set_is_seen_by_a_catalog_that_is_open(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_dates, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(upload_time_sync, "_ASK_SECONDS", 0.0)
     for name in NAMES:
         place.put(name, 0, START - 9 * DAY)
     database = Database(place.url)

@@ -12,6 +12,7 @@ from packaging.version import Version
 from entitlements_core.engine.distributions import Unservable
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.policy.facts import FileFacts, FileKind
+from tests.factories import left_at_default
 from tests.wheelhouse import core_metadata, sdist_bytes, wheel_bytes
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -42,6 +43,12 @@ def test_a_wheel_is_known_by_its_name_and_its_metadata() -> None:
         dependencies=(Requirement("requests>=2"),),
         repository="acme/prod",
     )
+
+
+def test_no_fact_that_a_file_states_is_left_at_its_default() -> None:
+    filename = WHEEL_NAME.replace("none-any", "none-manylinux_2_17_x86_64")
+    outside = {"downloads", "extra", "tags", "yanked"}
+    assert left_at_default(inspect(filename, WHEEL)) == outside
 
 
 def test_an_sdist_is_known_by_its_name_and_its_pkg_info() -> None:

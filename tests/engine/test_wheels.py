@@ -15,14 +15,14 @@ from entitlements_core.engine.distributions import (
     METADATA_LIMIT,
     TooLarge,
     Unservable,
-    identify,
+    parse_filename,
 )
 from entitlements_core.engine.sdists import sdist_pkg_info
 from entitlements_core.engine.wheels import wheel_metadata
 from tests.wheelhouse import core_metadata, sdist_bytes, wheel_bytes
 
 NAME = "lab_foo-1.0-py3-none-any.whl"
-LAB = identify(NAME)
+LAB = parse_filename(NAME)
 WHEEL = wheel_bytes("lab-foo", "1.0", requires=["requests"])
 SDIST = sdist_bytes("lab-foo", "1.0", padding=100_000)
 

@@ -18,9 +18,9 @@ from entitlements_core.http import Presented
 from entitlements_core.policy.network import IPAddress
 from pypiserver_entitlements import startup
 from pypiserver_entitlements.authentication import Publishers
+from pypiserver_entitlements.current_user import Publisher
 from pypiserver_entitlements.patch import patch_pypiserver
 from pypiserver_entitlements.site import Site
-from pypiserver_entitlements.users import Publisher
 
 _opened: Final[list[Site]] = []
 

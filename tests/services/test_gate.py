@@ -602,7 +602,7 @@ def test_nothing_is_visible_of_another_repository() -> None:
     found = setup()
     assert found.gate.visibility(caller(credential(), "acme/beta")) is UNKNOWN
     facts = wheel()
-    assert found.gate.facts(caller(credential(), "acme/beta"), facts) is facts
+    assert found.gate.complete_facts(caller(credential(), "acme/beta"), facts) is facts
 
 
 @pytest.mark.parametrize(("count", "visible"), [(None, True), (4, True), (5, False)])
@@ -611,7 +611,7 @@ def test_downloads_come_from_the_store(count: int | None, visible: bool) -> None
     if count is not None:
         found.reader.counts = {"foo-1.0-py3-none-any.whl": count}
     assert shown(found.gate.visibility(caller(whose)), wheel(downloads=99)) is visible
-    completed = found.gate.facts(caller(whose), wheel(downloads=99))
+    completed = found.gate.complete_facts(caller(whose), wheel(downloads=99))
     assert isinstance(completed, FileFacts)
     assert completed.downloads == (count or 0)
 
@@ -621,7 +621,7 @@ def test_a_plugins_fact_comes_from_the_plugin(edition: str | None, visible: bool
     found, whose = setup(Editions(edition)), foreign("edition:^pro$")
     forged = wheel(extra={"edition": "pro"})
     assert shown(found.gate.visibility(caller(whose)), forged) is visible
-    completed = found.gate.facts(caller(whose), forged)
+    completed = found.gate.complete_facts(caller(whose), forged)
     assert isinstance(completed, FileFacts)
     allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
     assert allowed is visible
@@ -643,13 +643,13 @@ def test_the_vendors_tags_come_from_the_store(query: str, visible: bool) -> None
     assert shown(seen, wheel()) is visible
     assert isinstance(seen, Visibility)
     assert seen.key == (query, None, 3)
-    completed = found.gate.facts(caller(whose), wheel())
+    completed = found.gate.complete_facts(caller(whose), wheel())
     assert isinstance(completed, FileFacts)
     assert completed.tags == {"latest", "stable"}
     allowed = isinstance(found.gate.decide(question(whose, DistributionFile(completed))), Allow)
     assert allowed is visible
     other = wheel("bar")
-    assert found.gate.facts(caller(whose), other) is other
+    assert found.gate.complete_facts(caller(whose), other) is other
 
 
 def test_pages_of_a_query_on_tags_and_a_moving_fact_are_not_remembered() -> None:
@@ -671,7 +671,7 @@ def test_facts_that_cannot_be_read_refuse(query: str, caplog: pytest.LogCaptureF
     found, whose = setup(), credential(query)
     found.reader.failure = StoreError("The disk is gone.")
     assert found.gate.visibility(caller(whose)) is UNAVAILABLE
-    assert found.gate.facts(caller(whose), wheel()) is UNAVAILABLE
+    assert found.gate.complete_facts(caller(whose), wheel()) is UNAVAILABLE
     assert "facts of files of acme/stable cannot be read" in caplog.text
 
 
@@ -680,7 +680,7 @@ def test_facts_that_nobody_asks_for_are_not_read() -> None:
     found.reader.failure = StoreError("not asked")
     facts = wheel()
     for query in ("name:^foo$", "tag:^latest$"):
-        assert found.gate.facts(caller(credential(query)), facts) is facts
+        assert found.gate.complete_facts(caller(credential(query)), facts) is facts
     assert shown(found.gate.visibility(caller(credential())), facts)
 
 

@@ -9,7 +9,7 @@ import typer
 from entitlements_core.cli.console import emit
 from entitlements_core.cli.options import JsonOption, read_path
 from entitlements_core.cli.session import Session, session
-from entitlements_core.documents.health import clock_repair_document, health_document
+from entitlements_core.documents.doctor import clock_repair_document, health_document
 from entitlements_core.engine.repository_files import scanned
 from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
 

@@ -10,7 +10,7 @@ from entitlements_core.engine.repository_files import known_files
 from entitlements_core.errors import EntitlementsError, InvalidValue
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.certificates import HOW_TO_TRUST
-from entitlements_core.services.findings import error, ok, warning
+from entitlements_core.services.patient import error, ok, warning
 from entitlements_core.services.upstream_names import Registered, registered_names
 
 if TYPE_CHECKING:

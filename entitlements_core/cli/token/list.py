@@ -18,7 +18,7 @@ from entitlements_core.cli.session import session
 from entitlements_core.cli.token.display import emit_token, limits_in_words
 from entitlements_core.documents.token import token_document
 from entitlements_core.policy.credential import State
-from entitlements_core.services.pages import paged
+from entitlements_core.services.pagination import paged
 
 __all__ = ["list_", "show"]
 

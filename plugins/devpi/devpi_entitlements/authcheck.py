@@ -7,7 +7,12 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
-from devpi_entitlements.authentication import REQUEST_KEY, AdmittedFile, TokenRequest, identify
+from devpi_entitlements.authentication import (
+    REQUEST_KEY,
+    AdmittedFile,
+    TokenRequest,
+    read_token_request,
+)
 from devpi_entitlements.authorization import admit_file
 from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE, become_anonymous, is_unconcerned
@@ -45,7 +50,7 @@ def answer_authcheck(
         return response_of(auth_request.FORBIDDEN)
     method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     path = unquote(original.partition("?")[0], "latin-1")
-    token_request, rest = identify(site, environ, method=method, path=path)
+    token_request, rest = read_token_request(site, environ, method=method, path=path)
     is_plain = _is_plain(original, path)
     if token_request is None:
         return _challenging(handler(request)) if is_plain else response_of(auth_request.FORBIDDEN)

@@ -31,9 +31,9 @@ __all__ = [
     "AdmittedFile",
     "TokenRequest",
     "VisibleRepository",
-    "identify",
     "may_be_anonymous",
     "opened_by",
+    "read_token_request",
     "token_request_of",
 ]
 
@@ -142,12 +142,12 @@ class TokenRequest:
 
 
 def token_request_of(request: PyramidRequest) -> TokenRequest | None:
-    """The token holder of a request, None for users of devpi and for nobody."""
+    """What was found of a pyramid request with a token; None for users of devpi and for nobody."""
     found: TokenRequest | None = request.environ.get(REQUEST_KEY)
     return found
 
 
-def identify(
+def read_token_request(
     site: Site, environ: WSGIEnvironment, *, method: str | None = None, path: str | None = None
 ) -> tuple[TokenRequest | None, str]:
     """The token request of a WSGI environment, and the path without the secret.

@@ -20,10 +20,10 @@ from devpi_entitlements.authentication import (
 )
 from devpi_entitlements.customizers import is_settled
 from devpi_entitlements.devpi_types import Stage
-from devpi_entitlements.entitled_customizer import Window, host_lists
+from devpi_entitlements.entitled_customizer import IndexView, host_lists
 from devpi_entitlements.site import Site
 from devpi_entitlements.vendor_names import keep_to_own
-from entitlements_core.engine.distributions import Unservable, identify
+from entitlements_core.engine.distributions import Unservable, parse_filename
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN
 from entitlements_core.policy.decision import Deny, Reason
@@ -214,7 +214,7 @@ def _file(
     hidden = Unidentified(path)
     granted, stage = stages
     try:
-        project = identify(path.rpartition("/")[2]).name
+        project = parse_filename(path.rpartition("/")[2]).name
     except Unservable:
         return hidden
     if stage is None or granted is None:
@@ -222,13 +222,13 @@ def _file(
     keep_to_own(site, token_request, granted, project)
     if not _resolves(granted, stage, project):
         return hidden
-    window = Window(granted, visible, site.file_facts)
+    window = IndexView(granted, visible, site.file_facts)
     # Before anything is looked for: nobody makes a mirror ask upstream for what is not covered.
     link = site.file_facts.listed(stage, project, path) if window.may_show(project) else None
     known = None if link is None else window.known(project, link, window.latest(project))
     if link is None or known is None or not host_lists(granted, project, link):
         return hidden
-    facts = site.gate.facts(visible.caller, known.facts)
+    facts = site.gate.complete_facts(visible.caller, known.facts)
     return facts if isinstance(facts, Deny) else DistributionFile(facts)
 
 

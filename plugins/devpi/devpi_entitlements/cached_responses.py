@@ -121,7 +121,7 @@ def _file(
         question = visible.caller.question(DistributionFile(facts))
         if isinstance(decide(question), Deny):
             return None  # another grant may allow it, and the long way knows which refusal counts
-        vetoed = site.gate.confirm(question)
+        vetoed = site.gate.ask_vetoes(question)
         if isinstance(vetoed, Deny):
             return refusal(vetoed, token_request, transfers=True)
         log.info("%s %s (remembered)", request.method, request.path)

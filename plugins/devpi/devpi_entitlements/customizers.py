@@ -25,7 +25,7 @@ Listed = Any
 
 
 class Delegating:
-    """Asks another customizer whatever is not its own matter."""
+    """Delegates every other attribute to the customizer that it wraps."""
 
     def __init__(self, inner: Customizer) -> None:
         self.inner = inner

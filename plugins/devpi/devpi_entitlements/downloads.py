@@ -7,7 +7,7 @@ from typing import Final
 
 from devpi_entitlements.authentication import AdmittedFile, TokenRequest
 from devpi_entitlements.devpi_types import FileStoreEntry, PyramidResponse
-from devpi_entitlements.files import LocalFile
+from devpi_entitlements.file_cache import LocalFile
 from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
 from entitlements_core.engine.downloads import send_file

@@ -1,6 +1,6 @@
 """The one place that lets requests through, between routing and devpi's views.
 
-Token holders with a token pass a few routes, each as far as its restriction reaches, and no others.
+Requests with a token pass a few routes, each as far as its restriction reaches, and no others.
 Everybody else passes as devpi's permissions say; devpi itself asks for ``pkg_read`` only at files.
 """
 
@@ -22,12 +22,12 @@ from devpi_entitlements.authorization import admit_file, admit_page
 from devpi_entitlements.customizers import is_settled
 from devpi_entitlements.devpi_types import PyramidEvent, PyramidRequest, Stage
 from devpi_entitlements.downloads import send_admitted
-from devpi_entitlements.entitled_customizer import EntitledCustomizer, Window
+from devpi_entitlements.entitled_customizer import EntitledCustomizer, IndexView
 from devpi_entitlements.responses import ImmediateResponse, moved, refusal, response_of
 from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site, site_of
 from devpi_entitlements.uploads import admit_upload
-from devpi_entitlements.users import Verdict, judge, show_configuration_alone
+from devpi_entitlements.user_access import Verdict, judge, show_configuration_alone
 from devpi_entitlements.vendor_names import keep_to_own
 from entitlements_core.http import AuthScheme, read_authorization
 from entitlements_core.policy.decide import NOT_FOUND, UNKNOWN, WRONG_LOGIN
@@ -151,12 +151,13 @@ def _open_page(site: Site, request: PyramidRequest, token_request: TokenRequest)
     of_project = context.project is not None
     if of_project:
         keep_to_own(site, token_request, stage, canonicalize_name(context.project))
-    window = Window(stage, visible, site.file_facts)
+    window = IndexView(stage, visible, site.file_facts)
     customizer = EntitledCustomizer(stage.customizer, window, of_project=of_project)
     stage.customizer = customizer
     token_request.is_empty = lambda: of_project and not customizer.shown
     request.environ["HTTP_USER_AGENT"] = INSTALLER
-    # Asked for neither form, devpi gives a type that no client reads, and it would be remembered.
+    # Without an Accept that it knows, devpi answers with a type that no client reads, and that
+    # would be remembered.
     is_json = bool(is_simple_json(request))  # type: ignore[no-untyped-call] # devpi's own
     request.environ["HTTP_ACCEPT"] = SIMPLE_API_V1_JSON if is_json else "text/html"
     if token_request.page_path:

@@ -29,10 +29,10 @@ from devpi_entitlements.file_facts import (
 from devpi_entitlements.vendor_names import own_stages
 from entitlements_core.policy.query import Admits
 
-__all__ = ["EntitledCustomizer", "SubmittingCustomizer", "Window", "host_lists"]
+__all__ = ["EntitledCustomizer", "IndexView", "SubmittingCustomizer", "host_lists"]
 
 
-class Window:
+class IndexView:
     """An index as one credential sees it.
 
     Args:
@@ -136,7 +136,7 @@ class EntitledCustomizer(Delegating):
         shown: how many links passed.
     """
 
-    def __init__(self, inner: Customizer, window: Window, *, of_project: bool) -> None:
+    def __init__(self, inner: Customizer, window: IndexView, *, of_project: bool) -> None:
         super().__init__(inner)
         self._window = window
         self._has = window.may_show if of_project else window.shows_any

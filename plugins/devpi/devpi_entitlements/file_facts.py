@@ -22,7 +22,7 @@ from devpi_entitlements.customizers import Delegating, OneByOne
 from devpi_entitlements.devpi_types import FileLink, FileStoreEntry, Stage
 from devpi_entitlements.first_uploads import FirstUploads
 from devpi_entitlements.metadata_announcements import MetadataAnnouncements
-from entitlements_core.engine.distributions import Unservable, identify, requirements
+from entitlements_core.engine.distributions import Unservable, parse_filename, requirements
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.facts import Fact, FileFacts
 
@@ -229,7 +229,7 @@ def stated(
     path, _, fragment = href.partition("#")
     filename = path.rpartition("/")[2]
     try:
-        identity = identify(filename)
+        identity = parse_filename(filename)
     except Unservable:
         return None
     kind, _, digest = fragment.partition("=")

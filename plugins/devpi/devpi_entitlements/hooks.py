@@ -15,7 +15,7 @@ from devpi_entitlements.devpi_types import HookValue
 from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
-from devpi_entitlements.users import SHIELDED, Verdict, judge
+from devpi_entitlements.user_access import SHIELDED, Verdict, judge
 from entitlements_core.policy.actor import Actor, ActorKind
 
 __all__ = ["DevpiHooks"]

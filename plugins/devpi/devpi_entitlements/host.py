@@ -40,7 +40,7 @@ class HostHooks:
         self._xom = xom
         self._lockdown = lockdown
         self.marks = Marks(xom)
-        self._knowledge = FileFactsReader()
+        self._file_facts = FileFactsReader()
         self._past_indexes = PastIndexes()
 
     @hookimpl
@@ -131,14 +131,14 @@ class HostHooks:
                 if stage.ixconfig["type"] == "mirror":
                     continue
                 for project in sorted(stage.list_projects_perstage()):
-                    for path in self._knowledge.links_of(stage, canonicalize_name(project)):
+                    for path in self._file_facts.links_of(stage, canonicalize_name(project)):
                         return path
         return None
 
     def _files(self, stage: Stage, project: NormalizedName) -> Iterable[FileFacts]:
         latest = latest_version(stage, project)
         for link in resolved_links(stage, project):
-            known = self._knowledge.of_link(stage, project, link, ALL_FACTS, lambda: latest)
+            known = self._file_facts.of_link(stage, project, link, ALL_FACTS, lambda: latest)
             if known is not None:
                 yield known.facts
 

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from devpi_entitlements.devpi_types import FileStore
 from entitlements_core.engine.core_metadata import is_announceable
-from entitlements_core.engine.distributions import Unservable, faults_of_one_file, identify
+from entitlements_core.engine.distributions import Unservable, faults_of_one_file, parse_filename
 from entitlements_core.engine.wheels import wheel_metadata
 
 __all__ = ["MetadataAnnouncements"]
@@ -58,7 +58,7 @@ def _look(filestore: FileStore, path: str) -> bool | None:
         return None
     try:
         with faults_of_one_file(), entry.file_open_read() as archive:
-            found = is_announceable(wheel_metadata(archive, identify(entry.basename)).body)
+            found = is_announceable(wheel_metadata(archive, parse_filename(entry.basename)).body)
     except Unservable:
         return True
     except OSError:

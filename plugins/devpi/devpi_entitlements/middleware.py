@@ -13,12 +13,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from devpi_entitlements.authcheck import AUTHCHECK, answer_authcheck
-from devpi_entitlements.authentication import REQUEST_KEY, TokenRequest, identify, opened_by
+from devpi_entitlements.authentication import (
+    REQUEST_KEY,
+    TokenRequest,
+    opened_by,
+    read_token_request,
+)
 from devpi_entitlements.cached_responses import cached_response
 from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse, Registry
 from devpi_entitlements.responses import private, refusal, response_of
 from devpi_entitlements.site import SITE, Site
-from devpi_entitlements.users import SHIELDED
+from devpi_entitlements.user_access import SHIELDED
 from devpi_entitlements.view_responses import deliver
 from entitlements_core.engine.health import HEALTH_PATHS, health
 from entitlements_core.http import AuthScheme
@@ -58,7 +63,7 @@ def tween_entitlements(handler: Handler, registry: Registry) -> Handler:
         if not asked.isascii() and not _is_text(asked):
             return response_of(_NO_TEXT)  # pyramid would end in a traceback
         with site.marks.serials.once():
-            token_request, path = identify(site, environ)
+            token_request, path = read_token_request(site, environ)
             found = None if token_request is None else _recall(site, request, token_request, path)
         if token_request is None:
             if site.absolute_links:

@@ -9,7 +9,7 @@ from pyramid.threadlocal import get_current_request
 from devpi_entitlements.access import is_open
 from devpi_entitlements.authentication import token_request_of
 from devpi_entitlements.devpi_types import PyramidRequest, Registry
-from devpi_entitlements.users import SHIELDED
+from devpi_entitlements.user_access import SHIELDED
 
 __all__ = ["protect_search"]
 

@@ -36,7 +36,7 @@ class Serials:
 
     @contextmanager
     def once(self) -> Iterator[None]:
-        """Ask at most once in this thread. Not for what devpi's own transactions are open in."""
+        """Ask at most once in this thread. Not to be used inside a transaction of devpi."""
         self._here.is_kept = True
         try:
             yield

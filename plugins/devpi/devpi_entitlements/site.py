@@ -10,10 +10,10 @@ from typing import Any, Final
 from devpi_entitlements.configuration import Configuration, is_locked_down
 from devpi_entitlements.decision_counts import DecisionCounts
 from devpi_entitlements.devpi_types import PyramidRequest, Xom
+from devpi_entitlements.file_cache import FileCache
 from devpi_entitlements.file_facts import FileFactsReader
-from devpi_entitlements.files import FileCache
 from devpi_entitlements.marks import Marks
-from devpi_entitlements.pages import PageCache
+from devpi_entitlements.page_cache import PageCache
 from devpi_entitlements.past_indexes import PastIndexes
 from entitlements_core.engine.downloads import DirectSender, Offload, Sender
 from entitlements_core.services.core import Core

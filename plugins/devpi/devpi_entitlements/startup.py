@@ -24,8 +24,8 @@ from devpi_entitlements.devpi_types import (
 from devpi_entitlements.enforcement import enforce
 from devpi_entitlements.hooks import DevpiHooks
 from devpi_entitlements.host import HostHooks
-from devpi_entitlements.me import show_own_token
-from devpi_entitlements.offline import HOST
+from devpi_entitlements.offline_host import HOST
+from devpi_entitlements.own_token import show_own_token
 from devpi_entitlements.responses import ImmediateResponse
 from devpi_entitlements.search import protect_search
 from devpi_entitlements.server_info import leave_note

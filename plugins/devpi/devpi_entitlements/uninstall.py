@@ -1,4 +1,4 @@
-"""The way back: an index configuration that devpi-server understands without our plugin.
+"""Removes our keys from index configurations, so that devpi-server works without the plugin.
 
 While the plugin is there, every index has ``acl_pkg_read``; without it, devpi-server keeps the key,
 knows it no longer, and refuses every change of the index. So the keys have to go before the plugin.

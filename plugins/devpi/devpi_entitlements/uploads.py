@@ -18,7 +18,7 @@ from devpi_entitlements.entitled_customizer import SubmittingCustomizer
 from devpi_entitlements.identity import username_of
 from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
-from entitlements_core.engine.distributions import Unservable, identify, same_release
+from entitlements_core.engine.distributions import Unservable, parse_filename, same_release
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.policy.decide import UNKNOWN, decide
 from entitlements_core.policy.decision import Deny, Reason
@@ -102,7 +102,7 @@ def _sources(link: FileLink) -> set[str]:
 
 def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Caller | Deny:
     """Who uploads, if they may upload anything; asked before a body of any size is read."""
-    caller = site.gate.enter(token_request.request, repository, token_request.now, writes=True)
+    caller = site.gate.identify(token_request.request, repository, token_request.now, writes=True)
     if isinstance(caller, Deny):
         return caller
     decision = decide(caller.question(ProjectList()))
@@ -137,7 +137,7 @@ def _inspected(
         return _bad("The upload has no file", "Send it in the field content, as twine does.")
     try:
         stated = same_release(
-            str(form.get("name", "")), str(form.get("version", "")), identify(filename)
+            str(form.get("name", "")), str(form.get("version", "")), parse_filename(filename)
         )
         if not stated:
             return _bad("The form and the file name are of different releases", "Use twine upload.")

@@ -33,9 +33,9 @@ class RepositoryGate:
         self.index = index
         self._gate = gate
 
-    def enter(self, request: Request) -> Caller | Deny:
+    def identify(self, request: Request) -> Caller | Deny:
         """Whose request this is."""
-        return self.index.enter(request)
+        return self.index.identify(request)
 
     def opens(self, caller: Caller) -> Deny | None:
         """Whether the credential opens anything now: its state, dates, address and licence."""
@@ -44,7 +44,7 @@ class RepositoryGate:
         return decision if isinstance(decision, Deny) else open_now(question)
 
     def file(self, request: Request, filename: str) -> Response | ReservedDownload:
-        """Leave to send the distribution file of that name, or the whole answer instead.
+        """Permission to send the distribution file of that name, or the whole answer instead.
 
         Core metadata is answered by the index, since the pages say that it is there.
         """
@@ -70,7 +70,7 @@ class RepositoryGate:
         return sees
 
     def _reserve(self, request: Request, file: CatalogFile) -> Response | ReservedDownload:
-        caller = self.enter(request)
+        caller = self.identify(request)
         if isinstance(caller, Deny):
             return refused(caller, request, transfers=True)
         question = self._gate.decide_file(caller, file.facts)

@@ -7,7 +7,7 @@ from typing import Final
 
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authorization import METADATA, RepositoryGate
-from flask_static_entitlements.links import addresses
+from flask_static_entitlements.linked_pages import addresses
 from flask_static_entitlements.responses import ReservedDownload
 from flask_static_entitlements.routes import Mount
 
@@ -31,7 +31,7 @@ class Guard:
         self._gate = gate
 
     def respond(self, request: Request, *, plain: bool = True) -> Response | ReservedDownload:
-        """The whole answer, or leave to pass a request for a file on to the app.
+        """The whole answer, or permission to pass a request for a file on to the app.
 
         Args:
             request: its path is that of the app.

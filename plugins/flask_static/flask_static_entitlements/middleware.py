@@ -33,7 +33,9 @@ class Views(Protocol):
 
 
 class TokenPathMiddleware:
-    """Stands before an app. A token in the path moves to SCRIPT_NAME, and opens nothing else.
+    """Stands before an app, and moves a token in the path to SCRIPT_NAME.
+
+    The token opens no unguarded view of the app.
 
     Args:
         app: what stands behind.

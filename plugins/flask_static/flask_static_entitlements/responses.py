@@ -34,7 +34,7 @@ _REPLACED: Final = frozenset({"expires", "pragma"}) | (
 
 
 class ReservedDownload:
-    """Leave to pass on a request for one file.
+    """Permission to pass on a request for one file.
 
     Args:
         gate: counts.

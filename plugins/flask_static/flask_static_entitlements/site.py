@@ -31,7 +31,7 @@ log: Final = logging.getLogger("entitlements.flask")
 
 
 class Site:
-    """Opens the store and the catalogs when they are first needed, once in each process.
+    """Opens the store and the catalogs when they are first needed; forked children inherit them.
 
     Args:
         configuration: what to serve and guard.
@@ -99,7 +99,7 @@ class Site:
         token_path: TokenPath | None,
         rule: str | None = None,
     ) -> Response | ReservedDownload | None:
-        """The answer to a request, leave to pass it on, or None when it is not ours.
+        """The answer to a request, permission to pass it on, or None when it is not ours.
 
         Args:
             environ: of WSGI; its PATH_INFO still holds the token.

@@ -18,7 +18,7 @@ from flask_static_entitlements.authorization import RepositoryGate
 from flask_static_entitlements.configuration import Configuration
 from flask_static_entitlements.guard import Guard
 from flask_static_entitlements.host import HostHooks
-from flask_static_entitlements.links import linked_pages
+from flask_static_entitlements.linked_pages import linked_pages
 from flask_static_entitlements.routes import Mount
 
 __all__ = ["OpenSite"]

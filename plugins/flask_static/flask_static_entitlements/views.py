@@ -76,7 +76,7 @@ def caller_of(site: Site, repository: str) -> Caller | Deny:
     known: Caller | None = request.environ.get(CALLER)
     if known is not None and known.repository == gate.index.repository:
         return known
-    caller = gate.enter(request_of(site))
+    caller = gate.identify(request_of(site))
     if isinstance(caller, Caller):
         request.environ[CALLER] = caller
     return caller

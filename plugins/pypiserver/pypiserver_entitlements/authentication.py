@@ -11,8 +11,8 @@ from entitlements_core.http import AuthScheme, Presented
 from entitlements_core.policy.network import IPAddress
 from entitlements_core.policy.secret import looks_generated
 from entitlements_core.services.gate import Gate
+from pypiserver_entitlements.current_user import Publisher, Uploader, current_user
 from pypiserver_entitlements.pypiserver_api import Auther
-from pypiserver_entitlements.users import Publisher, Uploader, current_user
 
 __all__ = ["PasswordsUnknown", "Publishers", "was_admitted"]
 
@@ -98,5 +98,5 @@ def _may_exist(username: str, password: str) -> bool:
 
 
 def was_admitted(_user: str, _password: str) -> bool:
-    """The password check of pypiserver, once the middleware has done it: whoever was let in."""
+    """The password check that pypiserver gets: yes to whoever the middleware let in."""
     return isinstance(current_user(), Publisher | Uploader)

@@ -21,7 +21,7 @@ NAME = "pypiserver"
 
 
 def spec(finder: object) -> ModuleSpec | None:
-    """Where pypiserver is, so that it is taken hold of as soon as it is loaded.
+    """Where pypiserver is, so that it is patched as soon as it is loaded.
 
     Args:
         finder: the one that asks. It is passed over, and any other of its kind: Python may run
@@ -31,7 +31,7 @@ def spec(finder: object) -> ModuleSpec | None:
         None where pypiserver is not installed.
 
     Raises:
-        ConfigurationError: when it cannot be taken hold of.
+        ConfigurationError: when it cannot be patched.
     """
     for other in sys.meta_path:
         find = getattr(other, "find_spec", None)  # bottle adds one of an old kind

@@ -29,7 +29,7 @@ class BackendSource:
         backend: a vendor's, not the guarded one.
     """
 
-    is_told = False
+    notifies = False
 
     def __init__(self, backend: IBackend) -> None:
         self._backend = backend

@@ -1,4 +1,4 @@
-"""A request on its way into pypiserver and back: what it must not see, what nobody may keep."""
+"""Strips proxy headers and tokens on the way into pypiserver; makes its responses private."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from entitlements_core.engine.threads import are_greenlets
 from entitlements_core.forwarded import Proxies
 from entitlements_core.wsgi import ExcInfo
-from pypiserver_entitlements.bodies import SECONDS, read_within
+from pypiserver_entitlements.current_user import AdmittedUser, AnonymousReader, Uploader
 from pypiserver_entitlements.pypiserver_api import read_body
+from pypiserver_entitlements.request_bodies import SECONDS, read_within
 from pypiserver_entitlements.responses import private_headers
-from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

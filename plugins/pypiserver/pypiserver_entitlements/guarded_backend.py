@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 
 from entitlements_core.refusals import problem
 from pypiserver_entitlements import pypiserver_api
-from pypiserver_entitlements.users import AnonymousReader, Publisher, Uploader, current_user
+from pypiserver_entitlements.current_user import AnonymousReader, Publisher, Uploader, current_user
 
 __all__ = ["GuardedBackend"]
 

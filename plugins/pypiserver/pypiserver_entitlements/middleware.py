@@ -16,12 +16,12 @@ from entitlements_core.services.client_addresses import ClientAddresses
 from entitlements_core.wsgi import Request, Response
 from pypiserver_entitlements import pypiserver_api
 from pypiserver_entitlements.authentication import PasswordsUnknown, Publishers
-from pypiserver_entitlements.bodies import Discarding, length_of
+from pypiserver_entitlements.current_user import AdmittedUser, AnonymousReader, Uploader, admitted
 from pypiserver_entitlements.forwarding import Forwarder
+from pypiserver_entitlements.request_bodies import Discarding, length_of
 from pypiserver_entitlements.responses import PASSWORDS_UNAVAILABLE, SEARCH_TOO_LONG
 from pypiserver_entitlements.routes import Routes, is_reading, is_upload, project_of
 from pypiserver_entitlements.uploads import Uploads
-from pypiserver_entitlements.users import AdmittedUser, AnonymousReader, Uploader, admitted
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -1,4 +1,4 @@
-"""What we rely on in pypiserver. Only this module and `guarded_backend` import it.
+"""What we rely on in pypiserver. Besides this module, `patch` and `cli` import it.
 
 A test names each of these and what is expected of it, so that an upgrade fails there and not at a
 customer.

@@ -77,7 +77,9 @@ def protect(
     )
     setattr(app, SITE, site)
     config.auther = was_admitted
-    config.backend = GuardedBackend(config.backend, index.catalog.touch, overwrite=config.overwrite)
+    config.backend = GuardedBackend(
+        config.backend, index.catalog.recheck, overwrite=config.overwrite
+    )
     # The backend refuses by itself, with words that clients show and where nothing comes between.
     config.overwrite = True
     return app

@@ -14,9 +14,9 @@ from entitlements_core.refusals import problem
 from entitlements_core.services.gate import Gate
 from entitlements_core.wsgi import Request, Response
 from pypiserver_entitlements.authorization import UploadAuthorization
+from pypiserver_entitlements.current_user import Uploader
 from pypiserver_entitlements.pypiserver_api import UploadedFile, UploadForm, read_form
 from pypiserver_entitlements.responses import upload_refused
-from pypiserver_entitlements.users import Uploader
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -59,12 +59,12 @@ class Uploads:
         self._metadata_limit = metadata_limit
 
     def admit(self, request: Request) -> Uploader | Response:
-        """Leave to pass an upload on to pypiserver, or the whole answer instead.
+        """Permission to pass an upload on to pypiserver, or the whole answer instead.
 
         Nothing of the body is read before it is known that the token may write at all, and that
         the body is not too large.
         """
-        caller = self._gate.enter(request, self._index.repository, self._clock(), writes=True)
+        caller = self._gate.identify(request, self._index.repository, self._clock(), writes=True)
         if isinstance(caller, Deny):
             return upload_refused(caller, request)
         asks = UploadAuthorization(self._gate, caller)

@@ -30,7 +30,7 @@ def test_list_views_search_and_pages(cli: CommandLine) -> None:
 
 
 def test_more_tokens_than_a_page_holds(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("entitlements_core.services.pages._AT_ONCE", 2)
+    monkeypatch.setattr("entitlements_core.services.pagination._AT_ONCE", 2)
     made = {cli.token(name=f"C{number}")["slug_perm"] for number in range(4)}
     assert {one["slug_perm"] for one in cli.done("token", "list")} > made
 

@@ -21,7 +21,7 @@ from pluggy import PluginManager
 from devpi_entitlements import checks
 from devpi_entitlements.checks import look_over
 from devpi_entitlements.host import HostHooks
-from devpi_entitlements.offline import OfflineHost
+from devpi_entitlements.offline_host import OfflineHost
 from devpi_entitlements.server_info import NAME, ServerInfo, leave_note, read_note
 from entitlements_core.policy.health import Finding, Health
 from tests.plugins.devpi.apps import UPSTREAM, DevpiApp, wheel_name

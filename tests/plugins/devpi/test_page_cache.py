@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from devpi_server.config import hookimpl
 
-from devpi_entitlements.pages import CACHE_BYTES, PageCache
+from devpi_entitlements.page_cache import CACHE_BYTES, PageCache
 from devpi_entitlements.site import SITE, Site
 from entitlements_core.engine.pages import Page
 from tests.actors import person

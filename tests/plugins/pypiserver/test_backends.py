@@ -15,7 +15,7 @@ from pypiserver.core import PkgFile
 from entitlements_core.errors import ConfigurationError
 from entitlements_core.policy.credential import Access
 from pypiserver_entitlements.backend_source import BackendSource
-from pypiserver_entitlements.users import Publisher, admitted
+from pypiserver_entitlements.current_user import Publisher, admitted
 from tests.plugins.pypiserver.conftest import COVERED, REPOSITORY, TOOL, Shop, Start, upload
 from tests.wheelhouse import build_wheel, wheel_bytes
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from entitlements_core.forwarded import Proxies
-from pypiserver_entitlements.forwarding import Forwarder
-from pypiserver_entitlements.users import (
+from pypiserver_entitlements.current_user import (
     AdmittedUser,
     AnonymousReader,
     Publisher,
     Uploader,
     current_user,
 )
+from pypiserver_entitlements.forwarding import Forwarder
 
 Headers = list[tuple[str, str]]
 

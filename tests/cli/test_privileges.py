@@ -15,9 +15,9 @@ from typing import Final
 
 import pytest
 
-from entitlements_core.cli import program, rights
+from entitlements_core.cli import privileges, program
+from entitlements_core.cli.privileges import home_owner, take_rights
 from entitlements_core.cli.program import OWN_PROCESS
-from entitlements_core.cli.rights import home_owner, take_rights
 from entitlements_core.cli.session import Session
 from entitlements_core.errors import ConfigurationError
 
@@ -111,7 +111,7 @@ def test_the_keeper_of_a_store_elsewhere_counts_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
 ) -> None:
     asked: list[tuple[int, int, Path]] = []
-    monkeypatch.setattr(rights, "take_rights", lambda *what: asked.append(what))
+    monkeypatch.setattr(privileges, "take_rights", lambda *what: asked.append(what))
     store = tmp_path / "others"
     store.mkdir()
     give(store)

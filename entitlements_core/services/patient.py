@@ -20,7 +20,7 @@ __all__ = ["HealthCheck", "Patient", "error", "ok", "store_of", "warning"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What is looked over.
+    """What the doctor examines.
 
     Attributes:
         settings: of the server.

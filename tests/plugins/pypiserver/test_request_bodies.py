@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pypiserver_entitlements import bodies
-from pypiserver_entitlements.bodies import Discarding, length_of, read_within
+from pypiserver_entitlements import request_bodies
+from pypiserver_entitlements.request_bodies import Discarding, length_of, read_within
 
 SECONDS = 30
 
@@ -51,7 +51,7 @@ def test_a_body_that_does_not_come_is_given_up_and_the_answer_goes_out(
     pair: tuple[socket.socket, socket.socket], server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = pair
-    monkeypatch.setattr(bodies, "SECONDS", 0.2)
+    monkeypatch.setattr(request_bodies, "SECONDS", 0.2)
     theirs.sendall(b"x" * 10)
     discarding = threading.Thread(target=discard, args=(server, ours, Discarding()))
     discarding.start()
@@ -77,7 +77,7 @@ def test_few_are_read_at_once(pair: tuple[socket.socket, socket.socket]) -> None
     discarding = Discarding()
     waiting = [
         threading.Thread(target=discard, args=("gunicorn", ours, discarding))
-        for _ in range(bodies.AT_ONCE)
+        for _ in range(request_bodies.AT_ONCE)
     ]
     for thread in waiting:
         thread.start()

@@ -14,7 +14,7 @@ from entitlements_core.engine.snapshot_builder import SnapshotBuilder
 from entitlements_core.errors import EntitlementsError, StoreError
 from entitlements_core.interfaces import UploadTimes
 
-__all__ = ["UploadDates"]
+__all__ = ["UploadTimeSync"]
 
 _log = logging.getLogger("entitlements.engine")
 
@@ -22,7 +22,7 @@ _ASK_SECONDS: Final = 0.5
 """The least time between two questions whether times were changed."""
 
 
-class UploadDates:
+class UploadTimeSync:
     """Keeps the upload times of a builder those of the store. Not thread-safe, as the builder.
 
     A file whose time cannot be had stays in the builder without one, and is asked for again.
