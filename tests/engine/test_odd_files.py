@@ -443,7 +443,7 @@ ERRORS: Final = (
     type("Hostile", (Exception,), {"__repr__": lambda _: "\ud800\0\n" * 999})(),
 )
 CALLS: Final = [
-    (file_reader, "identify"),
+    (file_reader, "parse_filename"),
     (file_reader, "wheel_metadata"),
     (file_reader, "describe"),
     (file_reader, "is_announceable"),

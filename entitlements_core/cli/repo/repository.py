@@ -83,7 +83,7 @@ def list_(context: typer.Context, *, as_json: JsonOption = False) -> None:
     emit(
         [repository_document(one) for one in found],
         lambda console: show_table(
-            console, ["Repository", "DescriptionOption", "ContactOption", "Settings"], rows
+            console, ["Repository", "Description", "Contact", "Settings"], rows
         ),
         as_json=as_json,
     )
@@ -163,8 +163,8 @@ def _changes(
 def _emit(found: "Repository", *, as_json: bool) -> None:
     fields = [
         ("Repository", found.name),
-        ("DescriptionOption", found.description),
-        ("ContactOption", found.contact),
+        ("Description", found.description),
+        ("Contact", found.contact),
         ("Settings", _flags(found)),
         ("Created", f"{found.created_at:%Y-%m-%d %H:%M} UTC by {found.created_by}"),
     ]

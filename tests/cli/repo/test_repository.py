@@ -82,3 +82,14 @@ def test_names_are_reserved(cli: CommandLine) -> None:
     assert cli.done("repo", "unreserve", "acme/prod", "tool")["reserved"] == ["acme-*"]
     assert cli.refused("repo", "unreserve", "acme/prod", "tool")["code"] == "not_found"
     assert cli.refused("repo", "reserve", "acme/prod", "*")["code"] == "invalid"
+
+
+def test_people_read_what_a_repository_is(cli: CommandLine) -> None:
+    cli.done(
+        "repo", "edit", "acme/prod", "--description", "Tools", "--contact", "help@acme.example"
+    )
+    for words in (("repo", "list"), ("repo", "show", "acme/prod")):
+        shown = " ".join(cli(*words).out.split())
+        assert "Description" in shown, shown
+        assert "Contact" in shown, shown
+        assert "Option" not in shown
