@@ -12,7 +12,7 @@ from packaging.version import Version
 from entitlements_core.engine.catalog_cache import CatalogRow
 from entitlements_core.engine.distributions import requirements
 from entitlements_core.engine.scan import FileStat
-from entitlements_core.policy.facts import FileFacts, FileKind
+from entitlements_core.policy.facts import FileFacts, FileKind, latest_of
 from entitlements_core.simple import html_name, json_name, json_uploaded
 
 __all__ = [
@@ -167,7 +167,7 @@ def build_project(
         if winner is not place:
             left_out.append((place, winner))
     ordered = sorted(chosen.items(), key=_by_version)
-    latest = _latest([place.row for _, place in ordered])
+    latest = latest_of((_version(place.row.version), place.row.yanked) for _, place in ordered)
     files = tuple(_file(name, place, latest, repository) for _, place in ordered)
     project = Project(
         name=name,
@@ -187,16 +187,9 @@ def _by_version(item: tuple[str, FilePlace]) -> tuple[Version, str]:
     return _version(item[1].row.version), item[0]
 
 
-def _latest(rows: Iterable[CatalogRow]) -> Version:
-    """The highest final version, or the highest; a version all yanked only if all are (PEP 592)."""
-    rows = list(rows)
-    offered = [row for row in rows if row.yanked is None] or rows
-    versions = {_version(row.version) for row in offered}
-    finals = [version for version in versions if not version.is_prerelease]
-    return max(finals or versions)
-
-
-def _file(name: NormalizedName, place: FilePlace, latest: Version, repository: str) -> CatalogFile:
+def _file(
+    name: NormalizedName, place: FilePlace, latest: Version | None, repository: str
+) -> CatalogFile:
     row = place.row
     version = _version(row.version)
     return CatalogFile(

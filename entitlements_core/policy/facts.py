@@ -1,6 +1,6 @@
 """What is known of one distribution file, and the name, version and tags its file name states."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-__all__ = ["Fact", "FileFacts", "FileKind"]
+__all__ = ["Fact", "FileFacts", "FileKind", "latest_of"]
 
 
 class FileKind(StrEnum):
@@ -84,3 +84,19 @@ class FileFacts:
     def was_there(self, moment: datetime) -> bool:
         """Whether it was uploaded at `moment` or before; False while that is not known."""
         return self.uploaded_at is not None and self.uploaded_at <= moment
+
+
+def latest_of(files: Iterable[tuple[Version, str | None]]) -> Version | None:
+    """The version that ``tag:latest`` means: the highest final one, or else the highest of all.
+
+    Yanked files do not count while there are others (PEP 592), and neither do restrictions: a
+    customer's latest version is the vendor's.
+
+    Args:
+        files: of a project: the version of each, and why it is yanked (None where it is not).
+    """
+    known = list(files)
+    versions = [version for version, yanked in known if yanked is None]
+    versions = versions or [version for version, _ in known]
+    finals = [version for version in versions if not version.is_prerelease]
+    return max(finals or versions, default=None)

@@ -24,7 +24,7 @@ from devpi_entitlements.first_uploads import FirstUploads
 from devpi_entitlements.metadata_announcements import MetadataAnnouncements
 from entitlements_core.engine.distributions import Unservable, parse_filename, requirements
 from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.facts import Fact, FileFacts, latest_of
 
 __all__ = [
     "REMEMBERED",
@@ -299,14 +299,10 @@ def _one_line(text: str) -> str:
 
 
 def latest_version(stage: Stage, project: NormalizedName) -> Version | None:
-    """The version that ``tag:latest`` means: the highest final one, or else the highest of all.
-
-    Yanked files do not count while there are others (PEP 592), and neither do restrictions: a
-    customer's latest version is the vendor's.
-    """
+    """The version that ``tag:latest`` means, among all that an index has of a project."""
     listed = (stated(stage.name, *link) for link in resolved_links(stage, project))
-    files = [facts for facts in listed if facts is not None and facts.name == project]
-    offered = [facts.version for facts in files if facts.yanked is None]
-    versions = offered or [facts.version for facts in files]
-    finals = [version for version in versions if not version.is_prerelease]
-    return max(finals or versions, default=None)
+    return latest_of(
+        (facts.version, facts.yanked)
+        for facts in listed
+        if facts is not None and facts.name == project
+    )
