@@ -246,7 +246,7 @@ def test_a_fact_that_cannot_be_found_out_refuses(
 ) -> None:
     writer = shop.issue(COVERED, **WRITE)
     gone = Deny(Reason.VALIDATION_UNAVAILABLE, "Validation service unavailable")
-    monkeypatch.setattr(shop.core.gate, "facts", lambda *_: gone)
+    monkeypatch.setattr(shop.core.gate, "complete_facts", lambda *_: gone)
 
     assert shop.post(writer, upload()).status_code == 503
 
