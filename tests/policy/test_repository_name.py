@@ -1,30 +1,32 @@
 """What a repository can be called."""
 
+from typing import Final
+
 import pytest
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.repository_name import check_repository_name
 
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "acme",
-        "acme/",
-        "/main",
-        "a/b/c",
-        "-a/b",
-        "a/.b",
-        "../b",
-        "a/+b",
-        "a b/c",
-        "ä/b",
-        "a/b\n",
-        "a/simple",
-        "a/" + "x" * 101,
-    ],
+IMPOSSIBLE: Final = (
+    "",
+    "acme",
+    "acme/",
+    "/main",
+    "a/b/c",
+    "-a/b",
+    "a/.b",
+    "../b",
+    "a/+b",
+    "a b/c",
+    "ä/b",
+    "a/b\n",
+    "a/simple",
+    "a/" + "x" * 101,
 )
+"""Names that no repository can have."""
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         check_repository_name(name)
