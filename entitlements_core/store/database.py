@@ -16,7 +16,7 @@ from entitlements_core.store import migrate, schema_revisions
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
-from entitlements_core.store.store_file import FileIdentity, StoreConnection
+from entitlements_core.store.store_file import ABSENT, FileIdentity, StoreConnection
 from entitlements_core.store.timeouts import WORK
 from entitlements_core.store.unit_of_work import UnitOfWork
 
@@ -164,11 +164,14 @@ class Database:
         """Use the file that the path names now; one that came needs the same schema and key."""
         if not self.url.is_sqlite:
             return
-        identity, opened = self.url.file.identity(), self._opened
+        # In this order: what another thread opens in between is not taken for a change.
+        opened, identity = self._opened, self.url.file.identity()
         if opened is not None and opened != identity:
-            if opened[:2] != identity[:2]:
+            is_replaced = opened[:2] != identity[:2]
+            if is_replaced:
                 self._require_usable()
-            self._let_go()
+            if is_replaced or opened[2] != ABSENT:  # absent before a connection made it
+                self._let_go()
         self._opened = identity
 
     def _identity_of(self, session: Session) -> FileIdentity | None:

@@ -26,7 +26,7 @@ from entitlements_core.store import sqlite
 from entitlements_core.store.failures import DatabaseMissing, DatabaseReplaced, failure_of
 from entitlements_core.store.ownership import open_or_make
 
-__all__ = ["FileIdentity", "StoreConnection", "StoreFile", "missing"]
+__all__ = ["ABSENT", "FileIdentity", "StoreConnection", "StoreFile", "missing"]
 
 FileIdentity = tuple[int, int, int, int]
 """Device and inode of the file, and the inodes of its log and of the log's index, 0 for none."""
@@ -68,9 +68,10 @@ class StoreConnection(sqlite3.Connection):
             # The log was removed, so nobody else can find it: its pages go into the file now.
             with contextlib.suppress(sqlite3.Error):
                 self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # Before the close, since the last one takes the log away: see `_refuse_lost_log`.
+        _open.pop(id(self), None)
         super().close()
         self.file = None
-        _open.pop(id(self), None)
         if present == self.identity[2:] and file.log()[0] == ABSENT:
             file.forget(self.identity)
 
@@ -198,13 +199,7 @@ class StoreFile:
         """
         if self.has(identity):
             return
-        found = self.identity()
-        if found[:2] != identity[:2]:
-            raise DatabaseReplaced(
-                f"The database {self.path} was replaced by another file in the meantime.",
-                "Try again.",
-            )
-        if found != identity:
+        if self._require_file(identity) != identity:
             raise self._log_lost()
 
     def open(self, connect: Callable[[], StoreConnection]) -> StoreConnection:
@@ -246,8 +241,13 @@ class StoreFile:
             self._note(f"{identity[0]}:{identity[1]} {ABSENT} {ABSENT}\n")
 
     def _require_file(self, identity: FileIdentity) -> FileIdentity:
+        """The files that the path names now, the store being this one.
+
+        Its log is not compared: before the first read it comes and goes as others open and close.
+        """
         found = self.identity()
-        self.require((*identity[:2], *found[2:]))
+        if found[:2] != identity[:2]:
+            raise self._replaced()
         return found
 
     def _refuse_link(self) -> None:
@@ -280,6 +280,7 @@ class StoreFile:
                 and one.process == os.getpid()
                 and one.identity[:2] == identity[:2]
                 and one.identity[2:] != self.log()
+                and id(one) in _open  # still, so that it was not its own close
             ):
                 raise self._log_lost()
         deadline = time.monotonic() + STARTING
@@ -302,6 +303,12 @@ class StoreFile:
         except sqlite3.Error as error:
             return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
         return False
+
+    def _replaced(self) -> DatabaseReplaced:
+        return DatabaseReplaced(
+            f"The database {self.path} was replaced by another file in the meantime.",
+            "Try again.",
+        )
 
     def _log_lost(self) -> DatabaseReplaced:
         return DatabaseReplaced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -536,6 +537,61 @@ def test_a_log_that_the_last_one_took_away_is_no_loss(store: Store) -> None:
 
     assert store.find() is not None
     other.close()
+
+
+OPENS = 250
+OPENING = """if True:
+    import sys, threading
+    from entitlements_core.store.database import Database
+    from entitlements_core.store.database_url import DatabaseURL
+    url, opens, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    failures = []
+
+    def open_and_close():
+        try:
+            for turn in range(opens // threads):
+                if turn % 10 == 0:
+                    database = Database(url)
+                    with database.read() as unit:
+                        unit.key_fingerprint()
+                    database.close()
+                else:
+                    DatabaseURL.parse(url).connect_sqlite().close()
+        except Exception as error:
+            failures.append(repr(error))
+
+    sys.stdin.readline()  # all begin at once
+    running = [threading.Thread(target=open_and_close) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    sys.exit("\\n".join(failures) or None)
+"""
+
+
+@pytest.mark.parametrize(("processes", "threads"), [(2, 1), (1, 4), (3, 2)])
+def test_a_log_that_comes_and_goes_as_others_open_and_close_is_no_loss(
+    store: Store, processes: int, threads: int
+) -> None:
+    """As when a server starts its workers: each looks at the store, and lets go of it."""
+    let_go(store)
+    words = [sys.executable, "-c", OPENING, url(store.path), str(OPENS), str(threads)]
+    with contextlib.ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            )
+            for _ in range(processes)
+        ]
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        said = [process.communicate(timeout=120)[1] for process in started]
+
+    assert said == [""] * processes
+    store.uses["find"]()
 
 
 def test_a_process_that_ended_without_closing_is_no_loss(store: Store) -> None:
