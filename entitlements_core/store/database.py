@@ -4,10 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import Final
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
@@ -50,6 +48,8 @@ class Database:
         self.url = replace(url, timeouts=url.timeouts.for_work(lock=lock_timeout_ms / 1000))
         self._key_fingerprint = key_fingerprint
         self._opened: FileIdentity | None = None
+        # Made now, since threads that came first at once would each make their own.
+        self._engines = make_engine(self.url)
 
     def __repr__(self) -> str:
         return f"Database({str(self.url)!r})"
@@ -139,14 +139,8 @@ class Database:
         self._let_go()
         self._opened = None
 
-    @cached_property
-    def _engines(self) -> tuple[Engine, Engine]:
-        return make_engine(self.url)
-
     def _let_go(self) -> None:
-        engines = self.__dict__.pop("_engines", None)
-        if engines is not None:
-            engines[0].dispose()
+        self._engines[0].dispose()
 
     @contextmanager
     def _session(self, *, writes: bool) -> Iterator[Session]:
