@@ -1,6 +1,8 @@
 """The database as the services see it: units of work, and the care of the schema."""
 
+import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -11,6 +13,7 @@ from sqlmodel import Session
 
 from entitlements_core.errors import Conflict, EntitlementsError, KeyFileError, StoreError
 from entitlements_core.store import migrate, schema_revisions
+from entitlements_core.store.connection_stack import keep_inherited
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.engines import make_engine
 from entitlements_core.store.failures import failure_of, unreachable
@@ -50,6 +53,8 @@ class Database:
         self._opened: FileIdentity | None = None
         # Made now, since threads that came first at once would each make their own.
         self._engines = make_engine(self.url)
+        database = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forget(database()))
 
     def __repr__(self) -> str:
         return f"Database({str(self.url)!r})"
@@ -139,6 +144,12 @@ class Database:
         self._let_go()
         self._opened = None
 
+    def forget(self) -> None:
+        """Leave the connections to the process they belong to."""
+        keep_inherited(self._engines)
+        self._engines = make_engine(self.url)
+        self._opened = None
+
     def _let_go(self) -> None:
         self._engines[0].dispose()
 
@@ -208,3 +219,8 @@ class Database:
         if type(failure) is StoreError and no_answer:
             return unreachable(str(self.url), cause, self.url.secrets)
         return failure
+
+
+def _forget(database: Database | None) -> None:
+    if database is not None:
+        database.forget()

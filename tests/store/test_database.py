@@ -1,5 +1,6 @@
 """Opening, locking, breaking, upgrading: what a database can do to us."""
 
+import multiprocessing
 import sqlite3
 import subprocess
 import sys
@@ -54,6 +55,39 @@ def _set_revision(database: Database, revision: str) -> None:
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(ConfigurationError):
         Database(url)
+
+
+def _ask_often(database: Database, name: str, answers: "multiprocessing.SimpleQueue[str]") -> None:
+    try:
+        for number in range(50):
+            _add(database, f"{name} {number}")
+            assert _row_count(database) > number
+    except Exception as error:  # noqa: BLE001 - told to the test
+        answers.put(repr(error))
+    else:
+        answers.put("")
+
+
+def test_forked_children_use_no_connection_of_their_parent(database_url: str) -> None:
+    """As under `gunicorn --preload`, where the application may have used it before the fork."""
+    database = Database(database_url)
+    before = _row_count(database)
+    fork = multiprocessing.get_context("fork")
+    answers = fork.SimpleQueue()
+    children = [
+        fork.Process(target=_ask_often, args=(database, f"child {number}", answers))
+        for number in range(3)
+    ]
+    for child in children:
+        child.start()
+    _ask_often(database, "parent", answers)
+    for child in children:
+        child.join(60)
+
+    assert [answers.get() for _ in range(4)] == [""] * 4
+    assert [child.exitcode for child in children] == [0] * 3
+    assert _row_count(database) == before + 4 * 50
+    database.close()
 
 
 def test_an_address_never_shows_its_password() -> None:
