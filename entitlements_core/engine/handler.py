@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import quote
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -36,12 +35,10 @@ from entitlements_core.policy.resource import (
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.policy.visibility import Visibility
 from entitlements_core.services.gate import Caller, Gate
-from entitlements_core.simple import MediaType, negotiate
+from entitlements_core.simple import METADATA_SUFFIX, MediaType, negotiate
 from entitlements_core.wsgi import Request, Response
 
 __all__ = ["Parts", "RequestHandler"]
-
-METADATA_SUFFIX: Final = ".metadata"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Pure: the pages of the simple repository API as bytes, and which form a client asked for."""
 
 from entitlements_core.simple.fragments import (
+    METADATA_SUFFIX,
     FileEntry,
     file_url,
     html_fragment,
@@ -21,6 +22,7 @@ from entitlements_core.simple.pages import (
 )
 
 __all__ = [
+    "METADATA_SUFFIX",
     "NOTHING_SPECIAL",
     "FileEntry",
     "MediaType",

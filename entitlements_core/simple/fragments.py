@@ -5,9 +5,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from typing import Final
 from urllib.parse import quote
 
 __all__ = [
+    "METADATA_SUFFIX",
     "FileEntry",
     "attribute",
     "file_url",
@@ -18,6 +20,9 @@ __all__ = [
     "json_text",
     "json_uploaded",
 ]
+
+METADATA_SUFFIX: Final = ".metadata"
+"""Behind the address of a file: its core metadata (PEP 658)."""
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters and lone surrogates: no HTML text may hold them, no strict JSON reader

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Final
 
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
@@ -157,13 +158,26 @@ class Database:
     def _session(self, *, writes: bool) -> Iterator[Session]:
         with self._translated():
             self._follow_file()
-            with Session(self._engines[writes], expire_on_commit=False) as session:
+            with (
+                self._connected(self._engines[writes]) as connection,
+                Session(connection, expire_on_commit=False) as session,
+            ):
                 # A writer takes the lock now, not at the first statement.
                 identity = self._identity_of(session)
                 self._require_file(identity)  # whoever replaces it lets writers wait meanwhile
                 yield session
                 session.commit()
-            self._require_file(identity)
+                self._require_file(identity)  # while it is open: its log is there till then
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        pool = engine.pool
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            if engine.pool is not pool:
+                pool.dispose()  # let go of in the meantime, it would keep what came back to it
 
     def _follow_file(self) -> None:
         """Use the file that the path names now; one that came needs the same schema and key."""

@@ -279,6 +279,7 @@ class StoreFile:
                 one is not None
                 and one.process == os.getpid()
                 and one.identity[:2] == identity[:2]
+                and one.identity[2] != ABSENT  # or it was opened before there was one
                 and one.identity[2:] != self.log()
                 and id(one) in _open  # still, so that it was not its own close
             ):

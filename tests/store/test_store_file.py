@@ -437,6 +437,11 @@ def remove(store: Store, ends: tuple[str, ...]) -> None:
         Path(f"{store.path}{end}").unlink()
 
 
+def ask(database: Database) -> str | None:
+    with database.read() as unit:
+        return unit.key_fingerprint()
+
+
 def let_go(store: Store) -> None:
     store.ledger.close()
     store.reader.close()
@@ -592,6 +597,77 @@ def test_a_log_that_comes_and_goes_as_others_open_and_close_is_no_loss(
 
     assert said == [""] * processes
     store.uses["find"]()
+
+
+def _make(database: Database, at_once: threading.Barrier, failures: list[Exception]) -> None:
+    at_once.wait()
+    try:
+        database.upgrade()
+        ask(database)
+    except StoreError as error:
+        failures.append(error)
+    database.close()
+
+
+def test_threads_that_make_a_store_at_once_find_its_log_in_use(tmp_path: Path) -> None:
+    """One that opened the file while it had no log yet has lost none."""
+    failures: list[Exception] = []
+    for number in range(20):
+        databases = [Database(url(tmp_path / f"{number}.db")) for _ in range(4)]
+        at_once = threading.Barrier(len(databases))
+        threads = [
+            threading.Thread(target=_make, args=(database, at_once, failures))
+            for database in databases
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert failures == []
+
+
+@pytest.mark.parametrize("ends", [(), *REMOVED], ids="".join)
+def test_a_database_let_go_of_amid_a_transaction_leaves_no_log_behind(
+    store: Store, ends: tuple[str, ...]
+) -> None:
+    """By `close`, or by another thread that notices that the log is gone."""
+    store.ledger.close()
+    store.reader.close()
+    lost = pytest.raises(DatabaseReplaced) if ends else contextlib.nullcontext()
+    with lost, store.database.read() as unit:
+        unit.key_fingerprint()
+        remove(store, ends)
+        if ends:
+            with pytest.raises(DatabaseReplaced):
+                ask(store.database)
+        else:
+            store.database.close()
+
+    assert ask(store.database) == KEY  # as if nothing had been
+    store.database.close()
+    assert not any(Path(f"{store.path}{end}").exists() for end in LOG)
+
+
+def test_a_database_that_other_threads_close_loses_no_transaction(store: Store) -> None:
+    let_go(store)
+    is_over = threading.Event()
+
+    def close_often() -> None:
+        while not is_over.is_set():
+            store.database.close()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=close_often)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert ask(store.database) == KEY
+    finally:
+        is_over.set()
+        thread.join()
+        sys.setswitchinterval(interval)
 
 
 def test_a_process_that_ended_without_closing_is_no_loss(store: Store) -> None:

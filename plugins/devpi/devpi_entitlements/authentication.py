@@ -136,9 +136,9 @@ class TokenRequest:
     uploads: bool = False
     identifier: str = ""
 
-    def context(self, repository: str, *, writes: bool = False) -> RequestContext:
-        """The request as the policy knows it."""
-        return RequestContext(repository=repository, address=self.request.address, writes=writes)
+    def context(self, repository: str) -> RequestContext:
+        """The request as the policy knows it; one that reads."""
+        return RequestContext(repository=repository, address=self.request.address)
 
 
 def token_request_of(request: PyramidRequest) -> TokenRequest | None:

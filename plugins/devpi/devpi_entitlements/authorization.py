@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
-from typing import Final
 
 from packaging.utils import NormalizedName
 
@@ -22,6 +21,7 @@ from devpi_entitlements.customizers import is_settled
 from devpi_entitlements.devpi_types import Stage
 from devpi_entitlements.entitled_customizer import IndexView, host_lists
 from devpi_entitlements.site import Site
+from devpi_entitlements.stages import is_mirror
 from devpi_entitlements.vendor_names import keep_to_own
 from entitlements_core.engine.distributions import Unservable, parse_filename
 from entitlements_core.policy.credential import Credential
@@ -36,10 +36,9 @@ from entitlements_core.policy.resource import (
     Unidentified,
 )
 from entitlements_core.services.gate import Caller
+from entitlements_core.simple import METADATA_SUFFIX
 
 __all__ = ["admit_file", "admit_page", "file_key", "see"]
-
-METADATA_SUFFIX: Final = ".metadata"
 
 
 def admit_page(
@@ -143,7 +142,7 @@ def _admit_in(
     if isinstance(resource, DistributionFile) and exists:
         sized = DistributionFile(replace(resource.facts, size=entry.file_size()))
         question = replace(question, resource=sized)
-    from_primary = stage is not None and stage.ixconfig["type"] != "mirror" and not exists
+    from_primary = stage is not None and not is_mirror(stage) and not exists
     arrives_whole = is_metadata and from_primary
     key = file_key(visible, path) if settled and not is_metadata else None
     return AdmittedFile(question, path, is_metadata, arrives_whole, key, entry)

@@ -10,6 +10,7 @@ from devpi_entitlements.authentication import TokenRequest
 from devpi_entitlements.devpi_types import Stage
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.site import Site
+from devpi_entitlements.stages import all_stages
 from entitlements_core.policy.bases import Base, why_unseen
 
 __all__ = ["all_bases", "sees_base"]
@@ -36,21 +37,12 @@ def _base_of(stage: Stage, base: Stage, user: str, marks: Marks, *, lockdown: bo
 
 def all_bases(stage: Stage, user: str, marks: Marks, *, lockdown: bool) -> Iterator[Base]:
     """Everything that an index inherits from, whoever may see it; what is missing is left out."""
-    named_by: dict[str, set[str]] = {}
-    todo, found = [stage], {stage.name: stage}
-    while todo:
-        inheriting = todo.pop(0)
-        for name in inheriting.ixconfig.get("bases", ()):
-            named_by.setdefault(name, set()).add(inheriting.name)
-            if name not in found:
-                base = stage.model.getstage(name)
-                if base is not None:
-                    found[name] = base
-                    todo.append(base)
-    for name, base in found.items():
-        if name != stage.name:
-            one = _base_of(stage, base, user, marks, lockdown=lockdown)
-            yield replace(one, named_by=frozenset(named_by[name]))
+    stages = list(all_stages(stage))
+    for base in stages[1:]:
+        named_by = frozenset(
+            one.name for one in stages if base.name in one.ixconfig.get("bases", ())
+        )
+        yield replace(_base_of(stage, base, user, marks, lockdown=lockdown), named_by=named_by)
 
 
 def sees_base(site: Site, token_request: TokenRequest, stage: Stage, base: Stage) -> bool:

@@ -26,6 +26,7 @@ from devpi_entitlements.entitled_customizer import EntitledCustomizer, IndexView
 from devpi_entitlements.responses import ImmediateResponse, moved, refusal, response_of
 from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site, site_of
+from devpi_entitlements.stages import is_mirror
 from devpi_entitlements.uploads import admit_upload
 from devpi_entitlements.user_access import Verdict, judge, show_configuration_alone
 from devpi_entitlements.vendor_names import keep_to_own
@@ -221,7 +222,7 @@ def _tried(environ: dict[str, Any]) -> bool:
 
 def _fetch_with_credentials(site: Site, stage: Stage) -> None:
     """Let a replica fetch a private file from its primary as a replica, and not as a stranger."""
-    if stage is None or not site.xom.is_replica() or stage.ixconfig["type"] == "mirror":
+    if stage is None or not site.xom.is_replica() or is_mirror(stage):
         return
     if site.lockdown or not is_open(stage):
         stage.http = site.xom.replica_thread.http

@@ -26,6 +26,7 @@ from devpi_entitlements.file_facts import (
     needs_of,
     stated,
 )
+from devpi_entitlements.stages import is_mirror
 from devpi_entitlements.vendor_names import own_stages
 from entitlements_core.policy.query import Admits
 
@@ -84,7 +85,7 @@ class IndexView:
         if self._visibility.admits(project) is Admits.ALL:
             return True
         stages = self._stages
-        own = [stage for stage in stages if stage.ixconfig["type"] != "mirror"]
+        own = [stage for stage in stages if not is_mirror(stage)]
         latest = self.latest(project)
         return any(
             self.shows(project, link, latest)

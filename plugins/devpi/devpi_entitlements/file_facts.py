@@ -22,6 +22,7 @@ from devpi_entitlements.customizers import Delegating, OneByOne
 from devpi_entitlements.devpi_types import FileLink, FileStoreEntry, Stage
 from devpi_entitlements.first_uploads import FirstUploads
 from devpi_entitlements.metadata_announcements import MetadataAnnouncements
+from devpi_entitlements.stages import is_mirror
 from entitlements_core.engine.distributions import Unservable, parse_filename, requirements
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.facts import Fact, FileFacts, latest_of
@@ -141,7 +142,7 @@ class FileFactsReader:
         For a mirror this may ask upstream, as a page does.
         """
         found = self.links_of(stage, project).get(path)
-        if found is not None or stage.ixconfig["type"] != "mirror":
+        if found is not None or not is_mirror(stage):
             return found
         try:
             fetched = stage.get_simplelinks_perstage(project)
@@ -280,7 +281,7 @@ def _version_data(
 def _holder(stage: Stage, link: Link, entry: FileStoreEntry) -> Stage | None:
     """The index that holds a file, unless it is a mirror, which knows nothing of its files."""
     holder = stage if link.holder == stage.name else stage.model.getstage(link.holder)
-    if holder is None or entry is None or holder.ixconfig["type"] == "mirror":
+    if holder is None or entry is None or is_mirror(holder):
         return None
     return holder
 

@@ -15,6 +15,7 @@ from devpi_entitlements.devpi_types import HookValue
 from devpi_entitlements.identity import TokenIdentity, username_of
 from devpi_entitlements.metrics import metrics
 from devpi_entitlements.site import Site
+from devpi_entitlements.stages import is_mirror
 from devpi_entitlements.user_access import SHIELDED, Verdict, judge
 from entitlements_core.policy.actor import Actor, ActorKind
 
@@ -70,7 +71,7 @@ class DevpiHooks:
         request = get_current_request()
         token_request = None if request is None else token_request_of(request)
         if token_request is not None:
-            if stage.name in token_request.alone and base_stage.ixconfig["type"] == "mirror":
+            if stage.name in token_request.alone and is_mirror(base_stage):
                 return True
             return None if sees_base(self._site, token_request, stage, base_stage) else True
         if request is None or is_open(base_stage):

@@ -14,6 +14,7 @@ from devpi_entitlements.devpi_types import RootModel, Stage, Xom
 from devpi_entitlements.file_facts import FileFactsReader, latest_version, resolved_links
 from devpi_entitlements.marks import Marks
 from devpi_entitlements.past_indexes import PastIndexes
+from devpi_entitlements.stages import is_mirror
 from devpi_entitlements.vendor_names import is_own, mirrors_of, mirrors_opened
 from entitlements_core import hookimpl
 from entitlements_core.policy.bases import Base
@@ -128,7 +129,7 @@ class HostHooks:
         with self._xom.keyfs.read_transaction(allow_reuse=True):
             for name in closed_indexes(self._xom.model):
                 stage = self._xom.model.getstage(name)
-                if stage.ixconfig["type"] == "mirror":
+                if is_mirror(stage):
                     continue
                 for project in sorted(stage.list_projects_perstage()):
                     for path in self._file_facts.links_of(stage, canonicalize_name(project)):
@@ -152,5 +153,5 @@ def _stage(model: RootModel, repository: str) -> Stage | None:
 
 def _projects(stage: Stage) -> list[NormalizedName]:
     """Those of the vendor's own indexes; a mirror names every project of the world."""
-    own = [one for one in stage.sro() if one.ixconfig["type"] != "mirror"]
+    own = [one for one in stage.sro() if not is_mirror(one)]
     return sorted({canonicalize_name(name) for one in own for name in one.list_projects_perstage()})

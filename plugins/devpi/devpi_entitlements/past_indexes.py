@@ -12,10 +12,10 @@ from typing import Final
 from cachetools import LRUCache
 
 from devpi_entitlements.devpi_types import Stage
+from devpi_entitlements.stages import MIRROR
 
 __all__ = ["PastIndexes"]
 
-MIRROR: Final = "mirror"
 REMEMBERED: Final = 1024
 """Of how many users it is remembered."""
 

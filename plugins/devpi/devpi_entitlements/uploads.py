@@ -18,12 +18,13 @@ from devpi_entitlements.entitled_customizer import SubmittingCustomizer
 from devpi_entitlements.identity import username_of
 from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
+from devpi_entitlements.stages import is_mirror
 from entitlements_core.engine.distributions import Unservable, parse_filename, same_release
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.policy.decide import UNKNOWN, decide
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.facts import FileFacts
-from entitlements_core.policy.resource import DistributionFile, ProjectList
+from entitlements_core.policy.resource import ProjectList
 from entitlements_core.refusals import problem
 from entitlements_core.services.gate import Caller
 
@@ -57,9 +58,9 @@ def admit_upload(
     facts = _inspected(site, request.POST, stage.name, token_request)
     if not isinstance(facts, FileFacts):
         return facts
-    decision = site.gate.decide(caller.question(DistributionFile(facts)))
-    if isinstance(decision, Deny):
-        return _denied(decision, token_request)
+    question = site.gate.decide_file(caller, facts)
+    if isinstance(question, Deny):
+        return _denied(question, token_request)
     if _is_of_others(stage, facts, token_request):
         return response_of(_TAKEN)
     _state(request.POST, facts)
@@ -75,7 +76,7 @@ def _is_of_others(stage: Stage, facts: FileFacts, token_request: TokenRequest) -
     customers' restrictions ask for it. On a volatile index it replaces files as well. Whose they
     are stands in its log of each file.
     """
-    if stage.ixconfig["type"] == "mirror":
+    if is_mirror(stage):
         return False  # devpi refuses it; a mirror would ask upstream
     own = {username_of(token_request)}
     for version in stage.list_versions_perstage(facts.name):

@@ -9,7 +9,6 @@ come from, has it or ever had it, whatever the token sees and whether that index
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -18,17 +17,17 @@ from devpi_entitlements.authentication import TokenRequest
 from devpi_entitlements.devpi_types import Stage
 from devpi_entitlements.past_indexes import PastIndexes
 from devpi_entitlements.site import Site
+from devpi_entitlements.stages import all_stages, is_mirror
 from entitlements_core.policy.decide import NOT_FOUND
 
 __all__ = ["is_own", "keep_to_own", "mirrors_of", "mirrors_opened", "own_stages"]
 
-MIRROR: Final = "mirror"
 EVERYTHING: Final = "*"
 
 
 def own_stages(stage: Stage) -> list[Stage]:
     """The index and all that it inherits from but mirrors, whoever may see them."""
-    return [one for one in _all_stages(stage) if one.ixconfig["type"] != MIRROR]
+    return [one for one in all_stages(stage) if not is_mirror(one)]
 
 
 def has_mirror(stage: Stage) -> bool:
@@ -38,7 +37,7 @@ def has_mirror(stage: Stage) -> bool:
 
 def mirrors_of(stage: Stage) -> tuple[str, ...]:
     """The mirrors that an index inherits from, whoever may see them; of a mirror, itself."""
-    return tuple(one.name for one in _all_stages(stage) if one.ixconfig["type"] == MIRROR)
+    return tuple(one.name for one in all_stages(stage) if is_mirror(one))
 
 
 def keep_to_own(
@@ -48,11 +47,7 @@ def keep_to_own(
 
     To be called before devpi resolves anything: it then asks no mirror for the project.
     """
-    if (
-        stage.name in token_request.alone
-        or stage.ixconfig["type"] == MIRROR
-        or not has_mirror(stage)
-    ):
+    if stage.name in token_request.alone or is_mirror(stage) or not has_mirror(stage):
         return
     own = _own_indexes(site.past_indexes, stage)
     if any(_ever_had(stage, one, project) or _reserves(site, one, project) for one in own):
@@ -61,7 +56,7 @@ def keep_to_own(
 
 def is_own(past: PastIndexes, stage: Stage, project: NormalizedName) -> bool:
     """Whether a project is the vendor's by devpi's history, whatever is reserved in the store."""
-    if stage.ixconfig["type"] == MIRROR:
+    if is_mirror(stage):
         return False
     return any(_ever_had(stage, one, project) for one in _own_indexes(past, stage))
 
@@ -74,7 +69,7 @@ def _own_indexes(past: PastIndexes, stage: Stage) -> list[str]:
 def _is_mirror(stage: Stage, name: str) -> bool:
     """Whether another index is a mirror; one that is not there any more is taken for none."""
     other = stage.model.getstage(name)
-    return other is not None and other.ixconfig["type"] == MIRROR
+    return other is not None and is_mirror(other)
 
 
 def _reserves(site: Site, repository: str, project: NormalizedName) -> bool:
@@ -109,7 +104,7 @@ def mirrors_opened(stage: Stage) -> tuple[str, ...]:
 
     Tokens are kept away from that; users of devpi are not.
     """
-    if stage.ixconfig["type"] == MIRROR or not has_mirror(stage):
+    if is_mirror(stage) or not has_mirror(stage):
         return ()
     listed = stage.ixconfig.get("mirror_whitelist") or ()
     if EVERYTHING in listed:
@@ -117,17 +112,3 @@ def mirrors_opened(stage: Stage) -> tuple[str, ...]:
     own = own_stages(stage)
     names = sorted({canonicalize_name(name) for name in listed})
     return tuple(name for name in names if any(_ever_had(stage, one.name, name) for one in own))
-
-
-def _all_stages(stage: Stage) -> Iterator[Stage]:
-    """An index and everything it inherits from, each once; what is missing is left out."""
-    todo, visible = [stage], {stage.name}
-    while todo:
-        one = todo.pop(0)
-        yield one
-        for name in one.ixconfig.get("bases", ()):
-            if name not in visible:
-                visible.add(name)
-                base = stage.model.getstage(name)
-                if base is not None:
-                    todo.append(base)

@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from devpi_entitlements.devpi_types import RootModel
 from devpi_entitlements.file_facts import REMEMBERED, Link, stated
 from devpi_entitlements.site import Site
+from devpi_entitlements.stages import is_mirror
 
 __all__ = ["Warmup"]
 
@@ -67,4 +68,4 @@ def _own(model: RootModel, repository: str) -> list[Any]:
     """The vendor's indexes that a repository shows; a mirror has too many projects to read all."""
     stage = model.getstage(repository)
     found = [] if stage is None else stage.sro()
-    return [one for one in found if one.ixconfig["type"] != "mirror"]
+    return [one for one in found if not is_mirror(one)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from entitlements_core.engine.index import Index
 from entitlements_core.engine.responses import refused
@@ -16,9 +15,7 @@ from entitlements_core.services.gate import Caller, Gate
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.responses import ReservedDownload
 
-__all__ = ["METADATA", "RepositoryGate"]
-
-METADATA: Final = ".metadata"
+__all__ = ["RepositoryGate"]
 
 
 class RepositoryGate:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from entitlements_core.simple import METADATA_SUFFIX
 from entitlements_core.wsgi import Request, Response
-from flask_static_entitlements.authorization import METADATA, RepositoryGate
+from flask_static_entitlements.authorization import RepositoryGate
 from flask_static_entitlements.linked_pages import addresses
 from flask_static_entitlements.responses import ReservedDownload
 from flask_static_entitlements.routes import Mount
@@ -40,7 +41,7 @@ class Guard:
         filename = request.path.rpartition("/")[2]
         if plain and filename:
             file = self._gate.index.catalog.snapshot.file(filename)
-            if filename.endswith(METADATA) or (
+            if filename.endswith(METADATA_SUFFIX) or (
                 file is not None and request.path in addresses(self._mount, file)
             ):
                 return self._gate.file(request, filename)

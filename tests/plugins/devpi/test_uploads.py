@@ -119,6 +119,30 @@ def test_what_is_covered_is_stored_as_the_file_says(acme: DevpiApp) -> None:
     assert acme.files(INDEX, "acme-core", gpl) == []
 
 
+@pytest.mark.parametrize(
+    ("query", "is_covered"),
+    [
+        ("tag:internal", True),
+        ("NOT tag:internal", False),
+        ("tag:other", False),
+        ("NOT tag:other", True),
+        ("name:^acme-core$ tag:^internal$", True),
+    ],
+)
+def test_an_upload_is_covered_as_its_download_is(
+    acme: DevpiApp, query: str, *, is_covered: bool
+) -> None:
+    """By the vendor's tags, too, which no file states."""
+    acme.core.package_tags.add(INDEX, "acme-core", ["internal"], actor=person())
+    _, secret = writer(acme, query)
+
+    answer = post(acme, secret, wheel_form("1.0"))
+
+    assert (answer.status_code, acme.files(INDEX, "acme-core", secret)) == (
+        (200, [wheel_name("acme-core", "1.0")]) if is_covered else (403, [])
+    )
+
+
 def test_nothing_else_is_stored(acme: DevpiApp) -> None:
     _, secret = writer(acme, 'name:^acme-core$ license:MIT "version:<9"')
     read_only = acme.token(INDEX, name="reader")

@@ -14,7 +14,8 @@ from entitlements_core.policy.credential import Access
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.resource import DistributionFile
-from tests.plugins.pypiserver.conftest import COVERED, TOOL, Shop, Start, upload
+from tests.actors import person
+from tests.plugins.pypiserver.conftest import COVERED, REPOSITORY, TOOL, Shop, Start, upload
 from tests.wheelhouse import sdist_bytes, wheel_bytes
 
 NEW = "acme_tool-2.0-py3-none-any.whl"
@@ -66,6 +67,29 @@ def test_a_signature_must_belong_to_the_file(shop: Shop, name: str, contents: by
 
     assert answer.status == "400 The signature does not belong to the file"
     assert not (shop.root / NEW).exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "is_covered"),
+    [
+        ("tag:internal", True),
+        ("NOT tag:internal", False),
+        ("tag:other", False),
+        ("NOT tag:other", True),
+        ("name:^acme-tool$ tag:^internal$", True),
+    ],
+)
+def test_an_upload_is_covered_as_its_download_is(
+    shop: Shop, query: str, *, is_covered: bool
+) -> None:
+    """By the vendor's tags, too, which no file states."""
+    shop.core.package_tags.add(REPOSITORY, "acme-tool", ["internal"], actor=person())
+    writer = shop.issue(query, **WRITE)
+
+    answer = shop.post(writer, upload())
+
+    assert answer.status_code == (200 if is_covered else 403)
+    assert (shop.root / NEW).exists() is is_covered
 
 
 @pytest.mark.parametrize("action", ["remove_pkg", "doc_upload", "submit", "verify", "x"])
