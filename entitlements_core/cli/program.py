@@ -162,7 +162,7 @@ def globals_(
 
 
 def _take_owners_rights(run: Session) -> None:
-    """As root, go on with the rights of the user who owns the home or the store; see `rights`."""
+    """As root, go on with the rights of who owns the home or the store; see `privileges`."""
     from entitlements_core.cli.privileges import home_owner, take_rights  # noqa: PLC0415 - root's alone
 
     settings, _ = run.usable

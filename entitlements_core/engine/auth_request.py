@@ -9,7 +9,7 @@ from typing import Final
 from entitlements_core.engine.responses import NOT_STORED
 from entitlements_core.http import AuthScheme, Headers
 from entitlements_core.policy.decision import Deny
-from entitlements_core.refusals import refuse, status_of, words
+from entitlements_core.refusals import CHALLENGE, status_of, words
 from entitlements_core.wsgi import Response
 
 __all__ = ["FORBIDDEN", "NOT_READY", "allowed", "denied"]
@@ -24,19 +24,18 @@ def allowed(status: int, headers: Headers = ()) -> Response:
     return Response(status, "Allowed", (*NOT_STORED, *headers))
 
 
-def denied(denied: Deny, scheme: AuthScheme | None) -> Response:
+def denied(deny: Deny, scheme: AuthScheme | None) -> Response:
     """No, and why; a 401 has the challenge at which clients send what they have.
 
     Args:
-        denied: the refusal of a file.
+        deny: the refusal of a file.
         scheme: how the secret travelled, None when there was none.
     """
-    status = status_of(denied, scheme, transfers=True)
-    full = refuse(denied, scheme=scheme, transfers=True).headers
-    challenge = tuple(pair for pair in full if pair[0] == "WWW-Authenticate")
-    told = _told(status, denied.reason.value, words(denied))
-    allowed_status = _UNAUTHORIZED if status == _UNAUTHORIZED else FORBIDDEN.status
-    return Response(allowed_status, "Refused", (*challenge, *NOT_STORED, *told))
+    status = status_of(deny, scheme, transfers=True)
+    told = (*NOT_STORED, *_told(status, deny.reason.value, words(deny)))
+    if status == _UNAUTHORIZED:
+        return Response(_UNAUTHORIZED, "Refused", (("WWW-Authenticate", CHALLENGE), *told))
+    return Response(FORBIDDEN.status, "Refused", told)
 
 
 def _told(status: int, code: str, reason: str) -> Headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from entitlements_core.services.readiness import Ailment
@@ -35,7 +36,9 @@ def health(path: str, *, is_built: bool, ailment: Callable[[], Ailment | None]) 
     found = ailment() if path == READY else None
     if found is None:
         return _HEALTHY
-    return _answer(503, "Not ready", status="unavailable", code=found.code, reason=found.reason)
+    answer = _answer(503, "Not ready", status="unavailable", code=found.code, reason=found.reason)
+    # Only here: an installer would sleep for it without a word.
+    return replace(answer, headers=(*answer.headers, ("Retry-After", "1")))
 
 
 def _answer(code: int, reason: str, /, **words: str) -> Response:
@@ -45,9 +48,7 @@ def _answer(code: int, reason: str, /, **words: str) -> Response:
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
     )
-    # Only here: an installer would sleep for it without a word.
-    later = (("Retry-After", "1"),) if (code, reason) == (503, "Not ready") else ()
-    return Response(code, reason, (*headers, *later), [body])
+    return Response(code, reason, headers, [body])
 
 
 _HEALTHY: Final = _answer(200, "OK", status="ok")

@@ -12,7 +12,9 @@ from typing import Final
 from entitlements_core.errors import InvalidValue
 
 __all__ = [
+    "GENERATED_LENGTH",
     "IDENTIFIER_LENGTH",
+    "PREFIX",
     "RANDOM_BYTES",
     "RESERVED",
     "SCAN_PATTERN",
@@ -38,7 +40,7 @@ RANDOM_BYTES: Final = 32
 SCAN_PATTERN: Final = r"\bent_[0-9A-Za-z]{38}\b"
 """A regular expression with which a secret scanner finds generated secrets."""
 
-_GENERATED_LENGTH: Final = len(PREFIX) + BODY_LENGTH + CHECKSUM_LENGTH
+GENERATED_LENGTH: Final = len(PREFIX) + BODY_LENGTH + CHECKSUM_LENGTH
 
 SHORTEST: Final = 8
 LONGEST: Final = 48
@@ -137,7 +139,7 @@ def _custom_problem(text: str, reserved: Sequence[str]) -> str | None:
 def looks_generated(text: str) -> bool:
     """Whether `text` can only be meant as a generated secret, typing errors included."""
     return (
-        len(text) == _GENERATED_LENGTH
+        len(text) == GENERATED_LENGTH
         and text.startswith(PREFIX)
         and _ALPHANUMERIC.issuperset(text[len(PREFIX) :])
     )

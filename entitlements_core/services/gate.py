@@ -278,9 +278,9 @@ class Gate:
         """`facts` with those that only the store and plugins know, as far as they are asked for."""
         grant = caller.credential.grant_in(caller.context.repository)
         complete = None if grant is None else self._completion(grant, caller.context.repository)
-        if complete is None or isinstance(complete, Deny):
-            return complete or facts
-        return complete(facts)
+        if complete is None:
+            return facts
+        return complete if isinstance(complete, Deny) else complete(facts)
 
     def decide_file(
         self,

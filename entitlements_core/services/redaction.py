@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Final
 
+from entitlements_core.policy.secret import GENERATED_LENGTH, PREFIX
 from entitlements_core.services.systemd_journal import prioritize
 from entitlements_core.terminal import escaped
 
@@ -14,16 +15,32 @@ __all__ = ["RedactingFilter", "protect_logs", "redact"]
 MASK: Final = "***"
 Mask = Callable[[str], str]
 
+
+def _spelled(character: str) -> str:
+    """A pattern of a character as itself, or percent-encoded any number of times."""
+    return rf"(?:{re.escape(character)}|%(?:25)*(?i:{ord(character):02x}))"
+
+
+_SLASH: Final = r"(?:[/\\]|%(?:25)*(?:2[fF]|5[cC]))"
+"""Also the other way round: some servers take one for the other."""
+_DOTS: Final = rf"{_spelled('.')}{{1,2}}"
+_SEGMENT: Final = r"(?:[^\s/\\?\#\"'%]|%(?!(?:25)*(?:2[fF]|5[cC])))+"
+_STRAY: Final = r"(?:[\"'\#?]|%(?:25)*(?:2[0237]|3[fF]))*"
+"""What somebody pastes along with a secret."""
+_GENERATED: Final = (
+    "".join(map(_spelled, PREFIX))
+    + rf"(?:[0-9A-Za-z]|%(?:25)*[3-7][0-9A-Fa-f]){{{GENERATED_LENGTH - len(PREFIX)},}}"
+)
 _SECRETS: Final = re.compile(
-    r"""
-      (?P<path>(?:/|%(?:25)*2[fF])(?:\+|%(?:25)*2[bB])(?:[tT]|%(?:25)*[57]4)(?:;[^\s/%]*)?
-        (?:/|%(?:25)*2[fF])(?:\.{0,2}(?:/|%(?:25)*2[fF]))*
-        (?:["'\#?]|%(?:25)*(?:2[0237]|3[fF]))*)
-      (?:[^\s/?\#"'%]|%(?!(?:25)*2[fF]))+           # /+t/SECRET; also as somebody may mistype it
-    | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{8,}           # Authorization
-    | (?P<user>://)(?![^\s/?\#"':@]+:\*{3,}@)                           # https://user:SECRET@,
+    rf"""
+      (?P<path>{_SLASH}{_spelled("+")}(?:[tT]|%(?:25)*[57]4)(?:;[^\s/\\%]*)?
+        {_SLASH}(?:(?:{_DOTS})?{_SLASH})*
+        {_STRAY})
+      {_SEGMENT}(?:(?:{_SLASH}+{_DOTS})+{_SLASH}+{_STRAY}{_SEGMENT})*  # /+t/SECRET, also mistyped
+    | (?P<scheme>\b(?i:basic|bearer)\s+)[A-Za-z0-9+/=._~-]{{8,}}           # Authorization
+    | (?P<user>://)(?![^\s/?\#"':@]+:\*{{3,}}@)                           # https://user:SECRET@,
       [^\s/?\#"']+(?=@)                                                 # not https://user:***@
-    | \bent_[0-9A-Za-z]{38}\b                                            # a generated secret
+    | {_GENERATED}
     """,
     re.VERBOSE,
 )

@@ -174,6 +174,7 @@ class Database:
         pool = engine.pool
         try:
             with engine.connect() as connection:
+                pool = engine.pool
                 yield connection
         finally:
             if engine.pool is not pool:

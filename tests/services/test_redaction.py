@@ -3,10 +3,12 @@
 import base64
 import io
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
 from types import MappingProxyType
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -45,6 +47,16 @@ BASIC = base64.b64encode(f"token:{CUSTOM}".encode()).decode()
         (f"token={SECRET}", "token=***"),
         (f"<{SECRET}>, {SECRET}.", "<***>, ***."),
         (f'{{"token": "{SECRET}"}}', '{"token": "***"}'),
+        (f"x{SECRET}", "x***"),
+        (f"/+t%2e%2e%2f{SECRET}/simple/", "/+t%2e%2e%2f***/simple/"),
+        (f"/x?a%3D{SECRET}", "/x?a%3D***"),
+        (f"/+t/x/../en%74_{SECRET[4:]}/simple/", "/+t/***/simple/"),
+        (f"/e%6et%5F%{ord(SECRET[4]):x}{SECRET[5:]}/simple/", "/***/simple/"),
+        (f"/%2565nt_{SECRET[4:]}", "/***"),
+        ("/+t\\customer-42.secret/simple/", "/+t\\***/simple/"),
+        ("/+t%5ccustomer-42.secret%5Csimple", "/+t%5c***%5Csimple"),
+        ("/+t/x/../customer-42.secret/simple/", "/+t/***/simple/"),
+        ("/+t/x/.%2e/./customer-42.secret?a", "/+t/***?a"),
     ],
 )
 def test_a_secret_is_masked(text: str, expected: str) -> None:
@@ -65,7 +77,6 @@ def test_a_secret_is_masked(text: str, expected: str) -> None:
         "/+t",
         "identifier abcdefghijkl",
         "ent_short",
-        f"x{SECRET}x",
         "sha256=0123456789abcdef0123456789abcdef",
     ],
 )
@@ -76,7 +87,24 @@ def test_what_is_no_secret_stays(text: str) -> None:
 @given(data=st.binary(min_size=32, max_size=32), before=st.text(), after=st.text())
 def test_a_generated_secret_never_gets_through(data: bytes, before: str, after: str) -> None:
     secret = from_random_bytes(data)
-    assert secret not in redact(f"{before} {secret} {after}")
+    for text in (f"{before} {secret} {after}", f"{before}{secret}{after}"):
+        assert secret not in redact(text)
+
+
+@given(
+    data=st.binary(min_size=32, max_size=32),
+    before=st.sampled_from(["/", "/+t/", "/+t%2f", "/%5c", "/?a%3d", "/?a%253D", "/+t/x%2F..%2F"]),
+    times=st.lists(st.integers(min_value=0, max_value=3), min_size=42, max_size=42),
+)
+def test_an_encoded_secret_never_gets_through(data: bytes, before: str, times: list[int]) -> None:
+    secret = from_random_bytes(data)
+    encoded = "".join(
+        f"%{'25' * (number - 1)}{ord(character):02x}" if number else character
+        for character, number in zip(secret, times, strict=True)
+    )
+    assert redact(f"GET {before}{encoded}/simple/").count("***") == 1
+    left = re.sub("%(?:25)*", "%", redact(f"GET {before}{encoded}/simple/"))
+    assert secret[4:] not in unquote(left)
 
 
 CUSTOM_SECRETS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{7,47}", fullmatch=True)
@@ -98,7 +126,10 @@ MISTYPED = st.builds(
     st.tuples(
         st.sampled_from(["/+t", "/+T", "/%2bt", "/%2B%54", "%2F+%74", "/%252b%2574"]),
         st.sampled_from(["", ";", ";a=b"]),
-        st.lists(st.sampled_from(["/", "%2F", "%252f", "/.", "/.."]), max_size=4).map("".join),
+        st.lists(
+            st.sampled_from(["/", "%2F", "%252f", "/.", "/..", "\\\\", "%5c", "/x/..", "/%2e%2E"]),
+            max_size=4,
+        ).map("".join),
         st.sampled_from(["/", "%2f"]),
         st.sampled_from(["", '"', "'", "#", "%22", "%20", "%2523", "?'"]),
     ),
@@ -112,7 +143,17 @@ def test_a_custom_secret_never_gets_through_where_somebody_mistypes_it(
     assert f"{secret}Zq9" not in redact(f"GET {before}{secret}Zq9/simple/ HTTP/1.1")
 
 
-@pytest.mark.parametrize("text", ["/+t" + "/" * 9_999, "/+t/" + "./" * 5_000, "/+t" * 5_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/+t" + "/" * 9_999,
+        "/+t/" + "./" * 5_000,
+        "/+t" * 5_000,
+        "/+t/" + "a/../" * 5_000,
+        "/+t/a" + "/.." * 9_999,
+        "ent_" + "%25" * 9_999,
+    ],
+)
 def test_no_address_is_slow_to_redact(text: str) -> None:
     began = time.process_time()
     redact(text)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
+from typing import Final
 
 from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
 from devpi_entitlements.enforcement import DEVPI_CHALLENGE
 from devpi_entitlements.responses import response_of
 from devpi_entitlements.site import site_of
-from entitlements_core.errors import EntitlementsError
-from entitlements_core.refusals import problem
+from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound, Refused
+from entitlements_core.plugins import UNAVAILABLE
+from entitlements_core.refusals import problem, refuse
 from entitlements_core.wsgi import Response
 
 __all__ = ["show_own_token"]
+
+log: Final = logging.getLogger("entitlements.devpi")
 
 
 def show_own_token(request: PyramidRequest) -> PyramidResponse:
@@ -36,8 +41,12 @@ def show_own_token(request: PyramidRequest) -> PyramidResponse:
     repository = request.GET.get("index", "")
     try:
         issued = site.core.user_tokens.get(identity.username, repository)
-    except EntitlementsError as error:
+    except (InvalidValue, NotFound, Refused) as error:
         return response_of(problem(403, error.problem, error.remedy, code=error.code))
+    except EntitlementsError as error:
+        # What is wrong with the store or the key is for administrators alone.
+        log.error("the token of a user for %r cannot be found out: %s", repository[:80], error)
+        return response_of(refuse(UNAVAILABLE, transfers=True))
     shown = {
         "repository": repository,
         "identifier": issued.token.identifier,

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["SECONDS", "Discarding", "length_of", "read_within"]
+__all__ = ["DIGITS", "SECONDS", "Discarding", "length_of", "read_within"]
 
 
+DIGITS: Final = 18
+"""Of a length that is read as one; Python reads no number of some thousands."""
 DISCARDED: Final = 16 * 1024 * 1024
 """Bytes of a refused request that are still read, inclusive."""
 AT_ONCE: Final = 2
@@ -64,7 +66,7 @@ class Discarding:
 def length_of(environ: WSGIEnvironment) -> int:
     """Bytes of a request's body as its header says; 0 where it says nothing that can be read."""
     length = environ.get("CONTENT_LENGTH") or ""
-    return int(length) if length.isdecimal() and len(length) < len(str(2**63)) else 0
+    return int(length) if length.isdecimal() and len(length) <= DIGITS else 0
 
 
 def _ends_in_time(environ: WSGIEnvironment) -> bool:

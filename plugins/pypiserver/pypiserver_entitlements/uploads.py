@@ -16,6 +16,7 @@ from entitlements_core.wsgi import Request, Response
 from pypiserver_entitlements.authorization import UploadAuthorization
 from pypiserver_entitlements.current_user import Uploader
 from pypiserver_entitlements.pypiserver_api import UploadedFile, UploadForm, read_form
+from pypiserver_entitlements.request_bodies import DIGITS
 from pypiserver_entitlements.responses import upload_refused
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Uploads:
             return problem(
                 411, "An upload needs a Content-Length", _NO_FORM, code="length_required"
             )
-        if int(length) > self.limit:
+        if len(length) > DIGITS or int(length) > self.limit:
             remedy = f"At most {self.limit} bytes are taken; ask the vendor."
             return problem(413, "The upload is too large", remedy, code="too_large")
         return None

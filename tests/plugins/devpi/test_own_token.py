@@ -7,6 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from entitlements_core.errors import (
+    ConfigurationError,
+    EntitlementsError,
+    KeyFileError,
+    PluginError,
+    StoreError,
+)
+from entitlements_core.services.user_tokens import UserTokens
+from entitlements_core.store.failures import DatabaseLocked
 from tests.actors import person
 from tests.plugins.devpi.apps import PASSWORD, DevpiApp, basic, wheel_name
 
@@ -75,6 +84,34 @@ def test_who_gets_a_token(acme: DevpiApp) -> None:
     for method in ("POST", "PUT", "DELETE"):
         answer = acme.request(method, f"{ME}?index=acme/priv", **basic("ann", PASSWORD))
         assert answer.status_code in {404, 405}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        DatabaseLocked("The database sqlite:////srv/store.db is locked.", "Restore it."),
+        StoreError("The database postgresql://ann@db/store failed.", "Look at it."),
+        KeyFileError("The key /srv/key is missing.", "Bring it back."),
+        ConfigurationError("/srv/settings are wrong.", "Mend them."),
+        PluginError("A plugin of /srv failed.", "Mend it."),
+    ],
+    ids=lambda failure: failure.code,
+)
+def test_a_user_is_not_told_what_is_wrong_with_the_server(
+    acme: DevpiApp,
+    failure: EntitlementsError,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(UserTokens, "get", fail)
+    answer = me(acme, "ann")
+
+    assert (answer.status_code, answer.json["code"]) == (503, "validation_unavailable")
+    assert "srv" not in f"{answer.status} {answer.headers} {answer.text}"
+    assert failure.remedy in caplog.text
 
 
 def test_it_dies_with_the_permission(acme: DevpiApp) -> None:

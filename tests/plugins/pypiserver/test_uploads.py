@@ -113,6 +113,19 @@ def test_half_a_form_is_refused(shop: Shop, form: dict[str, str], status: str) -
     assert shop.post(shop.issue(None, **WRITE), form).status == status
 
 
+@pytest.mark.parametrize("digits", [18, 19, 20, 4_300, 4_301, 10_000])
+def test_a_length_of_any_length_is_too_large(shop: Shop, digits: int) -> None:
+    """Python reads no number of more than 4,300 digits."""
+    answer = shop.get(
+        "/",
+        ("token", shop.issue(None, **WRITE)),
+        method="POST",
+        content_type="multipart/form-data; boundary=b",
+        environ_overrides={"CONTENT_LENGTH": "9" * digits},
+    )
+    assert answer.status == "413 The upload is too large"
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
