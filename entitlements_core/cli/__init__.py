@@ -2,10 +2,12 @@
 
 import sys
 import warnings
+from typing import Final
 
-from entitlements_core.cli.program import OWN_PROCESS, app
+__all__ = ["INTERRUPTED", "main"]
 
-__all__ = ["app", "main"]
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C."""
 
 
 def main() -> None:
@@ -13,4 +15,11 @@ def main() -> None:
     if not sys.warnoptions:
         # Deprecations among the packages that we use say nothing to whoever runs a command.
         warnings.simplefilter("ignore")
-    app(obj=OWN_PROCESS)
+    try:
+        # Here, since it takes a second in which somebody may think better of it. And workers of
+        # `serve` import this module, but not the commands.
+        from entitlements_core.cli.program import OWN_PROCESS, app  # noqa: PLC0415 - see above
+
+        app(obj=OWN_PROCESS)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, TextIO, runtime_checkable
 
 import typer
 
+from entitlements_core.cli import INTERRUPTED
 from entitlements_core.documents.error import error_document, problem_document
 from entitlements_core.errors import EntitlementsError, QuerySyntaxError
 from entitlements_core.terminal import stderr
@@ -23,7 +24,6 @@ __all__ = ["end"]
 
 REFUSED: Final = 1
 USAGE: Final = 2
-INTERRUPTED: Final = 130
 
 _SHOWN: Final = 200
 """Characters of a file's name; the system refuses longer ones, and they say no more."""

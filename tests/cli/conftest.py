@@ -14,7 +14,7 @@ from sqlalchemy import text
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from entitlements_core.cli import app
+from entitlements_core.cli.program import app
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
 from tests.wheelhouse import build_sdist, build_wheel

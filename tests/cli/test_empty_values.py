@@ -95,7 +95,7 @@ class _Without(CommandLine):
     def __call__(self, *words: str, **more: str) -> object:  # type: ignore[override] # as there
         from typer.testing import CliRunner
 
-        from entitlements_core.cli import app
+        from entitlements_core.cli.program import app
         from tests.cli.conftest import Ran
 
         ended = CliRunner().invoke(app, ["--home", "", "--database-url", "", *words], env={**more})

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from entitlements_core import __version__, hookimpl, plugins
-from entitlements_core.cli import app
+from entitlements_core.cli.program import app
 from entitlements_core.errors import PluginError
 from entitlements_core.services.snippets import CLIENTS, USUAL
 from tests.cli.conftest import CommandLine

@@ -33,6 +33,34 @@ def test_the_home_comes_from_the_environment(cli: CommandLine) -> None:
     assert ran.stderr == ""
 
 
+def test_ctrl_c_at_the_first_moment_is_silent(cli: CommandLine) -> None:
+    """What a command is made of takes a while to import."""
+    script = """if True:
+        import os, signal, sys
+        from entitlements_core.cli import main
+
+        class Interrupting:
+            @staticmethod
+            def find_spec(name, *_):
+                if name == sys.argv[1]:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        sys.meta_path.insert(0, Interrupting)
+        sys.argv[0] = "entitlements"
+        main()
+    """
+    for module in ("entitlements_core.cli.program", "typer.main", "rich.console"):
+        ran = subprocess.run(
+            [sys.executable, "-c", script, module],
+            env=os.environ | {"ENTITLEMENTS_HOME": str(cli.home)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (130, ""), module
+
+
 def test_scripts_are_never_asked(cli: CommandLine) -> None:
     slug = cli.token()["slug_perm"]
     ran = run(cli.home, "token", "delete", slug)

@@ -173,7 +173,7 @@ home, packages = sys.argv[1:]
 ours = dict(home=home, repository="acme/prod", directories=[packages])
 
 def command(*words):
-    from entitlements_core.cli import app
+    from entitlements_core.cli.program import app
     from typer.main import get_command
     get_command(app).main(["--home", home, *words], standalone_mode=False)
 

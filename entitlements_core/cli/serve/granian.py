@@ -9,6 +9,9 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, Final
 
 from entitlements_core.cli.serve.listener import ServeOptions
@@ -27,6 +30,8 @@ PATIENCE: Final = 10.0
 """Seconds that a worker waits for its catalog, which is in the cache by then."""
 _LOOK: Final = 0.02
 """Seconds between two looks at it."""
+_COURTESY: Final = 1.0
+"""Seconds in which who is told to end, with all others, tells its workers as well."""
 MOST_STARTS: Final = 9
 """Of workers again, in a minute; the next one that ends then ends the server."""
 
@@ -100,7 +105,28 @@ def run_granian(options: ServeOptions, settings: "Settings") -> None:
         options.bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         options.bound.close()
-    server = Server(
+
+    class DeafServer(Server):  # type: ignore[misc,valid-type] # one of two, by the interpreter
+        """Its workers end when it says so, and not at Ctrl-C."""
+
+        interrupt_signal: bool
+
+        def signal_handler_interrupt(self, *_: object) -> None:
+            """End; only the first order counts."""
+            if not self.interrupt_signal:
+                self.interrupt_signal = True
+                # By a thread, since this one may be interrupted while it holds the event's lock.
+                threading.Thread(target=self.main_loop_interrupt.set).start()
+
+        def _spawn_workers(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as granian's
+            with _deaf():
+                super()._spawn_workers(*arguments, **options)
+
+        def _respawn_workers(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - likewise
+            with _deaf():
+                super()._respawn_workers(*arguments, **options)
+
+    server = DeafServer(
         APPLICATION,
         address=options.host,
         port=options.port,
@@ -118,14 +144,71 @@ def run_granian(options: ServeOptions, settings: "Settings") -> None:
     )
     server.respawned_wrks = Respawned()
     # granian's own loader would look for the application in the working directory first.
-    server.serve(target_loader=_load, wrap_loader=False)
+    server.serve(target_loader=_work, wrap_loader=False)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Workers that start in this block hear no Ctrl-C, which a terminal sends to them as well.
+
+    One that just starts would end with a traceback, and one that serves would be told to end twice,
+    see `_hear_once`. What this thread blocks when it starts them, they block for good.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which lets the signal through when it starts
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _hear_once() -> None:
+    """Pass the first order to end on to granian, and no other.
+
+    A supervisor may send it to all processes, and then granian sends its own: a worker that hears
+    two at once never ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def pass_on() -> None:
+        _await_order()
+        handler = signal.getsignal(signal.SIGTERM)
+        if not callable(handler):
+            os._exit(128 + signal.SIGTERM)  # it does not serve yet
+        handler(signal.SIGTERM, None)
+
+    threading.Thread(target=pass_on, daemon=True).start()
+
+
+def _await_order() -> None:
+    """Wait for the order to end; where somebody else gave it, until granian had time to hear it.
+
+    It takes a worker that ends before its own order for one that failed.
+    """
+    if sys.platform != "linux":
+        signal.sigwait({signal.SIGTERM})
+        return
+    order = signal.sigwaitinfo({signal.SIGTERM})
+    if order.si_pid not in {os.getppid(), os.getpid()}:
+        signal.sigtimedwait({signal.SIGTERM}, _COURTESY)
+
+
+def _work() -> "IndexApp":
+    """The application, in a worker, which ends when it is told to, or its parent is no more."""
+    _hear_once()
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    return _load()
 
 
 def _load() -> "IndexApp":
     """The application, in a worker; one that cannot be opened ends it with a sentence."""
     from entitlements_core.engine.serving import create_app  # noqa: PLC0415 - a fast start
 
-    threading.Thread(target=_follow_parent, daemon=True).start()
     try:
         app = create_app()
     except EntitlementsError as error:

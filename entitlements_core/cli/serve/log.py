@@ -45,8 +45,18 @@ LOGGING: Final[Mapping[str, Any]] = {
 class Notable(logging.Filter):
     """What an administrator wants to know of granian's doings: faults, and what it does at one."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopping: float | None = None
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a line is written; of a stop that nothing is wrong with, in words."""
-        if record.getMessage().startswith("Killing"):
+        said = record.getMessage()
+        if said.startswith("Shutting down"):
+            self._stopping = record.created
+        if said.startswith("Killing"):
+            # It says so as well of a worker that ended just when it was looked at.
+            if self._stopping is not None and record.created - self._stopping < FAREWELL:
+                return False
             record.msg, record.args = _CUT, (FAREWELL,)
-        return record.levelno >= logging.WARNING or record.getMessage().startswith("Respawning")
+        return record.levelno >= logging.WARNING or said.startswith("Respawning")

@@ -31,7 +31,7 @@ def commands(words: tuple[str, ...]) -> None:
     # Typer brings a Click of its own, so its group cannot be a subcommand: it gets the words.
     from typer.main import get_command  # noqa: PLC0415 - a server does without
 
-    from entitlements_core.cli import app  # noqa: PLC0415 - a server does without
+    from entitlements_core.cli.program import app  # noqa: PLC0415 - a server does without
 
     site: Site = current_app.extensions[EXTENSION]
     with environment(_settings(site.configuration)):

@@ -59,8 +59,8 @@ class Running:
 
 
 @contextmanager
-def serving(cli: CommandLine, packages: Path, *options: str) -> Iterator[Running]:
-    """A server on a free port; whatever is left of it is killed at the end."""
+def starting(cli: CommandLine, packages: Path, *options: str) -> Iterator[Running]:
+    """A server on a free port, which may not answer yet; what is left is killed at the end."""
     log = cli.home / "log"
     command = [ENTITLEMENTS, "--home", str(cli.home), "serve", str(packages), "--repo", "acme/prod"]
     with log.open("w") as errors:
@@ -70,17 +70,26 @@ def serving(cli: CommandLine, packages: Path, *options: str) -> Iterator[Running
             stderr=errors,
             text=True,
             env=os.environ | {"ENTITLEMENTS_DATABASE_URL": ""},
+            start_new_session=True,
         )
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        yield Running(process, json.loads(line), log)
+        yield Running(process, {}, log)
     finally:
         for child in _children(process.pid):
             child.kill()
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def serving(cli: CommandLine, packages: Path, *options: str) -> Iterator[Running]:
+    """A server on a free port; whatever is left of it is killed at the end."""
+    with starting(cli, packages, *options) as running:
+        assert running.process.stdout is not None
+        line = running.process.stdout.readline()
+        assert line, running.log.read_text()
+        running.where = json.loads(line)
+        yield running
 
 
 def survivors(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -175,6 +184,54 @@ def test_ends_with_ctrl_c_and_logs_no_request_unasked(
         assert running.get("/+health")[0] == 200
         assert running.stop(signal.SIGINT) == 0
         assert "+health" not in running.log.read_text()
+
+
+def complaints(running: Running) -> list[str]:
+    """What a server wrote, but for what it thinks of this machine."""
+    lines = running.log.read_text().splitlines()
+    return [line for line in lines if "Configur" not in line and "Packages here need" not in line]
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_signal_to_all_of_its_processes_ends_it(
+    cli: CommandLine, packages: Path, server: str, number: signal.Signals, times: int
+) -> None:
+    """As a terminal sends Ctrl-C, and a supervisor its order to end; nobody is cut off."""
+    options = ["--server", server, *(["--workers", "3"] if server == "granian" else [])]
+    with serving(cli, packages, *options) as running:
+        for _ in range(times):
+            os.killpg(running.process.pid, number)
+        assert running.process.wait(30) in {0, -number}
+        assert complaints(running) == []
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("started", [1, 2, 3])
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_a_server_that_starts(
+    cli: CommandLine, packages: Path, started: int, times: int
+) -> None:
+    """Whatever its workers import, open or wait for."""
+    with starting(cli, packages, "--server", "granian", "--workers", "3") as running:
+        while len(workers(running)) < started:
+            assert running.process.poll() is None
+            time.sleep(0.01)
+        for _ in range(times):
+            os.killpg(running.process.pid, signal.SIGINT)
+        assert running.process.wait(30) in {0, 130, -signal.SIGINT}
+        assert complaints(running) == []
+
+
+@pytest.mark.functional
+def test_a_worker_that_is_told_to_end_is_started_again(cli: CommandLine, packages: Path) -> None:
+    with serving(cli, packages, "--server", "granian", "--workers", "2") as running:
+        [first, _] = workers(running)
+        first.send_signal(signal.SIGTERM)
+        eventually(running, "Respawning")
+        assert running.stop() == 0
 
 
 def eventually(running: Running, words: str, times: int = 1) -> None:
@@ -410,11 +467,11 @@ class Stopped:
     given: dict[str, Any]
 
     def __init__(self, *_: object, **given: object) -> None:
-        type(self).given = given
+        Stopped.given = given
 
     def serve(self, **given: object) -> None:
         """Nothing to do."""
-        type(self).given |= given
+        Stopped.given |= given
 
 
 def test_workers_read_their_settings_from_the_environment(
@@ -432,6 +489,8 @@ def test_workers_read_their_settings_from_the_environment(
     monkeypatch.setattr("granian.server.Server", Stopped)
     monkeypatch.setattr("multiprocessing.set_start_method", lambda *_, **__: None)
     granian.run_granian(options, settings)
+    # The tests' process hears what it is told, and more than once.
+    monkeypatch.setattr(granian, "_hear_once", lambda: None)
     app = mock.Mock(is_ready=True)
     monkeypatch.setattr("entitlements_core.engine.serving.create_app", lambda: app)
     assert Stopped.given["target_loader"]() is app
