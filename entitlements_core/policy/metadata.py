@@ -7,7 +7,7 @@ import pydantic_core
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.secret import shows_secret
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Metadata", "check_metadata", "parse_metadata"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Metadata", "check_metadata"]
 
 Metadata = dict[str, object]
 
@@ -15,27 +15,12 @@ MAX_BYTES: Final = 16 * 1024
 MAX_DEPTH: Final = 16
 
 
-def parse_metadata(text: str) -> Metadata:
-    """Read a JSON object of at most 16 KiB and 16 levels.
-
-    Raises:
-        InvalidValue: when it is not JSON, not an object, too large or too deep, or holds what a
-            database cannot keep (NaN, infinities, NUL characters, lone surrogates).
-    """
-    data = text.encode(errors="surrogatepass")
-    _refuse(len(data) > MAX_BYTES, f"is larger than {MAX_BYTES} bytes")
-    try:
-        value = pydantic_core.from_json(data, allow_inf_nan=False)
-    except ValueError as error:
-        raise _invalid(f"is not JSON: {error}") from None
-    return check_metadata(value)
-
-
 def check_metadata(value: object) -> Metadata:
     """`value`, if it can be kept as a token's metadata.
 
     Raises:
-        InvalidValue: as `parse_metadata` does.
+        InvalidValue: when it is not an object, too large or too deep, or holds a secret or what a
+            database cannot keep (NaN, infinities, NUL characters, lone surrogates).
     """
     if not isinstance(value, dict):
         raise _invalid("is not a JSON object")

@@ -34,14 +34,12 @@ class EulaStatus:
     """Where a token stands with the licence of one repository.
 
     Attributes:
-        enforced: the repository asks for acceptance.
         number: of the revision in force; 0 when there is none.
         accepted: the revision in force was accepted; earlier ones do not count.
         accepted_at: aware, UTC.
         accepted_from: the address it was accepted from.
     """
 
-    enforced: bool = False
     number: int = 0
     accepted: bool = False
     accepted_at: datetime | None = None

@@ -4,8 +4,7 @@ import contextlib
 import os
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 __all__ = ["ConnectionStack", "Rows", "keep_inherited"]
@@ -26,18 +25,6 @@ class ConnectionStack:
         self._idle: deque[Any] = deque()
         stack = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(stack()))
-
-    @contextmanager
-    def borrow(self) -> Iterator[Any]:
-        """A connection for the length of the block; one that failed is closed, not reused."""
-        connection = self.take()
-        try:
-            yield connection
-        except BaseException:
-            with contextlib.suppress(Exception):
-                connection.close()
-            raise
-        self.give_back(connection)
 
     def take(self) -> Any:  # noqa: ANN401 - of either driver
         """A connection, to be given back or closed."""

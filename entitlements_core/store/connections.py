@@ -161,20 +161,12 @@ class SqliteStack(ConnectionStack):
 
 
 def open_stack(
-    place: str | DatabaseURL,
-    *,
-    synchronous: str = "FULL",
-    cache_kib: int = SMALL_CACHE,
-    key_fingerprint: str | None = None,
+    place: str | DatabaseURL, *, key_fingerprint: str | None = None
 ) -> "SqliteStack | PostgresStack":
     """The raw connections to the store at `place`.
 
     Args:
         place: a `DatabaseURL`, or its text with the timeouts of requests.
-        synchronous: of SQLite: FULL keeps every commit through a power cut, NORMAL only through
-            the end of the process.
-        cache_kib: memory that each SQLite connection may keep pages in, KiB. Behind it, the
-            operating system keeps them for all.
         key_fingerprint: as for `SqliteStack`.
     """
     url = DatabaseURL.of(place)
@@ -184,9 +176,7 @@ def open_stack(
         )
 
         return PostgresStack(url)
-    return open_sqlite(
-        url, synchronous=synchronous, cache_kib=cache_kib, key_fingerprint=key_fingerprint
-    )
+    return open_sqlite(url, key_fingerprint=key_fingerprint)
 
 
 def open_sqlite(
@@ -196,7 +186,16 @@ def open_sqlite(
     cache_kib: int = SMALL_CACHE,
     key_fingerprint: str | None = None,
 ) -> SqliteStack:
-    """The raw connections to a SQLite store; the arguments are those of `open_stack`."""
+    """The raw connections to a SQLite store.
+
+    Args:
+        url: of the file.
+        synchronous: FULL keeps every commit through a power cut, NORMAL only through the end of the
+            process.
+        cache_kib: memory that each connection may keep pages in, KiB. Behind it, the operating
+            system keeps them for all.
+        key_fingerprint: as for `SqliteStack`.
+    """
     return SqliteStack(url, lambda: _connect_sqlite(url, synchronous, cache_kib), key_fingerprint)
 
 

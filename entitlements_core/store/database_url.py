@@ -96,11 +96,6 @@ class DatabaseURL:
         return StoreFile(self.path)
 
     @property
-    def with_password(self) -> str:
-        """The whole of it."""
-        return f"{self.scheme}://{self.rest}"
-
-    @property
     def postgres(self) -> PostgresURL:
         """The servers of a PostgreSQL database."""
         return PostgresURL.parse(self.rest)
@@ -115,7 +110,7 @@ class DatabaseURL:
         """What of it must not be repeated: the password, and values that may be one."""
         return self.postgres.secrets
 
-    def connect_sqlite(self, *, writable: bool = True) -> StoreConnection:
+    def connect_sqlite(self) -> StoreConnection:
         """A connection in autocommit mode; never makes the file.
 
         Raises:
@@ -123,12 +118,7 @@ class DatabaseURL:
             sqlite3.Error: when it cannot be opened.
         """
         connection = self.file.open(
-            lambda: sqlite.connect(
-                self.path,
-                StoreConnection,
-                timeout=self.timeouts.lock,
-                mode="rw" if writable else "ro",
-            )
+            lambda: sqlite.connect(self.path, StoreConnection, timeout=self.timeouts.lock)
         )
         connection.create_function("unicode_lower", 1, _lower, deterministic=True)
         connection.execute("PRAGMA foreign_keys = ON")

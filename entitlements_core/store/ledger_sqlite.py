@@ -90,8 +90,8 @@ class SqliteLedger:
 
     Args:
         place: the store's address, or a URL with the timeouts of requests.
-        synchronous: FULL or NORMAL, as for `open_stack`.
-        key_fingerprint: as for `open_stack`.
+        synchronous: FULL or NORMAL, as for `open_sqlite`.
+        key_fingerprint: as for `open_sqlite`.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from entitlements_core.store.failures import failure_of
 from entitlements_core.store.schema_revisions import HEAD, KNOWN, judge
 from entitlements_core.store.store_file import missing
 
-__all__ = ["differences", "known_revisions", "upgrade"]
+__all__ = ["differences", "upgrade"]
 
 _POLL_SECONDS: Final = 0.02
 
@@ -60,15 +60,7 @@ def differences(engine: Engine) -> tuple[str, ...]:
     return tuple(found)
 
 
-def known_revisions() -> tuple[str, ...]:
-    """The revisions in the migrations folder, oldest first."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - a second of imports
-
-    scripts = ScriptDirectory.from_config(_config(None))
-    return tuple(reversed([script.revision for script in scripts.walk_revisions()]))
-
-
-def _config(connection: Connection | None) -> Any:  # noqa: ANN401 - Alembic is imported lazily
+def _config(connection: Connection) -> Any:  # noqa: ANN401 - Alembic is imported lazily
     from alembic.config import Config  # noqa: PLC0415 - a second of imports
 
     config = Config(attributes={"connection": connection})

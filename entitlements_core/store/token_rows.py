@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -140,7 +140,6 @@ def _read_grants(
         .order_by(col(RepositoryRow.owner), col(RepositoryRow.slug))
     )
     for grant, repository in session.exec(query):
-        eula = eulas.get((grant.token_id, grant.repository_id), EulaStatus())
         parts.grants[grant.token_id].append(
             TokenGrant(
                 repository=f"{repository.owner}/{repository.slug}",
@@ -149,7 +148,7 @@ def _read_grants(
                 is_default=grant.is_default,
                 mark=grant.mark,
                 bases=frozenset(grant.bases.items()),
-                eula=replace(eula, enforced=repository.enforce_eula),
+                eula=eulas.get((grant.token_id, grant.repository_id), EulaStatus()),
                 contact=repository.contact,
             )
         )

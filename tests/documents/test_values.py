@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entitlements_core.documents.values import (
     instant,
@@ -89,7 +91,9 @@ def test_an_object_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("", "is no JSON"),
         ("{", "is no JSON"),
+        ("{'a': 1}", "is no JSON"),
         ("[" * 100_000, "too deep"),
         ("[]", "a JSON array"),
         ('"a"', "a JSON string"),
@@ -101,3 +105,12 @@ def test_an_object_is_read() -> None:
 def test_no_object(text: str, said: str) -> None:
     with pytest.raises(InvalidValue, match=said):
         read_metadata(text)
+
+
+@given(text=st.text(max_size=200))
+def test_any_text_is_an_object_or_none(text: str) -> None:
+    try:
+        found = read_metadata(text)
+    except InvalidValue:
+        return
+    assert isinstance(found, dict)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entitlements_core.errors import InvalidValue
-from entitlements_core.policy.metadata import MAX_BYTES, MAX_DEPTH, check_metadata, parse_metadata
+from entitlements_core.policy.metadata import MAX_BYTES, MAX_DEPTH, check_metadata
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -32,7 +32,6 @@ def nested(levels: int) -> dict[str, Any]:
 )
 def test_an_object_is_kept(value: dict[str, Any]) -> None:
     assert check_metadata(value) is value
-    assert parse_metadata(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) == value
 
 
 @pytest.mark.parametrize(
@@ -61,29 +60,6 @@ def test_what_cannot_be_kept_is_refused(value: object, problem: str) -> None:
     assert caught.value.field == "metadata"
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "is not JSON"),
-        ("{", "is not JSON"),
-        ("{'a': 1}", "is not JSON"),
-        ('{"a": NaN}', "is not JSON"),
-        ('{"a": Infinity}', "is not JSON"),
-        ('{"a": "\ud800"}', "is not JSON"),
-        ('{"a": "\\ud800"}', "is not JSON"),
-        ('{"a": 1e999}', "holds NaN or infinity"),
-        ('{"a": "\\u0000"}', "holds a NUL character"),
-        ("[1]", "is not a JSON object"),
-        ("[" * 100_000, "is larger than 16384 bytes"),
-        ("[" * 16_000, "is not JSON"),
-        (f'{{"a": {"9" * 16_380}}}', "is larger than 16384 bytes"),
-    ],
-)
-def test_text_that_is_no_metadata_is_refused(text: str, problem: str) -> None:
-    with pytest.raises(InvalidValue, match=problem):
-        parse_metadata(text)
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -99,12 +75,3 @@ def test_what_is_kept_can_be_read_again(value: dict[str, Any]) -> None:
         return
     assert json.loads(json.dumps(kept, allow_nan=False)) == value
     assert "\\u0000" not in json.dumps(kept)
-
-
-@given(text=st.text(max_size=200))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        found = parse_metadata(text)
-    except InvalidValue:
-        return
-    assert isinstance(found, dict)

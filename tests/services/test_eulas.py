@@ -24,7 +24,8 @@ def _required(product: Product, identifier: str) -> tuple[bool, bool]:
     token = product.tokens.read(identifier)
     grant = token.grant_in(MAIN)
     assert grant is not None
-    return token.eula_required and grant.eula.enforced, grant.eula.accepted
+    enforced = product.repositories.show(MAIN).enforce_eula
+    return token.eula_required and enforced, grant.eula.accepted
 
 
 def test_revisions_are_numbered_and_kept(licensed: Product) -> None:
@@ -56,7 +57,7 @@ def test_acceptance_counts_for_the_revision_in_force(licensed: Product) -> None:
         identifier, MAIN, 1, address="192.0.2.1", actor=person("customer")
     )
     assert accepted.grants[0].eula == EulaStatus(
-        enforced=True, number=1, accepted=True, accepted_at=START, accepted_from="192.0.2.1"
+        number=1, accepted=True, accepted_at=START, accepted_from="192.0.2.1"
     )
     assert accepted.revision > token.revision
     assert _required(licensed, identifier) == (True, True)
@@ -85,7 +86,7 @@ def test_an_acceptance_can_be_withdrawn(licensed: Product) -> None:
         licensed.eulas.withdraw(identifier, MAIN, actor=person("admin"))
     licensed.eulas.accept(identifier, MAIN, 1, address="", actor=person("customer"))
     withdrawn = licensed.eulas.withdraw(identifier, MAIN, actor=person("admin"))
-    assert withdrawn.grants[0].eula == EulaStatus(enforced=True, number=1)
+    assert withdrawn.grants[0].eula == EulaStatus(number=1)
     entries = licensed.reports.audit(token=identifier).items
     assert [entry.action for entry in entries][:2] == [
         "token.eula_withdrawn",

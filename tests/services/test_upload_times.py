@@ -19,7 +19,7 @@ BEFORE = datetime(2025, 12, 31, tzinfo=UTC)
 
 
 def see(product: Product, *digests: str) -> None:
-    with closing(UploadRegister(product.database.url.with_password)) as register:
+    with closing(UploadRegister(product.database.url)) as register:
         found = {(FILE, digest): START for digest in digests}
         register.record(MAIN, found, START, complete=True)
 

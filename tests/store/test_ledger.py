@@ -992,8 +992,10 @@ def test_a_read_only_sqlite_store_is_an_error(
     ledger = Ledger(SqliteLedger(url))
     ledger.reserve(entry(token))
     # Permissions do not bind the superuser, so SQLite itself is told.
-    with ledger._driver._stack.borrow() as connection:  # type: ignore[attr-defined]  # of this driver
-        connection.execute("PRAGMA query_only = ON")
+    stack = ledger._driver._stack  # type: ignore[attr-defined]  # of this driver
+    connection = stack.take()
+    connection.execute("PRAGMA query_only = ON")
+    stack.give_back(connection)
 
     with pytest.raises(StoreError, match="readonly"):
         ledger.reserve(entry(token))

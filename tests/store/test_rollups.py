@@ -468,7 +468,7 @@ def test_who_sums_up_a_day_that_changes_meanwhile_does_not_win(closed: Shop) -> 
             closed.reserve(client=f"198.51.100.{len(closed.receipts)}", now=START)
             return super().begin()
 
-    other = Interrupted(str(database.url.with_password))
+    other = Interrupted(database.url)
     Rollups(Operations(database=other, clock=closed.clock))._sum_up(START_DAY)
     other.close()
     assert rollups.report().stale == 1
@@ -489,7 +489,7 @@ def test_two_who_sum_up_at_once_agree(closed: Shop) -> None:
             rollups._sum_up(START_DAY)
             return super().begin()
 
-    other = Late(str(closed.database.url.with_password))
+    other = Late(closed.database.url)
     Rollups(Operations(database=other, clock=closed.clock))._sum_up(START_DAY)
     other.close()
     assert rollups.report().stale == 0
