@@ -86,11 +86,11 @@ def _show_usage(
     as_csv: bool,
     as_json: bool,
 ) -> None:
+    keys = [*what, *(["name"] if "token" in what else [])]
     documents = [usage_document(what, line, names) for line in lines]
     if as_csv:
-        _print_csv([*what, *(["name"] if "token" in what else []), *_SUMS], documents)
+        _print_csv([*keys, *_SUMS], documents)
         return
-    keys = [*what, *(["name"] if "token" in what else [])]
     headings = [*keys, "downloads", "clients", "bandwidth", "last"]
     rows = [
         [

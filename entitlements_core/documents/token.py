@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entitlements_core.documents.values import MASK, instant, readable_bytes
+from entitlements_core.policy.credential import State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -61,7 +62,7 @@ def token_document(  # noqa: PLR0913 - the parts of one document
 
 def _state(token: Token, now: datetime) -> Mapping[str, object]:
     return {
-        "is_active": token.state.value == "enabled",
+        "is_active": token.state is State.ENABLED,
         "status": token.status(now).value,
         "default": token.is_default,
         "user": token.user or None,

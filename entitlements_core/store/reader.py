@@ -21,6 +21,7 @@ from entitlements_core.store.credential_rows import CREDENTIAL, Parse, credentia
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.moments import to_micros
 from entitlements_core.store.raw_store import RawStore
+from entitlements_core.store.schema_revisions import KEY_QUESTION
 from entitlements_core.store.versioned_cache import CAPACITY, VersionedCache
 
 __all__ = ["CredentialReader"]
@@ -190,7 +191,7 @@ class CredentialReader:
         Raises:
             StoreError: when the store cannot be read.
         """
-        rows = self._store.read("SELECT value FROM store_info WHERE name = 'key_fingerprint'")
+        rows = self._store.read(KEY_QUESTION)
         return rows[0][0] if rows else None
 
     def downloads(self, repository: str) -> dict[str, int]:

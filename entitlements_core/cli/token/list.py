@@ -65,7 +65,7 @@ def list_(  # noqa: PLR0913 - the choices of one list
         now = core.clock()
         documents = []
         for token in tokens:
-            shown = show_secret and token.revealable and token.state.value != "deleted"
+            shown = show_secret and token.revealable and token.state is not State.DELETED
             secret = core.rotation.reveal(token.identifier, actor=run.actor) if shown else None
             orphaned = core.binding.orphaned(token)
             documents.append(

@@ -16,8 +16,6 @@ from pypiserver_entitlements.pypiserver_api import Auther
 
 __all__ = ["PasswordsUnknown", "Publishers", "was_admitted"]
 
-WITH_PASSWORD: Final = AuthScheme.BASIC
-
 _LONGEST_NAME: Final = 255
 """Characters, inclusive, as passlib takes them; passwords are bounded by the header."""
 _IMPOSSIBLE: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -68,7 +66,7 @@ class Publishers:
         Raises:
             PasswordsUnknown: when the check cannot be made, since its file is gone or damaged.
         """
-        if self._auther is None or presented is None or presented.scheme is not WITH_PASSWORD:
+        if self._auther is None or presented is None or presented.scheme is not AuthScheme.BASIC:
             return None
         if not _may_exist(presented.username, presented.secret):
             return None
