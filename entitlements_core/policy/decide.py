@@ -19,6 +19,7 @@ from typing import Final
 from entitlements_core.policy.credential import Access, Credential, CredentialKind, Grant, State
 from entitlements_core.policy.decision import Allow, Decision, Deny, Reason
 from entitlements_core.policy.facts import FileFacts
+from entitlements_core.policy.instants import minute
 from entitlements_core.policy.limits import Usage
 from entitlements_core.policy.metering import asking, exhausted
 from entitlements_core.policy.network import IPAddress
@@ -210,7 +211,7 @@ def already_valid(question: Question) -> Deny | None:
         return None
     return Deny(
         Reason.TOKEN_NOT_YET_VALID,
-        f"Entitlement valid from {_minute(start)}",
+        f"Entitlement valid from {minute(start)}",
         retry_at=start,
         contact=question.credential.contact,
     )
@@ -221,7 +222,7 @@ def still_valid(question: Question) -> Deny | None:
     end = question.credential.valid_until
     if end is None or question.now < end:
         return None
-    title = f"Entitlement expired {_minute(end)}"
+    title = f"Entitlement expired {minute(end)}"
     return _refusal(question, Reason.TOKEN_EXPIRED, title, "to renew it")
 
 
@@ -313,7 +314,3 @@ def _refusal(question: Question, reason: Reason, title: str, purpose: str) -> De
     """A refusal that the vendor can do something about; `purpose` is what to ask them for."""
     contact = question.credential.contact
     return Deny(reason, title, f"Ask {contact or 'the vendor'} {purpose}.", contact=contact)
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

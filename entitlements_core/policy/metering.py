@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.instants import minute
 from entitlements_core.policy.limits import Limits, Usage
 from entitlements_core.policy.period import ResetPeriod, next_reset, period_start
 
@@ -258,5 +259,5 @@ def _resetting(denied: Deny, schedule: Schedule, now: datetime) -> Deny:
     moment = next_reset(schedule.period, schedule.anchor, now)
     if moment is None:
         return denied
-    title = f"{denied.title}; resets {moment:%Y-%m-%d %H:%M} UTC"
+    title = f"{denied.title}; resets {minute(moment)}"
     return replace(denied, title=title, retry_at=moment)

@@ -10,6 +10,7 @@ from typing import Final
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
 from entitlements_core.policy.health import Finding, Health
+from entitlements_core.policy.instants import minute
 from entitlements_core.services.clock_repair import ClockRepair
 from entitlements_core.services.home import others_may, own_files
 from entitlements_core.services.home_access import (
@@ -156,7 +157,7 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
     for what, at in ahead.items():
         yield warning(
             "clock",
-            f"By the clock, it is {now:%Y-%m-%d %H:%M} UTC; {what} is of {at:%Y-%m-%d %H:%M}.",
+            f"By the clock, it is {minute(now)}; {what} is of {minute(at)}.",
             "Set the clock; tokens begin and end by it.",
         )
     if not ahead:

@@ -13,6 +13,7 @@ from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.policy.actor import Actor
 from entitlements_core.policy.bases import RecordedBases
 from entitlements_core.policy.credential import State
+from entitlements_core.policy.instants import minute
 from entitlements_core.policy.query.syntax import Node, terms
 from entitlements_core.policy.terms import Terms, checked
 from entitlements_core.policy.token import Token, TokenGrant
@@ -326,8 +327,7 @@ def _past(token: Token, changes: Mapping[str, object], now: datetime) -> tuple[s
     end = token.terms.limit_date_range_to
     if changes.get("limit_date_range_to") is None or end is None or end > now:
         return ()
-    ended = f"{end:%Y-%m-%d %H:%M} UTC"
-    return (f"The token ended on {ended}, which is over: its files are refused from now on.",)
+    return (f"The token ended on {minute(end)}, which is over: its files are refused from now on.",)
 
 
 def _switch(operation: Operation, token: Token, state: State) -> None:

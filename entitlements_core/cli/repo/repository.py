@@ -19,6 +19,7 @@ from entitlements_core.documents.repository import (
     repository_document,
 )
 from entitlements_core.documents.values import MASK
+from entitlements_core.policy.instants import minute
 
 if TYPE_CHECKING:
     from entitlements_core.services.repositories import Repository, RepositoryChanges
@@ -166,7 +167,7 @@ def _emit(found: "Repository", *, as_json: bool) -> None:
         ("Description", found.description),
         ("Contact", found.contact),
         ("Settings", _flags(found)),
-        ("Created", f"{found.created_at:%Y-%m-%d %H:%M} UTC by {found.created_by}"),
+        ("Created", f"{minute(found.created_at)} by {found.created_by}"),
     ]
     emit(repository_document(found), lambda console: show_fields(console, fields), as_json=as_json)
 

@@ -15,6 +15,7 @@ from entitlements_core.cli.options import (
 from entitlements_core.cli.session import session
 from entitlements_core.cli.token.display import emit_issued
 from entitlements_core.documents.values import read_duration
+from entitlements_core.policy.instants import minute
 
 __all__ = ["refresh", "set_"]
 
@@ -77,8 +78,7 @@ def refresh(  # noqa: PLR0913 - one option for each choice
     if as_json:
         return
     for former in previous:
-        until = f"{former.valid_until:%Y-%m-%d %H:%M} UTC"
-        note(f"The old secret goes on until {until}, and opens the same.")
+        note(f"The old secret goes on until {minute(former.valid_until)}, and opens the same.")
     if previous:
         note(f"`entitlements token refresh {slug_perm}` makes another one, and ends both at once.")
 
