@@ -31,11 +31,10 @@ from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.failures import (
     DatabaseCorrupt,
     DatabaseMissing,
-    DatabaseNewer,
     failure_of,
 )
 from entitlements_core.store.former_store import ChangesSince, carry_over
-from entitlements_core.store.schema_revisions import HEAD, KNOWN
+from entitlements_core.store.schema_revisions import HEAD, KNOWN, newer
 from entitlements_core.store.timeouts import WORK
 
 __all__ = ["Backup", "Backups", "Restored"]
@@ -248,10 +247,7 @@ def _known_revision(copy: Copy, source: Path) -> str:
     if copy.revision is None:
         raise DatabaseCorrupt(f"{source} is no store.", "Name a file of `entitlements backup`.")
     if copy.revision not in KNOWN:
-        raise DatabaseNewer(
-            f"{source} has schema {copy.revision}, which this version does not know.",
-            f"Install the version that made it, or a later one; this one knows {HEAD}.",
-        )
+        raise newer(str(source), copy.revision)
     return copy.revision
 
 

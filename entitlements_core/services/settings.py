@@ -18,12 +18,13 @@ from entitlements_core.forwarded import FORWARDED, X_FORWARDED_FOR, Proxies
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.store.timeouts import REQUESTS, Timeouts
 
-__all__ = ["FORMER_REPOSITORY", "Settings"]
+__all__ = ["FORMER_REPOSITORY", "HOW_TO_CORRECT", "Settings"]
 
 log: Final = logging.getLogger("entitlements.settings")
 
 FORMER_REPOSITORY: Final = "ENTITLEMENTS_REPO"
 """What `repository` was called by pypi-server-entitled before; it is still read."""
+HOW_TO_CORRECT: Final = "Correct the variable, or the option that stands for it."
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
             problems = [f"{name}: {why}" for name, why in _unusable(error).items()]
             raise ConfigurationError(
                 f"The settings cannot be used: {'; '.join(problems)}.",
-                "Correct the variable, or the option that stands for it.",
+                HOW_TO_CORRECT,
             ) from None
         except InvalidValue as error:
             raise ConfigurationError(

@@ -13,7 +13,7 @@ from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.offload_permissions import closed_paths
 from entitlements_core.services.patient import Patient, error, ok, store_of, warning
-from entitlements_core.services.settings import FORMER_REPOSITORY
+from entitlements_core.services.settings import FORMER_REPOSITORY, HOW_TO_CORRECT
 
 __all__ = [
     "check_catalog",
@@ -163,7 +163,7 @@ def check_variables(patient: Patient) -> Iterator[Finding]:
         yield error(
             "settings",
             f"{name} cannot be used: {why}. Everything here was looked at without it.",
-            "Correct the variable, or the option that stands for it.",
+            HOW_TO_CORRECT,
         )
     literal = [name for name, value in settings.items() if "${" in str(value)]
     for name in literal:

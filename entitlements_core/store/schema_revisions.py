@@ -22,6 +22,7 @@ __all__ = [
     "KNOWN",
     "REVISION_QUESTION",
     "judge",
+    "newer",
     "require_current",
     "require_usable",
     "stored_revision",
@@ -60,8 +61,13 @@ def judge(revision: str | None, url: DatabaseURL) -> None:
             f"The database {url} has schema {revision}, not {HEAD}.",
             "Stop all servers, make a backup, and run `entitlements db upgrade`.",
         )
-    raise DatabaseNewer(
-        f"The database {url} has schema {revision}, which this version does not know.",
+    raise newer(f"The database {url}", revision)
+
+
+def newer(store: str, revision: str) -> DatabaseNewer:
+    """The error of a store, named as a sentence begins, whose revision is not `KNOWN`."""
+    return DatabaseNewer(
+        f"{store} has schema {revision}, which this version does not know.",
         f"Install the version that made it, or a later one; this one knows {HEAD}.",
     )
 
