@@ -28,6 +28,7 @@ from entitlements_core.policy.network import parse_address
 from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.resource import DistributionFile, Resource
 from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import TokenGrant
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.gate import Gate
 from entitlements_core.services.keyring import Keyring
@@ -145,7 +146,8 @@ def add_token(
             at=at,
             by="vendor",
         )
-        unit.tokens.set_grant(identifier, repository, access=access, limit_package_query=query)
+        grant = TokenGrant(repository=repository, access=access, limit_package_query=query)
+        unit.tokens.set_grant(identifier, grant)
         if digest is not None:
             unit.secrets.put(identifier, [repository], digest, sealed=None, at=at)
         return unit.tokens.row(identifier).id or 0

@@ -124,7 +124,7 @@ class EulaService:
                 )
             if not unit.eulas.accept(token, revision, at=operation.now, address=address):
                 return before
-            unit.tokens.touch(token, at=operation.now, by=operation.actor.name)
+            operation.touch(token)
             return operation.record_token(
                 "token.eula_accepted",
                 before,
@@ -153,7 +153,7 @@ class EulaService:
                     "Nothing has to be withdrawn.",
                 )
             unit.eulas.withdraw(token, revision)
-            unit.tokens.touch(token, at=operation.now, by=operation.actor.name)
+            operation.touch(token)
             return operation.record_token(
                 "token.eula_withdrawn",
                 before,

@@ -49,6 +49,18 @@ class Operation:
     actor: Actor
     changes: list[TokenChange] = field(default_factory=list)
 
+    def save(self, identifier: str, terms: Terms) -> None:
+        """Replace the terms of a token."""
+        self.unit.tokens.save(identifier, terms, at=self.now, by=self.actor.name)
+
+    def set_state(self, identifier: str, state: State) -> None:
+        """Turn the vendor's switch of a token."""
+        self.unit.tokens.set_state(identifier, state, at=self.now, by=self.actor.name)
+
+    def touch(self, identifier: str) -> None:
+        """Note a change of something that belongs to a token."""
+        self.unit.tokens.touch(identifier, at=self.now, by=self.actor.name)
+
     def record_token(
         self,
         action: str,

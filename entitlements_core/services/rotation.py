@@ -132,7 +132,7 @@ class Rotation:
                 )
             until = None if overlap is None else operation.now + overlap
             issued = self._issuer.put_secret(operation, identifier, custom, previous_until=until)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
+            operation.touch(identifier)
             token = operation.record_token(action, before, identifier, extra=_until(until))
             return replace(issued, token=token)
 

@@ -14,7 +14,7 @@ of the destination that opens further repositories loses only this one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.actor import Actor
@@ -157,9 +157,8 @@ class _SyncChanges:
         if not token.is_default:
             revoke_grant(self.operation, token, self.destination)
             return
-        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor.name
-        unit.secrets.drop(token.identifier)
-        unit.tokens.set_state(token.identifier, State.DISABLED, at=now, by=actor)
+        self.operation.unit.secrets.drop(token.identifier)
+        self.operation.set_state(token.identifier, State.DISABLED)
         self.operation.record_token("token.disabled", token, token.identifier)
 
     def _copy(self, token: Token) -> None:
@@ -182,15 +181,13 @@ class _SyncChanges:
 
     def _take_over(self, here: Token, there: Token) -> None:
         """`there` becomes like `here`, under its own identifier."""
-        unit, now, actor = self.operation.unit, self.operation.now, self.operation.actor.name
-        identifier = there.identifier
-        terms = terms_in(self.destination, self.source, here)
-        unit.tokens.save(identifier, terms, at=now, by=actor)
-        unit.tokens.set_state(identifier, here.state, at=now, by=actor)
+        unit, identifier = self.operation.unit, there.identifier
+        self.operation.save(identifier, terms_in(self.destination, self.source, here))
+        self.operation.set_state(identifier, here.state)
         self._grant_like(here, identifier, is_default=there.is_default)
         if there.is_default:
             unit.secrets.drop(identifier, self.destination)
-            unit.tokens.zero_usage(identifier, at=now)
+            unit.tokens.zero_usage(identifier, at=self.operation.now)
         self._secrets_like(here, identifier)
         self.operation.record_token(
             "token.synced", there, identifier, extra={"copy_of": here.identifier}
@@ -199,15 +196,13 @@ class _SyncChanges:
     def _grant_like(self, token: Token, identifier: str, *, is_default: bool) -> None:
         grant = token.grant_in(self.source) or TokenGrant(repository=self.source)
         bound = self.bound.get(token.identifier) or TokenGrant(repository=self.destination)
-        self.operation.unit.tokens.set_grant(
-            identifier,
-            self.destination,
+        copy = replace(
+            bound,
             access=grant.access,
             limit_package_query=grant.limit_package_query,
             is_default=is_default,
-            mark=bound.mark,
-            bases=bound.bases,
         )
+        self.operation.unit.tokens.set_grant(identifier, copy)
 
     def _secrets_like(self, token: Token, identifier: str) -> None:
         self.operation.unit.secrets.copy(

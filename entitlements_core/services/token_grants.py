@@ -66,7 +66,7 @@ class TokenGrants:
             )
             warnings = self._issuer.put_grant(operation, identifier, kept)
             operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
+            operation.touch(identifier)
             token = operation.record_token(
                 "token.granted", before, identifier, repository=grant.repository
             )
@@ -188,13 +188,5 @@ class TokenGrants:
 def _write(operation: Operation, token: Token, grant: TokenGrant) -> None:
     if token.grant_in(grant.repository) is None:
         return  # closed meanwhile
-    operation.unit.tokens.set_grant(
-        token.identifier,
-        grant.repository,
-        access=grant.access,
-        limit_package_query=grant.limit_package_query,
-        is_default=grant.is_default,
-        mark=grant.mark,
-        bases=grant.bases,
-    )
-    operation.unit.tokens.touch(token.identifier, at=operation.now, by=operation.actor.name)
+    operation.unit.tokens.set_grant(token.identifier, grant)
+    operation.touch(token.identifier)

@@ -109,15 +109,8 @@ class Issuer:
             NotFound: when there is no such repository.
         """
         text, warnings = check_restriction(grant.limit_package_query, self.parse)
-        operation.unit.tokens.set_grant(
-            identifier,
-            grant.repository,
-            access=grant.access,
-            limit_package_query=text,
-            is_default=grant.is_default,
-            mark=grant.mark,
-            bases=grant.bases,
-        )
+        kept = replace(grant, limit_package_query=text)
+        operation.unit.tokens.set_grant(identifier, kept)
         return warnings
 
     def put_secret(

@@ -35,6 +35,7 @@ from entitlements_core.services.token_changes import (
 )
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
 from entitlements_core.services.token_quota import check_quota, check_quota_of_change
+from entitlements_core.services.token_revocation import delete_token
 from entitlements_core.store.records import ListFilter, ListPage
 
 __all__ = ["Lifecycle", "ListFilter"]
@@ -193,10 +194,11 @@ class Lifecycle:
             require_editable(before)
             owner = before.grants[0].repository.partition("/")[0]
             after = checked(changed_terms(before.terms, owner, changes))
-            operation.unit.tokens.save(identifier, after, at=operation.now, by=operation.actor.name)
+            operation.save(identifier, after)
             warnings = self._edit_grant(operation, before, repository, changes, bases)
             if "enabled" in changes:
-                _switch(operation, before, State.ENABLED if changes["enabled"] else State.DISABLED)
+                state = State.ENABLED if changes["enabled"] else State.DISABLED
+                operation.set_state(identifier, state)
             check_quota_of_change(operation, before, self._quota)
             token = operation.record_token("token.edited", before, identifier)
             past = _past(token, changes, operation.now)
@@ -235,12 +237,7 @@ class Lifecycle:
                     f"The default token of {before.grants[0].repository} cannot be deleted.",
                     "Disable it, or refresh it so that its secret opens nothing any more.",
                 )
-            unit = operation.unit
-            unit.secrets.drop(identifier)
-            unit.tokens.set_state(
-                identifier, State.DELETED, at=operation.now, by=operation.actor.name
-            )
-            return operation.record_token("token.deleted", before, identifier)
+            return delete_token(operation, before)
 
     def reset(self, identifier: str, *, actor: Actor, repository: str = "") -> Token:
         """Count downloads, clients and bandwidth from zero again.
@@ -253,7 +250,7 @@ class Lifecycle:
             before = operation.unit.tokens.get(identifier, repository)
             require_living(before)
             operation.unit.tokens.zero_usage(identifier, at=operation.now)
-            operation.unit.tokens.touch(identifier, at=operation.now, by=operation.actor.name)
+            operation.touch(identifier)
             usage = before.usage
             return operation.record_token(
                 "token.reset",
@@ -274,7 +271,7 @@ class Lifecycle:
             require_living(before)
             if before.state is state:
                 return before
-            _switch(operation, before, state)
+            operation.set_state(identifier, state)
             check_quota_of_change(operation, before, self._quota)
             return operation.record_token(action, before, identifier)
 
@@ -328,12 +325,6 @@ def _past(token: Token, changes: Mapping[str, object], now: datetime) -> tuple[s
     if changes.get("limit_date_range_to") is None or end is None or end > now:
         return ()
     return (f"The token ended on {minute(end)}, which is over: its files are refused from now on.",)
-
-
-def _switch(operation: Operation, token: Token, state: State) -> None:
-    operation.unit.tokens.set_state(
-        token.identifier, state, at=operation.now, by=operation.actor.name
-    )
 
 
 def _named_fields(search: Node | None) -> frozenset[str]:

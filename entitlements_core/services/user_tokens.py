@@ -15,6 +15,7 @@ from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.operations import Operations
 from entitlements_core.services.token_issuer import Draft, Issued, Issuer
+from entitlements_core.services.token_revocation import delete_token
 
 if TYPE_CHECKING:
     from entitlements_core.store.unit_of_work import UnitOfWork
@@ -112,11 +113,7 @@ class UserTokens:
                 now = operation.unit.tokens.get(token.identifier)
                 if now.state is State.DELETED:
                     continue  # meanwhile, by somebody else
-                operation.unit.secrets.drop(token.identifier)
-                operation.unit.tokens.set_state(
-                    token.identifier, State.DELETED, at=operation.now, by=operation.actor.name
-                )
-                deleted.append(operation.record_token("token.deleted", now, token.identifier))
+                deleted.append(delete_token(operation, now))
             return tuple(deleted)
 
     def _lost(self, token: Token) -> bool:

@@ -13,8 +13,7 @@ from sqlalchemy import BigInteger, and_, case, delete, func, literal, or_, type_
 from sqlmodel import Session, col, select
 
 from entitlements_core.errors import NotFound
-from entitlements_core.policy.bases import RecordedBases
-from entitlements_core.policy.credential import Access, CredentialKind, State
+from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.metering import CLOCK_SKEW
 from entitlements_core.policy.secret import (
     IDENTIFIER_LENGTH,
@@ -23,7 +22,7 @@ from entitlements_core.policy.secret import (
     looks_like_identifier,
 )
 from entitlements_core.policy.terms import Terms
-from entitlements_core.policy.token import Token
+from entitlements_core.policy.token import Token, TokenGrant
 from entitlements_core.store.models import (
     ClientRow,
     GrantRow,
@@ -201,32 +200,22 @@ class Tokens:
         self._touch(self.row(identifier), at, by)
         self.session.flush()
 
-    def set_grant(  # noqa: PLR0913 - the facts of a row, all named
-        self,
-        identifier: str,
-        repository: str,
-        *,
-        access: Access = Access.READ,
-        limit_package_query: str | None = None,
-        is_default: bool = False,
-        mark: str | None = None,
-        bases: RecordedBases = frozenset(),
-    ) -> None:
-        """Make or replace what the token opens in `repository`.
+    def set_grant(self, identifier: str, grant: TokenGrant) -> None:
+        """Make or replace what the token opens in the repository of `grant`.
 
         Raises:
             NotFound: when there is no such repository.
         """
-        repository_id = Repositories(self.session).row_id(repository)
+        repository_id = Repositories(self.session).row_id(grant.repository)
         self.session.merge(
             GrantRow(
                 token_id=self.row(identifier).id or 0,
                 repository_id=repository_id,
-                access=access,
-                limit_package_query=limit_package_query,
-                is_default=is_default,
-                mark=mark,
-                bases=dict(sorted(bases)),
+                access=grant.access,
+                limit_package_query=grant.limit_package_query,
+                is_default=grant.is_default,
+                mark=grant.mark,
+                bases=dict(sorted(grant.bases)),
             )
         )
         self.session.flush()

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import TokenGrant
 from entitlements_core.store import ledger_postgres, postgres_stack
 from entitlements_core.store.database import Database
 from entitlements_core.store.ledger import Entry, Ledger, LedgerDriver, Receipt
@@ -74,7 +75,7 @@ def store(database_url: str, database: Database) -> Iterator[Store]:
     add_repository(database, OTHER_REPOSITORY)
     token = add_token(database)
     with database.begin() as unit:
-        unit.tokens.set_grant(TOKEN, OTHER_REPOSITORY)
+        unit.tokens.set_grant(TOKEN, TokenGrant(repository=OTHER_REPOSITORY))
     reader, keeper = CredentialReader(database_url), driver(database_url)
     made = Store(database, reader, keeper, Ledger(keeper), token)
     made.refresh(FIRST, None)
@@ -168,7 +169,7 @@ def test_secrets_of_several_origins_are_told_apart_in_a_further_repository(store
             name = f"origin{digest[:1].decode()}xxxxx"
             add_origin(unit, name, digest, repository)
             unit.secrets.copy(name, TOKEN, repository, at=NOW, origin=f"{repository}-origin")
-        unit.tokens.set_grant(TOKEN, "acme/third")
+        unit.tokens.set_grant(TOKEN, TokenGrant(repository="acme/third"))
         unit.secrets.extend(TOKEN, "acme/third", at=NOW)
 
     store.use(SECOND, repository="acme/third", now=NOW + HOUR)
@@ -190,7 +191,7 @@ def add_origin(unit: UnitOfWork, identifier: str, digest: bytes, repository: str
         at=NOW,
         by="v",
     )
-    unit.tokens.set_grant(identifier, origin)
+    unit.tokens.set_grant(identifier, TokenGrant(repository=origin))
     unit.secrets.put(identifier, [origin], digest, sealed=None, at=NOW)
     unit.secrets.put(
         identifier, [origin], digest[::-1] + b"n", sealed=None, at=NOW, previous_until=END

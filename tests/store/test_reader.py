@@ -24,6 +24,7 @@ from entitlements_core.policy.limits import Limits
 from entitlements_core.policy.network import Networks
 from entitlements_core.policy.package_tags import Package, VendorTags
 from entitlements_core.policy.query import PackageQuery
+from entitlements_core.policy.token import TokenGrant
 from entitlements_core.store import versioned_cache
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import PackageTagRow
@@ -263,7 +264,10 @@ def test_a_change_of_the_grant_is_seen_at_once(store: Store) -> None:
 
     store.change(
         lambda unit: unit.tokens.set_grant(
-            TOKEN, REPOSITORY, access=Access.WRITE, limit_package_query="name:^bar$"
+            TOKEN,
+            TokenGrant(
+                repository=REPOSITORY, access=Access.WRITE, limit_package_query="name:^bar$"
+            ),
         )
     )
 

@@ -9,6 +9,7 @@ from sqlmodel import select
 from entitlements_core.errors import Conflict, NotFound
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.terms import Terms
+from entitlements_core.policy.token import TokenGrant
 from entitlements_core.store.database import Database
 from entitlements_core.store.models import GrantRow, SecretRow, TokenRow, UsageRow
 from entitlements_core.store.moments import from_micros, to_micros
@@ -27,7 +28,8 @@ def filled(database: Database) -> Database:
             unit.repositories.add(Repository(name=name, created_at=NOW))
         _token(unit, "first")
         for name in NAMES:
-            unit.tokens.set_grant("first", name, limit_package_query="name:^demo$")
+            grant = TokenGrant(repository=name, limit_package_query="name:^demo$")
+            unit.tokens.set_grant("first", grant)
     return database
 
 
@@ -46,7 +48,7 @@ def _token(unit: UnitOfWork, identifier: str) -> None:
 def test_the_primary_key_keeps_a_secret_unique_in_a_repository(filled: Database) -> None:
     with filled.begin() as unit:
         _token(unit, "second")
-        unit.tokens.set_grant("second", "acme/main")
+        unit.tokens.set_grant("second", TokenGrant(repository="acme/main"))
         unit.secrets.put("first", NAMES, b"digest", sealed=None, at=NOW)
     with pytest.raises(Conflict), filled.begin() as unit:
         unit.secrets.put("second", ["acme/main"], b"digest", sealed=None, at=NOW)
@@ -102,8 +104,10 @@ def test_a_repository_has_one_default_token(filled: Database) -> None:
     def add_second() -> None:
         with filled.begin() as unit:
             _token(unit, "second")
-            unit.tokens.set_grant("first", "acme/main", is_default=True)
-            unit.tokens.set_grant("second", "acme/main", is_default=True)
+            for identifier in ("first", "second"):
+                unit.tokens.set_grant(
+                    identifier, TokenGrant(repository="acme/main", is_default=True)
+                )
 
     with pytest.raises(Conflict):
         add_second()
