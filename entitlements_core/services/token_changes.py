@@ -12,6 +12,7 @@ from entitlements_core.policy.token import Token
 
 __all__ = [
     "Edited",
+    "GrantChanges",
     "TermChanges",
     "TokenChanges",
     "changed_terms",
@@ -53,17 +54,19 @@ class TermChanges(TypedDict, total=False):
     access_private_broadcasts: bool | None
 
 
-class TokenChanges(TermChanges, total=False):
-    """Everything that an edit can change, in one step.
+class GrantChanges(TypedDict, total=False):
+    """What to set of a grant in one repository; `bases` are names."""
 
-    `limit_package_query`, `access` and `bases` (names) belong to the grant in one repository.
-    """
-
-    name: str
-    enabled: bool
     limit_package_query: str | None
     access: Access
     bases: Sequence[str] | None
+
+
+class TokenChanges(TermChanges, GrantChanges, total=False):
+    """Everything that an edit can change, in one step; a grant's belong to one repository."""
+
+    name: str
+    enabled: bool
 
 
 _DEFAULTS: Final[dict[str, Any]] = {

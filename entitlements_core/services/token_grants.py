@@ -5,6 +5,7 @@ that was made again may be somebody else's.
 """
 
 from dataclasses import replace
+from typing import Unpack
 
 from entitlements_core.errors import Refused
 from entitlements_core.policy.actor import Actor
@@ -16,7 +17,7 @@ from entitlements_core.services.operations import (
     require_editable,
     require_living,
 )
-from entitlements_core.services.token_changes import Edited, checked_access
+from entitlements_core.services.token_changes import Edited, GrantChanges, checked_access
 from entitlements_core.services.token_issuer import Issuer
 from entitlements_core.services.token_revocation import revoke_grant
 
@@ -37,10 +38,19 @@ class TokenGrants:
         self._issuer = issuer
         self._binding = binding
 
-    def grant(self, identifier: str, grant: TokenGrant, *, actor: Actor) -> Edited:
-        """Let a token open one repository more, or replace what it opens there.
+    def grant(
+        self, identifier: str, repository: str, *, actor: Actor, **changes: Unpack[GrantChanges]
+    ) -> Edited:
+        """Let a token open one repository more, or change what it opens there.
 
         Its secrets open the new repository, too.
+
+        Args:
+            identifier: of the token.
+            repository: ``owner/slug``.
+            actor: who asks.
+            changes: restriction and access stay where they are left out. The bases are always those
+                that the repository has now, and the ones that are named.
 
         Raises:
             NotFound: when there is no such token or repository.
@@ -48,27 +58,30 @@ class TokenGrants:
             Conflict: when another token uses one of its secrets in that repository.
             Refused: when it is deleted, a user's, or the default token of another repository.
         """
-        bound = self._binding.bound(grant)
-        missing = self._binding.missing(grant.repository)
+        named = frozenset((name, "") for name in changes.get("bases") or ())
+        bound = self._binding.bound(TokenGrant(repository=repository, bases=named))
+        missing = self._binding.missing(repository)
         with self._operations.begin(actor) as operation:
             before = operation.unit.tokens.get(identifier)
             require_editable(before)
-            there = before.grant_in(grant.repository)
+            there = before.grant_in(repository)
             if before.is_default and there is None:
                 raise Refused(
                     f"The default token of {before.grants[0].repository} opens only that.",
                     "Create a token of its own for several repositories.",
                 )
-            kept = replace(
+            known = there or bound
+            granted = replace(
                 bound,
-                access=checked_access(grant.access),
-                is_default=there is not None and there.is_default,
+                access=checked_access(changes.get("access", known.access)),
+                limit_package_query=changes.get("limit_package_query", known.limit_package_query),
+                is_default=known.is_default,
             )
-            warnings = self._issuer.put_grant(operation, identifier, kept)
-            operation.unit.secrets.extend(identifier, grant.repository, at=operation.now)
+            warnings = self._issuer.put_grant(operation, identifier, granted)
+            operation.unit.secrets.extend(identifier, repository, at=operation.now)
             operation.touch(identifier)
             token = operation.record_token(
-                "token.granted", before, identifier, repository=grant.repository
+                "token.granted", before, identifier, repository=repository
             )
         return Edited(token=token, warnings=(*warnings, *missing))
 

@@ -120,9 +120,7 @@ def test_a_grant_for_what_is_not_there_is_made_with_a_warning(bound: Bound, host
     [warning] = issued.warnings
     assert warning.startswith("The host has no acme/main now")
     assert bound.binding.warnings(bound.grant(issued)) == (warning,)
-    edited = bound.grants.grant(
-        issued.token.identifier, TokenGrant(repository=MAIN), actor=person()
-    )
+    edited = bound.grants.grant(issued.token.identifier, MAIN, actor=person())
     assert edited.warnings == (warning,)
 
 
@@ -179,9 +177,9 @@ def test_of_the_same_repository_named_bases_are_kept(bound: Bound, host: Host) -
 def test_granting_once_more_is_granting_anew(bound: Bound, host: Host) -> None:
     issued = bound.make()
     host.marks[MAIN] = "m2"
-    bound.grants.grant(issued.token.identifier, TokenGrant(repository=MAIN), actor=person())
+    bound.grants.grant(issued.token.identifier, MAIN, actor=person())
     assert bound.grant(issued).mark == "m2"
-    bound.grants.grant(issued.token.identifier, TokenGrant(repository=BETA), actor=person())
+    bound.grants.grant(issued.token.identifier, BETA, actor=person())
     assert bound.grant(issued, BETA).mark == "b1"
 
 

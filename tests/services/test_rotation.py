@@ -74,12 +74,11 @@ def test_refresh_with_overlap_lets_the_old_secret_go_on_until_then(product: Prod
 
 
 def test_a_granted_repository_opens_to_overlapping_secrets_too(product: Product) -> None:
-    from entitlements_core.policy.token import TokenGrant
 
     first = product.create()
     identifier = first.token.identifier
     product.rotation.refresh(identifier, actor=person(), overlap=timedelta(hours=2))
-    product.grants.grant(identifier, TokenGrant(repository=EXTRA), actor=person())
+    product.grants.grant(identifier, EXTRA, actor=person())
     assert product.opens(first.secret, EXTRA) == identifier
     product.clock.advance(hours=2)
     assert product.opens(first.secret, EXTRA) is None

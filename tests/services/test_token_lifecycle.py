@@ -296,14 +296,14 @@ def test_delete_is_soft_and_final(product: Product) -> None:
     assert product.opens(SECRET, "acme/main") is None
     assert product.opens(SECRET, "acme/extra") is None
     assert product.tokens.read(identifier) == deleted
-    tokens, grant = product.tokens, TokenGrant(repository="acme/main")
+    tokens = product.tokens
     for again in (
         lambda: tokens.enable(identifier, actor=person()),
         lambda: tokens.disable(identifier, actor=person()),
         lambda: tokens.delete(identifier, actor=person()),
         lambda: tokens.reset(identifier, actor=person()),
         lambda: tokens.edit(identifier, actor=person(), name="Back"),
-        lambda: product.grants.grant(identifier, grant, actor=person()),
+        lambda: product.grants.grant(identifier, "acme/main", actor=person()),
         lambda: product.rotation.refresh(identifier, actor=person()),
         lambda: product.rotation.reveal(identifier, actor=person()),
     ):
@@ -319,12 +319,8 @@ def test_the_default_token_is_not_deleted_but_all_else(product: Product) -> None
     with pytest.raises(Refused, match="default token of acme/new"):
         product.tokens.delete(identifier, actor=person())
     with pytest.raises(Refused, match="opens only that"):
-        product.grants.grant(identifier, TokenGrant(repository="acme/main"), actor=person())
-    product.grants.grant(
-        identifier,
-        TokenGrant(repository="acme/new", limit_package_query="name:^demo$"),
-        actor=person(),
-    )
+        product.grants.grant(identifier, "acme/main", actor=person())
+    product.grants.grant(identifier, "acme/new", actor=person(), limit_package_query="name:^demo$")
     product.tokens.edit(identifier, actor=person(), limit_num_downloads=3)
     token = product.tokens.disable(identifier, actor=person())
     assert token.is_default
@@ -355,9 +351,7 @@ def test_grant_and_revoke_a_further_repository(product: Product) -> None:
     issued = product.create()
     identifier = issued.token.identifier
     granted = product.grants.grant(
-        identifier,
-        TokenGrant(repository="acme/extra", limit_package_query="name:demo"),
-        actor=person(),
+        identifier, "acme/extra", actor=person(), limit_package_query="name:demo"
     )
     assert [grant.repository for grant in granted.token.grants] == ["acme/extra", "acme/main"]
     assert len(granted.warnings) == 1
@@ -370,14 +364,14 @@ def test_grant_and_revoke_a_further_repository(product: Product) -> None:
     with pytest.raises(Refused, match="only acme/main"):
         product.grants.revoke(identifier, "acme/main", actor=person())
     with pytest.raises(NotFound):
-        product.grants.grant(identifier, TokenGrant(repository="acme/none"), actor=person())
+        product.grants.grant(identifier, "acme/none", actor=person())
 
 
 def test_a_grant_cannot_collide_with_a_secret_in_use(product: Product) -> None:
     product.create("Other", "acme/extra", secret=SECRET)
     token = product.create(secret=SECRET).token
     with pytest.raises(Conflict):
-        product.grants.grant(token.identifier, TokenGrant(repository="acme/extra"), actor=person())
+        product.grants.grant(token.identifier, "acme/extra", actor=person())
     assert len(product.tokens.read(token.identifier).grants) == 1
 
 

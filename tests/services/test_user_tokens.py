@@ -4,7 +4,6 @@ import pytest
 
 from entitlements_core.errors import InvalidValue, NotFound, Refused
 from entitlements_core.policy.credential import CredentialKind, State
-from entitlements_core.policy.token import TokenGrant
 from tests.actors import person
 from tests.services.conftest import Product
 
@@ -69,9 +68,7 @@ def test_a_user_token_cannot_be_edited_but_all_else(users: Product) -> None:
     identifier = issued.token.identifier
     for refused in (
         lambda: users.tokens.edit(identifier, actor=person("admin"), name="x"),
-        lambda: users.grants.grant(
-            identifier, TokenGrant(repository="acme/extra"), actor=person("admin")
-        ),
+        lambda: users.grants.grant(identifier, "acme/extra", actor=person("admin")),
         lambda: users.grants.revoke(identifier, MAIN, actor=person("admin")),
         lambda: users.rotation.set_secret(
             identifier, "a-secret-of-their-own", actor=person("admin")

@@ -74,18 +74,11 @@ def edit(  # noqa: PLR0913 - one option for each field, and one to clear it
     Lists (--tag, --allow, --deny, --base) are replaced as a whole. --repo says where --query,
     --access and --base apply, for a token that opens several repositories.
     """
-    from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
-
     run = session(context)
     changes = options.read_terms(context.params) | _cleared(context.params)
+    changes |= options.read_grant(query=query, no_query=no_query, access=access, base=base)
     if name is not None:
         changes["name"] = name
-    if query is not None:
-        changes["limit_package_query"] = query
-    if base:
-        changes["bases"] = base
-    if access is not None:
-        changes["access"] = checked_access(access)
     require_changes(context, changes)
     with run.open() as core:
         edited = core.lifecycle.edit(slug_perm, actor=run.actor, repository=repo, **changes)
@@ -120,7 +113,6 @@ def _cleared(given: "Mapping[str, Any]") -> dict[str, None]:
 
 
 _CLEARING: Final = {
-    "no_query": (("query",), ("limit_package_query",)),
     "no_bases": (("base",), ("bases",)),
     "no_networks": (("allow", "deny"), ("allow_networks", "deny_networks")),
     "no_allow": (("allow",), ("allow_networks",)),

@@ -37,25 +37,10 @@ def grant(  # noqa: PLR0913 - one option for each field
 
     Where it opens the repository already, its query and access stay unless they are given anew.
     """
-    from entitlements_core.policy.token import TokenGrant  # noqa: PLC0415 - a fast start
-    from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
-
     run = session(context)
-    options.check_query(query, no_query=no_query)
+    changes = options.read_grant(query=query, no_query=no_query, access=access, base=base)
     with run.open(repositories=[repository]) as core:
-        known = core.lifecycle.read(slug_perm).grant_in(repository)
-        if query is None and not no_query and known is not None:
-            query = known.limit_package_query
-        if access is None:
-            access = "r" if known is None else known.access
-        wanted = checked_access(access)
-        opened = TokenGrant(
-            repository=repository,
-            access=wanted,
-            limit_package_query=query,
-            bases=frozenset((name, "") for name in base or ()),
-        )
-        edited = core.grants.grant(slug_perm, opened, actor=run.actor)
+        edited = core.grants.grant(slug_perm, repository, actor=run.actor, **changes)
         emit_token(
             edited.token,
             core.clock(),

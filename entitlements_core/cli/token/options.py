@@ -12,6 +12,8 @@ from entitlements_core.policy.limits import UNITS, BandwidthUnit, parse_bandwidt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from entitlements_core.services.token_changes import GrantChanges
+
 __all__ = [
     "AccessOption",
     "AllowOption",
@@ -34,6 +36,7 @@ __all__ = [
     "ValidUntilOption",
     "check_query",
     "is_given",
+    "read_grant",
     "read_terms",
 ]
 
@@ -218,6 +221,27 @@ def check_query(query: str | None, *, no_query: bool) -> None:
         raise InvalidValue(
             "limit_package_query", "--query and --no-query contradict.", "Give one of them."
         )
+
+
+def read_grant(
+    *, query: str | None, no_query: bool, access: str | None, base: list[str] | None
+) -> "GrantChanges":
+    """What options name of a grant.
+
+    Raises:
+        InvalidValue: when two contradict, or there is no such access.
+    """
+    from entitlements_core.services.token_changes import checked_access  # noqa: PLC0415 - a fast start
+
+    check_query(query, no_query=no_query)
+    changes: GrantChanges = {}
+    if query is not None or no_query:
+        changes["limit_package_query"] = query
+    if access is not None:
+        changes["access"] = checked_access(access)
+    if base:
+        changes["bases"] = base
+    return changes
 
 
 def is_given(value: object) -> bool:
