@@ -11,12 +11,9 @@ from enum import Enum
 from typing import Final
 
 __all__ = [
-    "FILE_HEADERS",
-    "PAGE_HEADERS",
     "TOKEN_USERS",
     "AuthScheme",
     "ByteRange",
-    "Headers",
     "Presented",
     "TokenPath",
     "encodes",
@@ -31,22 +28,6 @@ TOKEN_MARKER: Final = "+t"  # noqa: S105 - the marker before a secret, not a sec
 TOKEN_USERS: Final = frozenset({"token", "__token__", ""})
 """User names that stand before a token, and are nobody's account."""
 MAX_AUTHORIZATION: Final = 4096
-
-_PRIVATE: Final = (
-    ("Cache-Control", "private, no-cache"),
-    ("Vary", "Accept, Authorization"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
-)
-PAGE_HEADERS: Final = (
-    *_PRIVATE,
-    ("Content-Security-Policy", "default-src 'none'; sandbox allow-top-navigation"),
-)
-"""On every page: revalidated each time, never shared, no secret to the next site."""
-FILE_HEADERS: Final = (*_PRIVATE, ("Accept-Ranges", "bytes"))
-"""On every distribution file and its core metadata."""
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class AuthScheme(Enum):

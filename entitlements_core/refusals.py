@@ -9,10 +9,10 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from entitlements_core.http import AuthScheme, Headers
+from entitlements_core.http import AuthScheme
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.instants import instant
-from entitlements_core.wsgi import Response
+from entitlements_core.wsgi import BODY_HEADERS, Headers, Response
 
 __all__ = ["CHALLENGE", "phrase", "problem", "refuse", "status_of", "words"]
 
@@ -105,9 +105,7 @@ def _problem(status: int, texts: dict[str, str], *, reason: str) -> Response:
         ("Content-Type", PROBLEM_JSON),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        ("Vary", "Accept, Authorization"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
+        *BODY_HEADERS,
     )
     if status == 401:  # noqa: PLR2004 - RFC 9110: a 401 carries a challenge
         headers = (*headers, ("WWW-Authenticate", CHALLENGE))

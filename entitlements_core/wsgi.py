@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entitlements_core.http import (
     AuthScheme,
     ByteRange,
-    Headers,
     Presented,
     encodes,
     read_authorization,
@@ -25,13 +24,42 @@ from entitlements_core.policy.network import IPAddress
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["ExcInfo", "Locate", "Request", "Response"]
+__all__ = [
+    "BODY_HEADERS",
+    "FILE_HEADERS",
+    "PAGE_HEADERS",
+    "PRIVATE_HEADERS",
+    "ExcInfo",
+    "Headers",
+    "Locate",
+    "Request",
+    "Response",
+]
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 """As `sys.exc_info` gives it; what PEP 3333 lets an application hand to ``start_response``."""
 
 Locate = Callable[["WSGIEnvironment"], IPAddress | None]
 """Reads where a request comes from; see `forwarded.Proxies` and `services.client_addresses`."""
+
+Headers = tuple[tuple[str, str], ...]
+"""Of a response, in order."""
+
+BODY_HEADERS: Final[Headers] = (
+    ("Vary", "Accept, Authorization"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""On whatever depends on who asks: no secret goes to the next site."""
+PRIVATE_HEADERS: Final[Headers] = (("Cache-Control", "private, no-cache"), *BODY_HEADERS)
+"""Revalidated each time, and never shared."""
+PAGE_HEADERS: Final[Headers] = (
+    *PRIVATE_HEADERS,
+    ("Content-Security-Policy", "default-src 'none'; sandbox allow-top-navigation"),
+)
+"""On every page."""
+FILE_HEADERS: Final[Headers] = (*PRIVATE_HEADERS, ("Accept-Ranges", "bytes"))
+"""On every distribution file and its core metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entitlements_core.http import (
-    FILE_HEADERS,
-    PAGE_HEADERS,
     AuthScheme,
     ByteRange,
     Presented,
@@ -135,14 +133,6 @@ def test_a_path_without_the_marker_has_no_secret(path: str) -> None:
 def test_what_is_shown_of_a_request_shows_no_secret() -> None:
     assert repr(Presented("s3cret", AuthScheme.BASIC, "ann")) == "Presented(scheme=basic)"
     assert repr(split_token_path("/+t/s3cret/simple/")) == "TokenPath(rest='/simple/')"
-
-
-def test_what_is_served_is_private_and_revalidated() -> None:
-    for headers in (PAGE_HEADERS, FILE_HEADERS):
-        assert ("Cache-Control", "private, no-cache") in headers
-        assert ("Vary", "Accept, Authorization") in headers
-        assert ("Referrer-Policy", "no-referrer") in headers
-    assert ("Accept-Ranges", "bytes") in FILE_HEADERS
 
 
 @pytest.mark.parametrize(

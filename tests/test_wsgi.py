@@ -15,7 +15,7 @@ from entitlements_core.engine.auth_request import FORBIDDEN
 from entitlements_core.engine.responses import not_modified, redirect
 from entitlements_core.http import AuthScheme, ByteRange, Presented
 from entitlements_core.policy.network import IPAddress, parse_address
-from entitlements_core.wsgi import Request, Response
+from entitlements_core.wsgi import FILE_HEADERS, PAGE_HEADERS, Request, Response
 
 ADDRESS = parse_address("192.0.2.1")
 ETAG = '"abc"'
@@ -140,3 +140,11 @@ def test_a_response_without_a_body_is_sent_at_once() -> None:
     responses = (Response(204, "No Content", ()), redirect("/x/"), not_modified(()), FORBIDDEN)
     for response in responses:
         assert response(environ_of(), lambda *_: lambda _: None) == []
+
+
+def test_what_is_served_is_private_and_revalidated() -> None:
+    for headers in (PAGE_HEADERS, FILE_HEADERS):
+        assert ("Cache-Control", "private, no-cache") in headers
+        assert ("Vary", "Accept, Authorization") in headers
+        assert ("Referrer-Policy", "no-referrer") in headers
+    assert ("Accept-Ranges", "bytes") in FILE_HEADERS

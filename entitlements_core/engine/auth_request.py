@@ -7,10 +7,10 @@ request itself would have been stands in ``X-Entitlements-*`` headers.
 from typing import Final
 
 from entitlements_core.engine.responses import NOT_STORED
-from entitlements_core.http import AuthScheme, Headers
+from entitlements_core.http import AuthScheme
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import CHALLENGE, status_of, words
-from entitlements_core.wsgi import Response
+from entitlements_core.wsgi import Headers, Response
 
 __all__ = ["FORBIDDEN", "NOT_READY", "allowed", "denied"]
 

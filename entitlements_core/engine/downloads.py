@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from entitlements_core.engine.files import CHUNK, OpenFile
 from entitlements_core.engine.responses import not_modified, unsatisfiable
-from entitlements_core.http import FILE_HEADERS, ByteRange, Headers, etag_matches
+from entitlements_core.http import ByteRange, etag_matches
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny
 from entitlements_core.services.gate import Reservation
-from entitlements_core.wsgi import Request, Response
+from entitlements_core.wsgi import FILE_HEADERS, Headers, Request, Response
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -20,7 +20,7 @@ from entitlements_core.engine.responses import (
     refused,
 )
 from entitlements_core.engine.snapshot import CatalogFile
-from entitlements_core.http import FILE_HEADERS, etag_matches
+from entitlements_core.http import etag_matches
 from entitlements_core.policy.decide import NOT_FOUND, Question
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.project_names import is_name
@@ -36,7 +36,7 @@ from entitlements_core.policy.upstream import Upstream
 from entitlements_core.policy.visibility import Visibility
 from entitlements_core.services.gate import Caller, Gate
 from entitlements_core.simple import METADATA_SUFFIX, MediaType, negotiate
-from entitlements_core.wsgi import Request, Response
+from entitlements_core.wsgi import FILE_HEADERS, Request, Response
 
 __all__ = ["Parts", "RequestHandler"]
 

@@ -17,11 +17,10 @@ from entitlements_core.engine.files import StoredFile
 from entitlements_core.engine.handler import Parts, RequestHandler
 from entitlements_core.engine.pages import Pages
 from entitlements_core.engine.responses import method_refused, not_ready, refused
-from entitlements_core.http import Headers
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.gate import Caller, Gate
-from entitlements_core.wsgi import Request, Response
+from entitlements_core.wsgi import Headers, Request, Response
 
 __all__ = ["Index"]
 

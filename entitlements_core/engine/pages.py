@@ -13,11 +13,11 @@ from packaging.utils import NormalizedName
 
 from entitlements_core.engine.responses import not_modified
 from entitlements_core.engine.snapshot import EMPTY, Project, Snapshot, versions_of
-from entitlements_core.http import PAGE_HEADERS, Headers, etag_matches
+from entitlements_core.http import etag_matches
 from entitlements_core.policy.query import Admits
 from entitlements_core.policy.visibility import Visibility
 from entitlements_core.simple import MediaType, list_html, list_json, project_html, project_json
-from entitlements_core.wsgi import Request, Response
+from entitlements_core.wsgi import PAGE_HEADERS, Headers, Request, Response
 
 __all__ = ["Page", "Pages"]
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from entitlements_core.engine.reason_links import worded
-from entitlements_core.http import Headers
 from entitlements_core.policy.decide import WRONG_LOGIN
 from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.policy.secret import looks_generated
 from entitlements_core.refusals import problem, refuse
 from entitlements_core.simple import MediaType
-from entitlements_core.wsgi import Request, Response
+from entitlements_core.wsgi import Headers, Request, Response
 
 __all__ = [
     "INTERNAL_ERROR",

@@ -24,12 +24,12 @@ from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site
 from entitlements_core.engine.core_metadata import is_announceable
 from entitlements_core.engine.pages import Page
-from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
+from entitlements_core.http import ByteRange
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.refusals import phrase, problem
-from entitlements_core.wsgi import Response
+from entitlements_core.wsgi import FILE_HEADERS, PRIVATE_HEADERS, Headers, Response
 
 __all__ = ["deliver"]
 
@@ -91,7 +91,7 @@ def _file(
         length = _receive(response)
     headers: Headers = (
         ("Content-Type", "application/octet-stream"),
-        *((name, value) for name, value in FILE_HEADERS if str(name) != "Accept-Ranges"),
+        *PRIVATE_HEADERS,
         *(() if length is None else (("Content-Length", str(length)),)),
     )
     if request.method == "HEAD":

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from entitlements_core.http import FILE_HEADERS, ByteRange, Headers
+from entitlements_core.http import ByteRange
 from entitlements_core.policy.credential import Credential
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.resource import DistributionFile
 from entitlements_core.services.gate import Gate, Reservation
-from entitlements_core.wsgi import Request
+from entitlements_core.wsgi import PRIVATE_HEADERS, Headers, Request
 
 __all__ = ["RESERVED", "ReservedDownload", "private_headers"]
 
@@ -25,11 +25,8 @@ RESERVED: Final = "entitlements.reserved_download"
 
 _CONDITIONS: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")
 _OFFLOADED: Final = frozenset({"x-accel-redirect", "x-sendfile", "x-lighttpd-send-file"})
-_PRIVATE: Final[Headers] = tuple(
-    (name, value) for name, value in dict(FILE_HEADERS).items() if name != "Accept-Ranges"
-)
 _REPLACED: Final = frozenset({"expires", "pragma"}) | (
-    {name.lower() for name, _ in _PRIVATE} - {"vary"}  # a view may depend on more
+    {name.lower() for name, _ in PRIVATE_HEADERS} - {"vary"}  # a view may depend on more
 )
 
 
@@ -136,4 +133,4 @@ class ReservedDownload:
 def private_headers(headers: Iterable[tuple[str, str]]) -> Headers:
     """The headers of a view's answer, so that no cache between gives it to somebody else."""
     kept = [pair for pair in headers if pair[0].lower() not in _REPLACED]
-    return (*kept, *_PRIVATE)
+    return (*kept, *PRIVATE_HEADERS)
