@@ -27,7 +27,11 @@ __all__ = [
     "unsatisfiable",
 ]
 
-NOT_STORED: Final[Headers] = (("Cache-Control", "no-store"), ("Content-Length", "0"))
+NOT_STORED: Final[Headers] = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Length", "0"),
+)
 """Of a response without a body that nobody keeps."""
 
 NOWHERE: Final = problem(404, "Not found", code="not_found")

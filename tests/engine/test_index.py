@@ -431,6 +431,7 @@ def test_a_page_without_its_slash_leads_to_it(site: Site, path: str, location: s
     assert response.headers == {
         "Location": location,
         "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
         "Content-Length": "0",
     }
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 import pyramid.response
 
 from devpi_entitlements.authentication import TokenRequest
 from devpi_entitlements.devpi_types import PyramidResponse
+from entitlements_core.engine.responses import redirect
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import refuse
 from entitlements_core.wsgi import Response
 
 __all__ = [
-    "NOT_STORED",
     "ImmediateResponse",
     "OwnResponse",
     "moved",
@@ -22,9 +22,6 @@ __all__ = [
     "refusal",
     "response_of",
 ]
-
-
-NOT_STORED: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 
 
 class ImmediateResponse(Exception):
@@ -58,8 +55,7 @@ def moved(path: str, target: str) -> PyramidResponse:
     """
     climbing = "../" * (path.count("/") - 1) or "./"
     location = climbing + quote(target.lstrip("/"), safe="/+@")
-    headers = (("Location", location), *NOT_STORED)
-    return response_of(Response(307, "Temporary Redirect", headers))
+    return response_of(redirect(location))
 
 
 def refusal(deny: Deny, token_request: TokenRequest, *, transfers: bool) -> PyramidResponse:

@@ -13,17 +13,12 @@ from pyramid.response import FileIter
 
 from devpi_entitlements.authentication import AdmittedFile, TokenRequest
 from devpi_entitlements.devpi_types import PyramidRequest, PyramidResponse
-from devpi_entitlements.responses import (
-    NOT_STORED,
-    OwnResponse,
-    moved,
-    refusal,
-    response_of,
-)
+from devpi_entitlements.responses import OwnResponse, moved, refusal, response_of
 from devpi_entitlements.routes import RouteKind, route_kind
 from devpi_entitlements.site import Site
 from entitlements_core.engine.core_metadata import is_announceable
 from entitlements_core.engine.pages import Page
+from entitlements_core.engine.responses import NOT_STORED
 from entitlements_core.http import ByteRange
 from entitlements_core.policy.decide import NOT_FOUND
 from entitlements_core.policy.decision import Deny
@@ -189,8 +184,7 @@ def _stored(response: PyramidResponse) -> PyramidResponse:
     if response.status_code == OK:
         # A replica that passed the upload on waits until it has the commit of this number.
         serial = ((SERIAL, response.headers[SERIAL]),) if SERIAL in response.headers else ()
-        headers = (*NOT_STORED, ("Content-Length", "0"), *serial)
-        return response_of(Response(200, phrase(words), headers))
+        return response_of(Response(200, phrase(words), (*NOT_STORED, *serial)))
     answer = problem(int(status), words, "See the reason.", code="upload_refused")
     return response_of(answer)
 
