@@ -25,6 +25,7 @@ __all__ = [
     "redirect",
     "refused",
     "unsatisfiable",
+    "upload_refused",
 ]
 
 NOT_STORED: Final[Headers] = (
@@ -59,6 +60,19 @@ def refused(
     links = reason_links and response.status in _FOR_GOOD
     location = worded(request.path, deny, request.environ) if links else None
     return response if location is None else _to(location, response.headers, response.body)
+
+
+def upload_refused(deny: Deny, request: Request) -> Response:
+    """The refusal of an upload; it is the same for what exists and what does not."""
+    if deny.reason is Reason.NOT_FOUND:
+        # There is nothing to hide from somebody who names the file: 404 would send them looking.
+        return problem(
+            403,
+            "This upload is not covered by the entitlement",
+            "Check the name and the version, and ask the vendor what you may upload.",
+            code="not_covered",
+        )
+    return refused(deny, request, transfers=True)
 
 
 def as_login(deny: Deny, request: Request) -> Deny:

@@ -20,9 +20,10 @@ from devpi_entitlements.responses import refusal, response_of
 from devpi_entitlements.site import Site
 from devpi_entitlements.stages import is_mirror
 from entitlements_core.engine.distributions import Unservable, parse_filename, same_release
+from entitlements_core.engine.responses import upload_refused
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.policy.decide import UNKNOWN, decide
-from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import ProjectList
 from entitlements_core.refusals import problem
@@ -60,7 +61,7 @@ def admit_upload(
         return facts
     question = site.gate.decide_file(caller, facts)
     if isinstance(question, Deny):
-        return _denied(question, token_request)
+        return response_of(upload_refused(question, token_request.request))
     if _is_of_others(stage, facts, token_request):
         return response_of(_TAKEN)
     _state(request.POST, facts)
@@ -108,20 +109,6 @@ def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Calle
         return caller
     decision = decide(caller.question(ProjectList()))
     return decision if isinstance(decision, Deny) else caller
-
-
-def _denied(denied: Deny, token_request: TokenRequest) -> PyramidResponse:
-    if denied.reason is not Reason.NOT_FOUND:
-        return refusal(denied, token_request, transfers=True)
-    # There is nothing to hide from somebody who names the file: 404 would send them looking.
-    return response_of(
-        problem(
-            403,
-            "This upload is not covered by the entitlement",
-            "Check the name and the version, and ask the vendor what you may upload.",
-            code="not_covered",
-        )
-    )
 
 
 def _inspected(

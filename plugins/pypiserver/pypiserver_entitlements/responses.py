@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from entitlements_core.engine.responses import refused
-from entitlements_core.policy.decision import Deny, Reason
 from entitlements_core.refusals import problem
-from entitlements_core.wsgi import Request, Response
 
-__all__ = ["PASSWORDS_UNAVAILABLE", "SEARCH_TOO_LONG", "private_headers", "upload_refused"]
+__all__ = ["PASSWORDS_UNAVAILABLE", "SEARCH_TOO_LONG", "private_headers"]
 
 PASSWORDS_UNAVAILABLE: Final = problem(
     503, "Passwords cannot be checked now", "Tokens can.", code="unavailable"
@@ -19,15 +16,6 @@ PASSWORDS_UNAVAILABLE: Final = problem(
 SEARCH_TOO_LONG: Final = problem(413, "The search is too long", code="too_large")
 
 _MAX_AGE: Final = re.compile(r"max-age=\d+")
-
-
-def upload_refused(deny: Deny, request: Request) -> Response:
-    """The refusal of an upload."""
-    if deny.reason is Reason.NOT_FOUND:
-        # What is uploaded is not "not found". It is the same for what exists and what does not.
-        title = "This upload is not covered by the entitlement"
-        return problem(403, title, deny.remedy, code=deny.reason.value)
-    return refused(deny, request, transfers=True)
 
 
 def private_headers(headers: Iterable[tuple[str, str]], *, shared: bool) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from entitlements_core.engine.distributions import Unservable
 from entitlements_core.engine.index import Index
+from entitlements_core.engine.responses import upload_refused
 from entitlements_core.engine.uploads import inspect_upload
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import problem
@@ -17,7 +18,6 @@ from pypiserver_entitlements.authorization import UploadAuthorization
 from pypiserver_entitlements.current_user import Uploader
 from pypiserver_entitlements.pypiserver_api import UploadedFile, UploadForm, read_form
 from pypiserver_entitlements.request_bodies import DIGITS
-from pypiserver_entitlements.responses import upload_refused
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
