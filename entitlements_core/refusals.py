@@ -21,13 +21,13 @@ CHALLENGE: Final = 'Basic realm="packages", charset="UTF-8"'
 MAX_REASON: Final = 100
 
 _HIDDEN_PAGE: Final = (
-    Reason.TOKEN_DISABLED,
     Reason.USER_WITHOUT_ACCESS,
     Reason.ADDRESS_DENIED,
     Reason.ADDRESS_UNKNOWN,
     Reason.VETOED,
 )
-"""Refusals of a page, with a code that resolvers do not step over (402)."""
+"""Refusals of a page, with a code that resolvers do not step over (402). The policy refuses no page
+for a state of the token, so these are none of them."""
 
 
 _HARD: Final = frozenset({402, 410})

@@ -27,7 +27,7 @@ DENY = Deny(Reason.TOKEN_EXPIRED, "Entitlement expired 2026-01-31 00:00 UTC", "A
 @pytest.mark.parametrize(
     ("reason", "page", "file"),
     [
-        (Reason.TOKEN_DISABLED, 402, 403),
+        (Reason.TOKEN_DISABLED, 403, 403),
         (Reason.USER_WITHOUT_ACCESS, 402, 403),
         (Reason.ADDRESS_DENIED, 402, 403),
         (Reason.TOKEN_NOT_YET_VALID, 403, 403),
