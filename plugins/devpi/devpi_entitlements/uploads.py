@@ -22,7 +22,7 @@ from devpi_entitlements.stages import is_mirror
 from entitlements_core.engine.distributions import Unservable, parse_filename, same_release
 from entitlements_core.engine.responses import upload_refused
 from entitlements_core.engine.uploads import inspect_upload
-from entitlements_core.policy.decide import UNKNOWN, decide
+from entitlements_core.policy.decide import UNKNOWN
 from entitlements_core.policy.decision import Deny
 from entitlements_core.policy.facts import FileFacts
 from entitlements_core.policy.resource import ProjectList
@@ -107,7 +107,7 @@ def _uploader(site: Site, token_request: TokenRequest, repository: str) -> Calle
     caller = site.gate.identify(token_request.request, repository, token_request.now, writes=True)
     if isinstance(caller, Deny):
         return caller
-    decision = decide(caller.question(ProjectList()))
+    decision = site.gate.decide(caller.question(ProjectList()))
     return decision if isinstance(decision, Deny) else caller
 
 

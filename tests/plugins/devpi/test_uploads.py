@@ -11,7 +11,11 @@ import pytest
 import webob.request
 from webtest import Upload
 
+from devpi_entitlements.site import SITE
+from entitlements_core import hookimpl
 from entitlements_core.policy.credential import Access
+from entitlements_core.policy.decide import Question
+from entitlements_core.policy.decision import Deny, Reason
 from tests.actors import person
 from tests.plugins.devpi.apps import DevpiApp, basic, upload_form, wheel_name
 from tests.wheelhouse import core_metadata, sdist_bytes, wheel_bytes
@@ -218,6 +222,27 @@ def test_who_may_not_upload_is_told_before_the_body_is_read(
             patched.setattr(webob.request.BaseRequest, "POST", property(lambda _: 1 / 0))
             answer = post(acme, secret, wheel_form("1.0", padding=3_000), index)
         assert (answer.status_code, answer.json["code"]) == (status, code)
+
+
+class NoFriday:
+    """A rule of a vendor's own about all that writes."""
+
+    @hookimpl
+    def entitlements_veto(self, question: Question) -> Deny | None:
+        return Deny(Reason.VETOED, "Not on a Friday") if question.request.writes else None
+
+
+@pytest.mark.parametrize("is_replica", [False, True])
+def test_a_plugin_may_refuse_an_upload_before_the_body_is_read(
+    acme: DevpiApp, monkeypatch: pytest.MonkeyPatch, *, is_replica: bool
+) -> None:
+    """On a replica, too, which passes a body on unread."""
+    _, secret = writer(acme)
+    acme.testapp.app.app.registry[SITE].core.plugins.register(NoFriday())
+    monkeypatch.setattr(acme.xom, "is_replica", lambda: is_replica)
+    monkeypatch.setattr(webob.request.BaseRequest, "POST", property(lambda _: 1 / 0))
+    answer = post(acme, secret, wheel_form("1.0"))
+    assert (answer.status, answer.json["code"]) == ("403 Not on a Friday", "vetoed")
 
 
 def test_states_and_limits(acme: DevpiApp) -> None:
