@@ -96,7 +96,7 @@ class IndexApp:
         if (
             found is None
             or request.method not in {"GET", "HEAD"}
-            or not _is_plain(original, request.path)
+            or not auth_request.is_plain(original, request.path)
         ):
             return auth_request.FORBIDDEN
         index, rest = found
@@ -107,12 +107,3 @@ class IndexApp:
             if not prefix or path.startswith(f"{prefix}/"):
                 return index, path[len(prefix) :]
         return None
-
-
-def _is_plain(original: str, path: str) -> bool:
-    """Whether a server in front can only mean what we read.
-
-    It resolves dots, joins slashes and cuts at ``#`` before it picks the file; a decision on the
-    text as it was sent could then be one on another file.
-    """
-    return "#" not in original and {"", ".", ".."}.isdisjoint(path.split("/")[1:])

@@ -12,11 +12,26 @@ from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import CHALLENGE, status_of, words
 from entitlements_core.wsgi import Headers, Response
 
-__all__ = ["FORBIDDEN", "NOT_READY", "allowed", "denied"]
+__all__ = ["FORBIDDEN", "NOT_READY", "allowed", "denied", "is_plain"]
 
 FORBIDDEN: Final = Response(403, "Refused", NOT_STORED)
 """For an address that the server in front could read differently; it gets no reason."""
 _UNAUTHORIZED: Final = 401
+
+
+def is_plain(original: str, path: str) -> bool:
+    """Whether a server in front can only mean what we read.
+
+    It resolves dots, joins slashes, may take a backslash for one, and cuts at ``#`` or NUL before
+    it picks the file; a decision on the text as it was sent could then be one on another file.
+
+    Args:
+        original: the address as it was sent.
+        path: of it, decoded; a slash at its end leads to no other file.
+    """
+    parts = path.removesuffix("/").split("/")[1:]
+    unread = "#" in original or "\\" in path or "\0" in path
+    return not unread and {"", ".", ".."}.isdisjoint(parts)
 
 
 def allowed(status: int, headers: Headers = ()) -> Response:

@@ -318,6 +318,8 @@ def test_a_refusal_says_what_the_answer_would_have_been(
         # What a server in front takes for another file than the text says.
         f"/packages/{HIDDEN}#/{FOO}",
         f"/packages/{FOO}#",
+        f"/packages/..%5c{HIDDEN}/{FOO}",
+        f"/packages/{HIDDEN}%00/{FOO}",
         f"/packages/{HIDDEN}/../{FOO}",
         f"/packages/{HIDDEN}/%2e%2e/{FOO}",
         f"/packages/{HIDDEN}/..%2f{FOO}",

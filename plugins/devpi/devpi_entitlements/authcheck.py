@@ -51,7 +51,7 @@ def answer_authcheck(
     method = environ.get("HTTP_X_ORIGINAL_METHOD") or "GET"
     path = unquote(original.partition("?")[0], "latin-1")
     token_request, rest = read_token_request(site, environ, method=method, path=path)
-    is_plain = _is_plain(original, path)
+    is_plain = auth_request.is_plain(original, path)
     if token_request is None:
         return _challenging(handler(request)) if is_plain else response_of(auth_request.FORBIDDEN)
     environ[REQUEST_KEY] = token_request
@@ -100,13 +100,3 @@ def _challenging(response: PyramidResponse) -> PyramidResponse:
     if response.status_code == UNAUTHORIZED:
         response.headers.setdefault("WWW-Authenticate", DEVPI_CHALLENGE)
     return response
-
-
-def _is_plain(original: str, path: str) -> bool:
-    """Whether nginx can only mean what we read: it resolves dots and joins slashes by itself.
-
-    What devpi-server is asked about would else be another index than the one that nginx sends from.
-    """
-    parts = path.removesuffix("/").split("/")[1:]
-    odd = any(part in {"", ".", ".."} for part in parts)
-    return not odd and "#" not in original and "\\" not in path and "\0" not in path
