@@ -19,6 +19,7 @@ __all__ = [
     "encodes",
     "etag_matches",
     "is_plain_path",
+    "is_utf8",
     "read_authorization",
     "read_range",
     "split_token_path",
@@ -107,10 +108,10 @@ def is_plain_path(path: str, raw: str = "") -> bool:
     """
     if not path.startswith("/") or _AMBIGUOUS.search(path) is not None:
         return False
-    return _ENCODED_SLASH.search(raw.partition("?")[0]) is None and _is_utf8(path)
+    return _ENCODED_SLASH.search(raw.partition("?")[0]) is None and is_utf8(path)
 
 
-def _is_utf8(path: str) -> bool:
+def is_utf8(path: str) -> bool:
     """Whether the bytes are UTF-8: lenient decoders read slashes and dots in what is not."""
     if path.isascii():
         return True

@@ -26,7 +26,7 @@ from devpi_entitlements.site import SITE, Site
 from devpi_entitlements.user_access import SHIELDED
 from devpi_entitlements.view_responses import deliver
 from entitlements_core.engine.health import HEALTH_PATHS, health
-from entitlements_core.http import AuthScheme
+from entitlements_core.http import AuthScheme, is_utf8
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import problem
 
@@ -60,7 +60,7 @@ def tween_entitlements(handler: Handler, registry: Registry) -> Handler:
             return answer_authcheck(site, request, handler)
         if asked in HEALTH_PATHS:
             return _health(site, asked)
-        if not asked.isascii() and not _is_text(asked):
+        if not is_utf8(asked):
             return response_of(_NO_TEXT)  # pyramid would end in a traceback
         with site.marks.serials.once():
             token_request, path = read_token_request(site, environ)
@@ -78,15 +78,6 @@ def tween_entitlements(handler: Handler, registry: Registry) -> Handler:
 def _health(site: Site, path: str) -> PyramidResponse:
     """What monitoring asks; devpi's own database is not among it, see ``/+status``."""
     return response_of(health(path, is_built=True, ailment=site.core.readiness.ailment))
-
-
-def _is_text(path: str) -> bool:
-    """Whether a path of WSGI, which holds a character for each byte, is UTF-8."""
-    try:
-        path.encode("latin-1").decode()
-    except UnicodeError:
-        return False
-    return True
 
 
 def _recall(
