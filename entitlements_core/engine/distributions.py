@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from entitlements_core.engine.core_metadata import Fields, read_fields
 from entitlements_core.errors import EntitlementsError
-from entitlements_core.policy.facts import FileKind
+from entitlements_core.policy.facts import FileFacts, FileKind
 from entitlements_core.policy.project_names import LEGACY_SUFFIXES, SUFFIXES
 
 __all__ = [
@@ -133,6 +133,18 @@ class ParsedFilename:
     kind: FileKind
     python_tags: frozenset[str] = frozenset()
     platform_tags: frozenset[str] = frozenset()
+
+    def facts(self, filename: str) -> FileFacts:
+        """The facts of the file of this name, as long as nothing else is known of it."""
+        return FileFacts(
+            filename=filename,
+            name=self.name,
+            version=self.version,
+            kind=self.kind,
+            python_tags=self.python_tags,
+            platform_tags=self.platform_tags,
+            uploaded_at=None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

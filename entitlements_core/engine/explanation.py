@@ -97,15 +97,6 @@ def _named(grant: TokenGrant | None, filename: str, core: Core) -> FileFacts | N
     if query and core.parse_query(query).needs:
         return None
     try:
-        said = parse_filename(filename)
+        return parse_filename(filename).facts(filename)
     except Unservable:
         return None
-    return FileFacts(
-        filename=filename,
-        name=said.name,
-        version=said.version,
-        kind=said.kind,
-        python_tags=said.python_tags,
-        platform_tags=said.platform_tags,
-        uploaded_at=None,
-    )

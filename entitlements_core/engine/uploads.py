@@ -7,6 +7,7 @@ anybody is asked, and nothing is taken in that the catalog would refuse later.
 
 import hashlib
 import os
+from dataclasses import replace
 from datetime import datetime
 from typing import IO, Final
 
@@ -66,13 +67,8 @@ def _inspect(
     identity = parse_filename(filename)
     archive.seek(0)
     said = _description(filename, archive, identity, limit)
-    return FileFacts(
-        filename=filename,
-        name=identity.name,
-        version=identity.version,
-        kind=identity.kind,
-        python_tags=identity.python_tags,
-        platform_tags=identity.platform_tags,
+    return replace(
+        identity.facts(filename),
         size=archive.seek(0, os.SEEK_END),
         uploaded_at=now,
         sha256=_sha256(archive),

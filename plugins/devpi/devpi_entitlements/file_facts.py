@@ -234,14 +234,8 @@ def stated(
     except Unservable:
         return None
     kind, _, digest = fragment.partition("=")
-    return FileFacts(
-        filename=filename,
-        name=identity.name,
-        version=identity.version,
-        kind=identity.kind,
-        python_tags=identity.python_tags,
-        platform_tags=identity.platform_tags,
-        uploaded_at=None,
+    return replace(
+        identity.facts(filename),
         sha256=digest.lower() if kind == "sha256" else "",
         requires_python=requires_python or None,
         yanked="" if yanked is True else yanked,
