@@ -141,6 +141,13 @@ class Snapshot:
         """The file of that name, None when it is not served."""
         return self.files.get(filename)
 
+    def facts_of(self, project: str | None) -> list[FileFacts]:
+        """The facts of the files of a project, by its normalised name; None is of all."""
+        if project is None:
+            return [file.facts for file in self.files.values()]
+        found = self.projects.get(NormalizedName(project))
+        return [] if found is None else [file.facts for file in found.files]
+
 
 EMPTY = Snapshot(0, MappingProxyType({}), MappingProxyType({}))
 

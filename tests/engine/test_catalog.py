@@ -265,6 +265,10 @@ def test_files_and_versions_stand_in_order_and_projects_by_name(
         "b-1.10.tar.gz",
     ]
     assert project.versions == ("1.9", "1.10")
+    snapshot = catalog.snapshot
+    assert snapshot.facts_of("b") == [file.facts for file in project.files]
+    assert {facts.filename for facts in snapshot.facts_of(None)} == {*snapshot.files}
+    assert snapshot.facts_of("d") == []
     assert (project.html, project.json) == (b'<a href="b/">b</a><br>\n', b'{"name":"b"}')
 
 

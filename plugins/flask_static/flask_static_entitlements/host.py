@@ -41,7 +41,4 @@ class HostHooks:
     ) -> Iterable[FileFacts] | None:
         """See the hook."""
         index = self.indexes.get(repository)
-        if index is None:
-            return None
-        files = index.catalog.snapshot.files.values()
-        return [file.facts for file in files if project in {None, file.facts.name}]
+        return None if index is None else index.catalog.snapshot.facts_of(project)

@@ -44,8 +44,7 @@ class HostHooks:
         """See the hook."""
         if self.index is None or self.index.repository != repository:
             return None
-        files = self.index.catalog.snapshot.files.values()
-        return [file.facts for file in files if project in {None, file.facts.name}]
+        return self.index.catalog.snapshot.facts_of(project)
 
     @hookimpl
     def entitlements_user_may_read(self, user: str, repository: str) -> bool | None:
