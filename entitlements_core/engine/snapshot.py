@@ -12,7 +12,7 @@ from packaging.version import Version
 from entitlements_core.engine.catalog_cache import CatalogRow
 from entitlements_core.engine.distributions import requirements
 from entitlements_core.engine.scan import FileStat
-from entitlements_core.policy.facts import FileFacts, FileKind, latest_of
+from entitlements_core.policy.facts import LATEST_TAG, FileFacts, FileKind, latest_of
 from entitlements_core.simple import html_name, json_name, json_uploaded
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "versions_of",
 ]
 
-_LATEST = frozenset({"latest"})
+_LATEST = frozenset({LATEST_TAG})
 _NO_TAGS: frozenset[str] = frozenset()
 _NO_EXTRA: Mapping[str, str] = MappingProxyType({})
 

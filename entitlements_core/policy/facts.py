@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-__all__ = ["Fact", "FileFacts", "FileKind", "latest_of"]
+__all__ = ["LATEST_TAG", "Fact", "FileFacts", "FileKind", "latest_of"]
+
+LATEST_TAG: Final = "latest"
+"""The tag that the files of a project's latest version have by themselves."""
 
 
 class FileKind(StrEnum):

@@ -8,12 +8,10 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.facts import LATEST_TAG
 from entitlements_core.policy.terms import check_tags
 
 __all__ = ["Package", "TaggedPackage", "VendorTags", "check_package_tags"]
-
-LATEST: Final = "latest"
-"""The tag that the files of a project's latest version have by themselves."""
 
 _NONE: Final[frozenset[str]] = frozenset()
 _SPELLING: Final = "Write PROJECT or PROJECT==VERSION, such as acme-client or acme-client==1.2."
@@ -67,10 +65,10 @@ def check_package_tags(tags: Iterable[str]) -> tuple[str, ...]:
         InvalidValue: naming ``tags``.
     """
     words = tuple(sorted({word.lower() for word in check_tags(tags)}))
-    if LATEST in words:
+    if LATEST_TAG in words:
         raise InvalidValue(
             "tags",
-            f"The tag {LATEST} is reserved: the files of a project's latest version have it"
+            f"The tag {LATEST_TAG} is reserved: the files of a project's latest version have it"
             " by themselves.",
             "Choose another word, such as current.",
         )

@@ -7,7 +7,7 @@ from typing import Self
 
 from packaging.utils import NormalizedName
 
-from entitlements_core.policy.facts import Fact, FileFacts
+from entitlements_core.policy.facts import LATEST_TAG, Fact, FileFacts
 from entitlements_core.policy.query.advice import warnings
 from entitlements_core.policy.query.dates import bind, moves_with_time
 from entitlements_core.policy.query.explain import Explanation, explain
@@ -38,12 +38,12 @@ def _needs(tree: Node) -> Iterator[Fact]:
 
 
 def _reads_latest(term: Term) -> bool:
-    return isinstance(term.value, TextPattern) and text_test(term.value)("latest")
+    return isinstance(term.value, TextPattern) and text_test(term.value)(LATEST_TAG)
 
 
 def _reads_latest_alone(term: Term) -> bool:
     """Whether no tag of the vendor's can match: ``latest`` itself is reserved."""
-    return isinstance(term.value, TextPattern) and term.value.exact == "latest"
+    return isinstance(term.value, TextPattern) and term.value.exact == LATEST_TAG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

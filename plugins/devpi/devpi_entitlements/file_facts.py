@@ -25,7 +25,7 @@ from devpi_entitlements.metadata_announcements import MetadataAnnouncements
 from devpi_entitlements.stages import is_mirror
 from entitlements_core.engine.distributions import Unservable, parse_filename, requirements
 from entitlements_core.policy.credential import Credential
-from entitlements_core.policy.facts import Fact, FileFacts, latest_of
+from entitlements_core.policy.facts import LATEST_TAG, Fact, FileFacts, latest_of
 
 __all__ = [
     "REMEMBERED",
@@ -40,8 +40,6 @@ __all__ = [
 ]
 
 log: Final = logging.getLogger("entitlements.devpi")
-
-LATEST: Final = frozenset({"latest"})
 
 REMEMBERED: Final = 65536
 """Of how many links it is remembered what they say; about 1 KB each."""
@@ -218,7 +216,7 @@ def _complete(  # noqa: PLR0913, PLR0917 - one costly fact each
         missing.update(() if size is not None else (Fact.SIZE,))
         facts = replace(facts, size=size or 0)
     if Fact.LATEST in needs and facts.version == latest():
-        facts = replace(facts, tags=LATEST)
+        facts = replace(facts, tags=frozenset({LATEST_TAG}))
     return Known(facts, frozenset(missing))
 
 
