@@ -121,6 +121,11 @@ class Request:
         return self if path == self.path else replace(self, path=path)
 
     @property
+    def reads(self) -> bool:
+        """It changes nothing: a GET or HEAD."""
+        return self.method in {"GET", "HEAD"}
+
+    @property
     def is_head(self) -> bool:
         """Only the headers of a GET are asked for."""
         return self.method == "HEAD"

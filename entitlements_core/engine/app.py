@@ -93,11 +93,7 @@ class IndexApp:
             knows_logins=self._knows_logins,
         )
         found = self._mount(request.path)
-        if (
-            found is None
-            or request.method not in {"GET", "HEAD"}
-            or not auth_request.is_plain(original, request.path)
-        ):
+        if found is None or not request.reads or not auth_request.is_plain(original, request.path):
             return auth_request.FORBIDDEN
         index, rest = found
         return index.authorize(request.at(rest))

@@ -74,7 +74,7 @@ class Index:
             reason_links: see `responses.refused`; False where the files have other addresses than
                 this index gives them.
         """
-        if request.method not in {"GET", "HEAD"}:
+        if not request.reads:
             return method_refused(request)
         if not self.is_ready:
             return not_ready()

@@ -56,7 +56,7 @@ def answer_authcheck(
         return _challenging(handler(request)) if is_plain else response_of(auth_request.FORBIDDEN)
     environ[REQUEST_KEY] = token_request
     matched = FILE.fullmatch(rest)
-    if matched is None or method not in {"GET", "HEAD"} or not is_plain:
+    if matched is None or not token_request.request.reads or not is_plain:
         return response_of(auth_request.denied(NOT_FOUND, token_request.request.scheme))
     with site.reading() as model:
         stage = model.getstage(matched["index"])

@@ -43,7 +43,7 @@ def cached_response(
     site: Site, request: PyramidRequest, token_request: TokenRequest
 ) -> PyramidResponse | None:
     """The answer to a request whose page or file was found before; None: it has to be found."""
-    if request.method not in {"GET", "HEAD"}:
+    if not token_request.request.reads:
         return None
     path: str = request.environ["PATH_INFO"]
     page = PAGE.fullmatch(path)

@@ -46,7 +46,6 @@ INSTALLER: Final = "pip/0"
 BARE_LIST: Final = "/{user}/{index}/+simple"
 """A list of projects without the slash that its links need (PEP 503)."""
 
-READING: Final = frozenset({"GET", "HEAD"})
 UNCONCERNED: Final = frozenset({Reason.UNKNOWN_TOKEN, Reason.NOT_FOUND})
 """Refusals that say of a token only that it does not open this."""
 
@@ -70,7 +69,7 @@ def _let_token_holder(
     site: Site, request: PyramidRequest, token_request: TokenRequest, kind: RouteKind | None
 ) -> bool:
     """Whether the token holder may go on as one; False: as anybody else, to what is open to all."""
-    reads = request.method in READING
+    reads = token_request.request.reads
     denied: Deny | None = NOT_FOUND
     if kind is RouteKind.PAGE and reads:
         denied = _open_page(site, request, token_request)

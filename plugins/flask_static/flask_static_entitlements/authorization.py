@@ -47,7 +47,7 @@ class RepositoryGate:
         """
         index = self.index
         file = index.catalog.snapshot.file(filename)
-        if file is None or request.method not in {"GET", "HEAD"} or not index.is_ready:
+        if file is None or not request.reads or not index.is_ready:
             return index.respond(request.at(f"/packages/{filename}"), reason_links=False)
         return self._reserve(request, file)
 
