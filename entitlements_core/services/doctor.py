@@ -21,9 +21,10 @@ from entitlements_core.services.home_access import (
 from entitlements_core.services.host_binding import HostBinding
 from entitlements_core.services.keyring import Keyring
 from entitlements_core.services.operations import Operations
-from entitlements_core.services.patient import HealthCheck, Patient, error, ok, store_of, warning
+from entitlements_core.services.patient import HealthCheck, Patient, error, ok, warning
 from entitlements_core.services.reports import Reports
 from entitlements_core.services.rollups import Rollups
+from entitlements_core.services.schema import opened_store
 from entitlements_core.services.settings_checks import (
     check_catalog,
     check_directories,
@@ -110,7 +111,7 @@ def check_key(patient: Patient) -> Iterator[Finding]:
 
 def check_schema(patient: Patient) -> Iterator[Finding]:
     """The store is there, and of this version."""
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         yield ok("schema", f"{database.url} has the schema {database.current()}.")
 
@@ -119,7 +120,7 @@ def check_key_fits(patient: Patient) -> Iterator[Finding]:
     """The store was made with this key."""
     require_key(patient.settings)
     fingerprint = Keyring.load(patient.settings.key_file).fingerprint
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         with database.read() as unit:
             known = unit.key_fingerprint()
@@ -135,7 +136,7 @@ def check_key_fits(patient: Patient) -> Iterator[Finding]:
 
 def check_integrity(patient: Patient) -> Iterator[Finding]:
     """The tables are as they should be, and undamaged."""
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         damage = database.check()
     for line in damage:
@@ -147,7 +148,7 @@ def check_integrity(patient: Patient) -> Iterator[Finding]:
 def check_clock(patient: Patient) -> Iterator[Finding]:
     """The clock does not stand before what already happened."""
     now = patient.clock()
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         entries = Reports(database=database).audit(page_size=1).items
     moments = {"the last change of the store": entries[0].at} if entries else {}
@@ -166,7 +167,7 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
 
 def check_moments(patient: Patient) -> Iterator[Finding]:
     """Nothing that counting compares with the time lies in the future."""
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         found = ClockRepair(Operations(database=database, clock=patient.clock)).preview()
     if found.resets:
@@ -186,7 +187,7 @@ def check_moments(patient: Patient) -> Iterator[Finding]:
 
 def check_rollups(patient: Patient) -> Iterator[Finding]:
     """What reports are made of is what was counted."""
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         rollups = Rollups(Operations(database=database, clock=patient.clock))
         found, state = rollups.compare(), rollups.report()
@@ -219,7 +220,7 @@ def check_grants(patient: Patient) -> Iterator[Finding]:
     plugins = Plugins()
     plugins.opened(patient.settings.home)
     binding = HostBinding(plugins)
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         with database.read() as unit:
             tokens = unit.tokens.living()

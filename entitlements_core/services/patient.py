@@ -1,8 +1,7 @@
 """What the doctor looks at, and what it says."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +9,9 @@ from pathlib import Path
 from entitlements_core.interfaces import Clock
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.services import clock
-from entitlements_core.services.home_access import require_store
 from entitlements_core.services.settings import Settings
-from entitlements_core.store.database import Database
-from entitlements_core.store.database_url import DatabaseURL
 
-__all__ = ["HealthCheck", "Patient", "error", "ok", "store_of", "warning"]
+__all__ = ["HealthCheck", "Patient", "error", "ok", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +39,6 @@ class Patient:
 
 
 HealthCheck = Callable[[Patient], Iterable[Finding]]
-
-
-@contextmanager
-def store_of(patient: Patient) -> Iterator[Database]:
-    """The store, for the length of the block.
-
-    Raises:
-        EntitlementsError: when it cannot be read.
-    """
-    require_store(patient.settings)
-    database = Database(DatabaseURL.parse(patient.settings.url, timeouts=patient.settings.timeouts))
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def ok(check: str, detail: str) -> Finding:

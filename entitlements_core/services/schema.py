@@ -10,7 +10,7 @@ from entitlements_core.store.database import Database
 from entitlements_core.store.database_url import DatabaseURL
 from entitlements_core.store.schema_revisions import stored_revision
 
-__all__ = ["Schema"]
+__all__ = ["Schema", "opened_store"]
 
 
 class Schema:
@@ -42,7 +42,7 @@ class Schema:
         Raises:
             StoreError: when there is no store.
         """
-        with self._open() as database:
+        with opened_store(self._settings) as database:
             return database.current()
 
     def check(self) -> tuple[str, ...]:
@@ -51,15 +51,21 @@ class Schema:
         Raises:
             StoreError: when the store is missing, or of another version.
         """
-        with self._open() as database:
+        with opened_store(self._settings) as database:
             database.require_current()
             return database.check()
 
-    @contextmanager
-    def _open(self) -> Iterator[Database]:
-        require_store(self._settings)
-        database = Database(DatabaseURL.parse(self._settings.url, timeouts=self._settings.timeouts))
-        try:
-            yield database
-        finally:
-            database.close()
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Database]:
+    """The store as it is, for the length of the block.
+
+    Raises:
+        EntitlementsError: when there is none, or none that can be used.
+    """
+    require_store(settings)
+    database = Database(DatabaseURL.parse(settings.url, timeouts=settings.timeouts))
+    try:
+        yield database
+    finally:
+        database.close()

@@ -12,7 +12,8 @@ from entitlements_core.policy.health import Finding
 from entitlements_core.services.client_addresses import silent_proxies
 from entitlements_core.services.offload_locations import require_locations
 from entitlements_core.services.offload_permissions import closed_paths
-from entitlements_core.services.patient import Patient, error, ok, store_of, warning
+from entitlements_core.services.patient import Patient, error, ok, warning
+from entitlements_core.services.schema import opened_store
 from entitlements_core.services.settings import FORMER_REPOSITORY, HOW_TO_CORRECT
 
 __all__ = [
@@ -114,7 +115,7 @@ def check_repository(patient: Patient) -> Iterator[Finding]:
     if not name:
         yield ok("repository", "The settings name none.")
         return
-    with store_of(patient) as database:
+    with opened_store(patient.settings) as database:
         database.require_current()
         with database.read() as unit:
             known = sorted(unit.repositories.names())
