@@ -6,7 +6,6 @@ fixed prefix lets scanners find leaked ones; the checksum refuses a mistyped one
 
 import re
 import zlib
-from collections.abc import Sequence
 from typing import Final
 
 from entitlements_core.errors import InvalidValue
@@ -82,20 +81,16 @@ def checksum_holds(text: str) -> bool:
     return stated == zlib.crc32(text[len(PREFIX) : -CHECKSUM_LENGTH].encode())
 
 
-def check_custom(text: str, *, reserved: Sequence[str] = ()) -> str:
+def check_custom(text: str) -> str:
     """`text`, if the vendor may choose it as a secret: ``^[A-Za-z0-9][A-Za-z0-9._-]{7,47}$``.
 
     The rules are Cloudsmith's ("Setting an Entitlement Token"), and no reserved path word. A text
     that looks generated must carry a right checksum, or it could never be found again.
 
-    Args:
-        text: the secret.
-        reserved: further words that a host cannot spare.
-
     Raises:
         InvalidValue: naming ``token``; its message never repeats the secret.
     """
-    problem = _custom_problem(text, reserved)
+    problem = _custom_problem(text)
     if problem:
         raise InvalidValue(
             "token",
@@ -118,7 +113,7 @@ def weakness(text: str) -> str | None:
     return None
 
 
-def _custom_problem(text: str, reserved: Sequence[str]) -> str | None:
+def _custom_problem(text: str) -> str | None:
     checks = (
         (len(text) < SHORTEST, f"it has {len(text)} characters, fewer than {SHORTEST}"),
         (len(text) > LONGEST, f"it has {len(text)} characters, more than {LONGEST}"),
@@ -127,7 +122,7 @@ def _custom_problem(text: str, reserved: Sequence[str]) -> str | None:
             not _ALLOWED.issuperset(text),
             "it holds a character other than letters, digits, dots, dashes and underscores",
         ),
-        (text.casefold() in RESERVED.union(reserved), "it is a reserved path word"),
+        (text.casefold() in RESERVED, "it is a reserved path word"),
         (
             looks_generated(text) and not checksum_holds(text),
             "it looks like a generated secret with a typing error",

@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -65,13 +65,11 @@ class Issuer:
     Attributes:
         sealer: the server's key.
         seal_secrets: keep secrets encrypted, so that they can be shown again.
-        reserved: path words that a custom secret may not be, beside the product's own.
         parse: reads a restriction.
     """
 
     sealer: Sealer
     seal_secrets: bool = True
-    reserved: Sequence[str] = ()
     parse: Callable[[str], PackageQuery] = PackageQuery.parse
 
     def issue(self, operation: Operation, draft: Draft, custom: str | None = None) -> Issued:
@@ -133,7 +131,7 @@ class Issuer:
             InvalidValue: when the custom secret breaks the rules.
             Conflict: when it is already used in one of the repositories.
         """
-        secret = new_secret() if custom is None else check_custom(custom, reserved=self.reserved)
+        secret = new_secret() if custom is None else check_custom(custom)
         weak = None if custom is None else weakness(custom)
         token = operation.unit.tokens.get(identifier)
         operation.unit.secrets.put(

@@ -61,7 +61,7 @@ class Product:
 
     @property
     def issuer(self) -> Issuer:
-        return Issuer(sealer=self.keyring, seal_secrets=self.seal, reserved=("reserved-word",))
+        return Issuer(sealer=self.keyring, seal_secrets=self.seal)
 
     @property
     def tokens(self) -> Lifecycle:

@@ -27,7 +27,7 @@ def test_a_set_secret_replaces_the_old_one_at_once(product: Product) -> None:
     assert product.opens(again.secret, MAIN) == identifier
 
 
-@pytest.mark.parametrize("secret", ["short", "x" * 49, "_begins-badly", "reserved-word"])
+@pytest.mark.parametrize("secret", ["short", "x" * 49, "_begins-badly", "favicon.ico"])
 def test_a_secret_that_breaks_the_rules_changes_nothing(product: Product, secret: str) -> None:
     issued = product.create()
     with pytest.raises(InvalidValue) as caught:
