@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from entitlements_core.engine.distributions import Unservable, parse_filename
 from entitlements_core.simple import METADATA_SUFFIX
 from entitlements_core.wsgi import Request, Response
 from flask_static_entitlements.authorization import RepositoryGate
@@ -52,7 +53,9 @@ class Guard:
         inside = f"{path}/".startswith(f"{self._root}/")
         below = path[len(self._root) :] if inside else ""
         filename = path.rpartition("/")[2]
-        if inside and below.count("/") <= (1 if filename else 2):
+        # A file that does not exist is asked for as one that does, which its reader may not see.
+        is_page = inside and not _names_file(filename)
+        if is_page and below.count("/") <= (1 if filename else 2):
             return f"/simple{below}"
         return f"/packages/{filename}" if filename else NOTHING
 
@@ -66,3 +69,11 @@ class Guard:
             (name, own if name == "Location" else value) for name, value in answer.headers
         )
         return replace(answer, headers=headers)
+
+
+def _names_file(filename: str) -> bool:
+    try:
+        parse_filename(filename)
+    except Unservable:
+        return False
+    return True

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -24,7 +27,7 @@ from tests.plugins.flask_static.conftest import (
     vendor,
     wait,
 )
-from tests.wheelhouse import build_wheel
+from tests.wheelhouse import build_wheel, sdist_bytes
 
 FILE = f"/simple/acme-tool/{TOOL}"
 BIG = f"/simple/acme-lib/{LIBRARY}"
@@ -109,6 +112,54 @@ def test_an_unknown_name_and_a_hidden_one_are_answered_alike(guarded: Served) ->
     hidden = client.get(f"/simple/secret-sauce/{HIDDEN}")
     unknown = client.get("/simple/secret-sauce/unknown-1.0-py3-none-any.whl")
     assert (hidden.status, hidden.data) == (unknown.status, unknown.data)
+
+
+ABSENT = HIDDEN.replace("secret", "absent")
+STATES: dict[str, dict[str, Any]] = {
+    "enabled": {},
+    "disabled": {"enabled": False},
+    "ended": {"limit_date_range_to": datetime(2020, 1, 1, tzinfo=UTC)},
+    "early": {"limit_date_range_from": datetime(2999, 1, 1, tzinfo=UTC)},
+    "used up": {"limit_num_downloads": 0},
+    "elsewhere": {"allow_networks": ("192.0.2.0/24",)},
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("flat", [False, True])
+def test_no_request_tells_a_hidden_file_from_one_that_does_not_exist(
+    start: Start, tree: Path, state: str, *, flat: bool
+) -> None:
+    sdist = ("secret_sauce-1.0.tar.gz", "absent_sauce-1.0.tar.gz")
+    (tree / "secret-sauce" / sdist[0]).write_bytes(sdist_bytes("secret-sauce", "1.0"))
+    link = {"file_url": "/simple/{filename}"} if flat else {}
+    served = start(
+        vendor(tree, "/simple"),
+        repository=REPOSITORY,
+        directories=[tree],
+        protect=["/simple"],
+        **link,
+    )
+    client = served.client(issue(served.core, **STATES[state]))
+    told = []
+    for before, end, (hidden, absent), method, headers in product(
+        ["", "secret-sauce/", "acme-tool/", "a/b/"],
+        ["", ".metadata", "/", "/x"],
+        [(HIDDEN, ABSENT), sdist],
+        ["GET", "HEAD", "POST"],
+        [{}, {"Range": "bytes=0-1"}, {"If-None-Match": "*"}, {"User-Agent": "pip/26"}],
+    ):
+        answers = [
+            client.open(f"/simple/{before}{name}{end}", method=method, headers=headers)
+            for name in (hidden, absent)
+        ]
+        seen = [
+            re.sub("(secret|absent)[-_]sauce", "N", f"{one.status} {list(one.headers)} {one.text}")
+            for one in answers
+        ]
+        if seen[0] != seen[1]:
+            told.append((before, end, hidden, method, headers, seen))
+    assert told == []
 
 
 @pytest.mark.parametrize("path", ["/simple/", "/simple", FILE, f"{FILE}.metadata"])
