@@ -7,7 +7,7 @@ request itself would have been stands in ``X-Entitlements-*`` headers.
 from typing import Final
 
 from entitlements_core.engine.responses import NOT_STORED
-from entitlements_core.http import AuthScheme
+from entitlements_core.http import AuthScheme, is_utf8
 from entitlements_core.policy.decision import Deny
 from entitlements_core.refusals import CHALLENGE, status_of, words
 from entitlements_core.wsgi import Headers, Response
@@ -31,7 +31,7 @@ def is_plain(original: str, path: str) -> bool:
     """
     parts = path.removesuffix("/").split("/")[1:]
     unread = "#" in original or "\\" in path or "\0" in path
-    return not unread and {"", ".", ".."}.isdisjoint(parts)
+    return not unread and is_utf8(path) and {"", ".", ".."}.isdisjoint(parts)
 
 
 def allowed(status: int, headers: Headers = ()) -> Response:

@@ -75,6 +75,9 @@ def read_form(environ: dict[str, Any]) -> UploadForm:
     Raises:
         ValueError: when it is no form.
     """
+    # Media types ignore case (RFC 9110, 8.3.1); bottle does, and the parser below it does not.
+    media, semicolon, parameters = environ.get("CONTENT_TYPE", "").partition(";")
+    environ["CONTENT_TYPE"] = f"{media.lower()}{semicolon}{parameters}"
     request = BaseRequest(environ)
     try:
         files = request.files

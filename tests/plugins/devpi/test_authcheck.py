@@ -215,6 +215,9 @@ def test_what_nginx_reads_in_another_way_is_refused_to_everybody(acme: DevpiApp)
             path.replace("/priv/", "%2F%2fpriv/"),
             f"{path}#/+api",
             f"{path}%00",
+            "/acme/open/+f/%c0%ae/b29/x.whl",
+            f"{path}%ff",
+            "/%e2%82",
         ):
             assert ask(acme, original).status_code == 403, (login, original)
     assert ask(acme, path.replace("+", "%2B")).status_code == 200

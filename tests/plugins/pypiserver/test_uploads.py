@@ -114,6 +114,28 @@ def test_half_a_form_is_refused(shop: Shop, form: dict[str, str], status: str) -
     assert shop.post(shop.issue(None, **WRITE), form).status == status
 
 
+@pytest.mark.parametrize("media", ["Multipart/Form-Data", "MULTIPART/FORM-DATA", "multipart/Mixed"])
+@pytest.mark.parametrize("who", ["token", "publisher"])
+def test_media_types_ignore_case(shop: Shop, media: str, who: str) -> None:
+    part = "--b\r\nContent-Disposition: form-data; name="
+    body = b"".join(
+        [
+            f'{part}":action"\r\n\r\nfile_upload\r\n'.encode(),
+            f'{part}"content"; filename="{NEW}"\r\n\r\n'.encode(),
+            wheel_bytes("acme-tool", "2.0"),
+            b"\r\n--b--\r\n",
+        ]
+    )
+    options: dict[str, Any] = {"data": body, "content_type": f"{media}; boundary=b"}
+    if who == "publisher":
+        answer = shop.publisher("/", method="POST", **options)
+    else:
+        answer = shop.get("/", ("token", shop.issue(COVERED, **WRITE)), method="POST", **options)
+
+    assert answer.status_code == 200
+    shop.await_file(NEW)
+
+
 @pytest.mark.parametrize("digits", [18, 19, 20, 4_300, 4_301, 10_000])
 def test_a_length_of_any_length_is_too_large(shop: Shop, digits: int) -> None:
     """Python reads no number of more than 4,300 digits."""
