@@ -136,7 +136,8 @@ MaxDownloadsOption = Annotated[
     typer.Option(
         "--max-downloads",
         metavar="N",
-        help="Downloads per period; 0 allows none.",
+        help="Downloads per period; 0 allows none. What one client fetches again within five"
+        " minutes counts once (ENTITLEMENTS_DOWNLOAD_WINDOW).",
         rich_help_panel=_LIMITS,
     ),
 ]

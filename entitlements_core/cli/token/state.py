@@ -36,7 +36,10 @@ def disable(
     repo: InRepositoryOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Close a token from the next request on; its secret is kept."""
+    """Refuse files to a token from the next request on; its secret is kept.
+
+    Its pages stay, so that the refusal of a file can say why. Delete it to close them, too.
+    """
     run = session(context)
     with run.open() as core:
         token = core.lifecycle.disable(slug_perm, actor=run.actor, repository=repo)
