@@ -121,7 +121,7 @@ def test_for_an_email(cli: CommandLine) -> None:
 def test_for_people(cli: CommandLine) -> None:
     ran = cli("snippets", cli.token()["slug_perm"], *URL)
     assert "# uv: The index (pyproject.toml)\n# A name" in ran.out
-    assert "# pip: There is none for pip with a second index" in ran.out
+    assert "# pip: There is no safe configuration with a second index" in ran.out
     assert "Without an upstream" in ran.err
 
 

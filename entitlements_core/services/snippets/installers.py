@@ -57,9 +57,9 @@ def pip(access: IndexAccess) -> list[Made]:
         made.append(
             Unfit(
                 client="pip",
-                reason="There is none for pip with a second index: it takes the highest version"
-                " that any index has, so whoever registers one of these names in the public one"
-                " decides what is installed.",
+                reason="There is no safe configuration with a second index: pip takes the highest"
+                " version that any index has, so whoever registers one of these names in the public"
+                " one decides what is installed.",
                 remedy="Use uv, or ask the vendor for an index with an upstream.",
             )
         )
