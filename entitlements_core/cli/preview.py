@@ -1,5 +1,6 @@
 """``entitlements preview``: which files a package query opens."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,12 +39,18 @@ def preview(  # noqa: PLR0913 - one option for each choice
 
     with session(context).open(repositories=[repo]) as core:
         found = preview_query(core, query, repo, directories=directories or (), slug_perm=token)
-    document, rows = preview_document(found), _rows(found)
-    emit(document, lambda console: show_table(console, ["", "File"], rows), as_json=as_json)
+    document, headings, rows = preview_document(found), _headings(found), _rows(found)
+    emit(document, lambda console: show_table(console, headings, rows), as_json=as_json)
     warn(found.warnings, as_json=as_json)
 
 
-def _rows(found: "Preview") -> list[tuple[str, str]]:
-    added = set(found.added or ())
+def _headings(found: "Preview") -> list[str]:
+    return ["File"] if found.added is None else ["Change", "File"]
+
+
+def _rows(found: "Preview") -> Sequence[tuple[str, ...]]:
+    if found.added is None:
+        return [(name,) for name in found.files]
+    added = set(found.added)
     rows = [("+" if name in added else "", name) for name in found.files]
     return rows + [("-", name) for name in found.removed or ()]

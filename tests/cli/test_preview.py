@@ -20,6 +20,7 @@ def test_preview(cli: CommandLine, packages: Path) -> None:
     everything = cli.done("preview", "name:*", *words)
     assert everything["projects"] == ["demo", "other"]
     ran = cli("preview", "name:demo", *words)
+    assert ran.out.split()[0] == "File"
     assert OLD in ran.out
     assert "Warning:" in ran.err
 
@@ -30,6 +31,7 @@ def test_preview_of_a_change(cli: CommandLine, packages: Path) -> None:
     found = cli.done("preview", "name:^demo$ version:>1", *words)
     assert (found["added"], found["removed"]) == ([NEW], [OLD])
     out = cli("preview", "name:^demo$ version:>1", *words).out
+    assert out.split()[:2] == ["Change", "File"]
     assert "+" in out
     assert "-" in out
     # What nobody restricts is open already.
