@@ -76,9 +76,10 @@ class StoreConnection(sqlite3.Connection):
             file.forget(self.identity)
 
     def __del__(self) -> None:
-        """As `close`, for what nobody closed."""
+        """As `close`, for what nobody closed, such as at the end of the interpreter."""
         if self.file is not None and self.process == os.getpid():
-            self._keeps(self.file)
+            with contextlib.suppress(sqlite3.Error):
+                self.close()
 
     def _keeps(self, file: "StoreFile") -> bool:
         """Whether another log is in use by now; then this connection stays open to the end.
@@ -333,10 +334,15 @@ class StoreFile:
     def _noted(self) -> str:
         try:
             descriptor = os.open(self._note_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            with os.fdopen(descriptor, encoding="ascii", errors="replace") as note:
-                return note.read(_NOTE_BYTES)  # without waiting for a pipe in its place
         except OSError:
             return ""
+        try:
+            # No file object, which imports, and the interpreter may be at its end.
+            return os.read(descriptor, _NOTE_BYTES).decode("ascii", "replace")
+        except OSError:  # a pipe in its place is not waited for
+            return ""
+        finally:
+            os.close(descriptor)
 
     def _note(self, text: str) -> None:
         if self._noted().startswith(text):

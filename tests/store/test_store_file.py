@@ -670,6 +670,44 @@ def test_a_database_that_other_threads_close_loses_no_transaction(store: Store) 
         sys.setswitchinterval(interval)
 
 
+@pytest.mark.parametrize("held_by", ["a global", "a thread", "a cycle"])
+def test_a_process_that_closes_nothing_leaves_no_note_of_a_log(store: Store, held_by: str) -> None:
+    """Another program may use the store then, whose log is none that was lost."""
+    let_go(store)
+    script = """if True:
+        import sys, threading
+        from entitlements_core.store.database_url import DatabaseURL
+
+        def use(kept):
+            kept.append(DatabaseURL.parse(sys.argv[1]).connect_sqlite())
+            kept[0].execute("UPDATE repositories SET contact = 'last'")
+
+        kept = []
+        if sys.argv[2] == "a thread":
+            local = threading.local()
+            local.kept = []
+            thread = threading.Thread(target=use, args=(local.kept,))
+            thread.start()
+            thread.join()
+        else:
+            use(kept)
+        if sys.argv[2] == "a cycle":
+            kept.append(kept)
+            del kept
+    """
+    words = [sys.executable, "-c", script, url(store.path), held_by]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not any(Path(f"{store.path}{end}").exists() for end in LOG)
+
+    with closing(sqlite3.connect(store.path)) as other:
+        other.execute("UPDATE repositories SET contact = 'other'")
+        other.commit()
+        found = store.find()
+        assert found is not None
+        assert found.contact == "other"
+
+
 def test_a_process_that_ended_without_closing_is_no_loss(store: Store) -> None:
     store.write("later@acme.example")
     copy = store.path.parent / "left.db"
