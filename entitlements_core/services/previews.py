@@ -12,7 +12,7 @@ from entitlements_core.policy.query import PackageQuery
 from entitlements_core.policy.terms import check_restriction
 from entitlements_core.policy.token import Token
 
-__all__ = ["Preview", "hidden_dependencies", "preview"]
+__all__ = ["Preview", "hidden_dependencies", "lacking", "preview"]
 
 _MOST: Final = 5
 """Dependencies that are named."""
@@ -91,23 +91,30 @@ def hidden_dependencies(
     Returns:
         One sentence for each such dependency, the first five; extras are left out.
     """
-    newest: dict[NormalizedName, FileFacts] = {}
-    for facts in covered:
-        if facts.name not in newest or facts.version > newest[facts.name].version:
-            newest[facts.name] = facts
-    hidden = {
-        name: facts
-        for facts in newest.values()
-        for one in facts.dependencies
-        if (name := canonicalize_name(one.name)) in present
-        and name not in newest
-        and "extra" not in str(one.marker or "")
-    }
+    hidden = {name: facts for name, facts in lacking(covered).items() if name in present}
     return tuple(
         f"{facts.name} {facts.version} needs {name}, which is yours and not covered: it cannot be"
         f" installed, or with somebody else's {name} where a client has a second index."
         for name, facts in sorted(hidden.items())[:_MOST]
     )
+
+
+def lacking(files: Iterable[FileFacts]) -> dict[NormalizedName, FileFacts]:
+    """What the newest file of each project needs that is not among `files`, and which one needs it.
+
+    Extras are left out: not everybody installs them.
+    """
+    newest: dict[NormalizedName, FileFacts] = {}
+    for facts in files:
+        if facts.name not in newest or facts.version > newest[facts.name].version:
+            newest[facts.name] = facts
+    return {
+        name: facts
+        for facts in newest.values()
+        for one in facts.dependencies
+        if (name := canonicalize_name(one.name)) not in newest
+        and "extra" not in str(one.marker or "")
+    }
 
 
 def _opened(

@@ -112,20 +112,13 @@ def _settings(run: Session, repo: str, directories: list[Path], upstream: str | 
 
 def _note_lacking(snapshot: "Snapshot") -> None:
     """Say what the newest files depend on that is not here, where customers would look in vain."""
-    from packaging.utils import canonicalize_name  # noqa: PLC0415 - a fast start
+    from entitlements_core.services.previews import lacking  # noqa: PLC0415 - a fast start
 
-    newest = [project.files[-1].facts for project in snapshot.projects.values()]
-    needed = {
-        canonicalize_name(one.name)
-        for facts in newest
-        for one in facts.dependencies
-        if "extra" not in str(one.marker or "")
-    }
-    lacking = sorted(needed - snapshot.projects.keys())
-    if lacking:
-        more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+    names = sorted(lacking(snapshot.facts_of(None)))
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         note(
-            f"Packages here need {', '.join(lacking[:_SHOWN])}{more}, which are not here: with"
+            f"Packages here need {', '.join(names[:_SHOWN])}{more}, which are not here: with"
             " --upstream URL customers get them from that index, without one they do not."
         )
 
