@@ -17,7 +17,12 @@ from entitlements_core.services.operations import (
     require_editable,
     require_living,
 )
-from entitlements_core.services.token_changes import Edited, GrantChanges, checked_access
+from entitlements_core.services.token_changes import (
+    Edited,
+    GrantChanges,
+    check_fields,
+    checked_access,
+)
 from entitlements_core.services.token_issuer import Issuer
 from entitlements_core.services.token_revocation import revoke_grant
 
@@ -54,10 +59,11 @@ class TokenGrants:
 
         Raises:
             NotFound: when there is no such token or repository.
-            InvalidValue: when the restriction does not fit.
+            InvalidValue: when the restriction does not fit, or a change is of no field.
             Conflict: when another token uses one of its secrets in that repository.
             Refused: when it is deleted, a user's, or the default token of another repository.
         """
+        check_fields(changes, GrantChanges)
         named = frozenset((name, "") for name in changes.get("bases") or ())
         bound = self._binding.bound(TokenGrant(repository=repository, bases=named))
         missing = self._binding.missing(repository)

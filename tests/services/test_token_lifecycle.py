@@ -367,6 +367,24 @@ def test_grant_and_revoke_a_further_repository(product: Product) -> None:
         product.grants.grant(identifier, "acme/none", actor=person())
 
 
+def test_a_grant_leaves_what_is_not_named(product: Product) -> None:
+    identifier = product.create().token.identifier
+
+    def opened(**changes: Any) -> tuple[str, str | None]:  # noqa: ANN401 - any field
+        edited = product.grants.grant(identifier, "acme/extra", actor=person(), **changes)
+        grant = edited.token.grant_in("acme/extra")
+        assert grant is not None
+        return grant.access.value, grant.limit_package_query
+
+    assert opened(limit_package_query="name:^demo$") == ("r", "name:^demo$")
+    assert opened(access="rw") == ("rw", "name:^demo$")
+    assert opened(limit_package_query=None) == ("rw", None)
+    assert opened() == ("rw", None)
+    # A restriction that is misspelt is not one that is left out.
+    with pytest.raises(InvalidValue, match="limit_query is no field"):
+        opened(limit_query="name:^demo$")
+
+
 def test_a_grant_cannot_collide_with_a_secret_in_use(product: Product) -> None:
     product.create("Other", "acme/extra", secret=SECRET)
     token = product.create(secret=SECRET).token
