@@ -13,8 +13,6 @@ from entitlements_core.http import (
     TOKEN_USERS,
     AuthScheme,
     Presented,
-    read_authorization,
-    split_token_path,
 )
 from entitlements_core.policy import secret as secrets
 from entitlements_core.policy.decide import Question, RequestContext
@@ -164,28 +162,16 @@ def read_token_request(
         method: where it is another one than that of `environ`.
         path: decoded, where it is another one than that of `environ`.
     """
-    asked = (environ.get("PATH_INFO") or "/") if path is None else path
-    token_path = split_token_path(asked)
-    if token_path is not None:
-        presented: Presented | None = Presented(token_path.secret, AuthScheme.PATH)
-        asked = token_path.rest
-    elif "HTTP_X_DEVPI_AUTH" in environ:
-        presented = None
-    else:
-        presented = read_authorization(environ.get("HTTP_AUTHORIZATION"))
-    if presented is None:
-        return None, asked
-    request = Request(
-        method=method or environ["REQUEST_METHOD"],
-        path=asked,
-        presented=presented,
-        address=site.core.addresses.of(environ),
-        environ=environ,
-    )
+    request = Request.of(environ, site.core.addresses.of, method=method, path=path)
+    presented = request.presented
+    if presented is None or (
+        presented.scheme is not AuthScheme.PATH and "HTTP_X_DEVPI_AUTH" in environ
+    ):
+        return None, request.path
     found = TokenRequest(
         request=request, presented=presented, now=site.now(), user_agent=request.user_agent
     )
-    return (found if _is_ours(site, found) else None), asked
+    return (found if _is_ours(site, found) else None), request.path
 
 
 def _is_ours(site: Site, token_request: TokenRequest) -> bool:
