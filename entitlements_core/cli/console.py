@@ -13,6 +13,7 @@ from entitlements_core.terminal import STEERING, escaped, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 __all__ = [
     "confirm",
@@ -94,7 +95,7 @@ def show_table(console: "Console", headings: Sequence[str], rows: Iterable[Seque
     for row in listed:
         table.add_row(*(Text(printable(one)) for one in row))
     if listed:
-        console.print(table)
+        _print_trimmed(console, table)
     else:
         console.print("Nothing found.", style="dim")
 
@@ -126,7 +127,18 @@ def show_fields(console: "Console", fields: Iterable[tuple[str, str]]) -> None:
     for name, value in fields:
         if value:
             grid.add_row(name, Text(printable(value, lines=True)))
-    console.print(grid)
+    _print_trimmed(console, grid)
+
+
+def _print_trimmed(console: "Console", table: "Table") -> None:
+    """Print a table; into a file or a pipe without the blanks that fill its lines up."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as printed:
+        console.print(table)
+    lines = printed.get().split("\n")
+    console.file.write("\n".join(line.rstrip() for line in lines))
 
 
 def is_attended() -> bool:

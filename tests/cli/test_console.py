@@ -61,5 +61,14 @@ def test_json_escapes_what_steers_a_terminal(capsys: pytest.CaptureFixture[str])
     assert json.loads(text) == document
 
 
+def test_no_line_of_a_file_is_filled_up_with_blanks() -> None:
+    written = io.StringIO()
+    show_table(Console(file=written, width=10_000), ("name", "note"), [("a", "x" * 700), ("b", "")])
+    show_fields(Console(file=written, width=100), [("licence", "one"), ("by", "somebody else")])
+    lines = written.getvalue().split("\n")
+    assert [line.split()[0] for line in lines[2:-1]] == ["a", "b", "licence", "by"]
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 def test_an_empty_table_says_so() -> None:
     assert shown([]) == ["Nothing found."]
