@@ -11,6 +11,7 @@ from entitlements_core.cli.session import session
 from entitlements_core.documents.package import catalog_document
 from entitlements_core.engine.progress import note_problems
 from entitlements_core.engine.repository_files import scanned
+from entitlements_core.policy.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,9 +45,10 @@ def index(
 
     def show(console: "Console") -> None:
         console.print(
-            f"{len(snapshot.files)} files of {len(snapshot.projects)} projects:"
+            f"{counted(len(snapshot.files), 'file')} of"
+            f" {counted(len(snapshot.projects), 'project')}:"
             f" {report.read} read, {report.reused} known, {report.waiting} still being written,"
-            f" {len(report.problems)} problems."
+            f" {counted(len(report.problems), 'problem')}."
         )
 
     if not as_json:

@@ -15,6 +15,7 @@ from entitlements_core.cli.options import (
 from entitlements_core.cli.session import session
 from entitlements_core.documents.snippets import snippets_document
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,11 +146,12 @@ def snippets(  # noqa: PLR0913 - one option for each choice
     )
     usual = (*USUAL, "twine") if facts.writes else USUAL
     found, unfit = make_snippets(access, CLIENTS if all_clients else client or usual)
+    covered = f"The token covers {counted(others, 'more package')}: name what to install."
     warnings = [
         *([_OPEN] if access.is_open else []),
         *([_SAMPLE] if access.is_sample else []),
         *([] if access.upstream else [_MIRROR if access.is_hashed else _TWO]),
-        *([f"The token covers {others} more packages: name those to install."] if others else []),
+        *([covered] if others else []),
         *facts.hidden,
     ]
     document = snippets_document(access, found, unfit, warnings)

@@ -9,6 +9,7 @@ import zlib
 from typing import Final
 
 from entitlements_core.errors import InvalidValue
+from entitlements_core.policy.counted import counted
 
 __all__ = [
     "GENERATED_LENGTH",
@@ -115,7 +116,7 @@ def weakness(text: str) -> str | None:
 
 def _custom_problem(text: str) -> str | None:
     checks = (
-        (len(text) < SHORTEST, f"it has {len(text)} characters, fewer than {SHORTEST}"),
+        (len(text) < SHORTEST, f"it has {counted(len(text), 'character')}, fewer than {SHORTEST}"),
         (len(text) > LONGEST, f"it has {len(text)} characters, more than {LONGEST}"),
         (text[:1] not in _ALPHANUMERIC, "it does not begin with a letter or digit"),
         (

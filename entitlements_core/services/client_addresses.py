@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from entitlements_core.forwarded import Hop, Proxies
 from entitlements_core.interfaces import Clock
+from entitlements_core.policy.counted import counted
 from entitlements_core.policy.network import IPAddress
 from entitlements_core.services.home import write_private
 from entitlements_core.services.log_rate import LogRate
@@ -42,7 +43,8 @@ class ClientAddresses:
         """The client of the request of a WSGI environment; None when it cannot be read."""
         hop = self.proxies.locate(environ)
         if hop.problem and (count := self._logged.due(hop.problem)):
-            log.warning("the address of a client cannot be read: %s (%d times)", hop.problem, count)
+            often = counted(count, "time")
+            log.warning("the address of a client cannot be read: %s (%s)", hop.problem, often)
         if hop.proxy and self._noted.due((hop.proxy, hop.silent)):
             self._remember(hop)
         return hop.address

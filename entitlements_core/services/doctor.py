@@ -9,6 +9,7 @@ from typing import Final
 
 from entitlements_core.errors import EntitlementsError
 from entitlements_core.plugins import Plugins
+from entitlements_core.policy.counted import counted
 from entitlements_core.policy.health import Finding, Health
 from entitlements_core.policy.instants import minute
 from entitlements_core.services.clock_repair import ClockRepair
@@ -174,11 +175,13 @@ def check_moments(patient: Patient) -> Iterator[Finding]:
         some = _some([reset.token for reset in found.resets])
         yield warning("moments", f"The counters of {some} were reset in the future.", _MEND)
     for name, count in found.moments.items():
-        yield warning("moments", f"{count} of {name} in the store lie in the future.", _MEND)
+        of = f"of {name} in the store"
+        some = counted(count, f"{of} lies", f"{of} lie")
+        yield warning("moments", f"{some} in the future.", _MEND)
     if found.downloads:
         yield warning(
             "moments",
-            f"{found.downloads} downloads were counted in the future.",
+            f"{counted(found.downloads, 'download was', 'downloads were')} counted in the future.",
             "They stay in reports under that date, and open nothing; a clock was wrong.",
         )
     if not found.is_mendable and not found.downloads:
@@ -194,7 +197,7 @@ def check_rollups(patient: Patient) -> Iterator[Finding]:
     for line in found[:_SHOWN]:
         yield error("rollups", line, "Run: entitlements db rollups --rebuild")
     if found[_SHOWN:]:
-        yield error("rollups", f"And {len(found) - _SHOWN} days more.", "As above.")
+        yield error("rollups", f"And {counted(len(found) - _SHOWN, 'day')} more.", "As above.")
     behind = (patient.clock() - state.closed_until).days
     if state.stale > _BEHIND or (state.days and behind > _BEHIND):
         yield warning(
@@ -203,7 +206,7 @@ def check_rollups(patient: Patient) -> Iterator[Finding]:
             "Run: entitlements db rollups, each day at best.",
         )
     elif not found:
-        yield ok("rollups", f"{state.days} days are summed up.")
+        yield ok("rollups", f"{counted(state.days, 'day is', 'days are')} summed up.")
 
 
 def check_plugins(patient: Patient) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.policy.counted import counted
 
 __all__ = ["require_locations"]
 
@@ -34,8 +35,8 @@ def require_locations(
             )
     if directories is not None and len(locations) != len(directories):
         raise ConfigurationError(
-            f"{of} does not fit: it names {len(locations)} locations for"
-            f" {len(directories)} directories.",
+            f"{of} does not fit: it names {counted(len(locations), 'location')} for"
+            f" {counted(len(directories), 'directory', 'directories')}.",
             "Name one internal location for each directory, in the same order.",
         )
     if len({location.rstrip("/") for location in locations}) < len(locations):

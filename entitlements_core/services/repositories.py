@@ -7,6 +7,7 @@ from typing import Final, TypedDict, Unpack
 
 from entitlements_core.errors import InvalidValue, Refused
 from entitlements_core.policy.actor import Actor
+from entitlements_core.policy.counted import counted
 from entitlements_core.policy.credential import CredentialKind, State
 from entitlements_core.policy.repository_name import check_repository_name
 from entitlements_core.policy.terms import Terms, check_text
@@ -174,7 +175,7 @@ class RepositoryService:
             living = [token for token in tokens if not _goes_unasked(token)]
             if living and not force:
                 raise Refused(
-                    f"The repository {name} has {len(living)} living tokens,"
+                    f"The repository {name} has {counted(len(living), 'living token')},"
                     f" such as {living[0].name!r} ({living[0].identifier}).",
                     "Delete them first, or remove it with --force, which deletes them.",
                 )

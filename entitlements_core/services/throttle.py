@@ -15,6 +15,7 @@ from typing import Final
 
 from cachetools import LRUCache
 
+from entitlements_core.policy.counted import counted
 from entitlements_core.services.log_rate import LogRate
 
 __all__ = ["Throttle"]
@@ -72,7 +73,8 @@ class Throttle:
             tells: it can be nothing but a token, and the log says so.
         """
         if tells and (count := self._logged.due(client)):
-            log.warning("client %s sent %d unknown tokens since this was last said", client, count)
+            sent = counted(count, "unknown token")
+            log.warning("client %s sent %s since this was last said", client, sent)
         if digest is None or not self._limit:
             return
         with self._lock:

@@ -88,7 +88,7 @@ def test_a_store_that_lost_its_key_is_not_given_a_new_one(tmp_path: Path) -> Non
     ("given", "problem"),
     [
         ({"directories": ("/does/not/exist",)}, "is not a directory"),
-        ({"accel_redirect": ("/a", "/b")}, "2 locations for 1 directories"),
+        ({"accel_redirect": ("/a", "/b")}, "2 locations for 1 directory"),
     ],
 )
 def test_what_does_not_fit_is_refused(

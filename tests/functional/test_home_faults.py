@@ -426,7 +426,7 @@ def test_a_devpi_server_ends_with_the_message(root: Path, home: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("ACCEL_REDIRECT", "/a,/b", "names 2 locations for 1 directories"),
+        ("ACCEL_REDIRECT", "/a,/b", "names 2 locations for 1 directory"),
         ("ACCEL_REDIRECT", "files", "'files', which is no location"),
         ("DOWNLOAD_WINDOW", "x", "ENTITLEMENTS_DOWNLOAD_WINDOW"),
         ("DATABASE_URL", "sqlite:///x.db", "another file in each working directory"),

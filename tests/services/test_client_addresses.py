@@ -52,5 +52,5 @@ def test_an_address_that_cannot_be_read_is_logged_once(
     for _ in range(5):
         assert read.of({**PROXY, "HTTP_X_FORWARDED_FOR": "unknown"}) is None
     assert [record.getMessage() for record in caplog.records] == [
-        "the address of a client cannot be read: X-Forwarded-For says 'unknown' (1 times)"
+        "the address of a client cannot be read: X-Forwarded-For says 'unknown' (1 time)"
     ]

@@ -73,8 +73,8 @@ def test_a_guesser_is_logged_once_a_minute_with_a_count(
         throttle.missed(GUESSER)
     throttle.missed(OTHER)
     assert [record.getMessage() for record in caplog.records] == [
-        "client 203.0.113.9 sent 1 unknown tokens since this was last said",
-        "client 203.0.113.10 sent 1 unknown tokens since this was last said",
+        "client 203.0.113.9 sent 1 unknown token since this was last said",
+        "client 203.0.113.10 sent 1 unknown token since this was last said",
     ]
 
 

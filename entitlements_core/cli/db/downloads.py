@@ -12,6 +12,7 @@ from entitlements_core.documents.usage import pruned_document, rollups_document
 from entitlements_core.documents.values import read_duration
 from entitlements_core.engine.progress import progress_bar
 from entitlements_core.errors import EntitlementsError, InvalidValue
+from entitlements_core.policy.counted import counted
 
 if TYPE_CHECKING:
     from entitlements_core.services.retention import Pruned
@@ -51,7 +52,8 @@ def rollups(
                 )
         found = core.rollups.report()
     document = rollups_document(found, summed_up=summed, problems=problems)
-    state = f"{found.days} days up to {found.closed_until:%Y-%m-%d}, {found.stale} to be done."
+    days = counted(found.days, "day")
+    state = f"{days} up to {found.closed_until:%Y-%m-%d}, {found.stale} to be done."
     text = "\n".join(problems) or f"{'They agree' if check else f'{summed} summed up'}: {state}"
     emit(document, lambda console: console.print(text, soft_wrap=True), as_json=as_json)
     if problems:
@@ -126,8 +128,8 @@ def catch_up(context: typer.Context) -> None:
 
 
 def _told(found: "Pruned", *, dry_run: bool) -> str:
-    what = f"{found.removed} downloads from before {found.before:%Y-%m-%d}"
+    what = f"{counted(found.removed, 'download')} from before {found.before:%Y-%m-%d}"
     if dry_run:
         return f"{what} would be removed."
     kept = "" if found.export is None else f" They are in {found.export}."
-    return f"{what} were removed.{kept}"
+    return f"{what} {'was' if found.removed == 1 else 'were'} removed.{kept}"

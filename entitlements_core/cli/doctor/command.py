@@ -12,6 +12,7 @@ from entitlements_core.cli.session import Session, session
 from entitlements_core.documents.doctor import clock_repair_document, health_document
 from entitlements_core.engine.repository_files import scanned
 from entitlements_core.errors import EntitlementsError, InvalidValue, NotFound
+from entitlements_core.policy.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,7 +120,9 @@ def _show_repair(console: "Console", found: "FromTheFuture") -> None:
     for name, count in found.moments.items():
         console.print(f"{name}: {count} set to now.", soft_wrap=True)
     if found.downloads:
-        console.print(f"{found.downloads} downloads in the future stay.", soft_wrap=True)
+        where = "in the future"
+        stay = counted(found.downloads, f"download {where} stays", f"downloads {where} stay")
+        console.print(f"{stay}.", soft_wrap=True)
     if not found.is_mendable:
         console.print("There is nothing to mend.")
 

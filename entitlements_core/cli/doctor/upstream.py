@@ -8,6 +8,7 @@ from entitlements_core.cli.session import Session
 from entitlements_core.engine.progress import progress_bar
 from entitlements_core.engine.repository_files import known_files
 from entitlements_core.errors import EntitlementsError, InvalidValue
+from entitlements_core.policy.counted import counted
 from entitlements_core.policy.upstream import Upstream
 from entitlements_core.services.certificates import HOW_TO_TRUST
 from entitlements_core.services.patient import error, ok, warning
@@ -107,4 +108,4 @@ def _findings(upstream: Upstream, answers: Sequence[Registered]) -> "Iterator[Fi
             f"Look at the address and the network, and ask again. {HOW_TO_TRUST}",
         )
     if not any(one.exists is not False for one in answers):
-        yield ok(CHECK, f"{upstream.url} has none of your {len(answers)} names.")
+        yield ok(CHECK, f"{upstream.url} has none of your {counted(len(answers), 'name')}.")

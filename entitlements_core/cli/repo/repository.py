@@ -19,6 +19,7 @@ from entitlements_core.documents.repository import (
     repository_document,
 )
 from entitlements_core.documents.values import MASK
+from entitlements_core.policy.counted import counted
 from entitlements_core.policy.instants import minute
 
 if TYPE_CHECKING:
@@ -138,10 +139,10 @@ def remove(
         core.repositories.show(name)
         confirm(f"This removes {name} for good.", name, skip=yes or as_json)
         deleted = core.repositories.remove(name, actor=run.actor, force=force)
-    tokens = "token" if len(deleted) == 1 else "tokens"
+    tokens = counted(len(deleted), "token")
     emit(
         removed_document(name, deleted),
-        lambda console: console.print(f"Removed {name}, and {len(deleted)} {tokens} with it."),
+        lambda console: console.print(f"Removed {name}, and {tokens} with it."),
         as_json=as_json,
     )
 

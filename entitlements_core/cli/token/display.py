@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from entitlements_core.cli.console import emit, note, show_fields, warn
 from entitlements_core.documents.token import token_document
 from entitlements_core.documents.values import instant
+from entitlements_core.policy.counted import counted
 from entitlements_core.policy.token import Status
 
 if TYPE_CHECKING:
@@ -120,10 +121,9 @@ def _fields(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield "Opens", f"{grant['repository']} ({grant['access']}): {query}"
         yield "Sees", ", ".join(grant["bases"])
     yield "Limits", limits_in_words(document)
-    yield (
-        "Used",
-        f"{document['downloads']} downloads, {document['clients']} clients, {document['usage']}",
-    )
+    downloads = counted(int(str(document["downloads"])), "download")
+    clients = counted(int(str(document["clients"])), "client")
+    yield "Used", f"{downloads}, {clients}, {document['usage']}"
     for label, key in _PLAIN:
         yield label, _text(document[key])
 

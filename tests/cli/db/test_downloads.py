@@ -15,7 +15,7 @@ def test_db_rollups(cli: CommandLine) -> None:
     assert found["frozen_until"] == "1970-01-01T00:00:00Z"
     assert cli.done("db", "rollups")["summed_up"] == 0
     assert cli.done("db", "rollups", "--check")["ok"] is True
-    assert "They agree: 1 days" in cli("db", "rollups", "--check").out
+    assert "They agree: 1 day up to" in cli("db", "rollups", "--check").out
     assert [line["downloads"] for line in cli.done("usage", "--by", "day")] == [1]
     tell(cli, "UPDATE rollups SET bandwidth = 1, body = (SELECT body FROM rollups LIMIT 1)")
     tell(cli, "DELETE FROM rollups WHERE kind = 'daily'")
@@ -26,7 +26,7 @@ def test_db_rollups(cli: CommandLine) -> None:
     assert wrong["status"] == "error"
     assert "--rebuild" in wrong["remedy"]
     assert cli.done("db", "rollups", "--rebuild")["summed_up"] == 1
-    assert "0 summed up: 1 days" in cli("db", "rollups").out
+    assert "0 summed up: 1 day up to" in cli("db", "rollups").out
     assert cli.done("db", "rollups", "--check")["ok"] is True
     assert cli.refused("db", "rollups", "--check", "--rebuild")["fields"].keys() == {"check"}
     assert "rollups.rebuilt" in cli("audit").out
@@ -54,7 +54,7 @@ def test_db_prune(cli: CommandLine, tmp_path: Path) -> None:
     asked = ("db", "prune", "--downloads-older-than", "400d")
     preview = cli.done(*asked, "--dry-run")
     assert (preview["dry_run"], preview["found"], preview["removed"]) == (True, 1, 0)
-    assert "1 downloads from before" in cli(*asked, "--dry-run").out
+    assert "1 download from before" in cli(*asked, "--dry-run").out
     known = cli.done("usage", "--by", "day,filename,client,user_agent")
     path = tmp_path / "old.csv.gz"
     found = cli.done(*asked, "--export", str(path))

@@ -21,7 +21,7 @@ def test_a_doctor_mends_what_a_clock_left(cli: CommandLine) -> None:
     assert shown["downloads"] == 1
     out = cli("doctor", "--repair").out
     assert f"{slug}: counts since" in out
-    assert "1 downloads in the future stay." in out
+    assert "1 download in the future stays." in out
     assert "There is nothing to mend." in cli("doctor", "--repair").out
     assert "token.reset_mended" in cli("audit", "--token", slug).out
     assert cli.refused("doctor", "--dry-run")["fields"].keys() == {"dry_run"}

@@ -30,7 +30,7 @@ def test_the_doctor_asks_only_when_it_is_asked(
     assert Page.asked == []
 
     [(status, detail)] = upstream_checks(cli.done("doctor", "--ask-upstream", **where))
-    assert (status, detail) == ("ok", f"{upstream.url} has none of your 1 names.")
+    assert (status, detail) == ("ok", f"{upstream.url} has none of your 1 name.")
     asked = {name for name, _ in Page.asked}
     assert {name for name in asked if not name.startswith("nobodys-")} == {"acme-next"}
 

@@ -23,6 +23,13 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def test_one_download_is_no_several(cli: CommandLine) -> None:
+    perm = cli.token()["slug_perm"]
+    assert "0 downloads, 0 clients, 0 B" in cli("token", "show", perm).out
+    cli.use(perm)
+    assert "1 download, 1 client, 1.5 kB" in cli("token", "show", perm).out
+
+
 def test_an_old_secret_is_told_for_as_long_as_it_lives(cli: CommandLine) -> None:
     token = cli.token()
     perm = token["slug_perm"]
