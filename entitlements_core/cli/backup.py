@@ -45,7 +45,7 @@ def backup(
     """
     path = Path(filled("target", target)).expanduser()
     if target.endswith(os.sep) and not path.is_dir():
-        raise NotFound(f"{target} is not a directory.", "Make it first, or name a file.")
+        raise NotFound(f"There is no directory {target}.", "Make it first, or name a file.")
     made = _backups(context).backup(path, keep=keep)
     emit(backup_document(made), lambda console: _show_backup(console, made), as_json=as_json)
 

@@ -133,6 +133,8 @@ def open_catalog(
     """
     roots = [Path(directory).expanduser().absolute() for directory in directories]
     for root in roots:
+        if not root.exists():
+            raise ConfigurationError(f"{root} does not exist.", "Make it, or correct its name.")
         if not root.is_dir():
             raise ConfigurationError(
                 f"{root} is not a directory.", "Name the directory that holds the distributions."

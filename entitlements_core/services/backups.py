@@ -128,7 +128,7 @@ class Backups:
         if target.is_dir():
             target /= f"{self._url.path.stem}-{self._clock():{_STAMP}}.db"
         if not target.parent.is_dir():
-            raise NotFound(f"{target.parent} is not a directory.", "Make it first.")
+            raise NotFound(f"There is no directory {target.parent}.", "Make it first.")
         # Opened as everything else opens it: not with another file's log.
         try:
             self._url.connect_sqlite().close()

@@ -95,7 +95,7 @@ def absolute(path: Path) -> Path:
     except UnicodeEncodeError:
         raise InvalidValue("export", f"{str(path)!r} is no text.", "Choose another name.") from None
     if not found.parent.is_dir():
-        raise NotFound(f"{found.parent} is not a directory.", "Make it first.")
+        raise NotFound(f"There is no directory {found.parent}.", "Make it first.")
     return found
 
 

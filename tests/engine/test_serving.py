@@ -87,7 +87,8 @@ def test_a_store_that_lost_its_key_is_not_given_a_new_one(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"directories": ("/does/not/exist",)}, "is not a directory"),
+        ({"directories": ("/does/not/exist",)}, "/does/not/exist does not exist"),
+        ({"directories": (__file__,)}, "is not a directory"),
         ({"accel_redirect": ("/a", "/b")}, "2 locations for 1 directory"),
     ],
 )

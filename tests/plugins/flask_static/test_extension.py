@@ -81,7 +81,7 @@ def test_a_missing_repository_names_the_command(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"directories": ["/nowhere/at/all"]}, "is not a directory"),
+        ({"directories": ["/nowhere/at/all"]}, "/nowhere/at/all does not exist"),
         ({"accel_redirect": ["/a", "/b"]}, "accel_redirect of acme/prod does not fit"),
     ],
 )

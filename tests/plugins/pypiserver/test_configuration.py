@@ -79,7 +79,7 @@ def test_a_missing_repository_is_added_where_one_says_so(start: Start) -> None:
 
 
 def test_a_missing_directory_is_named(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="is not a directory"):
+    with pytest.raises(ConfigurationError, match="none does not exist"):
         app(roots=[tmp_path / "none"], backend_arg="simple-dir", entitlements_repo=REPOSITORY)
 
 
