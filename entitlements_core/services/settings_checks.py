@@ -97,7 +97,7 @@ def check_directories(patient: Patient) -> Iterator[Finding]:
         else:
             yield ok("directories", f"{directory} can be read.")
     if not named and not _host(patient):
-        yield ok("directories", "None are set; `doctor DIR` looks at some.")
+        yield ok("directories", "None are set; `doctor DIR --repo OWNER/SLUG` looks at some.")
 
 
 def check_catalog(patient: Patient) -> Iterator[Finding]:

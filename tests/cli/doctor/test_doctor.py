@@ -61,6 +61,7 @@ def test_doctor_says_what_it_did_not_look_at(cli: CommandLine, packages: Path) -
     assert ran.status == 0
     assert "were not looked at" in ran.out
     assert "--repo OWNER/SLUG" in ran.out
+    assert "`doctor DIR --repo OWNER/SLUG` looks at some" in cli("doctor").out
 
 
 @pytest.mark.parametrize("directories", [True, False])
