@@ -24,7 +24,10 @@ __all__ = ["demo"]
 def demo(
     *,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the server running and print the URLs.")
+        bool,
+        typer.Option(
+            "--keep", help="Leave the server running, and its directory, and print the URLs."
+        ),
     ] = False,
     directory: Annotated[
         Path | None,
@@ -39,7 +42,14 @@ def demo(
     """Show the main job end to end: an index, two tokens, real pip and uv installs."""
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     work = directory or Path(tempfile.mkdtemp(prefix="entitlements-demo-"))
-    story = Demonstration(work.absolute(), console)
+    try:
+        _tell(Demonstration(work.absolute(), console), console, keep=keep, as_json=as_json)
+    finally:
+        if directory is None and not keep:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _tell(story: Demonstration, console: Console, *, keep: bool, as_json: bool) -> None:
     try:
         story.run()
     except DemoFailed as failure:
@@ -57,7 +67,5 @@ def demo(
         story.leave()
     else:
         story.end()
-        if directory is None:
-            shutil.rmtree(work, ignore_errors=True)
     if as_json:
         typer.echo(json.dumps(story.outcome(running=keep)))
