@@ -44,7 +44,7 @@ def audit(  # noqa: PLR0913 - one option for each filter
 ) -> None:
     """List changes of tokens and repositories, the newest first. It never holds a secret."""
     start, end = read_time("from", since), read_time("until", until)
-    with session(context).open() as core:
+    with session(context).open(asked=[repo]) as core:
         found, total = paged(
             partial(
                 core.reports.audit,

@@ -43,7 +43,7 @@ def explain(  # noqa: PLR0913 - one option for each circumstance
     from entitlements_core.engine.explanation import explain_download  # noqa: PLC0415 - a fast start
 
     moment, client = read_time("at", at), read_address("from", address)
-    with session(context).open() as core:
+    with session(context).open(asked=[repo]) as core:
         found, hidden = explain_download(
             core,
             slug_perm,

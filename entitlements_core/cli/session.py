@@ -3,7 +3,7 @@
 import getpass
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,13 +75,21 @@ class Session:
         return Actor(f"{asked} (as {user})", ActorKind.PERSON)
 
     @contextmanager
-    def open(self, *, create: bool = False, repositories: Sequence[str] = ()) -> Iterator["Core"]:
+    def open(
+        self,
+        *,
+        create: bool = False,
+        repositories: Sequence[str] = (),
+        asked: Sequence[str] = (),
+    ) -> Iterator["Core"]:
         """The services, closed at the end of the block.
 
         Args:
             create: make the key and the store where there are none.
             repositories: that the command names. What the host serves and the store does not know
                 yet is added: an index that a user of devpi made a moment ago.
+            asked: that it names as well, and of which the service says whether it knows them: some
+                are told of those that were removed. Empty ones are none.
 
         Raises:
             NotFound: when one of `repositories` is not there.
@@ -101,7 +109,7 @@ class Session:
                 _require_repositories(core, repositories)
             yield core
         except NotFound as error:
-            raise _with_identifiers(core, error) from None
+            raise _told_better(core, error, [name for name in asked if name]) from None
         except DatabaseReadOnly:
             if core.database_url.is_sqlite:
                 require_access(self.settings, serves=True)
@@ -110,11 +118,18 @@ class Session:
             core.close()
 
 
-def _with_identifiers(core: "Core", error: NotFound) -> NotFound:
-    """The same error; of a token that was named by its secret, one that says its identifier."""
+def _told_better(core: "Core", error: NotFound, asked: Sequence[str]) -> NotFound:
+    """The same error, with what a vendor may know.
+
+    Of a token that was named by its secret, its identifier; of a repository, which there are.
+    """
     from entitlements_core.store.tokens import TokenNotFound  # noqa: PLC0415 - seldom needed
 
-    owners = core.rotation.owners(error.identifier) if isinstance(error, TokenNotFound) else ()
+    if not isinstance(error, TokenNotFound):
+        known = _known(core) if asked else set()
+        missing = next((name for name in asked if name not in known), None)
+        return error if missing is None else _no_repository(missing, known)
+    owners = core.rotation.owners(error.identifier)
     if not owners:
         return error
     return NotFound(
@@ -156,10 +171,13 @@ def _require_repositories(core: "Core", names: Sequence[str]) -> None:
         core.repositories.ensure(served, actor=Actor("host", ActorKind.SERVICE))
         known = _known(core)  # `ensure` added them, or a server of the host did meanwhile
     missing = next((name for name in names if name not in known), None)
-    if missing is None:
-        return
-    named = "of that name, which holds a secret" if shows_secret(missing) else repr(missing)
-    raise NotFound(
+    if missing is not None:
+        raise _no_repository(missing, known)
+
+
+def _no_repository(name: str, known: Iterable[str]) -> NotFound:
+    named = "of that name, which holds a secret" if shows_secret(name) else repr(name)
+    return NotFound(
         f"There is no repository {named}; {_names_of(sorted(known))}.",
         "Check the name (owner/slug), or add it with `entitlements repo add`."
         " The indexes of devpi-server are here once it was started with the plugin.",

@@ -64,7 +64,7 @@ def usage(  # noqa: PLR0913 - one option for each choice
     if as_csv and as_json:
         raise InvalidValue("csv", "--csv and --json contradict.", "Give one of them.")
     what = [name.strip() for one in by or ["token"] for name in one.split(",") if name.strip()]
-    with session(context).open() as core:
+    with session(context).open(asked=[repo]) as core:
         lines = core.reports.usage(
             what,
             tokens=token or (),

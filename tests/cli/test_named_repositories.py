@@ -133,6 +133,40 @@ def test_a_secret_is_no_name_and_is_not_repeated(cli: CommandLine) -> None:
         assert secret not in ran.out + ran.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "usage --repo NAME",
+        "audit --repo NAME",
+        "serve . --repo NAME --port 0",
+        "explain TOKEN x.whl --repo NAME",
+        "repo remove NAME --yes",
+        "token sync NAME acme/beta --yes",
+        "token sync acme/prod NAME --yes",
+        "token cleanup --repo NAME",
+    ],
+)
+def test_a_name_that_was_mistyped_is_answered_with_what_there_is(
+    cli: CommandLine, words: str
+) -> None:
+    token = cli.token()
+    places = {"NAME": "acme/prd", "TOKEN": token["slug_perm"]}
+    refused = cli.refused(*(places.get(one, one) for one in words.split()))
+    assert refused["code"] == "not_found"
+    assert "no repository 'acme/prd'; there is acme/beta, acme/prod." in refused["detail"]
+    # Even if a secret is put where the name should be.
+    places["NAME"] = f"acme/{token['token']}"
+    ran = cli(*(places.get(one, one) for one in words.split()))
+    assert ran.status == 1
+    assert token["token"] not in ran.out + ran.err
+
+
+def test_a_repository_that_was_removed_is_still_reported_on(cli: CommandLine) -> None:
+    assert cli("repo", "remove", "acme/beta", "--yes", "--force").status == 0
+    assert cli.done("usage", "--repo", "acme/beta") == []
+    assert cli.done("audit", "--repo", "acme/beta")
+
+
 def test_what_nobody_has_is_refused_with_what_there_is(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,7 +135,7 @@ def remove(
 ) -> None:
     """Remove a repository. Its files stay where they are; its history is kept."""
     run = session(context)
-    with run.open() as core:
+    with run.open(asked=[name]) as core:
         core.repositories.show(name)
         confirm(f"This removes {name} for good.", name, skip=yes or as_json)
         deleted = core.repositories.remove(name, actor=run.actor, force=force)

@@ -130,14 +130,12 @@ def _prepare(settings: "Settings", *, as_json: bool) -> None:
         open_catalog,
         require_sender,
     )
-    from entitlements_core.services.core import Core  # noqa: PLC0415 - a fast start
     from entitlements_core.services.home_access import (  # noqa: PLC0415 - a fast start
         require_access,
     )
 
     require_access(settings, serves=True)  # else each worker would fail by itself
-    core = Core.open(settings)
-    try:
+    with Session(given=settings).open(asked=[settings.repository]) as core:
         require_sender(settings, settings.directories)
         core.repositories.show(settings.repository)
         catalog = open_catalog(core, settings.repository, settings.directories)
@@ -147,5 +145,3 @@ def _prepare(settings: "Settings", *, as_json: bool) -> None:
                 _note_lacking(catalog.snapshot)
         finally:
             catalog.close()
-    finally:
-        core.close()

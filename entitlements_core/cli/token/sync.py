@@ -40,7 +40,7 @@ def sync(  # noqa: PLR0913 - one option for each choice
 ) -> None:
     """Give one repository the tokens of another, with the same secrets."""
     run = session(context)
-    with run.open() as core:
+    with run.open(asked=[source, destination]) as core:
         if mode == "replace" and not dry_run:
             core.repositories.show(destination)
             confirm(f"This deletes the tokens of {destination}.", destination, skip=yes or as_json)
@@ -72,7 +72,7 @@ def cleanup(
 ) -> None:
     """Delete user tokens whose user may no longer read the repository."""
     run = session(context)
-    with run.open() as core:
+    with run.open(asked=[repo]) as core:
         found = core.user_tokens.cleanup(actor=run.actor, repository=repo, dry_run=dry_run)
         document = cleanup_document(found, core.clock(), repository=repo, dry_run=dry_run)
     rows = _rows("delete", found)
