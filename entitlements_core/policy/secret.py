@@ -25,6 +25,7 @@ __all__ = [
     "looks_generated",
     "looks_like_identifier",
     "may_exist",
+    "named_address",
     "shows_secret",
     "weakness",
 ]
@@ -56,6 +57,9 @@ _VALUES: Final = {char: value for value, char in enumerate(_BASE62)}
 _ALPHANUMERIC: Final = frozenset(_BASE62)
 _ALLOWED: Final = _ALPHANUMERIC | frozenset("._-")
 _WORDS: Final = re.compile(r"\w+", re.ASCII)
+_PLAIN_ADDRESS: Final = re.compile(
+    r"(?:[a-z]{1,9}://)?[A-Za-z0-9.-]{1,100}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]{0,100})?"
+)
 
 
 def from_random_bytes(data: bytes) -> str:
@@ -144,6 +148,15 @@ def looks_generated(text: str) -> bool:
 def shows_secret(text: str) -> bool:
     """Whether a generated secret stands anywhere in `text`, which is kept and shown in clear."""
     return PREFIX in text and any(map(looks_generated, _WORDS.findall(text)))
+
+
+def named_address(text: str) -> str:
+    """An address as an error names it: in quotes, but ``This`` if it might hold a secret.
+
+    That is where something stands that no host, port and plain path have: a user, a token in the
+    path, a query.
+    """
+    return repr(text) if _PLAIN_ADDRESS.fullmatch(text) and not shows_secret(text) else "This"
 
 
 def looks_like_identifier(text: str) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.utils import NormalizedName
 
 from entitlements_core.errors import InvalidValue
-from entitlements_core.policy.secret import shows_secret
+from entitlements_core.policy.secret import named_address, shows_secret
 
 __all__ = ["Upstream"]
 
@@ -42,9 +42,9 @@ class Upstream:
             parts = urlsplit(address)
             _ = parts.port
         except ValueError:
-            raise _unfit("This is no address") from None
+            raise _unfit(f"{named_address(address)} is no address") from None
         if _ODD.search(address) or parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise _unfit("This is no address of an index")
+            raise _unfit(f"{named_address(address)} is no address of an index")
         if parts.username is not None or parts.password is not None:
             raise _unfit("Credentials in the address would be shown to every customer")
         if shows_secret(unquote(address)) or _TOKEN_PATH in f"{unquote(parts.path)}/".lower():

@@ -15,6 +15,7 @@ from entitlements_core.policy.secret import (
     checksum_holds,
     from_random_bytes,
     may_exist,
+    named_address,
     weakness,
 )
 
@@ -122,6 +123,25 @@ def test_the_rule_is_one_expression(text: str) -> None:
 )
 def test_what_was_never_issued_needs_no_look_up(text: str) -> None:
     assert not may_exist(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("pypi.org", "'pypi.org'"),
+        ("ftp://index.example:21/a-b/simple/", "'ftp://index.example:21/a-b/simple/'"),
+        ("", "This"),
+        ("user:word@index.example", "This"),
+        ("user:word", "This"),
+        ("https://index.example/+t/customer-word/simple", "This"),
+        ("https://index.example/%2Bt/customer-word/simple", "This"),
+        ("https://index.example?key=word", "This"),
+        (f"index.example/{GENERATED}", "This"),
+        ("index.example\x1b[31m", "This"),
+    ],
+)
+def test_an_address_is_repeated_unless_it_might_hold_a_secret(text: str, named: str) -> None:
+    assert named_address(text) == named
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,11 @@ def test_what_is_no_address(text: str, words: str) -> None:
     assert SECRET not in str(raised.value)
 
 
+def test_what_was_found_is_repeated() -> None:
+    with pytest.raises(InvalidValue, match=r"^'pypi\.org' is no address of an index\."):
+        Upstream.parse("pypi.org")
+
+
 def test_a_page_never_leaves_the_index() -> None:
     odd = canonicalize_name("../x?y#z\n")
     assert Upstream("https://index.example/simple/").page(odd) == (

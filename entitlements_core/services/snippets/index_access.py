@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from entitlements_core.errors import InvalidValue
 from entitlements_core.policy.project_names import NamePattern
-from entitlements_core.policy.secret import shows_secret
+from entitlements_core.policy.secret import named_address, shows_secret
 
 __all__ = ["HOSTS", "PLACEHOLDER", "VARIABLE", "IndexAccess"]
 
@@ -93,12 +93,12 @@ class IndexAccess:
             parts = urlsplit(url.strip())
             _ = parts.port
         except ValueError:
-            raise _bad_url() from None
+            raise _bad_url(url) from None
         extras = parts.username, parts.password, parts.query or None, parts.fragment or None
         if parts.scheme not in {"http", "https"} or not parts.hostname or any(extras):
-            raise _bad_url()
+            raise _bad_url(url)
         if _is_odd(url.strip()) or "@" in parts.netloc:
-            raise _bad_url()
+            raise _bad_url(url)
         if secret and not _SECRET.fullmatch(secret):
             raise InvalidValue(
                 "secret",
@@ -107,7 +107,7 @@ class IndexAccess:
             )
         path = parts.path.rstrip("/")
         if "%" in parts.netloc + path or _leads_elsewhere(path.split("/")[1:]):
-            raise _bad_url()
+            raise _bad_url(url)
         if not host and path.endswith("/+simple"):
             host = "devpi"
         base = path.removesuffix("/+simple" if host == "devpi" else "/simple").rstrip("/")
@@ -247,9 +247,9 @@ def _is_odd(text: str) -> bool:
     return not _PLAIN.fullmatch(text)
 
 
-def _bad_url() -> InvalidValue:
+def _bad_url(url: str) -> InvalidValue:
     return InvalidValue(
         "url",
-        "This is no address of a server.",
+        f"{named_address(url)} is no address of a server.",
         "Write https://HOST or https://HOST/PATH, without user, password, token and query.",
     )
