@@ -1,12 +1,11 @@
 """Options and arguments that several commands take, and how they are read and checked."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand
 
 from entitlements_core.errors import InvalidValue
 
@@ -28,7 +27,6 @@ __all__ = [
     "of_repository",
     "read_path",
     "read_secret",
-    "refuse_empty_options",
     "require_changes",
 ]
 
@@ -153,39 +151,3 @@ def require_changes(context: typer.Context, changes: Mapping[str, object]) -> No
     raise _NothingAsked(
         f"Nothing was asked to be changed. Give any of {', '.join(options)}.", context
     )
-
-
-class _Command(TyperCommand):
-    """Refuses an empty word where to leave the option out would mean the same."""
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own kinds
-        """Run the command.
-
-        Raises:
-            BadParameter: for such an option: a filter that filters nothing is not what was meant.
-        """
-        params: list[Any] = list(self.params)
-        for param in params:
-            name = str(param.name)
-            if (
-                param.param_type_name == "option"
-                and param.default == ""
-                and ctx.params.get(name) == ""
-                and ctx.get_parameter_source(name).name == "COMMANDLINE"
-            ):
-                raise typer.BadParameter("it is empty; leave the option out.", ctx, param)
-        return super().invoke(ctx)
-
-
-def refuse_empty_options(app: typer.Typer) -> None:
-    """Let all commands of `app` refuse them."""
-    for one in _apps(app):
-        for command in one.registered_commands:
-            command.cls = _Command
-
-
-def _apps(app: typer.Typer) -> Iterator[typer.Typer]:
-    yield app
-    for group in app.registered_groups:
-        if group.typer_instance is not None:
-            yield from _apps(group.typer_instance)

@@ -30,7 +30,7 @@ from entitlements_core.cli import (
     user_token,
 )
 from entitlements_core.cli.exit_status import end
-from entitlements_core.cli.options import refuse_empty_options
+from entitlements_core.cli.invocation import prepare_commands
 from entitlements_core.cli.session import Session
 from entitlements_core.errors import EntitlementsError
 
@@ -193,4 +193,4 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
-refuse_empty_options(app)
+prepare_commands(app)

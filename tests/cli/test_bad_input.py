@@ -66,6 +66,63 @@ def test_values_that_do_not_fit(cli: CommandLine, options: tuple[str, ...], fiel
     assert ran.err.startswith("Error:")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--max-downloads", "-1", "--max-downloads cannot be -1."),
+        ("--max-clients", "-1", "--max-clients cannot be -1."),
+        ("--max-bandwidth", "-1", "--max-bandwidth cannot be -1."),
+        ("--max-bandwidth", "1Parsec", "--max-bandwidth: 'Parsec' is not a unit of bandwidth."),
+        ("--valid-from", "soon", "--valid-from: 'soon' is no time."),
+        ("--valid-until", "soon", "--valid-until: 'soon' is no time."),
+        ("--updates-until", "soon", "--updates-until: 'soon' is no time."),
+        ("--reset-at", "soon", "--reset-at: 'soon' is no time."),
+        ("--reset-period", "Hourly", "--reset-period: 'Hourly' is not a reset period."),
+        ("--metadata", "1", "--metadata: The metadata is "),
+        ("--allow", "x", "--allow: 'x' is not a network."),
+        ("--deny", "x", "--deny: 'x' is not a network."),
+        ("--tag", "two words", "--tag: The tag 'two words' holds a space."),
+        ("--owner", "a\x00b", "--owner: The owner holds a control character."),
+        ("--access", "w", "--access: 'w' is no access."),
+        ("--query", "", "--query: The package query is blank"),
+    ],
+)
+def test_an_error_names_the_option(cli: CommandLine, option: str, value: str, problem: str) -> None:
+    slug = cli.token()["slug_perm"]
+    for command in (CREATE, ("token", "edit", slug)):
+        ran = cli(*command, option, value)
+        assert ran.status == 1
+        assert ran.err.startswith(f"Error: {problem}")
+        assert cli.refused(*command, option, value)["detail"].startswith(problem)
+
+
+def test_an_error_of_two_options_names_both_once(cli: CommandLine) -> None:
+    ran = cli(*CREATE, "--allow", "x", "--deny", "192.0.2.0/24")
+    assert ran.err.startswith("Error: --allow or --deny: 'x' is not a network.")
+    edit = ("token", "edit", cli.token()["slug_perm"])
+    ran = cli(*edit, "--max-downloads", "1", "--no-max-downloads")
+    assert ran.err.startswith("Error: --max-downloads and --no-max-downloads contradict.")
+
+
+def test_addresses_are_repeated_unless_they_hold_a_secret(cli: CommandLine) -> None:
+    slug = cli.token()["slug_perm"]
+    serve = ("serve", ".", "--repo", "acme/prod", "--port", "0", "--upstream")
+    snippets = ("snippets", slug, "--url")
+    for words, option, what in ((serve, "--upstream", "an index"), (snippets, "--url", "a server")):
+        assert (
+            f"{option}: 'acme.example' is no address of {what}." in cli(*words, "acme.example").err
+        )
+        assert "hush" not in cli(*words, "https://user:hush@acme.example").err
+    assert "--upstream: 'x' is no address of an index." in cli("doctor", "--upstream", "x").err
+
+
+def test_a_word_that_is_no_number_is_repeated(cli: CommandLine) -> None:
+    refused = cli.refused(*CREATE, "--max-downloads", "many", status=2)
+    assert "'--max-downloads': 'many'" in refused["detail"]
+    secret = cli.token()["token"]
+    assert secret not in str(cli.refused(*CREATE, "--max-downloads", secret, status=2))
+
+
 def test_a_query_is_shown_with_a_caret(cli: CommandLine) -> None:
     ran = cli(*CREATE, "--query", "name:^a$ AND colour:red")
     assert "name:^a$ AND colour:red\n" in ran.err

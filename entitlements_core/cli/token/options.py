@@ -1,5 +1,6 @@
 """The options that say what a token may do, the same for ``create`` and ``edit``."""
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from entitlements_core.services.token_changes import GrantChanges
 
 __all__ = [
+    "OPTIONS_OF_TERMS",
     "AccessOption",
     "AllowOption",
     "BasesOption",
@@ -298,3 +300,15 @@ _TIMES: Final = {
     "updates_until": "updates_until",
     "reset_at": "scheduled_reset_at",
 }
+OPTIONS_OF_TERMS: Final = MappingProxyType(
+    {field: (option,) for option, field in (_AS_THEY_ARE | _TIMES).items()}
+    | {
+        "limit_bandwidth": ("max_bandwidth",),
+        "limit_bandwidth_unit": ("max_bandwidth",),
+        "limit_package_query": ("query",),
+        "bases": ("base",),
+        "networks": ("allow", "deny"),
+        **{name: (name,) for name in ("name", "access", "metadata")},
+    }
+)
+"""Fields of tokens and grants to the parameters of commands that set them."""
