@@ -53,7 +53,7 @@ def _create_app(settings: Settings) -> IndexApp:
             " or run `entitlements serve`.",
         )
     protect_logs()
-    core = Core.open(settings, create=True)
+    core = Core.open(settings, create=True, empty=False)
     if not core.reader.has_repository(settings.repository):
         raise NotFound(
             f"There is no repository {settings.repository}.",

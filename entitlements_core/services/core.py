@@ -27,7 +27,7 @@ from entitlements_core.services.throttle import Throttle
 from entitlements_core.store.ledger import Ledger, LedgerDriver
 from entitlements_core.store.ledger_sqlite import SqliteLedger
 from entitlements_core.store.reader import CredentialReader
-from entitlements_core.store.schema_revisions import require_current
+from entitlements_core.store.schema_revisions import require_current, stored_revision
 from entitlements_core.store.upload_register import UploadRegister
 
 __all__ = ["Core"]
@@ -61,11 +61,12 @@ class Core(Administration):
         self._mark_of = mark_of
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - hosts differ in one or the other
         cls,
         settings: Settings,
         *,
         create: bool = False,
+        empty: bool = True,
         plugins: Plugins | None = None,
         clock: Clock = clock.now,
         mark_of: MarkOf | None = None,
@@ -77,6 +78,8 @@ class Core(Administration):
             create: make the key and the store on first start, and bring an older schema up to date.
                 A store that has lost its key is never given a new one, and one that was in use
                 and is gone is never made anew.
+            empty: a new store is of use, since the caller adds what it serves; else none is made,
+                as a name that was mistyped would leave one behind.
             plugins: the registered ones; those of the entry-point group by default.
             clock: tells the time.
             mark_of: see the class.
@@ -92,7 +95,10 @@ class Core(Administration):
         if create:
             if core.database_url.is_sqlite:
                 core.database_url.file.refuse_loss()
-            if "database" in create_store(settings, core.database_url):
+            if not empty:
+                require_access(settings, serves=True)
+            is_wanted = empty or stored_revision(core.database_url) is not None
+            if is_wanted and "database" in create_store(settings, core.database_url):
                 log.warning("a new store was made: %s, with no token in it", core.database_url)
         require_current(core.database_url)
         if core.reader.key_fingerprint() != core.keyring.fingerprint:

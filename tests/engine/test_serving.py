@@ -18,6 +18,7 @@ from entitlements_core.errors import ConfigurationError, KeyFileError, NotFound
 from entitlements_core.policy.token import TokenGrant
 from entitlements_core.services.core import Core
 from entitlements_core.services.settings import Settings
+from entitlements_core.store.failures import DatabaseMissing
 from tests.actors import person
 from tests.wheelhouse import build_wheel
 
@@ -70,8 +71,17 @@ def test_the_settings_come_from_the_environment(
 
 
 def test_a_repository_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    Core.open(chosen, create=True).close()
     with pytest.raises(NotFound, match="entitlements repo add acme/prod"):
-        create_app(settings(tmp_path))
+        create_app(chosen)
+
+
+def test_a_home_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    with pytest.raises(DatabaseMissing, match=r"There is no home .*Check its name"):
+        create_app(chosen)
+    assert not chosen.home.exists()
 
 
 def test_a_store_that_lost_its_key_is_not_given_a_new_one(tmp_path: Path) -> None:

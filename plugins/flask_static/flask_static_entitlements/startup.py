@@ -45,7 +45,10 @@ class OpenSite:
         hooks = HostHooks(host)
         self._settings = configuration.settings
         self.core = Core.open(
-            self._settings, create=True, plugins=Plugins([hooks, *configuration.plugins])
+            self._settings,
+            create=True,
+            empty=configuration.create_repositories,
+            plugins=Plugins([hooks, *configuration.plugins]),
         )
         self.indexes: dict[str, Index] = {}
         try:

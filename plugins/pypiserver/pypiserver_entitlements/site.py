@@ -53,7 +53,12 @@ class Site:
         users = partial(pypiserver_api.users_in, passwords) if passwords else lambda: None
         hooks = HostHooks(f"pypiserver {require()}", users)
         settings = options.settings
-        self.core = Core.open(settings, create=True, plugins=Plugins([hooks, *options.plugins]))
+        self.core = Core.open(
+            settings,
+            create=True,
+            empty=options.create,
+            plugins=Plugins([hooks, *options.plugins]),
+        )
         try:
             require_repository(
                 self.core,

@@ -15,7 +15,10 @@ from entitlements_core import hookimpl
 from entitlements_core.errors import ConfigurationError, NotFound
 from entitlements_core.policy.decide import Question
 from entitlements_core.policy.decision import Deny, Reason
+from entitlements_core.services.core import Core
 from entitlements_core.services.repositories import RepositoryService
+from entitlements_core.services.settings import Settings
+from entitlements_core.store.failures import DatabaseMissing
 from entitlements_core.store.records import Repository
 from flask_static_entitlements import (
     Entitlements,
@@ -74,8 +77,16 @@ def test_an_app_has_one_extension(served: Served) -> None:
 
 
 def test_a_missing_repository_names_the_command(tree: Path) -> None:
+    Core.open(Settings.load(), create=True).close()
     with pytest.raises(ConfigurationError, match="flask entitlements repo add acme/prod"):
         Entitlements(Flask("vendor"), repository=REPOSITORY, directories=[tree])
+
+
+def test_a_missing_home_is_not_made_for_a_repository_that_nobody_adds(tree: Path) -> None:
+    home = Settings.load().home
+    with pytest.raises(DatabaseMissing, match="There is no home"):
+        Entitlements(Flask("vendor"), repository=REPOSITORY, directories=[tree])
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from entitlements_core.errors import ConfigurationError
+from entitlements_core.store.failures import DatabaseMissing
 from pypiserver_entitlements import requirement
 from pypiserver_entitlements.configuration import UPLOAD_LIMIT, Options
 from pypiserver_entitlements.factories import app
+from pypiserver_entitlements.startup import site_of
 from tests.plugins.pypiserver.conftest import REPOSITORY, Start
 
 
@@ -70,6 +72,19 @@ def test_a_missing_repository_is_named_with_what_adds_it(start: Start) -> None:
 
     assert "no repository acme/missing" in caught.value.problem
     assert "`entitlements repo add acme/missing`" in caught.value.remedy
+
+
+def test_a_missing_home_is_made_only_for_a_repository_that_is_added(tmp_path: Path) -> None:
+    home, roots = tmp_path / "mistyped", [tmp_path]
+    with pytest.raises(DatabaseMissing, match="There is no home"):
+        app(roots=roots, entitlements_home=home, entitlements_repo=REPOSITORY)
+    assert not home.exists()
+
+    made = app(
+        roots=roots, entitlements_home=home, entitlements_repo=REPOSITORY, entitlements_create=True
+    )
+    assert site_of(made).core.repositories.show(REPOSITORY).name == REPOSITORY
+    site_of(made).close()
 
 
 def test_a_missing_repository_is_added_where_one_says_so(start: Start) -> None:
