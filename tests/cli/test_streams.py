@@ -109,8 +109,8 @@ def test_a_file_of_any_name_can_be_named(cli: CommandLine, tmp_path: Path) -> No
 @pytest.mark.parametrize(("asked", "is_shown"), [([], False), (["-W", "default"], True)])
 def test_what_packages_warn_of_is_shown_on_request(asked: list[str], *, is_shown: bool) -> None:
     code = (
-        "import warnings; from entitlements_core import cli;"
-        "cli.app = lambda **_: warnings.warn('pkg_resources is deprecated'); cli.main()"
+        "import warnings; from entitlements_core.cli import main, program;"
+        "program.app = lambda **_: warnings.warn('pkg_resources is deprecated'); main()"
     )
     ran = subprocess.run(
         [sys.executable, *asked, "-c", code], capture_output=True, text=True, timeout=60, check=True
