@@ -1,12 +1,13 @@
 """``entitlements serve``: the index over directories, on granian or waitress."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from entitlements_core.cli.console import note
+from entitlements_core.cli.console import note, warn
 from entitlements_core.cli.options import JsonOption, of_repository, read_path
 from entitlements_core.cli.session import Session, session
 from entitlements_core.errors import ConfigurationError
@@ -118,9 +119,15 @@ def _note_lacking(snapshot: "Snapshot") -> None:
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         note(
-            f"Packages here need {', '.join(names[:_SHOWN])}{more}, which are not here: with"
-            " --upstream URL customers get them from that index, without one they do not."
+            f"Packages here need what is not here: {', '.join(names[:_SHOWN])}{more}. With"
+            " --upstream URL customers get it from that index, without one they do not."
         )
+
+
+def _emptiness(snapshot: "Snapshot", directories: Sequence[str]) -> list[str]:
+    if snapshot.files:
+        return []
+    return [f"No distribution is in {', '.join(directories)}: there is nothing to serve yet."]
 
 
 def _prepare(settings: "Settings", *, as_json: bool) -> None:
@@ -141,6 +148,7 @@ def _prepare(settings: "Settings", *, as_json: bool) -> None:
         catalog = open_catalog(core, settings.repository, settings.directories)
         try:
             note_problems(build(catalog))
+            warn(_emptiness(catalog.snapshot, settings.directories), as_json=as_json)
             if not (settings.upstream or as_json):
                 _note_lacking(catalog.snapshot)
         finally:

@@ -378,9 +378,23 @@ def test_what_customers_would_look_for_in_vain_is_said(
         words = ("serve", str(folder), "--repo", "acme/prod", "--port", f"{taken.getsockname()[1]}")
         ran = cli(*words, ENTITLEMENTS_UPSTREAM=upstream)
     assert ran.status == 1
-    said = "Packages here need public-lib, which are not here" in ran.err
+    said = "Packages here need what is not here: public-lib. With" in ran.err
     assert said == (not upstream)
     assert "old-need" not in ran.err
+
+
+def test_directories_without_a_distribution_are_warned_of(
+    cli: CommandLine, packages: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "notes.txt").write_text("Nothing here.")
+    # An address that is not this machine's ends it behind the look at the files.
+    words = ("--repo", "acme/prod", "--port", "0", "--host", "192.0.2.1")
+    said = f"Warning: No distribution is in {empty}: there is nothing to serve yet.\n"
+    assert cli("serve", str(empty), *words).err.count(said) == 1
+    assert "No distribution" not in cli("serve", str(empty), str(packages), *words).err
+    assert cli.refused("serve", str(empty), *words)["code"] == "configuration"
 
 
 def test_what_cannot_be_served(cli: CommandLine, packages: Path) -> None:
