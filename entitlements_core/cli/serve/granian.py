@@ -30,7 +30,7 @@ PATIENCE: Final = 10.0
 """Seconds that a worker waits for its catalog, which is in the cache by then."""
 _LOOK: Final = 0.02
 """Seconds between two looks at it."""
-_COURTESY: Final = 1.0
+_COURTESY: Final = 3.0
 """Seconds in which who is told to end, with all others, tells its workers as well."""
 MOST_STARTS: Final = 9
 """Of workers again, in a minute; the next one that ends then ends the server."""
